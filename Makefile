@@ -1,0 +1,51 @@
+# make quickstart   installs into .venv and trains: vanilla, CutMix, CutMix with DM(CE)
+# make test         installs into .venv and runs all tests
+PYTHON ?= python3
+VENV   ?= .venv
+PIP     = $(VENV)/bin/python -m pip install -q --disable-pip-version-check -c requirements/constraints.txt
+SETUP   = setup.py dmmix/version.py $(wildcard requirements/*.txt)
+JOBS   ?= 2
+
+.PHONY: quickstart test test-openmmlab lint docs benchmark-loss clean
+
+quickstart: $(VENV)/.mm
+	$(VENV)/bin/python tools/quickstart.py
+
+test: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.test
+	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+benchmark-loss: $(VENV)/.test
+	$(VENV)/bin/python tools/benchmarks/loss.py
+
+# The upstream stack (mmengine, mmcv-lite, mmpretrain) in an environment of its own.
+test-openmmlab: $(VENV)-openmmlab/.test
+	OMP_NUM_THREADS=1 $(VENV)-openmmlab/bin/python -m pytest -n $(JOBS) -m openmmlab
+
+$(VENV)/.mm: $(SETUP)
+	@echo "Installing dmmix and the OpenMMLab stack into $(VENV): one to three minutes, once."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e ".[mm]"
+	@touch $@
+
+$(VENV)/.test: $(SETUP)
+	@echo "Installing dmmix and all that its tests need into $(VENV): one to three minutes, once."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e ".[mm,test,docs]"
+	@touch $@ $(VENV)/.mm
+
+$(VENV)-openmmlab/.test: $(SETUP)
+	$(PYTHON) -m venv $(VENV)-openmmlab
+	$(VENV)-openmmlab/bin/python -m pip install -q --disable-pip-version-check \
+		-c requirements/constraints.txt -e ".[openmmlab,test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-openmmlab docs/_build

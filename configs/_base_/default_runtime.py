@@ -1,0 +1,28 @@
+# What every run shares. Types are looked up in dmmix, then mmpretrain, then mmengine.
+default_scope = "dmmix"
+
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=100),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
+    sampler_seed=dict(type="DistSamplerSeedHook"),
+    # Each rank has BatchNorm statistics of its own: what is tested and saved is their mean.
+    sync_buffers=dict(type="SyncBuffersHook"),
+)
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
+    dist_cfg=dict(backend="nccl"),
+)
+
+vis_backends = [dict(type="LocalVisBackend")]
+visualizer = dict(type="UniversalVisualizer", vis_backends=vis_backends)
+
+log_level = "INFO"
+load_from = None
+resume = False
+
+# The same seed gives the same weights, also after --resume. --seed N changes it.
+randomness = dict(seed=0, deterministic=False)

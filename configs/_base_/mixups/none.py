@@ -1,0 +1,2 @@
+# No mixing.
+mixup = None

@@ -1,0 +1,2 @@
+# Mixup cross entropy.
+objective = dict(type="MixupCrossEntropyLoss")

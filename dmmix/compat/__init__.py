@@ -1,0 +1,64 @@
+"""What the stack needs before dmmix can run on it.
+
+:func:`prepare` is called by :mod:`dmmix.registry` before anything of mmpretrain is imported. It
+makes ``import torchvision`` work beside a torch of another build (:mod:`.torchvision`), and makes
+mmengine read checkpoints without running code from them and write them in one piece
+(:mod:`.checkpoint`). Importing this package changes nothing and imports nothing heavy.
+"""
+
+from dmmix.compat.errors import (
+    CheckpointError,
+    CorruptCheckpointError,
+    TorchvisionWarning,
+    UnsafeCheckpointError,
+)
+
+__all__ = [
+    "CheckpointError",
+    "CorruptCheckpointError",
+    "TorchvisionWarning",
+    "UnsafeCheckpointError",
+    "allow_checkpoint_class",
+    "prepare",
+]
+
+_prepared = False
+
+
+def prepare() -> None:
+    """Make the installed stack usable; does nothing from the second call on.
+
+    Raises:
+        ImportError: torchvision or mmengine is not installed, or does not import.
+    """
+    global _prepared
+    if _prepared:
+        return
+
+    # Imported here, not above: `import dmmix.compat` must not import torch.
+    from dmmix.compat import checkpoint, torchvision
+
+    torchvision.prepare()
+    checkpoint.prepare()
+    _prepared = True
+
+
+def allow_checkpoint_class(cls):
+    """Allow a class of yours inside the checkpoints that mmengine loads.
+
+    Checkpoints are read with an allow-list, because unpickling an arbitrary class can run
+    arbitrary code. Allow only classes whose construction from untrusted arguments is harmless.
+
+    Args:
+        cls: The class (or the function that rebuilds an object). Found again by its module and
+            qualified name.
+
+    Returns:
+        ``cls``, so that this also works as a decorator.
+
+    Raises:
+        TypeError: ``cls`` is neither a class nor a function, or it is a name.
+    """
+    from dmmix.compat import allowlist
+
+    return allowlist.allow(cls)

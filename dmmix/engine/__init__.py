@@ -1,0 +1,16 @@
+"""Training: the runner, its hooks, loops and schedules. Importing it registers them."""
+
+from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+from dmmix.engine.cpu_distributed import init_cpu_processes
+from dmmix.engine.dry_run import dry_run
+from dmmix.engine.hooks import MixedAccuracyHook, RandomStateHook, seed_worker
+from dmmix.engine.runner import DmmixRunner
+
+__all__ = [
+    "DmmixRunner",
+    "MixedAccuracyHook",
+    "RandomStateHook",
+    "dry_run",
+    "init_cpu_processes",
+    "seed_worker",
+]

@@ -1,0 +1,76 @@
+"""Which checkpoints of a work folder an interrupted run can go on from, best first."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["find_candidates", "is_local", "last_saved"]
+
+_POINTER = "last_checkpoint"
+_TEMPLATES = ("epoch_{}.pth", "iter_{}.pth")
+
+
+def is_local(path) -> bool:
+    """Whether a checkpoint's name is a path of this machine, not a URL such as ``s3://...``."""
+    return "://" not in str(path)
+
+
+def last_saved(work_dir) -> str | None:
+    """What the text file ``last_checkpoint`` says was saved last; None if absent or empty.
+
+    Args:
+        work_dir: The run's folder.
+    """
+    pointer = Path(work_dir, _POINTER)
+    if not pointer.is_file():
+        return None
+    return pointer.read_text(errors="replace").strip() or None
+
+
+def find_candidates(work_dir, templates: Iterable[str] = ()) -> list[str]:
+    """List the checkpoints to try, best first.
+
+    First the one that ``last_checkpoint`` names (if a local file: only if it exists), then the
+    others beside it and in ``work_dir``, newest first: by epoch, or by iteration. Where a folder
+    has both kinds, the kind written last comes first, since their numbers do not compare.
+
+    Args:
+        work_dir: The run's folder.
+        templates: File names with ``{}`` for the number, beside mmengine's usual two.
+    """
+    named = last_saved(work_dir)
+    folders = [Path(work_dir)]
+    candidates: list[str] = []
+    if named is not None and not is_local(named):
+        candidates.append(named)
+    elif named is not None:
+        folders.insert(0, Path(named).parent)
+        if Path(named).is_file():
+            candidates.append(named)
+
+    known = {Path(path).resolve() for path in candidates if is_local(path)}
+    for folder in folders:
+        for path in _by_age(folder, (*_TEMPLATES, *templates)):
+            if path.resolve() not in known:
+                known.add(path.resolve())
+                candidates.append(str(path))
+    return candidates
+
+
+def _by_age(folder: Path, templates: Iterable[str]) -> list[Path]:
+    """Checkpoints of one folder, newest first."""
+    kinds = []
+    for template in dict.fromkeys(templates):
+        before, _, after = template.partition("{}")
+        pattern = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
+        numbered = [
+            (int(match[1]), path)
+            for path in (folder.iterdir() if folder.is_dir() else ())
+            if (match := pattern.fullmatch(path.name)) and path.is_file()
+        ]
+        if numbered:
+            newest = max(path.stat().st_mtime_ns for _, path in numbered)
+            ordered = [path for _, path in sorted(numbered, reverse=True)]
+            kinds.append((newest, ordered))
+    kinds.sort(key=lambda kind: kind[0], reverse=True)
+    return [path for _, ordered in kinds for path in ordered]

@@ -1,0 +1,77 @@
+"""Several processes without a GPU: mmengine's launchers set a CUDA device and fail there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import torch
+import torch.distributed as dist
+
+__all__ = ["init_cpu_processes", "launched_environment"]
+
+_DEFAULT_PORT = "29500"
+
+
+def init_cpu_processes(launcher: str, cfg: dict) -> None:
+    """Joins the processes that ``launcher`` started over gloo, where there is no GPU.
+
+    Does nothing for ``launcher='none'`` and where there is a GPU: mmengine does it then. ``cfg``
+    (the run's config) gets the wrapper that fits modules on the CPU.
+
+    Raises:
+        RuntimeError: the environment holds none of the launcher's variables.
+    """
+    if launcher == "none" or torch.cuda.is_available() or dist.is_initialized():
+        return
+    os.environ.update(launched_environment(launcher, os.environ))
+    dist.init_process_group("gloo")
+    wrapper = {"type": "MMDistributedDataParallel", "broadcast_buffers": False}
+    # mmengine fills in a GPU where the key is absent.
+    cfg["model_wrapper_cfg"] = {**wrapper, **(cfg.get("model_wrapper_cfg") or {}), "device_ids": None}
+
+
+def launched_environment(launcher: str, environ: dict[str, str]) -> dict[str, str]:
+    """``RANK``, ``WORLD_SIZE`` and the rest, as torch.distributed reads them."""
+    if launcher == "pytorch":
+        needed = {"RANK": "RANK", "WORLD_SIZE": "WORLD_SIZE", "LOCAL_RANK": "LOCAL_RANK"}
+        host = environ.get("MASTER_ADDR", "127.0.0.1")
+    elif launcher == "slurm":
+        needed = {
+            "RANK": "SLURM_PROCID",
+            "WORLD_SIZE": "SLURM_NTASKS",
+            "LOCAL_RANK": "SLURM_LOCALID",
+        }
+        host = environ.get("MASTER_ADDR") or _first_host(environ.get("SLURM_NODELIST", ""))
+    elif launcher == "mpi":
+        needed = {
+            "RANK": "OMPI_COMM_WORLD_RANK",
+            "WORLD_SIZE": "OMPI_COMM_WORLD_SIZE",
+            "LOCAL_RANK": "OMPI_COMM_WORLD_LOCAL_RANK",
+        }
+        host = environ.get("MASTER_ADDR", "127.0.0.1")
+    else:
+        raise ValueError(f"launcher must be none, pytorch, slurm or mpi, got {launcher!r}")
+    missing = [name for name in needed.values() if name not in environ]
+    if missing:
+        start = {
+            "pytorch": "torchrun (tools/dist_train.sh)",
+            "slurm": "srun (tools/slurm_train.sh)",
+            "mpi": "mpirun",
+        }[launcher]
+        raise RuntimeError(
+            f"--launcher {launcher} needs the process to be started by {start}: "
+            f"{', '.join(missing)} not set"
+        )
+    found = {name: environ[source] for name, source in needed.items()}
+    return {**found, "MASTER_ADDR": host, "MASTER_PORT": environ.get("MASTER_PORT", _DEFAULT_PORT)}
+
+
+def _first_host(nodes: str) -> str:
+    """Slurm writes ``node[1-4]``; its own tool spells it out."""
+    if "[" not in nodes and "," not in nodes:
+        return nodes or "127.0.0.1"
+    shown = subprocess.run(
+        ["scontrol", "show", "hostnames", nodes], check=True, capture_output=True, text=True
+    )
+    return shown.stdout.split()[0]

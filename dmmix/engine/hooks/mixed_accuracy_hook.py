@@ -1,0 +1,91 @@
+"""How the network reads mixed test images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from dmmix.functional import as_mixed_labels, mixed_accuracy
+from dmmix.mixups import Mix, build_mix
+from dmmix.registry import HOOKS
+
+__all__ = ["MixedAccuracyHook"]
+
+
+@HOOKS.register_module()
+class MixedAccuracyHook(Hook):
+    """Mixes the validation (or test) images and measures mixed top-1 and top-2, in percent.
+
+    ``mixed/top1``: the highest prediction is one of the two classes; ``mixed/top2``: the two
+    highest predictions are exactly the two classes. Pairs of one class are not counted. The
+    mixes are the same each time: drawn from ``seed`` alone.
+
+    Example:
+        ``custom_hooks = [dict(type='MixedAccuracyHook', mixup=dict(type='CutMix', alpha=1.0))]``
+
+    Args:
+        mixup: the mix, or its config.
+        interval: measure at every ``interval``-th validation epoch, and always at the last one.
+            ``None``: only then.
+        seed: of the mixes.
+
+    Source: Decoupled Mixup (arXiv 2203.10761), figure 3.
+    """
+
+    def __init__(self, mixup: dict | Mix, interval: int | None = None, seed: int = 0) -> None:
+        if interval is not None and interval < 1:
+            raise ValueError(f"interval must be at least 1 or None, got {interval}")
+        self.mixup = build_mix(mixup)
+        self.interval = interval
+        self.seed = seed
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Measures on the validation images and logs ``mixed/top1`` and ``mixed/top2``."""
+        last = runner.train_loop is None or runner.epoch >= runner.max_epochs
+        due = self.interval is not None and runner.epoch % self.interval == 0
+        if last or due:
+            measured = self.measure(runner.model, runner.val_dataloader)
+            for name, value in measured.items():
+                runner.message_hub.update_scalar(f"val/{name}", value)
+            self._report(runner, measured, metrics)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """The same on the test images."""
+        self._report(runner, self.measure(runner.model, runner.test_dataloader), metrics)
+
+    @torch.no_grad()
+    def measure(self, model: torch.nn.Module, batches: Any) -> dict[str, float]:
+        """Mixed accuracy of ``model`` over ``batches`` as the data loader gives them."""
+        if is_model_wrapper(model):
+            model = model.module
+        was_training = model.training
+        model.eval()
+        generator = torch.Generator().manual_seed(self.seed)
+        counts = torch.zeros(3, dtype=torch.float64)
+        for batch in batches:
+            data = model.data_preprocessor(batch, training=False)
+            labels = torch.cat([sample.gt_label for sample in data["data_samples"]])
+            labels = labels.to(data["inputs"].device)
+            mixed = self.mixup.mix(data["inputs"], labels, generator)
+            accuracy = mixed_accuracy(model(mixed.images), as_mixed_labels(mixed.labels))
+            several = accuracy.mixed
+            hits = [accuracy.top1 & several, accuracy.topk & several, several]
+            counts += torch.stack([hit.sum() for hit in hits]).cpu()
+        model.train(was_training)
+        all_reduce(counts)
+        top1, top2, total = counts.tolist()
+        if total == 0:
+            return {}
+        return {"mixed/top1": 100 * top1 / total, "mixed/top2": 100 * top2 / total}
+
+    @staticmethod
+    def _report(runner: Runner, measured: dict[str, float], metrics: dict | None) -> None:
+        if metrics is not None:
+            metrics.update(measured)  # for save_best, and for what tools/test.py writes
+        if measured:
+            runner.logger.info("  ".join(f"{k}: {v:.2f}" for k, v in measured.items()))

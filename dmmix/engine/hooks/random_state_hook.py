@@ -1,0 +1,183 @@
+"""A resumed run that draws the numbers of the uninterrupted one."""
+
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.runner import IterBasedTrainLoop
+
+from dmmix.engine.random_states import capture, restore, seed_afresh
+from dmmix.registry import HOOKS
+
+__all__ = ["RandomStateHook"]
+
+
+@HOOKS.register_module()
+class RandomStateHook(Hook):
+    r"""Saves the random states of every rank in the checkpoints and restores them on resume.
+
+    States are captured at the end of each epoch (in an iteration-based loop: wherever a checkpoint
+    is due), on all ranks, before any other hook acts. Training then goes on *from the captured
+    state*, in this run as in a resumed one: whatever validation, plotting or other hooks draw in
+    between changes nothing for training.
+
+    Exact for epoch-based loops whose checkpoints are saved at the end of an epoch, with
+    ``num_workers=0`` or with :func:`~dmmix.engine.hooks.seed_worker` and
+    ``persistent_workers=False`` (persistent workers keep states of their own, out of reach). In an
+    iteration-based loop, what the model draws is restored; augmentations of the batches are not,
+    since the workers run ahead and mmengine replays the skipped batches.
+
+    Resuming with another number of ranks seeds all of them afresh from (seed, iteration, rank).
+
+    Config: ``custom_hooks = [dict(type='RandomStateHook')]``.
+    """
+
+    # First everywhere: see the class docstring. CheckpointHook, which saves, is near the last.
+    priority = "HIGHEST"
+
+    #: Where the states lie in a checkpoint.
+    key = "random_states"
+
+    def __init__(self) -> None:
+        self._states: list[dict] = []  # of all ranks, as last captured
+        self._fresh = False  # no iteration since then
+        self._start: dict | None = None  # this rank's, where training goes on from
+        self._rewind = False  # ... and has not gone on yet, in an iteration-based loop
+        self._training = False
+        self._loaded: dict | None = None  # the last checkpoint loaded
+
+    # Restoring
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Keep the states; whether this is a resume shows only later.
+
+        Args:
+            runner: The runner.
+            checkpoint: The loaded checkpoint.
+        """
+        self._loaded = {self.key: checkpoint.get(self.key)}
+
+    def before_train(self, runner) -> None:
+        """On resume, choose the states to go on from.
+
+        Args:
+            runner: The runner, resumed or not.
+        """
+        self._training = True
+        # Weights loaded for fine-tuning leave both counters at 0, and bring no states along.
+        if self._loaded is not None and (runner.iter > 0 or runner.epoch > 0):
+            self._start = self._resumed(runner, self._loaded[self.key])
+        self._loaded = None
+
+    def before_train_epoch(self, runner) -> None:
+        """Go on from the states captured at the end of the last epoch or found on resume.
+
+        Before the data loader's iterator exists: making it draws the workers' seed.
+
+        Args:
+            runner: The runner.
+        """
+        if self._start is not None:
+            restore(self._start)
+            self._rewind = isinstance(runner.train_loop, IterBasedTrainLoop)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """In an iteration-based loop, go on from the states captured with the last checkpoint.
+
+        Args:
+            runner: The runner.
+            batch_idx: Not used.
+            data_batch: Not used.
+        """
+        if self._rewind:
+            restore(self._start)
+            self._rewind = False
+        self._fresh = False
+
+    def _resumed(self, runner, saved: dict | None) -> dict | None:
+        if saved is None:
+            runner.logger.warning(
+                "The checkpoint holds no random states (it was saved without RandomStateHook): "
+                "training goes on, but draws other numbers than the uninterrupted run."
+            )
+            return None
+        if saved["world_size"] != get_world_size():
+            runner.logger.warning(
+                f"The checkpoint was saved by {saved['world_size']} processes and is resumed by "
+                f"{get_world_size()}: their random states are seeded afresh from the seed, the "
+                "iteration and the rank."
+            )
+            seed_afresh(runner.seed or 0, runner.iter, get_rank())
+            return capture()
+        return saved["ranks"][get_rank()]
+
+    # Capturing. Gathering needs every rank, but mmengine calls before_save_checkpoint on the
+    # master alone. So it is done beforehand, at the places where all ranks pass.
+
+    def after_train_epoch(self, runner) -> None:
+        """Capture on all ranks.
+
+        Args:
+            runner: The runner.
+        """
+        self._capture(runner)
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        """Capture on all ranks if a CheckpointHook is about to save.
+
+        Args:
+            runner: The runner.
+            batch_idx: Not used.
+            data_batch: Not used.
+            outputs: Not used.
+        """
+        if any(_saves_now(hook, runner) for hook in runner.hooks):
+            self._capture(runner)
+
+    def before_val(self, runner) -> None:
+        """Capture on all ranks: validation may end in saving the best checkpoint.
+
+        Args:
+            runner: The runner.
+        """
+        if self._training and not self._fresh:
+            self._capture(runner)
+
+    def after_train(self, runner) -> None:
+        """Validation from here on is not part of training.
+
+        Args:
+            runner: The runner.
+        """
+        self._training = False
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Put the captured states into the checkpoint (on the master).
+
+        Args:
+            runner: The runner.
+            checkpoint: What is about to be saved.
+        """
+        if self._fresh:
+            ranks = self._states
+        elif get_world_size() == 1:
+            ranks = [capture()]
+        else:
+            runner.logger.warning(
+                "This checkpoint is saved at a moment when the random states of the other ranks "
+                "are not known, and holds none."
+            )
+            return
+        checkpoint[self.key] = {"world_size": get_world_size(), "ranks": ranks}
+
+    def _capture(self, runner) -> None:
+        self._start = capture()
+        self._states = all_gather_object(self._start)
+        self._fresh = True
+        self._rewind = isinstance(runner.train_loop, IterBasedTrainLoop)
+
+
+def _saves_now(hook: Hook, runner) -> bool:
+    if not isinstance(hook, CheckpointHook) or hook.by_epoch:
+        return False
+    return hook.every_n_train_iters(runner, hook.interval, hook.save_begin) or (
+        hook.save_last and hook.is_last_train_iter(runner)
+    )

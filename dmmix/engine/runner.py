@@ -1,0 +1,120 @@
+"""mmengine's runner, with a resume that survives broken checkpoints."""
+
+from pathlib import Path
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import CheckpointLoader, Runner
+
+from dmmix.compat import CheckpointError, CorruptCheckpointError
+from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
+from dmmix.registry import RUNNERS
+
+__all__ = ["DmmixRunner"]
+
+#: What a checkpoint needs to go on from. (A published one has weights only.)
+_NEEDED = ("meta", "state_dict", "message_hub")
+
+
+@RUNNERS.register_module()
+class DmmixRunner(Runner):
+    """:class:`mmengine.runner.Runner` that finds the checkpoint to go on from more carefully.
+
+    With ``resume=True`` and no ``load_from``, it tries the checkpoint that ``last_checkpoint``
+    names, then the other ``epoch_*.pth`` and ``iter_*.pth`` of the work folder, newest first. A
+    damaged one is skipped with a warning. Where none can be used, but some are there, it raises: a
+    fresh start would overwrite them. Where there are none at all, training starts from scratch.
+
+    A local ``load_from`` that does not exist is reported at once, before anything is built.
+
+    Config: ``runner_type = 'DmmixRunner'``.
+
+    Raises:
+        FileNotFoundError: ``load_from`` names a local file that does not exist.
+    """
+
+    def __init__(self, *args, load_from: str | None = None, **kwargs) -> None:
+        _check_exists(load_from)
+        super().__init__(*args, load_from=load_from, **kwargs)
+
+    def load_or_resume(self) -> None:
+        """Load weights, or go on from a checkpoint, as ``load_from`` and ``resume`` say.
+
+        Raises:
+            FileNotFoundError: ``load_from`` names a local file that does not exist.
+            dmmix.compat.CorruptCheckpointError: ``load_from`` names a damaged file.
+            dmmix.compat.UnsafeCheckpointError: A checkpoint holds a class that is not allowed. Such
+                a file is never skipped: somebody should look at it.
+            dmmix.compat.CheckpointError: There are checkpoints to resume from, all unusable.
+        """
+        if self._has_loaded:
+            return
+        if self._load_from is not None or not self._resume:
+            _check_exists(self._load_from)
+            super().load_or_resume()
+            return
+        checkpoint = self._choose()
+        if checkpoint is None:
+            self.logger.info(f"No checkpoint in {self.work_dir}: training starts from scratch.")
+            return
+        self.logger.info(f"Resuming from {checkpoint}.")
+        self.resume(checkpoint)
+        self._has_loaded = True
+
+    def _choose(self) -> str | None:
+        """Let the master choose for all: ranks that went on from different epochs would hang."""
+        outcome: list = [None]
+        if is_main_process():
+            try:
+                outcome = [self._first_usable()]
+            except Exception as error:  # the other ranks have to stop too
+                outcome = [error]
+        broadcast_object_list(outcome)
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
+
+    def _first_usable(self) -> str | None:
+        templates = [hook.filename_tmpl for hook in self.hooks if isinstance(hook, CheckpointHook)]
+        candidates = find_candidates(self.work_dir, templates)
+        named = last_saved(self.work_dir)
+        if named is not None and named not in candidates:
+            self.logger.warning(
+                f"last_checkpoint names {named}, which does not exist; "
+                f"{len(candidates)} other checkpoint(s) to try."
+            )
+        problems = []
+        for path in candidates:
+            problem = _problem(path)
+            if problem is None:
+                return path
+            self.logger.warning(f"Skipping the checkpoint {path}: {problem}")
+            problems.append(f"{path}: {problem}")
+        if not problems and named is not None:
+            problems = [f"{named}: does not exist"]
+        if problems:
+            raise CheckpointError(
+                f"No checkpoint of {self.work_dir} can be resumed from:\n  "
+                + "\n  ".join(problems)
+                + "\nTo start from scratch, move these files (and the text file last_checkpoint) "
+                "away or use another work_dir; to go on from a checkpoint elsewhere, name it in "
+                "load_from."
+            )
+        return None
+
+
+def _problem(path: str) -> str | None:
+    """Read a checkpoint once, before the model is touched; say why it cannot be resumed from."""
+    try:
+        checkpoint = CheckpointLoader.load_checkpoint(path, map_location="cpu")
+    except CorruptCheckpointError as error:
+        return str(error)
+    absent = [key for key in _NEEDED if not isinstance(checkpoint, dict) or key not in checkpoint]
+    return f"it holds no {', '.join(absent)} to go on from" if absent else None
+
+
+def _check_exists(load_from: str | None) -> None:
+    if load_from is not None and is_local(load_from):
+        path = Path(load_from).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"load_from names a checkpoint that does not exist: {path}")

@@ -1,0 +1,215 @@
+r"""The loss terms on the CPU in a single pass: one read forward, one read and one write backward.
+
+The logits are worked through in chunks of rows that stay in the cache. A chunk is copied to a
+buffer, where the classes that are mixed in are overwritten with the lowest finite number; what
+softmax then makes of the buffer is :math:`e^{z_c - o}`, which both terms are built on. The rest
+follows from :math:`o` and the few mixed logits:
+
+* forward: :math:`\mathrm{lse} = \log(e^o + \sum_k e^{z_k})` over the mixed classes, relative to
+  the largest logit of the row, so that a shift of all logits costs no digits;
+* backward: with upstream gradients :math:`g` (mixup) and :math:`h` (decoupled),
+  :math:`T = \sum_k \mathrm{target}_k + s \bar w` and
+  :math:`d_k = \mathrm{keep}_k\,\sigma(o - z_k)`,
+
+  .. math::
+      \frac{\partial}{\partial z_c} =
+      \begin{cases}
+          e^{z_c - o} \, (g T e^{o - \mathrm{lse}} + h \sum_k d_k) & c\ \text{not mixed in} \\
+          g T e^{z_c - \mathrm{lse}} & c\ \text{mixed in}
+      \end{cases}
+      \; - \sum_{k:\ \mathrm{class}_k = c} (g\,\mathrm{target}_k + h\,d_k) - g s \frac{w_c}{C}
+
+The lowest finite number stands where -inf would give nan: a row in which every class is mixed in
+gets it as its ``o``, and with it a factor of 0 in front of whatever softmax made of the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from dmmix.functional.kernels.second_order import once_differentiable_gradient
+from dmmix.functional.slots import Slots
+
+__all__ = ["CHUNK_ELEMENTS", "cpu_terms"]
+
+#: Logits of a chunk: few enough to stay in the cache together with their buffer and result, and
+#: enough to make the cost of starting an operation small.
+CHUNK_ELEMENTS = 1 << 17
+
+
+def cpu_terms(
+    logits: Tensor, slots: Slots, class_weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mixup cross entropy and decoupled term, (N,) each, in the dtype of ``slots.target``.
+
+    Args:
+        logits: (N, C) of any float dtype, contiguous or not. Gradients go to it alone.
+        slots, class_weight: see :func:`dmmix.functional.terms.eager_terms`.
+    """
+    if class_weight is not None:
+        class_weight = class_weight.to(slots.target.dtype)
+    return _Terms.apply(logits, *slots, class_weight)
+
+
+class _Terms(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx,
+        logits: Tensor,
+        classes: Tensor,
+        target: Tensor,
+        keep: Tensor,
+        mixed: Tensor,
+        once: Tensor,
+        smoothing: Tensor | None,
+        class_weight: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        z = logits.gather(1, classes).to(target.dtype)
+        masked = torch.where(mixed, torch.finfo(z.dtype).min, z)
+        highest, log_rest, mean = _read(logits, classes, masked, class_weight, smoothing)
+
+        # Differences of logits first: those are exact, where o and lse of large logits are not.
+        margin = (z - highest[:, None]).sub_(log_rest[:, None])
+        decoupled = (keep * F.logsigmoid(margin)).sum(1).neg_()
+
+        # From here on relative to the largest logit of the row.
+        z_once = torch.where(once, z, -torch.inf)
+        largest = torch.maximum(highest, z_once.amax(1))
+        others = (highest - largest).add_(log_rest)
+        z_once -= largest[:, None]
+        lse = others
+        for slot in z_once.unbind(1):
+            lse = torch.logaddexp(lse, slot)
+        mixup = (target * (largest[:, None] - z).add_(lse[:, None])).sum(1)
+        if smoothing is not None:
+            weight = 1 if class_weight is None else class_weight.mean()
+            mixup += smoothing * (weight * lse + (weight * largest - mean))
+
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(
+            logits, classes, target, keep, smoothing, class_weight,
+            masked, margin, z_once, others, lse,
+        )  # fmt: skip
+        return mixup, decoupled
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, g: Tensor | None, h: Tensor | None):
+        if not ctx.needs_input_grad[0] or (g is None and h is None):
+            return (None,) * 8
+        return once_differentiable_gradient(_gradient, g, h, *ctx.saved_tensors), *(None,) * 7
+
+
+def _gradient(
+    g: Tensor | None,
+    h: Tensor | None,
+    logits: Tensor,
+    classes: Tensor,
+    target: Tensor,
+    keep: Tensor,
+    smoothing: Tensor | None,
+    class_weight: Tensor | None,
+    masked: Tensor,
+    margin: Tensor,
+    z_once: Tensor,
+    others: Tensor,
+    lse: Tensor,
+) -> Tensor:
+    """Gradient of ``g * mixup + h * decoupled`` in the logits; see the head of this file."""
+    factor, at_slot, even = 0.0, 0.0, None
+    if g is not None:
+        total = target.sum(1)
+        if smoothing is not None:
+            total += smoothing if class_weight is None else smoothing * class_weight.mean()
+            even = g * smoothing / logits.shape[1]
+        total *= g
+        factor = (others - lse).exp_().mul_(total)
+        at_slot = (z_once - lse[:, None]).exp_().mul_(total[:, None])
+        at_slot -= target * g[:, None]
+    if h is not None:
+        pull = margin.neg().sigmoid_().mul_(keep).mul_(h[:, None])
+        factor = pull.sum(1).add_(factor)
+        at_slot = at_slot - pull
+    return _write(logits, classes, masked, factor, at_slot, even, class_weight)
+
+
+def _read(
+    logits: Tensor,
+    classes: Tensor,
+    masked: Tensor,
+    class_weight: Tensor | None,
+    smoothing: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Largest logit that is not mixed in, ``o`` less it and, where labels are smoothed, the
+    (weighted) mean of the logits; (N,) each."""
+    highest, negative_log = torch.empty_like(masked[:, 0]), torch.empty_like(masked[:, 0])
+    mean = None if smoothing is None else torch.empty_like(highest)
+    weight = None if class_weight is None else class_weight / logits.shape[1]
+    buffer, log_phi = _buffer(logits, masked), _buffer(logits, masked)
+    chunks = _chunks(logits, classes, masked, highest, negative_log, mean)
+    for part, at, values, top, log_top, average in chunks:
+        rows, out = buffer[: len(part)], log_phi[: len(part)]
+        rows.copy_(part)
+        if average is not None and weight is None:
+            torch.mean(rows, 1, out=average)
+        elif average is not None:
+            torch.mv(rows, weight, out=average)
+        rows.scatter_(1, at, values)
+        # The fastest log-sum-exp there is: what log-softmax takes off the maximum of a row.
+        torch.log_softmax(rows, 1, out=out)
+        torch.amax(rows, 1, out=top)
+        torch.amax(out, 1, out=log_top)
+    return highest, negative_log.neg_(), mean
+
+
+def _write(
+    logits: Tensor,
+    classes: Tensor,
+    masked: Tensor,
+    factor: Tensor,
+    at_slot: Tensor,
+    even: Tensor | None,
+    class_weight: Tensor | None,
+) -> Tensor:
+    """``e^{z_c - o} factor``, with ``at_slot`` added at the slots and ``even w_c`` taken off."""
+    grad = torch.empty_like(logits, memory_format=torch.contiguous_format)
+    # A gradient of half precision is finished in float32 before it is rounded.
+    result = None if grad.dtype == masked.dtype else _buffer(logits, masked)
+    buffer = _buffer(logits, masked)
+    even = None if even is None else even[:, None]
+    chunks = _chunks(logits, grad, classes, masked, factor[:, None], at_slot, even)
+    for part, grad_part, at, values, scale, add, subtract in chunks:
+        rows = buffer[: len(part)]
+        rows.copy_(part)
+        rows.scatter_(1, at, values)
+        out = grad_part if result is None else result[: len(part)]
+        torch.softmax(rows, 1, out=out)
+        out *= scale
+        out.scatter_add_(1, at, add)
+        if subtract is not None and class_weight is None:
+            out -= subtract
+        elif subtract is not None:
+            out.addcmul_(subtract, class_weight, value=-1)
+        if result is not None:
+            grad_part.copy_(out)
+    return grad
+
+
+def _chunks(*tensors: Tensor | None) -> Iterator[list[Tensor | None]]:
+    """The tensors side by side, a chunk of rows at a time; ``None`` stays ``None``."""
+    count, size = len(tensors[0]), _rows_in_chunk(tensors[0])
+    for start in range(0, count, size):
+        yield [None if tensor is None else tensor[start : start + size] for tensor in tensors]
+
+
+def _buffer(logits: Tensor, like: Tensor) -> Tensor:
+    """Room for a chunk, in the dtype of ``like``."""
+    return like.new_empty(min(_rows_in_chunk(logits), len(logits)), logits.shape[1])
+
+
+def _rows_in_chunk(logits: Tensor) -> int:
+    return max(1, CHUNK_ELEMENTS // max(1, logits.shape[1]))

@@ -1,0 +1,61 @@
+"""Labels of a pair, in whichever form labels come."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.checks import share_dtype
+
+__all__ = ["blend_labels", "prepare_labels"]
+
+
+def prepare_labels(
+    labels: MixedLabels | Tensor, images: Tensor, check: bool | None = None
+) -> MixedLabels | Tensor:
+    """Labels that :func:`blend_labels` takes, with shares in the precision of the mix.
+
+    Args:
+        labels: (N,) integer classes (become :class:`MixedLabels`), :class:`MixedLabels`, or
+            (N, C) floating-point soft labels (stay dense).
+        images: the (N, ch, H, W) images that they belong to.
+        check: whether plain classes are looked at (see :class:`MixedLabels`).
+
+    Raises:
+        TypeError: labels in another form.
+        ValueError: a wrong shape, or not as many labels as images.
+    """
+    dtype = share_dtype(images)
+    if isinstance(labels, MixedLabels):
+        _check_number(len(labels), images)
+        return labels.to(torch.promote_types(labels.shares.dtype, dtype))
+    if not isinstance(labels, Tensor):
+        raise TypeError(f"labels must be MixedLabels or a Tensor, got {type(labels).__name__}")
+    if labels.is_floating_point():
+        if labels.ndim != 2:
+            raise ValueError(f"soft labels must be (N, C), got {tuple(labels.shape)}")
+        _check_number(labels.shape[0], images)
+        return labels.to(torch.promote_types(labels.dtype, dtype))
+    if labels.ndim != 1 or labels.dtype == torch.bool or labels.is_complex():
+        raise TypeError(
+            "labels must be MixedLabels, (N,) integers or (N, C) floating-point soft labels, got "
+            f"{labels.dtype} of shape {tuple(labels.shape)}"
+        )
+    _check_number(labels.shape[0], images)
+    shares = torch.ones(labels.shape[0], 1, dtype=dtype, device=labels.device)
+    return MixedLabels(labels[:, None], shares, check=check)
+
+
+def blend_labels(
+    first: MixedLabels | Tensor, second: MixedLabels | Tensor, share: Tensor
+) -> MixedLabels | Tensor:
+    """``share`` (N,) of ``first`` and the rest of ``second``; both prepared, in the same form."""
+    if isinstance(first, MixedLabels):
+        return first.blend(second, share)
+    return torch.lerp(second, first, share.to(first.dtype)[:, None])
+
+
+def _check_number(number: int, images: Tensor) -> None:
+    if number != images.shape[0]:
+        raise ValueError(f"labels must be as many as the {images.shape[0]} images, got {number}")

@@ -1,0 +1,85 @@
+"""Checks of what mixes are given; the messages name the argument, its value and what is allowed.
+
+Types, shapes and devices are known without looking at a value and always checked. Looking at
+values waits for the device and breaks a compiled graph, so that is only done where it is asked
+for, or by default on the CPU outside ``torch.compile``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["check_centers", "check_images", "check_index", "check_lam", "share_dtype"]
+
+
+def share_dtype(images: Tensor) -> torch.dtype:
+    """The dtype of shares: float32, and float64 for float64 images."""
+    return torch.float64 if images.dtype == torch.float64 else torch.float32
+
+
+def check_images(images: Tensor) -> None:
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images must be a Tensor, got {type(images).__name__}")
+    if not images.is_floating_point():
+        raise TypeError(
+            f"images must be floating point, got {images.dtype}: convert (and usually normalise) "
+            "them before mixing"
+        )
+    if images.ndim != 4:
+        raise ValueError(f"images must be (N, ch, H, W), got {tuple(images.shape)}")
+
+
+def check_lam(lam: Tensor, images: Tensor, check: bool | None = None) -> None:
+    _check_floats("lam", lam, (images.shape[0],), images)
+    if _look(check, lam):
+        _check_range("lam", lam, (lam >= 0) & (lam <= 1), "[0, 1]")
+
+
+def check_index(index: Tensor, images: Tensor, check: bool | None = None) -> None:
+    n = images.shape[0]
+    _check_tensor("index", index, (n,), images)
+    if index.dtype not in (torch.int64, torch.int32):
+        # uint8 and bool would be taken for masks.
+        raise TypeError(f"index must be int64 or int32, got {index.dtype}")
+    if _look(check, index):
+        _check_range("index", index, (index >= 0) & (index < n), f"[0, {n})")
+
+
+def check_centers(centers: Tensor, images: Tensor, check: bool | None = None) -> None:
+    _check_floats("centers", centers, (images.shape[0], 2), images)
+    if _look(check, centers):
+        # 1 is let through: a float64 draw just below it becomes 1 in float32.
+        _check_range("centers", centers, (centers >= 0) & (centers <= 1), "[0, 1)")
+
+
+def _look(check: bool | None, tensor: Tensor) -> bool:
+    if torch.compiler.is_compiling():
+        return False
+    return tensor.device.type == "cpu" if check is None else check
+
+
+def _check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} must be a Tensor, got {type(tensor).__name__}")
+    if tensor.shape != shape:
+        raise ValueError(
+            f"{name} must be {shape} for {images.shape[0]} images, got {tuple(tensor.shape)}"
+        )
+    if tensor.device != images.device:
+        raise ValueError(
+            f"{name} must be on the device of the images, {images.device}, got {tensor.device}"
+        )
+
+
+def _check_floats(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+    _check_tensor(name, tensor, shape, images)
+    if not tensor.is_floating_point():
+        raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
+
+
+def _check_range(name: str, values: Tensor, good: Tensor, allowed: str) -> None:
+    if not bool(good.all()):  # nan is not good
+        row = int((~good).nonzero()[0, 0])
+        bad = values[~good][0].item()
+        raise ValueError(f"{name} must be in {allowed}, got {bad:g} for sample {row}")

@@ -1,0 +1,66 @@
+"""What a mix returns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import blend_labels, prepare_labels
+from dmmix.functional.mixing.checks import check_images, share_dtype
+
+__all__ = ["Mixed", "unmixed"]
+
+
+class Mixed(NamedTuple):
+    """Mixed images and what is in them.
+
+    Attributes:
+        images: (N, ch, H, W), a new tensor in the dtype and memory format of the input.
+        labels: :class:`MixedLabels` (N, 2K), or dense (N, C) if that is what went in. They carry
+            the share that each image got, not the one that was asked for.
+        mask: share of the first image at each pixel, broadcastable to ``images``: floats
+            (N, 1, 1, 1) for mixup, bools (N, 1, H, W) for cut and paste.
+    """
+
+    images: Tensor
+    labels: MixedLabels | Tensor
+    mask: Tensor
+
+    @classmethod
+    def where(cls, condition: Tensor, first: Mixed, second: Mixed) -> Mixed:
+        """Sample by sample, ``first`` where the (N,) bool ``condition`` holds, else ``second``."""
+        samples = condition[:, None, None, None]
+        if isinstance(first.labels, MixedLabels):
+            labels = MixedLabels.where(condition, first.labels, second.labels)
+        else:
+            labels = torch.where(condition[:, None], first.labels, second.labels)
+        return cls(
+            torch.where(samples, first.images, second.images),
+            labels,
+            torch.where(samples, first.mask, second.mask),
+        )
+
+
+def unmixed(images: Tensor, labels: MixedLabels | Tensor, *, check: bool | None = None) -> Mixed:
+    """The samples as they are, in the form that a mix returns.
+
+    Each sample is the mix of itself with itself, all of it the first. So the labels have as many
+    slots as those of a pair, and a batch that is left alone has the shapes of one that is mixed.
+
+    Args:
+        images: (N, ch, H, W); returned as they are, not copied.
+        labels: as for :func:`mixup`.
+        check: see :func:`mixup`.
+
+    Raises:
+        TypeError, ValueError: see :func:`mixup`.
+    """
+    check_images(images)
+    labels = prepare_labels(labels, images, check)
+    n = images.shape[0]
+    share = torch.ones(n, dtype=share_dtype(images), device=images.device)
+    mask = torch.ones(n, 1, 1, 1, dtype=torch.bool, device=images.device)
+    return Mixed(images, blend_labels(labels, labels, share), mask)

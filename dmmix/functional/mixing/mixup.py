@@ -1,0 +1,59 @@
+"""Mixup: a weighted mean of two images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import blend_labels, prepare_labels
+from dmmix.functional.mixing.checks import check_images, check_index, check_lam, share_dtype
+from dmmix.functional.mixing.mixed import Mixed
+
+__all__ = ["mixup"]
+
+
+def mixup(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    lam: Tensor,
+    index: Tensor,
+    *,
+    check: bool | None = None,
+) -> Mixed:
+    r"""Weighted mean of each image and its partner.
+
+    .. math::
+        \tilde x_i = \lambda_i x_i + (1 - \lambda_i) x_{j(i)}, \qquad
+        \tilde y_i = \lambda_i y_i + (1 - \lambda_i) y_{j(i)}
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
+            (N, C) soft labels, which stay dense.
+        lam: (N,) floats in [0, 1], the share of the first image. It is rounded to the dtype of
+            the images (which matters for bfloat16 and float16), and the labels carry it so.
+        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
+        check: whether to look at the values of ``lam``, ``index`` and integer labels. ``None``
+            looks on the CPU only, and not under ``torch.compile``: elsewhere it would wait for
+            the device. Types, shapes and devices are always checked.
+
+    Returns:
+        :class:`Mixed`; the mask is the share itself, (N, 1, 1, 1). Shares are float32, float64
+        for float64 images.
+
+    Raises:
+        TypeError: images that are not floating point (uint8), or another wrong dtype.
+        ValueError: a wrong shape or device; with ``check``, a value out of range.
+
+    Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
+    """
+    check_images(images)
+    check_lam(lam, images, check)
+    check_index(index, images, check)
+    labels = prepare_labels(labels, images, check)
+    weight = lam.to(images.dtype)
+    # lerp takes 1 - weight in float32 inside; in bfloat16 the two weights would not sum to 1.
+    mixed = torch.lerp(images[index], images, weight[:, None, None, None])
+    share = weight.to(share_dtype(images))
+    return Mixed(mixed, blend_labels(labels, labels[index], share), share[:, None, None, None])

@@ -1,0 +1,136 @@
+"""What every registered mix is: random draws around a function of :mod:`dmmix.functional`."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+from torch import Generator, Tensor
+
+from dmmix.functional import MixedLabels
+from dmmix.functional.mixing import Mixed, draw_lam, draw_pairing, to_device
+from dmmix.mixups.randomness import step_generator
+from dmmix.registry import MIXUPS
+
+__all__ = ["Mix", "PairMix", "build_mix"]
+
+
+class Mix(ABC):
+    """A mix with its random draws; a subclass writes :meth:`apply`.
+
+    It also is a batch augment of mmpretrain: ``mix(inputs, scores) -> (inputs, scores)``.
+    """
+
+    def mix(
+        self,
+        images: Tensor,
+        labels: MixedLabels | Tensor,
+        generator: Generator | None = None,
+        guide: Any = None,
+    ) -> Mixed:
+        """Draws what is random and mixes; nothing that goes in is written to.
+
+        Args:
+            images: (N, ch, H, W), any float dtype, device and memory format.
+            labels: (N,) integer classes, :class:`MixedLabels`, or (N, C) soft labels. Their
+                values are not looked at: that would wait for the device.
+            generator: a CPU generator; ``None`` takes :func:`step_generator`.
+            guide: what the mix may ask about the model; static mixes ignore it.
+
+        Returns:
+            :class:`dmmix.functional.mixing.Mixed`: images, labels, mask.
+
+        Raises:
+            TypeError, ValueError: images or labels of a wrong dtype or shape.
+        """
+        if generator is None:
+            generator = step_generator()
+        return self.apply(images, labels, generator, guide)
+
+    @abstractmethod
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> Mixed:
+        """The draws, from ``generator`` only, and the call of the function."""
+
+    def __call__(self, inputs: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """mmpretrain's batch-augment protocol (``train_cfg=dict(augments=...)``).
+
+        Args:
+            inputs: (N, ch, H, W).
+            scores: (N, C), one-hot or soft, integers or floats.
+
+        Returns:
+            The mixed inputs and the mixed scores, (N, C) floats.
+        """
+        if scores.ndim != 2:
+            raise ValueError(f"scores must be (N, C), one-hot or soft, got {tuple(scores.shape)}")
+        if not scores.is_floating_point():
+            scores = scores.float()
+        mixed = self.mix(inputs, scores)
+        return mixed.images, mixed.labels
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
+        return f"{type(self).__name__}({options})"
+
+
+class PairMix(Mix):
+    r"""A mix of pairs, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
+
+    Args:
+        alpha: above 0 and finite.
+        per_batch: draw one share (and one place) a batch, as the first implementations did,
+            instead of one a sample.
+        fixed_points: whether a sample may be paired with itself
+            (see :func:`dmmix.functional.draw_pairing`).
+
+    Raises:
+        TypeError: ``alpha`` is no number.
+        ValueError: ``alpha`` is not above 0, or not finite.
+    """
+
+    def __init__(
+        self, alpha: float = 1.0, per_batch: bool = False, fixed_points: bool = True
+    ) -> None:
+        check_number("alpha", alpha)
+        if not (alpha > 0 and math.isfinite(alpha)):
+            raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
+        self.alpha = float(alpha)
+        self.per_batch = per_batch
+        self.fixed_points = fixed_points
+
+    def draw_pair(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """``lam`` and ``index`` for these images, on their device."""
+        n = images.shape[0]
+        lam = draw_lam(n, self.alpha, generator, self.per_batch)
+        index = draw_pairing(n, generator, self.fixed_points)
+        return to_device([lam, index], images.device)
+
+
+def build_mix(config: Mapping | Mix) -> Mix:
+    """A mix from its config; a mix is returned as it is.
+
+    A type without a prefix is looked up in dmmix first, whatever the default scope: mmpretrain
+    has a ``CutMix`` too, which cannot say what it mixed.
+
+    Raises:
+        KeyError: an unknown type.
+        TypeError: what is built is not a mix of dmmix.
+    """
+    mix = config
+    if isinstance(config, Mapping):
+        mix = MIXUPS.build({"_scope_": "dmmix", **config})
+    if not isinstance(mix, Mix):
+        kind = type(mix)
+        raise TypeError(f"expected a mix of dmmix, got {kind.__module__}.{kind.__qualname__}")
+    return mix
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raises TypeError unless ``value`` is a number (bools are none)."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")

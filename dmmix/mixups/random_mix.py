@@ -1,0 +1,142 @@
+"""Several mixes, one of them at random; and mixing only some samples, in some epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from dmmix.functional import MixedLabels
+from dmmix.functional.mixing import Mixed, to_device, unmixed
+from dmmix.mixups.base import Mix, build_mix, check_number
+from dmmix.mixups.randomness import current_epoch
+from dmmix.registry import MIXUPS
+
+__all__ = ["RandomMix"]
+
+
+@MIXUPS.register_module()
+class RandomMix(Mix):
+    """One of several mixes at random, for some of the samples, in some of the epochs.
+
+    Samples that are not mixed keep their image bit for bit, and their label has as many slots as
+    the mixed ones, with a share of 1 for its own class. Partners come from the whole batch, also
+    for samples that are mixed with another mix or not at all.
+
+    Args:
+        mixups: configs of mixes, or mixes; also other ``RandomMix``.
+        probs: probability of each, 0 or more; the sum is at most 1 and the rest leaves the
+            samples unmixed. ``None`` chooses evenly.
+        per_sample: choose for each sample instead of once a batch. Each mix that some sample
+            chose runs on the whole batch, so this costs up to as many mixes.
+        fraction: the part of the batch that may be mixed, in [0, 1]: exactly
+            ``floor(fraction * N + 0.5)`` samples, chosen at random each step.
+        start_epoch: mixing is off before this epoch, counted from 0.
+        stop_epoch: and off from this epoch on; ``None`` never stops. Outside of a runner there
+            are no epochs and mixing is on.
+
+    Raises:
+        KeyError: an unknown type of mix.
+        TypeError: a mix that is not one of dmmix, or an argument that is no number.
+        ValueError: no mixes; ``probs`` of another length, negative, or summing to more than 1;
+            ``fraction`` outside [0, 1]; epochs that are negative or in the wrong order.
+
+    Example::
+
+        model = dict(mixup=dict(
+            type='RandomMix',
+            mixups=[dict(type='Mixup', alpha=0.8), dict(type='CutMix', alpha=1.0)],
+            probs=[0.5, 0.5]))
+    """
+
+    def __init__(
+        self,
+        mixups: Sequence[Mapping | Mix],
+        probs: Sequence[float] | None = None,
+        per_sample: bool = False,
+        fraction: float = 1.0,
+        start_epoch: int = 0,
+        stop_epoch: int | None = None,
+    ) -> None:
+        if isinstance(mixups, Mapping) or not isinstance(mixups, Sequence):
+            raise TypeError(f"mixups must be a list of mixes or their configs, got {mixups!r}")
+        if len(mixups) == 0:
+            raise ValueError("mixups must name at least one mix, got none")
+        check_number("fraction", fraction)
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"fraction must be in [0, 1], got {fraction}")
+        _check_epochs(start_epoch, stop_epoch)
+        self.mixups = [build_mix(mix) for mix in mixups]
+        self.probs = _checked_probs(probs, len(mixups))
+        self.per_sample = per_sample
+        self.fraction = float(fraction)
+        self.start_epoch = start_epoch
+        self.stop_epoch = stop_epoch
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> Mixed:
+        result = unmixed(images, labels, check=False)
+        if not self._is_on():
+            return result
+        choice = self._draw_choice(images.shape[0], generator)
+        # The choice is on the CPU, so which mixes have to run is known without asking the device.
+        chosen = set(choice.tolist())
+        for k, mix in enumerate(self.mixups):
+            if k not in chosen:
+                continue
+            mixed = mix.mix(images, labels, generator, guide)
+            if chosen == {k}:
+                return mixed
+            (rows,) = to_device([choice == k], images.device)
+            result = Mixed.where(rows, mixed, result)
+        return result
+
+    def _draw_choice(self, n: int, generator: Generator) -> Tensor:
+        """(n,) which mix each sample gets; ``len(self.mixups)`` for none."""
+        bounds = torch.tensor(self.probs, dtype=torch.float64).cumsum(0)
+        if bounds[-1:].tolist()[0] > 1 - 1e-6:
+            bounds = bounds / bounds[-1]  # 0.1 + 0.2 + 0.7 leaves no rest
+        draws = n if self.per_sample else 1
+        uniform = torch.rand(draws, dtype=torch.float64, generator=generator)
+        choice = torch.searchsorted(bounds, uniform, right=True)
+        choice = choice if self.per_sample else choice.repeat(n)
+        mixed = int(self.fraction * n + 0.5)
+        if mixed < n:
+            left_out = torch.randperm(n, generator=generator)[mixed:]
+            choice[left_out] = len(self.mixups)
+        return choice
+
+    def _is_on(self) -> bool:
+        epoch = current_epoch()
+        if epoch is None:
+            return True
+        return self.start_epoch <= epoch and (self.stop_epoch is None or epoch < self.stop_epoch)
+
+
+def _checked_probs(probs: Sequence[float] | None, number: int) -> list[float]:
+    if probs is None:
+        return [1 / number] * number
+    if not isinstance(probs, Sequence) or isinstance(probs, str):
+        raise TypeError(f"probs must be a list of numbers, got {probs!r}")
+    if len(probs) != number:
+        raise ValueError(f"probs must be one for each of the {number} mixups, got {len(probs)}")
+    for p in probs:
+        check_number("probs", p)
+    if not all(p >= 0 for p in probs) or not sum(probs) <= 1 + 1e-6:
+        raise ValueError(f"probs must be 0 or more and sum to at most 1, got {list(probs)}")
+    return [float(p) for p in probs]
+
+
+def _check_epochs(start: int, stop: int | None) -> None:
+    for name, epoch in (("start_epoch", start), ("stop_epoch", stop)):
+        if epoch is None and name == "stop_epoch":
+            continue
+        if isinstance(epoch, bool) or not isinstance(epoch, int):
+            raise TypeError(f"{name} must be an integer, got {epoch!r}")
+        if epoch < 0:
+            raise ValueError(f"{name} must be 0 or more, got {epoch}")
+    if stop is not None and stop <= start:
+        raise ValueError(f"stop_epoch must be after start_epoch={start}, got {stop}")

@@ -1,0 +1,30 @@
+"""Classifiers, heads and losses for mixed samples, registered under the scope ``dmmix``."""
+
+from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+from dmmix.models.classifiers import MixupClassifier
+from dmmix.models.data_preprocessor import MixupDataPreprocessor
+from dmmix.models.heads import (
+    DMLinearClsHead,
+    DMStackedLinearClsHead,
+    DMVisionTransformerClsHead,
+    MixedLabelsMixin,
+)
+from dmmix.models.losses import (
+    DecoupledMixupBCELoss,
+    DecoupledMixupLoss,
+    MixupCrossEntropyLoss,
+    MixupLoss,
+)
+
+__all__ = [
+    "DMLinearClsHead",
+    "DMStackedLinearClsHead",
+    "DMVisionTransformerClsHead",
+    "DecoupledMixupBCELoss",
+    "DecoupledMixupLoss",
+    "MixedLabelsMixin",
+    "MixupClassifier",
+    "MixupCrossEntropyLoss",
+    "MixupDataPreprocessor",
+    "MixupLoss",
+]

@@ -1,0 +1,5 @@
+"""Classifiers that mix."""
+
+from dmmix.models.classifiers.mixup_classifier import MixupClassifier
+
+__all__ = ["MixupClassifier"]

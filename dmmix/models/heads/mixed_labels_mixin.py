@@ -1,0 +1,70 @@
+"""What an mmpretrain head needs to learn from mixed labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmmix.functional import MixedLabels, mixed_accuracy
+from dmmix.functional.labels import as_mixed_labels
+from dmmix.models.losses import MixupLoss
+
+__all__ = ["MixedLabelsMixin"]
+
+
+class MixedLabelsMixin:
+    """Makes ``head.loss(feats, labels)`` take labels as one object for the batch.
+
+    Stands before a :class:`mmpretrain.models.ClsHead` in the bases of a class. ``labels`` is
+    :class:`~dmmix.functional.MixedLabels`, (N,) integers or (N, C) soft labels; a list of
+    mmpretrain's data samples works as before.
+
+    With one of our losses the parts are logged apart (``loss_mixup``, ``loss_decoupled``). Any
+    other loss module gets integers where nothing is mixed, else (N, C) soft labels.
+
+    Args:
+        cal_mixed_acc: whether to log ``mixed_top1`` (the highest prediction is one of the
+            classes mixed in) and ``mixed_top2`` (the two highest are exactly those mixed in),
+            in percent.
+        **kwargs: the head's own.
+    """
+
+    def __init__(self, *args: Any, cal_mixed_acc: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cal_mixed_acc = cal_mixed_acc
+
+    def _get_loss(self, cls_score: Tensor, labels: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """mmpretrain calls this with the logits and whatever ``loss`` was given."""
+        if isinstance(labels, list | tuple):
+            return super()._get_loss(cls_score, labels, **kwargs)
+        if isinstance(self.loss_module, MixupLoss):
+            losses = self.loss_module.parts(cls_score, labels, **kwargs)
+        else:
+            target = _plain_target(labels, cls_score)
+            losses = {
+                "loss": self.loss_module(cls_score, target, avg_factor=cls_score.shape[0], **kwargs)
+            }
+        if self.cal_mixed_acc:
+            losses.update(_accuracy(cls_score, labels))
+        return losses
+
+
+def _plain_target(labels: MixedLabels | Tensor, logits: Tensor) -> Tensor:
+    if isinstance(labels, Tensor):
+        return labels
+    if labels.classes.shape[1] == 1 and labels.smoothing is None:
+        return labels.classes[:, 0]
+    return labels.dense(logits.shape[1])
+
+
+@torch.no_grad()
+def _accuracy(logits: Tensor, labels: MixedLabels | Tensor) -> dict[str, Tensor]:
+    if isinstance(labels, Tensor) and labels.is_floating_point():
+        labels = MixedLabels.from_dense(labels, check=False)
+    accuracy = mixed_accuracy(logits, as_mixed_labels(labels))
+    return {
+        "mixed_top1": 100 * accuracy.top1.float().mean(),
+        "mixed_top2": 100 * accuracy.topk.float().mean(),
+    }

@@ -1,0 +1,42 @@
+"""Packaging. The base install is the maths (torch and numpy); extras add the rest."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def requirements(name: str) -> list[str]:
+    """The lines of requirements/NAME.txt without comments."""
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+
+
+def version() -> str:
+    scope: dict[str, str] = {}
+    exec((ROOT / "dmmix" / "version.py").read_text(), scope)
+    return scope["__version__"]
+
+
+setup(
+    name="dmmix",
+    version=version(),
+    description="Mixup for image classification, with the decoupled mixup loss at its heart",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["dmmix", "dmmix.*"]),
+    install_requires=requirements("base"),
+    extras_require={
+        extra: requirements(extra) for extra in ("mm", "openmmlab", "test", "docs", "triton")
+    },
+    keywords=["mixup", "cutmix", "classification", "semi-supervised", "pytorch", "openmmlab"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,288 @@
+"""DmmixRunner: which checkpoint a run goes on from."""
+
+import io
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from torch import nn
+
+from dmmix.compat import CheckpointError, CorruptCheckpointError, UnsafeCheckpointError
+from dmmix.engine import DmmixRunner
+from dmmix.engine.auto_resume import find_candidates
+from dmmix.registry import RUNNERS
+
+pytestmark = pytest.mark.openmmlab
+
+
+class Toy(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+
+    def forward(self, inputs, mode="tensor"):
+        return {"loss": self.fc(torch.stack(inputs)).square().mean()}
+
+
+class Numbers(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return {"inputs": torch.full((2,), float(index))}
+
+
+def toy_runner(work_dir, epochs=4, checkpoint=None, **settings):
+    return DmmixRunner(
+        Toy(),
+        str(work_dir),
+        train_dataloader={
+            "dataset": Numbers(),
+            "batch_size": 2,
+            "num_workers": 0,
+            "sampler": {"type": "DefaultSampler", "shuffle": True},
+        },
+        train_cfg={"by_epoch": True, "max_epochs": epochs},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+        param_scheduler={"type": "ConstantLR"},
+        default_hooks={
+            "checkpoint": {"type": "CheckpointHook", "interval": 1, **(checkpoint or {})}
+        },
+        experiment_name=uuid.uuid4().hex,
+        randomness={"seed": 0},
+        **settings,
+    )
+
+
+def resumed_epoch(runner):
+    """Load as train() would, without training; return where it would go on."""
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+    runner.load_or_resume()
+    return runner.epoch
+
+
+def log_of(runner):
+    return (Path(runner.log_dir) / f"{runner.timestamp}.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def three_epochs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    toy_runner(folder, epochs=3).train()
+    return folder
+
+
+@pytest.fixture
+def work(three_epochs, tmp_path):
+    """A folder as three epochs of training leave it: epoch_1 to epoch_3 and last_checkpoint."""
+    for number in (1, 2, 3):
+        source = three_epochs / f"epoch_{number}.pth"
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_3.pth"))
+    return tmp_path
+
+
+def truncate(path, keep=0.6):
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+
+
+def test_it_is_registered_beside_mmengines():
+    assert RUNNERS.get("DmmixRunner") is DmmixRunner
+    assert RUNNERS.get("Runner") is not DmmixRunner
+
+
+def test_the_last_checkpoint_is_resumed(work):
+    assert resumed_epoch(toy_runner(work, resume=True)) == 3
+
+
+def test_the_pointer_goes_before_newer_numbers(work):
+    (work / "last_checkpoint").write_text(str(work / "epoch_2.pth"))
+    assert resumed_epoch(toy_runner(work, resume=True)) == 2
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.6, 0.99])
+def test_a_truncated_one_is_skipped_with_a_warning(work, keep):
+    truncate(work / "epoch_3.pth", keep)
+    runner = toy_runner(work, resume=True)
+    assert resumed_epoch(runner) == 2
+    (warning,) = [line for line in log_of(runner).splitlines() if "Skipping" in line]
+    assert "WARNING" in warning
+    assert str(work / "epoch_3.pth") in warning
+    assert "damaged" in warning
+
+
+def test_several_broken_ones_are_skipped(work):
+    truncate(work / "epoch_3.pth")
+    (work / "epoch_2.pth").write_bytes(b"garbage")
+    assert resumed_epoch(toy_runner(work, resume=True)) == 1
+
+
+def test_weights_alone_are_skipped(work):
+    torch.save(Toy().state_dict(), work / "epoch_3.pth")
+    runner = toy_runner(work, resume=True)
+    assert resumed_epoch(runner) == 2
+    assert "it holds no meta" in log_of(runner)
+
+
+@pytest.mark.parametrize("pointer", [None, "", "somewhere/epoch_9.pth"])
+def test_without_a_valid_pointer_the_newest_is_used(work, pointer):
+    if pointer is None:
+        (work / "last_checkpoint").unlink()
+    else:
+        (work / "last_checkpoint").write_text(pointer)
+    runner = toy_runner(work, resume=True)
+    assert resumed_epoch(runner) == 3
+    assert ("does not exist" in log_of(runner)) == bool(pointer)
+
+
+def test_all_broken_is_an_error_that_lists_them(work):
+    for path in work.glob("*.pth"):
+        truncate(path)
+    with pytest.raises(CheckpointError) as caught:
+        toy_runner(work, resume=True).train()
+    for number in (1, 2, 3):
+        assert f"epoch_{number}.pth" in str(caught.value)
+    assert "start from scratch" in str(caught.value)
+    assert len(list(work.glob("*.pth"))) == 3  # nothing was written over them
+
+
+def test_a_pointer_to_nothing_is_an_error(tmp_path):
+    (tmp_path / "last_checkpoint").write_text("unmounted/epoch_3.pth")
+    with pytest.raises(CheckpointError, match=r"unmounted/epoch_3\.pth: does not exist"):
+        resumed_epoch(toy_runner(tmp_path, resume=True))
+
+
+def test_without_any_checkpoint_training_starts(tmp_path):
+    (tmp_path / ".epoch_1.pth.0123456789ab.tmp").write_bytes(b"PK\x03\x04")  # of a killed write
+    runner = toy_runner(tmp_path, epochs=1, resume=True)
+    runner.train()
+    assert runner.epoch == 1
+    assert "training starts from scratch" in log_of(runner)
+
+
+def test_resuming_trains_the_remaining_epochs(work):
+    runner = toy_runner(work, epochs=4, resume=True)
+    runner.train()
+    assert runner.epoch == 4
+    assert (work / "epoch_4.pth").is_file()
+
+
+class Touch:
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return io.open, (self.path, "w")
+
+
+def test_a_refused_one_is_never_skipped(work):
+    content = torch.load(work / "epoch_1.pth", weights_only=False)
+    torch.save({**content, "extra": Touch(work / "trace")}, work / "epoch_3.pth")
+    with pytest.raises(UnsafeCheckpointError, match=r"epoch_3\.pth"):
+        toy_runner(work, resume=True).train()
+    assert not (work / "trace").exists()
+
+
+def test_a_named_checkpoint_is_resumed(work):
+    path = str(work / "epoch_1.pth")
+    assert resumed_epoch(toy_runner(work, resume=True, load_from=path)) == 1
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_named_checkpoint_that_is_broken_is_named(work, resume):
+    truncate(work / "epoch_2.pth")
+    runner = toy_runner(work, resume=resume, load_from=str(work / "epoch_2.pth"))
+    with pytest.raises(CorruptCheckpointError, match=r"epoch_2\.pth is damaged"):
+        resumed_epoch(runner)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_named_checkpoint_that_is_missing_is_reported_before_anything_is_built(tmp_path, resume):
+    class Costly(dict):
+        def __getattribute__(self, name):
+            raise AssertionError("the model was touched")
+
+    with pytest.raises(FileNotFoundError, match=r"absent\.pth"):
+        DmmixRunner(
+            Costly(), str(tmp_path / "w"), load_from=str(tmp_path / "absent.pth"), resume=resume
+        )
+    assert not (tmp_path / "w").exists()
+
+
+def test_load_from_keeps_the_counters(work):
+    runner = toy_runner(work, load_from=str(work / "epoch_3.pth"))
+    assert resumed_epoch(runner) == 0
+
+
+# The order of candidates, on empty files
+
+
+def touch(folder, *names):
+    for age, name in enumerate(names):  # later ones are newer
+        path = folder / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.touch()
+        os.utime(path, (1000 + age, 1000 + age))
+
+
+def found(folder, *args):
+    return [os.path.relpath(path, folder) for path in find_candidates(folder, *args)]
+
+
+def test_order_is_by_number_not_by_name(tmp_path):
+    touch(tmp_path, "epoch_10.pth", "epoch_9.pth", "epoch_100.pth")
+    assert found(tmp_path) == ["epoch_100.pth", "epoch_10.pth", "epoch_9.pth"]
+
+
+def test_the_kind_written_last_comes_first(tmp_path):
+    touch(tmp_path, "iter_500.pth", "epoch_1.pth", "epoch_2.pth")
+    assert found(tmp_path) == ["epoch_2.pth", "epoch_1.pth", "iter_500.pth"]
+    touch(tmp_path, "epoch_1.pth", "epoch_2.pth", "iter_500.pth")
+    assert found(tmp_path) == ["iter_500.pth", "epoch_2.pth", "epoch_1.pth"]
+
+
+def test_what_is_no_checkpoint_to_resume_from(tmp_path):
+    touch(
+        tmp_path,
+        "best_accuracy_epoch_3.pth",
+        "epoch_3-1a2b3c4d.pth",
+        ".epoch_3.pth.0123456789ab.tmp",
+        "epoch_x.pth",
+        "epoch_3.pth.tmp",
+        "weights.pth",
+    )
+    (tmp_path / "epoch_4.pth").mkdir()
+    assert found(tmp_path) == []
+
+
+def test_another_output_folder_is_searched_too(tmp_path):
+    touch(tmp_path, "work/epoch_1.pth", "out/epoch_1.pth", "out/epoch_2.pth")
+    (tmp_path / "work" / "last_checkpoint").write_text(str(tmp_path / "out" / "epoch_3.pth"))
+    assert [os.path.relpath(path, tmp_path) for path in find_candidates(tmp_path / "work")] == [
+        "out/epoch_2.pth",
+        "out/epoch_1.pth",
+        "work/epoch_1.pth",
+    ]
+
+
+def test_other_file_names(tmp_path):
+    touch(tmp_path, "epoch_1.pth", "step-7.ckpt")
+    assert found(tmp_path, ["step-{}.ckpt"]) == ["step-7.ckpt", "epoch_1.pth"]
+
+
+def test_file_names_of_the_checkpoint_hook_are_known(tmp_path):
+    toy_runner(tmp_path, epochs=1, checkpoint={"filename_tmpl": "e{}.pth"}).train()
+    (tmp_path / "last_checkpoint").unlink()
+    runner = toy_runner(tmp_path, checkpoint={"filename_tmpl": "e{}.pth"}, resume=True)
+    assert resumed_epoch(runner) == 1
+
+
+def test_a_remote_one_comes_first_unseen(tmp_path):
+    touch(tmp_path, "epoch_1.pth")
+    (tmp_path / "last_checkpoint").write_text("s3://bucket/epoch_2.pth\n")
+    assert find_candidates(tmp_path) == ["s3://bucket/epoch_2.pth", str(tmp_path / "epoch_1.pth")]

@@ -1,0 +1,473 @@
+"""The single-pass forms against the readable one, and what they promise beyond its numbers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dmmix.functional import (
+    MixedLabels,
+    decoupled_mixup_cross_entropy,
+    decoupled_mixup_terms,
+    mixup_cross_entropy,
+)
+from dmmix.functional.kernels import cpu
+
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 1e-2, torch.float16: 2e-3}
+DTYPES = list(TOLERANCE)
+
+
+def draw(n, c, k, *, dtype=torch.float64, seed=0, scale=3.0):
+    """Random logits and labels, among them samples of one class and shares of 0."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = scale * torch.randn(n, c, generator=generator, dtype=torch.float64)
+    classes = torch.randint(c, (n, k), generator=generator)
+    shares = torch.rand(n, k, generator=generator, dtype=torch.float64)
+    if k > 1 and n:
+        shares[0, 0] = 0.0
+        classes[-1, 0] = classes[-1, 1]
+    labels = MixedLabels(classes, shares / shares.sum(1, keepdim=True))
+    return logits.to(dtype).requires_grad_(), labels
+
+
+def values_and_gradient(logits, labels, backend, **options):
+    terms = decoupled_mixup_terms(logits, labels, backend=backend, **options)
+    generator = torch.Generator().manual_seed(1)
+    weights = torch.randn(2, len(logits), generator=generator, dtype=torch.float64)
+    weights = list(weights.to(terms.mixup.dtype))
+    (gradient,) = torch.autograd.grad(list(terms), logits, weights)
+    return *terms, gradient
+
+
+def check_agreement(logits, labels, **options):
+    tolerance = TOLERANCE[logits.dtype]
+    want = values_and_gradient(logits, labels, "eager", **options)
+    got = values_and_gradient(logits, labels, "single_pass", **options)
+    for mine, readable in zip(got, want, strict=True):
+        torch.testing.assert_close(mine, readable, rtol=tolerance, atol=tolerance)
+
+
+# -- agreement -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+@pytest.mark.parametrize("c", [2, 3, 10, 1000])
+@pytest.mark.parametrize("n", [0, 1, 2, 7])
+def test_agrees_with_eager(n, c, k, dtype):
+    check_agreement(*draw(n, c, k, dtype=dtype))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 6, 7, 8])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_chunk_boundaries(monkeypatch, rows, dtype):
+    monkeypatch.setattr(cpu, "CHUNK_ELEMENTS", rows * 10)
+    logits, labels = draw(7, 10, 3, dtype=dtype)
+    weight = torch.linspace(0.5, 2, 10)
+    check_agreement(logits, labels, label_smoothing=0.1, class_weight=weight)
+
+
+def test_a_row_longer_than_a_chunk(monkeypatch):
+    monkeypatch.setattr(cpu, "CHUNK_ELEMENTS", 4)
+    check_agreement(*draw(3, 10, 2))
+
+
+OPTIONS = {
+    "min_share": dict(min_share=0.3),
+    "label smoothing": dict(label_smoothing=0.1),
+    "class weights": dict(class_weight=torch.linspace(0, 2, 10)),
+    "weighted smoothing": dict(label_smoothing=0.2, class_weight=torch.linspace(0.1, 2, 10)),
+    "more": dict(decouple="more"),
+    "less": dict(decouple="less"),
+    "rescale": dict(rescale=(0.5, 0.8)),
+    "all at once": dict(
+        min_share=0.1,
+        label_smoothing=0.1,
+        class_weight=torch.linspace(0.5, 1, 10),
+        decouple="less",
+        rescale=(1.0, 0.7),
+    ),
+}
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options(name, dtype, k):
+    check_agreement(*draw(7, 10, k, dtype=dtype), **OPTIONS[name])
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_mask_of_slots(k):
+    logits, labels = draw(7, 10, k)
+    mask = torch.rand(7, k, generator=torch.Generator().manual_seed(3)) < 0.5
+    check_agreement(logits, labels, decouple=mask)
+
+
+def test_smoothing_in_the_labels():
+    logits, labels = draw(7, 10, 2)
+    dense = labels.dense(10) * (1 - 0.2) + 0.2 / 10
+    check_agreement(logits, dense)
+
+
+def test_the_same_class_in_every_slot():
+    logits, _ = draw(4, 5, 3)
+    same = MixedLabels(torch.full((4, 3), 2), torch.full((4, 3), 1 / 3, dtype=torch.float64))
+    check_agreement(logits, same)
+
+
+def test_duplicates_beside_another_class():
+    logits, _ = draw(4, 5, 3)
+    classes = torch.tensor([[2, 1, 2], [1, 2, 2], [2, 2, 1], [0, 1, 2]])
+    shares = torch.tensor([[0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.0, 0.6, 0.4], [0.0, 0.5, 0.5]])
+    check_agreement(logits, MixedLabels(classes, shares.double()))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_every_class_mixed_in(dtype):
+    """No class is left for ``o``: the decoupled terms are 0, and so are their gradients."""
+    logits, _ = draw(3, 3, 3, dtype=dtype)
+    labels = MixedLabels(torch.arange(3).expand(3, 3), torch.full((3, 3), 1 / 3))
+    check_agreement(logits, labels)
+    _, decoupled, _ = values_and_gradient(logits, labels, "single_pass")
+    assert (decoupled == 0).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("where", ["mixed", "others", "everywhere"])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_extreme_logits(dtype, where, sign):
+    logits, labels = draw(7, 10, 2, dtype=dtype)
+    extreme = torch.zeros(7, 10, dtype=torch.float64)
+    if where == "mixed":
+        extreme.scatter_(1, labels.classes, sign * 1e4)
+    elif where == "others":
+        extreme.fill_(sign * 1e4).scatter_(1, labels.classes, 0.0)
+    else:
+        extreme.uniform_(-1e4, 1e4, generator=torch.Generator().manual_seed(2))
+    logits = (logits.detach() + extreme.to(dtype)).requires_grad_()
+    got = values_and_gradient(logits, labels, "single_pass")
+    # Eager float32 itself loses digits here: the yardstick is float64.
+    want = values_and_gradient(logits.detach().double().requires_grad_(), labels, "eager")
+    tolerance = TOLERANCE[dtype]
+    for mine, exact in zip(got, want, strict=True):
+        assert torch.isfinite(mine).all()
+        torch.testing.assert_close(mine.double(), exact, rtol=tolerance, atol=tolerance)
+
+
+def test_classes_that_are_ruled_out():
+    """-inf is a logit, too: how a model says that a class is impossible."""
+    logits, labels = draw(7, 10, 2)
+    ruled_out = torch.zeros(7, 10, dtype=torch.bool)
+    ruled_out[:, 3:6] = True
+    ruled_out.scatter_(1, labels.classes, False)
+    logits = logits.detach().masked_fill(ruled_out, -torch.inf).requires_grad_()
+    for result in values_and_gradient(logits, labels, "single_pass"):
+        assert torch.isfinite(result).all()
+    check_agreement(logits, labels)
+
+
+def test_nan_stays_nan():
+    logits, labels = draw(3, 5, 2)
+    logits = logits.detach()
+    logits[1, int(4 - labels.classes[1, 0])] = torch.nan
+    mixup, decoupled = decoupled_mixup_terms(logits, labels, backend="single_pass")
+    assert mixup.isnan().tolist() == [False, True, False]
+    assert not decoupled[0].isnan()
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    n=st.integers(0, 6),
+    c=st.integers(2, 12),
+    k=st.integers(1, 5),
+    seed=st.integers(0, 2**16),
+    scale=st.sampled_from([0.0, 1.0, 30.0, 1e3]),
+    min_share=st.sampled_from([0.0, 0.2, 0.4]),
+    smoothing=st.sampled_from([0.0, 0.1, 0.9]),
+    weighted=st.booleans(),
+    decouple=st.sampled_from(["all", "more", "less"]),
+    rescale=st.sampled_from([None, (0.0, 1.0), (0.5, 0.8), (2.0, 1.0)]),
+    chunk=st.integers(1, 40),
+)
+def test_agrees_for_any_labels_and_options(
+    n, c, k, seed, scale, min_share, smoothing, weighted, decouple, rescale, chunk
+):
+    logits, labels = draw(n, c, k, seed=seed, scale=scale)
+    weight = torch.rand(c, generator=torch.Generator().manual_seed(seed)) if weighted else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpu, "CHUNK_ELEMENTS", chunk)
+        check_agreement(
+            logits,
+            labels,
+            min_share=min_share,
+            label_smoothing=smoothing,
+            class_weight=weight,
+            decouple=decouple,
+            rescale=rescale,
+        )
+
+
+@settings(deadline=None, max_examples=40)
+@given(c=st.integers(3, 30), seed=st.integers(0, 2**16), shift=st.floats(-100, 100))
+def test_a_shift_of_all_logits_changes_nothing(c, seed, shift):
+    logits, labels = draw(4, c, 2, seed=seed)
+    one = values_and_gradient(logits, labels, "single_pass")
+    shifted = (logits.detach() + shift).requires_grad_()
+    other = values_and_gradient(shifted, labels, "single_pass")
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+    # ... so the gradients of a row sum to 0.
+    torch.testing.assert_close(one[2].sum(1), torch.zeros(4).double(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_gradcheck(k, smoothing):
+    logits, labels = draw(4, 6, k, scale=1.0)
+    weight = torch.linspace(0.5, 1.5, 6).double()
+
+    def terms(z):
+        return tuple(
+            decoupled_mixup_terms(
+                z, labels, label_smoothing=smoothing, class_weight=weight, backend="single_pass"
+            )
+        )
+
+    assert torch.autograd.gradcheck(terms, logits)
+
+
+def test_mixup_cross_entropy_is_the_dense_one():
+    logits, labels = draw(7, 10, 3)
+    mine = mixup_cross_entropy(logits, labels, backend="single_pass")
+    torch.testing.assert_close(mine, torch.nn.functional.cross_entropy(logits, labels.dense(10)))
+
+
+# -- how it is called ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("used", [0, 1])
+def test_only_one_term_used(used):
+    logits, labels = draw(7, 10, 2)
+    gradients = [
+        torch.autograd.grad(decoupled_mixup_terms(logits, labels, backend=b)[used].sum(), logits)[0]
+        for b in ("eager", "single_pass")
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
+
+
+def test_logits_without_gradient():
+    logits, labels = draw(7, 10, 2)
+    terms = decoupled_mixup_terms(logits.detach(), labels, backend="single_pass")
+    assert not terms.mixup.requires_grad
+    assert not terms.decoupled.requires_grad
+
+
+@pytest.mark.parametrize("layout", ["transposed", "strided", "expanded"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_logits_that_are_not_contiguous(layout, dtype):
+    logits, labels = draw(6, 10, 2, dtype=dtype)
+    z = logits.detach()
+    z = {
+        "transposed": z.t().contiguous().t(),
+        "strided": torch.stack([z, z], 2).flatten(1)[:, ::2],
+        "expanded": z[:1].expand(6, 10),
+    }[layout]
+    assert not z.is_contiguous()
+    before = z.clone()
+    check_agreement(z.requires_grad_(), labels)
+    assert torch.equal(z, before)
+
+
+def test_the_gradient_has_the_dtype_of_the_logits():
+    for dtype in DTYPES:
+        logits, labels = draw(3, 5, 2, dtype=dtype)
+        mixup, decoupled, gradient = values_and_gradient(logits, labels, "single_pass")
+        assert gradient.dtype == dtype
+        assert mixup.dtype == decoupled.dtype == torch.promote_types(dtype, torch.float32)
+
+
+def test_half_precision_is_accumulated_in_float32():
+    """A thousand small probabilities vanish beside 1 in a sum of bfloat16 numbers."""
+    logits, labels = torch.zeros(1, 4096, dtype=torch.bfloat16), draw(1, 4096, 2)[1]
+    mixup, _ = decoupled_mixup_terms(logits, labels, backend="single_pass")
+    assert mixup.item() == pytest.approx(torch.tensor(4096.0).log().item(), rel=1e-6)
+
+
+def test_under_autocast():
+    logits, labels = draw(7, 10, 2, dtype=torch.float32)
+    weight = torch.linspace(0.5, 1.5, 10)
+    options = dict(label_smoothing=0.1, class_weight=weight, backend="single_pass")
+    plain = decoupled_mixup_terms(logits, labels, **options)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = decoupled_mixup_terms(logits, labels, **options)
+    for a, b in zip(plain, cast, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_accumulates_into_grad():
+    logits, labels = draw(7, 10, 2)
+    for _ in range(2):
+        decoupled_mixup_cross_entropy(logits, labels, backend="single_pass").backward()
+    once = logits.grad / 2
+    logits.grad = None
+    decoupled_mixup_cross_entropy(logits, labels, backend="eager").backward()
+    torch.testing.assert_close(once, logits.grad, rtol=1e-12, atol=1e-12)
+
+
+# -- which form is taken ---------------------------------------------------------------------
+
+
+class Ops(TorchDispatchMode):
+    """Names of the operations that run, and the sizes of the memory that they allocate."""
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.allocated = [], []
+        self._known = {}
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.append(function.__name__)
+        result = function(*args, **(kwargs or {}))
+        given = {t.untyped_storage().data_ptr() for t in _tensors((args, kwargs))}
+        for tensor in _tensors(result):
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in given:
+                self.allocated.append(storage.nbytes())
+        return result
+
+
+def _tensors(tree):
+    return [t for t in torch.utils._pytree.tree_leaves(tree) if isinstance(t, torch.Tensor)]
+
+
+def takes_single_pass(call):
+    with Ops() as ops:
+        call()
+    # The eager form draws a (N, C) table of what is left out.
+    return not any(name.startswith("scatter.") for name in ops.names)
+
+
+def test_auto_takes_the_single_pass():
+    logits, labels = draw(7, 10, 2)
+    assert takes_single_pass(lambda: decoupled_mixup_terms(logits, labels))
+    assert not takes_single_pass(lambda: decoupled_mixup_terms(logits, labels, backend="eager"))
+
+
+def test_labels_that_need_a_gradient():
+    logits, labels = draw(7, 10, 2)
+    labels.shares = labels.shares.requires_grad_()
+    decoupled_mixup_cross_entropy(logits, labels).backward()
+    assert labels.shares.grad is not None
+    with pytest.raises(ValueError, match=r"labels or class weights that need a gradient.*'eager'"):
+        decoupled_mixup_cross_entropy(logits, labels, backend="single_pass")
+    with torch.no_grad():
+        decoupled_mixup_cross_entropy(logits, labels, backend="single_pass")
+
+
+def test_function_transforms():
+    logits, labels = draw(7, 10, 2)
+    logits.requires_grad_(False)
+
+    def loss(z, backend="auto"):
+        return decoupled_mixup_cross_entropy(z, labels, backend=backend)
+
+    gradient = torch.func.grad(loss)(logits)
+    want = torch.autograd.grad(loss(logits.requires_grad_()), logits)[0]
+    torch.testing.assert_close(gradient, want, rtol=1e-12, atol=1e-12)
+    batch = torch.func.vmap(loss)(torch.stack([logits, 2 * logits]).detach())
+    torch.testing.assert_close(batch[0], loss(logits))
+    with pytest.raises(ValueError, match=r"torch\.func"):
+        torch.func.grad(lambda z: loss(z, "single_pass"))(logits)
+
+
+def test_second_derivative():
+    logits, labels = draw(3, 5, 2)
+
+    def penalty(backend):
+        loss = decoupled_mixup_cross_entropy(logits, labels, backend=backend)
+        (gradient,) = torch.autograd.grad(loss, logits, create_graph=True)
+        return gradient.square().sum()
+
+    torch.testing.assert_close(penalty("single_pass"), penalty("eager"))
+    penalty("eager").backward()
+    with pytest.raises(RuntimeError, match="backend='eager'"):
+        penalty("single_pass").backward()
+
+
+def test_where_there_is_no_single_pass():
+    logits = torch.empty(3, 5, device="meta")
+    labels = MixedLabels(
+        torch.zeros(3, 2, dtype=torch.long, device="meta"), torch.ones(3, 2, device="meta")
+    )
+    with pytest.raises(ValueError, match=r"logits on meta.*float32.*CUDA"):
+        decoupled_mixup_terms(logits, labels, backend="single_pass")
+    assert decoupled_mixup_terms(logits, labels).mixup.shape == (3,)
+
+
+def test_subclasses_take_the_eager_form():
+    class Tagged(torch.Tensor):
+        pass
+
+    logits, labels = draw(3, 5, 2)
+    tagged = logits.detach().as_subclass(Tagged)
+    assert not takes_single_pass(lambda: decoupled_mixup_terms(tagged, labels))
+    with pytest.raises(ValueError, match="Tagged"):
+        decoupled_mixup_terms(tagged, labels, backend="single_pass")
+
+
+def test_unknown_backend():
+    with pytest.raises(ValueError, match="'single_pass', got 'fast'"):
+        decoupled_mixup_terms(*draw(3, 5, 2), backend="fast")
+
+
+@pytest.mark.parametrize("backend", ["auto", "eager", "single_pass"])
+@pytest.mark.parametrize("weight", [None, torch.ones(5)])
+@pytest.mark.parametrize("bad", [5, -1])
+def test_a_class_out_of_range_is_named(backend, weight, bad):
+    logits, labels = draw(3, 5, 2)
+    labels.classes[1, 1] = bad
+    with pytest.raises(ValueError, match=rf"classes must be in \[0, 5\).*got {bad}"):
+        decoupled_mixup_terms(logits, labels, backend=backend, class_weight=weight)
+
+
+@pytest.mark.slow
+def test_compiles_into_one_graph():
+    logits, labels = draw(7, 10, 2, dtype=torch.float32)
+    compiled = torch.compile(decoupled_mixup_cross_entropy, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(
+        compiled(logits, labels), decoupled_mixup_cross_entropy(logits, labels)
+    )
+
+
+# -- what it costs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_allocates_no_more_than_the_gradient_and_two_chunks(monkeypatch, dtype, smoothing):
+    monkeypatch.setattr(cpu, "CHUNK_ELEMENTS", 1000)
+    n, c = 64, 500
+    logits, labels = draw(n, c, 2, dtype=dtype)
+    with Ops() as ops:
+        loss = decoupled_mixup_cross_entropy(
+            logits, labels, label_smoothing=smoothing, class_weight=torch.ones(c)
+        )
+        loss.backward()
+    whole = [size for size in ops.allocated if size >= n * c * logits.element_size()]
+    assert whole == [n * c * logits.element_size()]
+    rest = sorted(ops.allocated)[:-1]
+    assert max(rest) <= 1000 * 4
+
+
+def test_looks_at_no_value():
+    """On a GPU each of these would wait for the device."""
+    logits, labels = draw(7, 10, 2, dtype=torch.float32)
+    with Ops() as ops:
+        decoupled_mixup_cross_entropy(logits, labels, label_smoothing=0.1).backward()
+    waiting = ("_local_scalar_dense", "nonzero", "masked_select", "equal.", "unique", "item")
+    assert ops.names
+    assert [name for name in ops.names if name.startswith(waiting)] == []

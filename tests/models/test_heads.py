@@ -1,0 +1,98 @@
+"""Heads that take labels as one object for the batch."""
+
+import pytest
+import torch
+from mmpretrain.structures import DataSample
+
+from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy
+from dmmix.registry import MODELS
+
+pytestmark = pytest.mark.openmmlab
+
+HEADS = [
+    dict(type="dmmix.DMLinearClsHead", in_channels=8),
+    dict(type="dmmix.DMStackedLinearClsHead", in_channels=8, mid_channels=[6]),
+    dict(type="dmmix.DMVisionTransformerClsHead", in_channels=8),
+    dict(type="dmmix.DMVisionTransformerClsHead", in_channels=8, hidden_dim=6),
+]
+
+
+def build(config, **options):
+    torch.manual_seed(0)
+    return MODELS.build({"num_classes": 5, **config, **options})
+
+
+@pytest.fixture
+def feats():
+    return (torch.randn(6, 8, generator=torch.Generator().manual_seed(1)),)
+
+
+@pytest.fixture
+def labels():
+    share = torch.tensor([0.1, 0.5, 0.9, 1.0, 0.3, 0.7])
+    classes = torch.tensor([[0, 1], [2, 2], [4, 3], [1, 0], [0, 4], [3, 1]])
+    return MixedLabels(classes, torch.stack([share, 1 - share], 1))
+
+
+@pytest.mark.parametrize("config", HEADS)
+def test_loss_is_that_of_the_logits(config, feats, labels):
+    head = build(config, loss=dict(type="dmmix.DecoupledMixupLoss", eta=0.3))
+    losses = head.loss(feats, labels)
+    total = losses["loss_mixup"] + losses["loss_decoupled"]
+    assert torch.allclose(total, decoupled_mixup_cross_entropy(head(feats), labels, 0.3))
+    dense = head.loss(feats, labels.dense(5))
+    assert torch.allclose(total, dense["loss_mixup"] + dense["loss_decoupled"])
+    assert 0 <= losses["mixed_top2"] <= losses["mixed_top1"] <= 100
+    assert "loss" not in "mixed_top1 mixed_top2"  # mmengine adds up what is called a loss
+
+
+@pytest.mark.parametrize("config", HEADS)
+def test_data_samples_work_as_before(config, feats, labels):
+    head = build(config, loss=dict(type="dmmix.DecoupledMixupLoss", eta=0.3))
+    samples = [DataSample().set_gt_score(row) for row in labels.dense(5)]
+    expected = decoupled_mixup_cross_entropy(head(feats), labels, 0.3)
+    assert torch.allclose(head.loss(feats, samples)["loss"], expected)
+    assert len(head.predict(feats)) == 6
+
+
+def test_stock_losses_get_what_they_know(feats, labels):
+    soft = build(HEADS[0], loss=dict(type="CrossEntropyLoss", use_soft=True))
+    expected = torch.nn.functional.cross_entropy(soft(feats), labels.dense(5))
+    assert torch.allclose(soft.loss(feats, labels)["loss"], expected)
+    hard = build(HEADS[0], loss=dict(type="CrossEntropyLoss"))
+    plain = torch.tensor([0, 1, 2, 3, 4, 0])
+    expected = torch.nn.functional.cross_entropy(hard(feats), plain)
+    assert torch.allclose(hard.loss(feats, plain)["loss"], expected)
+    assert torch.allclose(hard.loss(feats, MixedLabels.from_labels(plain))["loss"], expected)
+
+
+def test_label_smoothing_of_the_labels_reaches_a_stock_loss(feats):
+    head = build(HEADS[0], loss=dict(type="CrossEntropyLoss", use_soft=True))
+    plain = torch.tensor([0, 1, 2, 3, 4, 0])
+    smooth = MixedLabels(plain[:, None], torch.ones(6, 1), torch.full((6,), 0.1))
+    expected = torch.nn.functional.cross_entropy(head(feats), plain, label_smoothing=0.1)
+    assert torch.allclose(head.loss(feats, smooth)["loss"], expected)
+
+
+def test_accuracy_can_be_left_out(feats, labels):
+    head = build(HEADS[0], cal_mixed_acc=False, loss=dict(type="dmmix.DecoupledMixupLoss"))
+    assert set(head.loss(feats, labels)) == {"loss_mixup", "loss_decoupled"}
+
+
+def test_mixed_accuracy_counts_both_classes(labels):
+    head = build(HEADS[0], loss=dict(type="dmmix.MixupCrossEntropyLoss"))
+    logits = labels.dense(5) * 10  # knows every class and its share
+    losses = head._get_loss(logits, labels)
+    assert losses["mixed_top1"] == 100
+    assert losses["mixed_top2"] == 100
+    # The second class only: top-1 is in {a, b} all the same.
+    second = torch.nn.functional.one_hot(labels.classes[:, 1], 5).float()
+    at = labels.shares[:, 1] > 0
+    losses = head._get_loss(second[at], labels[at])
+    assert losses["mixed_top1"] == 100
+
+
+def test_a_batch_of_two_is_a_batch(labels):
+    head = build(HEADS[2], loss=dict(type="dmmix.DecoupledMixupLoss"))
+    feats = (torch.randn(2, 8),)
+    assert torch.isfinite(head.loss(feats, labels[:2])["loss_mixup"])

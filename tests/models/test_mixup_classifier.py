@@ -1,0 +1,145 @@
+"""The classifier that mixes."""
+
+import pytest
+import torch
+from mmpretrain.structures import DataSample
+
+from dmmix.functional import decoupled_mixup_cross_entropy
+from dmmix.registry import MODELS
+
+pytestmark = pytest.mark.openmmlab
+
+
+def build(**options):
+    torch.manual_seed(0)
+    config = dict(
+        type="dmmix.MixupClassifier",
+        backbone=dict(
+            type="ResNet_CIFAR",
+            depth=18,
+            in_channels=3,
+            stem_channels=8,
+            base_channels=8,
+            num_stages=2,
+            strides=(1, 2),
+            dilations=(1, 1),
+            out_indices=(1,),
+        ),
+        neck=dict(type="GlobalAveragePooling"),
+        head=dict(
+            type="dmmix.DMLinearClsHead",
+            num_classes=5,
+            in_channels=16,
+            loss=dict(type="dmmix.DecoupledMixupLoss", eta=0.1),
+        ),
+        mixup=dict(type="CutMix", alpha=1.0),
+        data_preprocessor=dict(mean=[127.0] * 3, std=[127.0] * 3, num_classes=5),
+    )
+    return MODELS.build({**config, **options})
+
+
+def tensor_batch(n=6):
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (n, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    return {"inputs": images, "labels": torch.arange(n) % 5}
+
+
+def sample_batch(n=6):
+    batch = tensor_batch(n)
+    samples = [DataSample().set_gt_label(int(label)) for label in batch["labels"]]
+    return {"inputs": list(batch["inputs"]), "data_samples": samples}
+
+
+@pytest.mark.parametrize("make", [tensor_batch, sample_batch])
+@pytest.mark.parametrize("mixup", [None, dict(type="CutMix"), dict(type="Mixup", alpha=0.2)])
+def test_trains_on_batches_of_either_packing(make, mixup):
+    model = build(mixup=mixup)
+    data = model.data_preprocessor(make(), training=True)
+    assert set(data) == {"inputs", "labels"}
+    assert data["labels"].tolist() == [0, 1, 2, 3, 4, 0]
+    losses = model(**data, mode="loss")
+    total, logged = model.parse_losses(losses)
+    total.backward()
+    assert torch.isfinite(total)
+    assert {"loss", "loss_mixup", "loss_decoupled", "mixed_top1", "mixed_top2"} <= set(logged)
+    assert torch.allclose(total, losses["loss_mixup"] + losses["loss_decoupled"])
+
+
+def test_the_loss_is_that_of_the_mixed_batch():
+    model = build()
+    data = model.data_preprocessor(tensor_batch(), training=True)
+    seen = {}
+    mix = model.mixup.mix
+
+    def spy(images, labels, *args):
+        seen["mixed"] = mix(images, labels, torch.Generator().manual_seed(3))
+        return seen["mixed"]
+
+    model.mixup.mix = spy
+    model.eval()
+    losses = model(**data, mode="loss")
+    mixed = seen["mixed"]
+    expected = decoupled_mixup_cross_entropy(model(mixed.images), mixed.labels, 0.1)
+    assert torch.allclose(losses["loss_mixup"] + losses["loss_decoupled"], expected)
+    assert not torch.equal(mixed.images, data["inputs"])
+
+
+def test_nothing_is_mixed_in_evaluation():
+    model = build().eval()
+    data = model.data_preprocessor(tensor_batch(), training=False)
+    predicted = model(**data, mode="predict")
+    logits = model(data["inputs"])
+    assert [p.pred_label.item() for p in predicted] == logits.argmax(1).tolist()
+    assert [p.gt_label.item() for p in predicted] == [0, 1, 2, 3, 4, 0]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_small_batches(n):
+    model = build().eval()
+    losses = model(**model.data_preprocessor(tensor_batch(n), training=True), mode="loss")
+    assert torch.isfinite(losses["loss_mixup"])
+
+
+def test_soft_labels_in_the_batch():
+    model = build()
+    batch = tensor_batch()
+    batch["labels"] = torch.nn.functional.one_hot(batch["labels"], 5).float()
+    losses = model(**model.data_preprocessor(batch, training=True), mode="loss")
+    assert torch.isfinite(losses["loss_decoupled"])
+
+
+def test_a_stock_head_gets_data_samples():
+    model = build(
+        head=dict(
+            type="LinearClsHead",
+            num_classes=5,
+            in_channels=16,
+            loss=dict(type="dmmix.DecoupledMixupLoss", eta=0.1),
+        )
+    )
+    losses = model(**model.data_preprocessor(tensor_batch(), training=True), mode="loss")
+    assert torch.isfinite(losses["loss"])
+
+
+def test_the_batch_is_not_written_to():
+    model = build()
+    batch = tensor_batch()
+    before = batch["inputs"].clone()
+    model(**model.data_preprocessor(batch, training=True), mode="loss")
+    assert torch.equal(batch["inputs"], before)
+
+
+def test_two_ways_to_mix_are_one_too_many():
+    with pytest.raises(ValueError, match=r"train_cfg.augments .*model.mixup=dict"):
+        build(train_cfg=dict(augments=dict(type="CutMix", alpha=1.0)))
+
+
+def test_a_batch_without_labels_is_reported():
+    model = build()
+    with pytest.raises(ValueError, match="needs 'labels'"):
+        model.data_preprocessor({"inputs": tensor_batch()["inputs"]}, training=True)
+
+
+def test_an_unknown_mix_is_reported():
+    with pytest.raises(KeyError, match="NoSuchMix"):
+        build(mixup=dict(type="NoSuchMix"))

@@ -1,0 +1,53 @@
+"""Tests a trained classifier: python tools/test.py CONFIG CHECKPOINT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import _cli
+from _cli import UserError
+
+
+def main() -> None:
+    parser = _cli.common_options("Test a classifier")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", help="file to write results to")
+    parser.add_argument(
+        "--out-item",
+        choices=["metrics", "pred"],
+        default="metrics",
+        help="what to write: metrics (.json) or every prediction (.pkl)",
+    )
+    args = _cli.parse(parser)
+
+    with _cli.reported_errors(args.traceback):
+        cfg = _cli.load_config(args)
+        if not Path(args.checkpoint).is_file() and "://" not in args.checkpoint:
+            raise UserError(f"no checkpoint {args.checkpoint}")
+        _check_out(args.out, args.out_item)
+        cfg.load_from, cfg.resume = args.checkpoint, False
+        runner = _cli.build_runner(cfg)
+        if args.out and args.out_item == "pred":
+            from mmengine.evaluator import DumpResults
+
+            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        runner.load_or_resume()
+    metrics = runner.test()
+    if args.out and args.out_item == "metrics":
+        import mmengine
+
+        mmengine.dump(metrics, args.out)
+
+
+def _check_out(out: str | None, item: str) -> None:
+    if out is None:
+        return
+    allowed = (".json", ".yaml", ".yml") if item == "metrics" else (".pkl", ".pickle")
+    if not out.endswith(allowed):
+        raise UserError(f"--out for {item} must end in {' or '.join(allowed)}, got {out}")
+    if not Path(out).resolve().parent.is_dir():
+        raise UserError(f"--out: no folder {Path(out).resolve().parent}")
+
+
+if __name__ == "__main__":
+    main()

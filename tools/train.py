@@ -1,0 +1,103 @@
+"""Trains a classifier: python tools/train.py CONFIG."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from typing import Any
+
+import _cli
+from _cli import UserError
+
+
+def main() -> None:
+    parser = _cli.common_options("Train a classifier")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="CHECKPOINT",
+        help="go on from this checkpoint, or from the latest one in the work dir",
+    )
+    parser.add_argument("--amp", action="store_true", help="train in mixed precision")
+    parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="scale the learning rate by the batch size over auto_scale_lr.base_batch_size",
+    )
+    parser.add_argument("--no-validate", action="store_true", help="do not evaluate while training")
+    parser.add_argument("--seed", type=int, help="seed of everything random")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="build everything, run one step, stop"
+    )
+    args = _cli.parse(parser)
+
+    with _cli.reported_errors(args.traceback):
+        cfg = _merge(_cli.load_config(args), args)
+        if args.dry_run:
+            _dry_run(cfg)
+            return
+        runner = _cli.build_runner(cfg)
+    running = _cli.first_step_watch(runner)
+    with _cli.reported_errors(args.traceback, running):
+        runner.train()
+
+
+def _merge(cfg: Any, args: argparse.Namespace) -> Any:
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.seed is not None:
+        if args.seed < 0:
+            raise UserError(f"--seed must be 0 or more, got {args.seed}")
+        cfg.randomness = {**cfg.get("randomness", {}), "seed": args.seed}
+    if args.amp:
+        _use_amp(cfg)
+    if args.resume == "auto":
+        cfg.resume, cfg.load_from = True, None
+    elif args.resume is not None:
+        cfg.resume, cfg.load_from = True, args.resume
+    if args.auto_scale_lr:
+        if cfg.get("auto_scale_lr", {}).get("base_batch_size") is None:
+            raise UserError("--auto-scale-lr needs auto_scale_lr.base_batch_size in the config")
+        cfg.auto_scale_lr.enable = True
+    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        if cfg.get(name) is not None:
+            _dataloader_defaults(cfg[name])
+    return cfg
+
+
+def _use_amp(cfg: Any) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UserError("--amp needs a GPU; none is visible")
+    kind = cfg.optim_wrapper.get("type", "OptimWrapper")
+    if kind not in ("OptimWrapper", "AmpOptimWrapper"):
+        raise UserError(f"--amp does not go with optim_wrapper.type={kind!r}")
+    cfg.optim_wrapper.type = "AmpOptimWrapper"
+    cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
+
+
+def _dataloader_defaults(loader: Any) -> None:
+    """mmpretrain's, where they make sense: workers and a GPU are not always there."""
+    import torch
+
+    loader.setdefault("pin_memory", torch.cuda.is_available())
+    loader.setdefault("persistent_workers", loader.get("num_workers", 0) > 0)
+    loader.setdefault("collate_fn", dict(type="default_collate"))
+
+
+def _dry_run(cfg: Any) -> None:
+    from dmmix.engine import dry_run
+
+    with tempfile.TemporaryDirectory() as scratch:
+        # Its logs are of no use to anybody; a resumed run has to look into the real folder.
+        if not cfg.get("resume"):
+            cfg.work_dir = scratch
+        outputs = dry_run(_cli.build_runner(cfg))
+    values = ", ".join(f"{name} {value:.4g}" for name, value in outputs.items())
+    print(f"dry run: one step trained and one batch predicted. {values}")
+
+
+if __name__ == "__main__":
+    main()
