@@ -41,13 +41,20 @@ def common_options(description: str) -> argparse.ArgumentParser:
     """A parser with the options that both tools take."""
     from mmengine.config import DictAction
 
+    class Overrides(DictAction):
+        def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+            for value in values:
+                if "=" not in value:
+                    parser.error(f"argument --cfg-options: expected KEY=VALUE, got {value!r}")
+            super().__call__(parser, namespace, values, option)
+
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("config", help="config file")
     parser.add_argument("--work-dir", help="where logs, checkpoints and results go")
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=Overrides,
         metavar="KEY=VALUE",
         help="overrides, such as model.head.loss.eta=1.0 or model.mixup.alpha=0.5",
     )
@@ -74,17 +81,12 @@ def load_config(args: argparse.Namespace) -> Any:
     """The config with ``--cfg-options`` merged and ``work_dir`` set.
 
     Raises:
-        UserError: no such file; a key that nothing reads.
+        UserError: no such file, or one that cannot be read; a key that nothing reads.
     """
-    from mmengine.config import Config
-
-    if (
-        not args.config.startswith(("mmpretrain::", "mmengine::"))
-        and not Path(args.config).is_file()
-    ):
-        raise UserError(f"no config file {args.config}{_near_files(args.config)}")
-    cfg = Config.fromfile(args.config)
+    cfg = _read_config(args.config)
     _check_top_level(cfg)
+    if cfg.get("model") is None:
+        raise UserError(f"{args.config}: a config needs 'model', this one has {sorted(cfg)}")
     if args.cfg_options:
         _check_overrides(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
@@ -96,6 +98,12 @@ def load_config(args: argparse.Namespace) -> Any:
     return cfg
 
 
+def check_checkpoint(path: str) -> None:
+    """Raises UserError unless the checkpoint is there, or is on another machine."""
+    if "://" not in path and not Path(path).is_file():
+        raise UserError(f"no checkpoint {path}{_near_files(path)}")
+
+
 def build_runner(cfg: Any) -> Any:
     """The runner of the config; dmmix's own unless ``runner_type`` names another."""
     from mmengine.registry import RUNNERS
@@ -104,12 +112,15 @@ def build_runner(cfg: Any) -> Any:
 
     dmmix.engine.init_cpu_processes(cfg.launcher, cfg)
     if cfg.get("runner_type") is None:
-        return dmmix.engine.DmmixRunner.from_cfg(cfg)
-    return RUNNERS.build(cfg)
+        runner = dmmix.engine.DmmixRunner.from_cfg(cfg)
+    else:
+        runner = RUNNERS.build(cfg)
+    _check_optimizer(cfg)
+    return runner
 
 
 def first_step_watch(runner: Any) -> Callable[[], bool]:
-    """A function that says whether ``runner`` has trained its first step."""
+    """A function that says whether ``runner`` has trained or tested its first batch."""
     from mmengine.hooks import Hook
 
     class Watch(Hook):
@@ -117,6 +128,8 @@ def first_step_watch(runner: Any) -> Callable[[], bool]:
 
         def after_train_iter(self, *args: Any, **kwargs: Any) -> None:
             self.done = True
+
+        after_test_iter = after_train_iter
 
     watch = Watch()
     runner.register_hook(watch)
@@ -150,32 +163,95 @@ def explain(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, KeyError) and error.args:
         text = str(error.args[0])  # str() of a KeyError is a repr
-    unknown = re.search(r"'?(\S+) is not in the (\S+) registry", text)
+    unknown = re.search(r"'?(\S+) is not in the (.+?) registry", text)
     if unknown:
-        name, registry = unknown.groups()
-        return f"unknown type {name!r}: not in the {registry} registry" + _near_types(
-            name, registry
-        )
+        return _unknown_type(*unknown.groups())
     if isinstance(error, UserError):
         return text
     # mmengine prefixes where it was: class `X` in path/to/x.py: ...
     text = re.sub(r"class `(\w+)` in \S+: ", r"\1: ", text)
+    argument = re.search(r"got an unexpected keyword argument '(\w+)'", text)
+    if argument:
+        text += _suggest(argument[1], _arguments_of_failed_build(error))
     return f"{type(error).__name__}: {text}"
 
 
-def _near_types(name: str, registry: str) -> str:
-    """Suggestions from the registry of that name and its parents."""
+def _unknown_type(name: str, registry: str) -> str:
+    """With suggestions from the registries of that name: dmmix's, mmpretrain's, mmengine's."""
+    from mmengine import registry as mmengine
+    from mmpretrain import registry as mmpretrain
+
     from dmmix import registry as ours
 
     known: set[str] = set()
-    kind = registry.split("::")[-1]
-    for candidate in vars(ours).values():
-        if getattr(candidate, "name", None) != kind or not hasattr(candidate, "module_dict"):
-            continue
-        while candidate is not None:
-            known |= set(candidate.module_dict)
-            candidate = candidate.parent
-    return _suggest(name.split(".")[-1], known)
+    for module in (mmengine, mmpretrain, ours):
+        for candidate in vars(module).values():
+            if (
+                isinstance(candidate, mmengine.Registry)
+                and candidate.name == registry.split("::")[-1]
+            ):
+                known |= set(candidate.module_dict)
+    suggestion = _suggest(name.split(".")[-1], known)
+    return f"unknown type {name!r}: not in the {registry} registry{suggestion}"
+
+
+def _arguments_of_failed_build(error: BaseException) -> set[str]:
+    """What the class takes that mmengine was building when ``error`` was raised."""
+    built = [local["obj_cls"] for local in _locals_of(error) if "obj_cls" in local]
+    if not built or not inspect.isclass(built[-1]):
+        return set()
+    return {
+        name
+        for kind in built[-1].__mro__
+        for name in inspect.signature(kind.__init__).parameters
+        if name not in ("self", "args", "kwargs")
+    }
+
+
+def _locals_of(error: BaseException, *functions: str) -> list[dict]:
+    """Local variables along the stack of ``error``, outermost first; of these functions only."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return [f.f_locals for f in frames if not functions or f.f_code.co_name in functions]
+
+
+def _check_optimizer(cfg: Any) -> None:
+    """mmengine itself says of an unknown one that None is not callable."""
+    from mmengine.registry import OPTIMIZERS
+
+    kind = ((cfg.get("optim_wrapper") or {}).get("optimizer") or {}).get("type")
+    if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+        raise UserError(_unknown_type(kind, "optimizer"))
+
+
+def _read_config(path: str) -> Any:
+    from mmengine.config import Config
+    from mmengine.hub import get_config
+
+    installed = path.startswith("mmpretrain::")
+    if not installed and not Path(path).is_file():
+        raise UserError(f"no config file {path}{_near_files(path)}")
+    try:
+        return get_config(path) if installed else Config.fromfile(path)
+    except Exception as error:
+        raise UserError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: str, error: Exception) -> str:
+    """What is wrong with a config file or with one that it inherits from, and where."""
+    # mmengine follows `_base_` by recursion: the innermost file is the one with the mistake.
+    files = [str(f["filename"]) for f in _locals_of(error, "fromfile", "_file2dict")] or [path]
+    at = os.path.normpath(files[-1])
+    if isinstance(error, FileNotFoundError) and not Path(at).is_file():
+        parents = [file for file in files if Path(file).is_file()]
+        if not parents:
+            return f"mmpretrain has no config {path.partition('::')[2]}"
+        return f"{parents[-1]}: no base file {at}{_near_files(at)}"
+    if isinstance(error, SyntaxError):
+        if error.lineno is None and isinstance(error.__context__, SyntaxError):
+            error = error.__context__  # mmengine raises another, without the line
+        return f"{at}, line {error.lineno}: {error.msg}"
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == at]
+    return f"{at}{f', line {lines[-1]}' if lines else ''}: {explain(error)}"
 
 
 def _runner_keys() -> set[str]:
@@ -188,8 +264,11 @@ def _check_top_level(cfg: Any) -> None:
     """A misspelt key would be ignored in silence: mmengine reads what it knows."""
     known = _runner_keys()
     for key in cfg:
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.9)
-        if key not in known and near and near[0] not in cfg:
+        # Other names are the config's own helpers; train_pipeline is mmpretrain's most common.
+        if key in known or key.endswith("_pipeline"):
+            continue
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.85)
+        if near:
             raise UserError(f"{cfg.filename}: unknown key {key!r}, did you mean {near[0]!r}?")
 
 
@@ -206,6 +285,9 @@ def _check_overrides(cfg: Any, options: dict) -> None:
         # The last part may be new: an argument that the config leaves at its default.
         for depth, part in enumerate(rest[:-1], start=1):
             here = _child(here, part, dotted, ".".join([first, *rest[: depth - 1]]))
+        if rest and here is not None and not isinstance(here, dict | list | tuple):
+            path = ".".join([first, *rest[:-1]])
+            raise UserError(f"--cfg-options {dotted}: {path} is {here!r} and has no parts")
 
 
 def _child(parent: Any, part: str, dotted: str, path: str) -> Any:
@@ -226,7 +308,8 @@ def _near_files(path: str) -> str:
     folder = Path(path).parent
     if not folder.is_dir():
         return f": no folder {folder}"
-    near = difflib.get_close_matches(
-        Path(path).name, [p.name for p in folder.glob("*.py")], n=3, cutoff=0.5
-    )
+    if Path(path).is_dir():
+        return ": it is a folder"
+    names = [file.name for file in folder.glob(f"*{Path(path).suffix}") if file.is_file()]
+    near = difflib.get_close_matches(Path(path).name, names, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(str(folder / n) for n in near)}?" if near else ""

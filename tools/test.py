@@ -22,8 +22,7 @@ def main() -> None:
 
     with _cli.reported_errors(args.traceback):
         cfg = _cli.load_config(args)
-        if not Path(args.checkpoint).is_file() and "://" not in args.checkpoint:
-            raise UserError(f"no checkpoint {args.checkpoint}")
+        _cli.check_checkpoint(args.checkpoint)
         _check_out(args.out, args.out_item)
         cfg.load_from, cfg.resume = args.checkpoint, False
         runner = _cli.build_runner(cfg)
@@ -31,8 +30,9 @@ def main() -> None:
             from mmengine.evaluator import DumpResults
 
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-        runner.load_or_resume()
-    metrics = runner.test()
+    running = _cli.first_step_watch(runner)
+    with _cli.reported_errors(args.traceback, running):
+        metrics = runner.test()
     if args.out and args.out_item == "metrics":
         import mmengine
 

@@ -47,22 +47,23 @@ def _merge(cfg: Any, args: argparse.Namespace) -> Any:
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.seed is not None:
-        if args.seed < 0:
-            raise UserError(f"--seed must be 0 or more, got {args.seed}")
+        if not 0 <= args.seed < 2**32:  # what NumPy takes
+            raise UserError(f"--seed must be 0 or more and below 2**32, got {args.seed}")
         cfg.randomness = {**cfg.get("randomness", {}), "seed": args.seed}
     if args.amp:
         _use_amp(cfg)
     if args.resume == "auto":
         cfg.resume, cfg.load_from = True, None
     elif args.resume is not None:
+        _cli.check_checkpoint(args.resume)
         cfg.resume, cfg.load_from = True, args.resume
     if args.auto_scale_lr:
-        if cfg.get("auto_scale_lr", {}).get("base_batch_size") is None:
+        if (cfg.get("auto_scale_lr") or {}).get("base_batch_size") is None:
             raise UserError("--auto-scale-lr needs auto_scale_lr.base_batch_size in the config")
         cfg.auto_scale_lr.enable = True
     for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
         if cfg.get(name) is not None:
-            _dataloader_defaults(cfg[name])
+            _dataloader_defaults(cfg[name], training=name == "train_dataloader")
     return cfg
 
 
@@ -78,13 +79,15 @@ def _use_amp(cfg: Any) -> None:
     cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
 
 
-def _dataloader_defaults(loader: Any) -> None:
-    """mmpretrain's, where they make sense: workers and a GPU are not always there."""
+def _dataloader_defaults(loader: Any, training: bool) -> None:
+    """mmpretrain's, but for workers of the training data that an exact resume can put back."""
     import torch
 
     loader.setdefault("pin_memory", torch.cuda.is_available())
-    loader.setdefault("persistent_workers", loader.get("num_workers", 0) > 0)
+    loader.setdefault("persistent_workers", not training and loader.get("num_workers", 0) > 0)
     loader.setdefault("collate_fn", dict(type="default_collate"))
+    if training:
+        loader.setdefault("worker_init_fn", dict(type="seed_worker"))
 
 
 def _dry_run(cfg: Any) -> None:

@@ -9,7 +9,7 @@ _base_ = [
 train_dataloader = dict(dataset=dict(labels_per_class=10))
 default_hooks = dict(
     logger=dict(interval=5),
-    checkpoint=dict(interval=50, max_keep_ckpts=1),
+    checkpoint=dict(interval=50, max_keep_ckpts=2),
 )
 # Besides clean top-1: how the network reads test images mixed by CutMix.
 custom_hooks = [dict(type="MixedAccuracyHook", mixup=dict(type="CutMix", alpha=1.0))]

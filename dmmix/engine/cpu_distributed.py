@@ -16,19 +16,24 @@ _DEFAULT_PORT = "29500"
 def init_cpu_processes(launcher: str, cfg: dict) -> None:
     """Joins the processes that ``launcher`` started over gloo, where there is no GPU.
 
-    Does nothing for ``launcher='none'`` and where there is a GPU: mmengine does it then. ``cfg``
-    (the run's config) gets the wrapper that fits modules on the CPU.
+    Does nothing for ``launcher='none'``. Where there is a GPU it only looks at the environment:
+    mmengine does the rest then. ``cfg`` (the run's config) gets the wrapper that fits modules on
+    the CPU.
 
     Raises:
         RuntimeError: the environment holds none of the launcher's variables.
     """
-    if launcher == "none" or torch.cuda.is_available() or dist.is_initialized():
+    if launcher == "none" or dist.is_initialized():
         return
-    os.environ.update(launched_environment(launcher, os.environ))
+    environment = launched_environment(launcher, os.environ)
+    if torch.cuda.is_available():
+        return
+    os.environ.update(environment)
     dist.init_process_group("gloo")
     wrapper = {"type": "MMDistributedDataParallel", "broadcast_buffers": False}
-    # mmengine fills in a GPU where the key is absent.
-    cfg["model_wrapper_cfg"] = {**wrapper, **(cfg.get("model_wrapper_cfg") or {}), "device_ids": None}
+    wrapper.update(cfg.get("model_wrapper_cfg") or {})
+    wrapper["device_ids"] = None  # where the key is absent, mmengine fills in a GPU
+    cfg["model_wrapper_cfg"] = wrapper
 
 
 def launched_environment(launcher: str, environ: dict[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from mmengine.runner import CheckpointLoader, Runner
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
+from dmmix.engine.hooks import RandomStateHook
 from dmmix.registry import RUNNERS
 
 __all__ = ["DmmixRunner"]
@@ -25,6 +26,9 @@ class DmmixRunner(Runner):
     damaged one is skipped with a warning. Where none can be used, but some are there, it raises: a
     fresh start would overwrite them. Where there are none at all, training starts from scratch.
 
+    A :class:`~dmmix.engine.hooks.RandomStateHook` is always among the hooks, so that a resumed run
+    draws what the uninterrupted one would have.
+
     A local ``load_from`` that does not exist is reported at once, before anything is built.
 
     Config: ``runner_type = 'DmmixRunner'``.
@@ -36,6 +40,12 @@ class DmmixRunner(Runner):
     def __init__(self, *args, load_from: str | None = None, **kwargs) -> None:
         _check_exists(load_from)
         super().__init__(*args, load_from=load_from, **kwargs)
+
+    def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:
+        """As mmengine does, plus the :class:`RandomStateHook` that an exact resume needs."""
+        super().register_hooks(default_hooks, custom_hooks)
+        if not any(isinstance(hook, RandomStateHook) for hook in self.hooks):
+            self.register_hook(RandomStateHook())
 
     def load_or_resume(self) -> None:
         """Load weights, or go on from a checkpoint, as ``load_from`` and ``resume`` say.

@@ -67,7 +67,8 @@ def decoupled_mixup_terms(
         labels: :class:`MixedLabels`, (N,) integers, or (N, C) soft labels.
         decouple: which classes keep their decoupled term: ``'all'``; ``'more'`` or ``'less'``
             for the class with the largest or smallest share (a tie keeps all of them); or an
-            (N, K) bool mask, as the asymmetrical strategy needs.
+            (N, K) bool mask over the slots of :class:`MixedLabels`, as the asymmetrical strategy
+            needs.
         rescale: ``None`` weights each term by 1 as the paper does; ``(t, xi)`` weights it by
             :func:`rescale_share` of its share.
         min_share: a class is mixed in when its share is above this, in [0, 0.5).
@@ -89,6 +90,11 @@ def decoupled_mixup_terms(
     mixed = _checked_labels(logits, labels, k)
     _check_fraction("min_share", min_share, 0.5)
     _check_fraction("label_smoothing", label_smoothing, 1.0)
+    if isinstance(decouple, Tensor) and mixed is not labels:
+        raise ValueError(
+            "decouple as a mask names slots of MixedLabels; soft or plain labels have no order of "
+            "their classes that it could follow"
+        )
     _check_decouple(decouple, mixed)
     if rescale is not None:
         check_rescaling(*rescale)
@@ -299,8 +305,8 @@ def reduce_loss(
     """Weights (N,) losses and reduces them; see :func:`decoupled_mixup_cross_entropy`."""
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
-    if avg_factor is not None and reduction == "sum":
-        raise ValueError("avg_factor goes with reduction='mean', got reduction='sum'")
+    if avg_factor is not None and reduction != "mean":
+        raise ValueError(f"avg_factor goes with reduction='mean', got reduction={reduction!r}")
     if sample_weight is not None:
         if sample_weight.shape != loss.shape:
             raise ValueError(

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDED = re.compile(r"^(?:from|import) (timm|torchvision)\b", re.MULTILINE)
@@ -50,6 +52,26 @@ def test_plain_pytorch(title):
         exec(PLAIN[title], names)
     assert names["loss"].isfinite()
     assert names["loss"].requires_grad
+
+
+@pytest.mark.parametrize("page", ["index.md", "loss.md"])
+def test_short_examples(page):
+    """The pieces of code on these pages take the logits and labels for granted."""
+    logits = torch.randn(4, 10)
+    classes = torch.tensor([[0, 1], [2, 3], [4, 4], [5, 6]])
+    labels = MixedLabels(classes, torch.tensor([[0.3, 0.7]] * 4))
+    names = dict(
+        torch=torch,
+        logits=logits,
+        labels=labels,
+        soft_labels=labels.dense(10),
+        decoupled_mixup_cross_entropy=decoupled_mixup_cross_entropy,
+    )
+    blocks = BLOCK.findall((DOCS / page).read_text())
+    assert blocks
+    for block in blocks:
+        exec(block, names)
+    assert names["loss"].isfinite()
 
 
 @pytest.mark.openmmlab

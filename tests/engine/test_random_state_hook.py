@@ -15,6 +15,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
+from mmengine.runner import Runner
 from torch import nn
 
 from dmmix.engine import DmmixRunner, RandomStateHook, seed_worker
@@ -117,7 +118,9 @@ def toy_runner(work_dir, workers=0, hooks=(), by_epoch=True, states=True, val=Tr
         else {"by_epoch": False, "max_iters": 6, "val_interval": 2}
     )
     settings.setdefault("randomness", {"seed": 3})
-    return DmmixRunner(
+    # DmmixRunner brings the hook along; mmengine's own runner does not save states.
+    runner_type = DmmixRunner if states else Runner
+    return runner_type(
         Toy(),
         str(work_dir),
         train_dataloader=loader,
@@ -136,7 +139,7 @@ def toy_runner(work_dir, workers=0, hooks=(), by_epoch=True, states=True, val=Tr
                 "rule": "greater" if val else None,
             }
         },
-        custom_hooks=[*([RandomStateHook()] if states else []), *hooks],
+        custom_hooks=list(hooks),
         experiment_name=uuid.uuid4().hex,
         **settings,
     )

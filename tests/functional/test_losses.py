@@ -582,7 +582,8 @@ Y = torch.tensor([0, 1])
         (lambda f: f(Z, Y, class_weight=torch.ones(3)), r"class_weight must be \(4,\), got \(3,\)"),
         (lambda f: f(Z, Y, sample_weight=Z), r"sample_weight must be \(2,\), got \(2, 4\)"),
         (lambda f: f(Z, Y, reduction="avg"), "reduction must be .*got 'avg'"),
-        (lambda f: f(Z, Y, reduction="sum", avg_factor=2), "avg_factor goes with reduction='mean'"),
+        (lambda f: f(Z, Y, reduction="sum", avg_factor=2), "avg_factor goes with .*got .*'sum'"),
+        (lambda f: f(Z, Y, reduction="none", avg_factor=2), "avg_factor goes with .*got .*'none'"),
     ],
 )
 @pytest.mark.parametrize("function", [decoupled_mixup_cross_entropy, decoupled_mixup_bce])
@@ -598,8 +599,7 @@ def test_errors_name_the_argument_and_what_is_allowed(function, call, message):
         ({"eta": math.nan}, "eta must be 0 or more, got nan"),
         ({"eta": torch.ones(3)}, r"eta must be a number or \(2,\), got \(3,\)"),
         ({"decouple": "both"}, "decouple must be 'all', 'more', 'less' .*got 'both'"),
-        ({"decouple": torch.ones(2, 1)}, "decouple must be a bool mask .*float32"),
-        ({"decouple": torch.ones(2, 2, dtype=torch.bool)}, r"bool mask \(2, 1\)"),
+        ({"decouple": torch.ones(2, 1, dtype=torch.bool)}, "mask names slots of MixedLabels"),
         ({"rescale": (-1.0, 1.0)}, r"t must be 0 or more, got -1\.0"),
         ({"rescale": (1.0, 2.0)}, r"xi must be in \(0, 1\], got 2\.0"),
         ({"min_share": 0.5}, r"min_share must be in \[0, 0\.5\), got 0\.5"),
@@ -610,6 +610,21 @@ def test_errors_name_the_argument_and_what_is_allowed(function, call, message):
 def test_errors_of_dm_ce(options, message):
     with pytest.raises(ValueError, match=message):
         decoupled_mixup_cross_entropy(Z, Y, **options)
+
+
+def test_a_mask_needs_labels_with_slots():
+    """The classes of soft labels come in the order of their shares, not as (a, b)."""
+    labels = pairs([0, 1], [2, 3], [0.2, 0.7], dtype=torch.float32)
+    mask = torch.tensor([[True, False], [True, False]])
+    assert decoupled_mixup_cross_entropy(Z, labels, decouple=mask).isfinite()
+    for wrong, message in [
+        (mask.float(), "decouple must be a bool mask .*float32"),
+        (mask[:, :1], r"bool mask \(2, 2\) like the classes, got torch.bool \(2, 1\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            decoupled_mixup_cross_entropy(Z, labels, decouple=wrong)
+    with pytest.raises(ValueError, match="mask names slots of MixedLabels"):
+        decoupled_mixup_cross_entropy(Z, labels.dense(4), decouple=mask)
 
 
 @pytest.mark.parametrize(

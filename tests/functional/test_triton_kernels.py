@@ -82,12 +82,16 @@ def draw(n, c, k, dtype, device):
     return logits.to(device, dtype), labels.to(device)
 
 
-@pytest.mark.parametrize("dtype", list(TOLERANCE), ids=str)
 @pytest.mark.parametrize("k", [1, 2, 3])
-@pytest.mark.parametrize(("n", "c"), [(0, 5), (1, 2), (3, 3), (4, 33), (2, 100)])
-def test_agrees_with_eager(monkeypatch, device, n, c, k, dtype):
+@pytest.mark.parametrize(("n", "c"), [(0, 5), (1, 2), (3, 3), (2, 70)])
+def test_agrees_with_eager(monkeypatch, device, n, c, k):
     monkeypatch.setattr(kernels, "MAX_BLOCK", 32)
-    check_agreement(*draw(n, c, k, dtype, device))
+    check_agreement(*draw(n, c, k, torch.float64, device))
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE), ids=str)
+def test_dtypes(device, dtype):
+    check_agreement(*draw(3, 33, 2, dtype, device))
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -26,9 +26,7 @@ def once_differentiable_gradient(gradient: Callable[..., Tensor], *args: Tensor 
 
 class _FirstOrderOnly(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, gradient: Callable[..., Tensor], *args: Tensor | None
-    ) -> Tensor:
+    def forward(ctx: FunctionCtx, gradient: Callable[..., Tensor], *args: Tensor | None) -> Tensor:
         return gradient(*args)
 
     @staticmethod

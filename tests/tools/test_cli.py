@@ -1,0 +1,380 @@
+"""tools/train.py and tools/test.py: what they accept, and what they say to a mistake."""
+
+import json
+
+import pytest
+import torch
+
+pytestmark = pytest.mark.openmmlab
+
+
+@pytest.fixture
+def dm(root):
+    return root / "configs" / "quickstart" / "digits_cutmix_dm.py"
+
+
+@pytest.fixture
+def child(dm, tmp_path):
+    """Writes a config that inherits from the quickstart's."""
+
+    def write(text, name="child.py"):
+        (tmp_path / name).write_text(f"_base_ = {str(dm)!r}\n{text}\n")
+        return tmp_path / name
+
+    return write
+
+
+def error_of(result):
+    """The one message of a refused call."""
+    assert result.status == 2, result.out[-2000:] + result.err
+    assert "Traceback" not in result.err
+    errors = [line for line in result.err.splitlines() if "error: " in line]
+    assert len(errors) == 1, result.err
+    return errors[0].partition("error: ")[2]
+
+
+# Config files
+
+
+def test_a_missing_config_names_those_that_come_close(call, dm):
+    message = error_of(call("train", dm.with_name("digits_cutmix_dn.py"), "--dry-run"))
+    assert "no config file" in message
+    assert f"did you mean {dm}" in message
+
+
+def test_a_missing_folder(call):
+    assert error_of(call("train", "nowhere/x.py")) == (
+        "no config file nowhere/x.py: no folder nowhere"
+    )
+
+
+def test_a_folder_is_no_config(call, dm):
+    assert error_of(call("train", dm.parent)).endswith("it is a folder")
+
+
+def test_a_missing_base_file_is_named_with_the_file_that_wants_it(call, tmp_path):
+    (tmp_path / "base.py").write_text("model = dict()\n")
+    (tmp_path / "child.py").write_text("_base_ = './bases.py'\n")
+    message = error_of(call("train", "child.py"))
+    assert message == (
+        f"child.py: no base file {tmp_path}/bases.py; did you mean {tmp_path}/base.py?"
+    )
+
+
+def test_a_missing_config_of_mmpretrain(call):
+    message = error_of(call("train", "mmpretrain::resnet/resnet19.py"))
+    assert message == "mmpretrain has no config resnet/resnet19.py"
+
+
+@pytest.mark.parametrize("in_base", [False, True])
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("lr = 0.1\nmodel = dict(type='x'))\n", 2, "unmatched ')'"),
+        ("lr = 0.1\n\nmodel = dict(type=undefined)\n", 3, "name 'undefined' is not defined"),
+    ],
+)
+def test_a_config_that_is_no_python_names_file_and_line(call, tmp_path, text, line, what, in_base):
+    (tmp_path / "broken.py").write_text(text)
+    (tmp_path / "child.py").write_text("_base_ = './broken.py'\n")
+    message = error_of(call("train", tmp_path / ("child.py" if in_base else "broken.py")))
+    assert message.startswith(f"{tmp_path}/broken.py, line {line}: ")
+    assert what in message
+
+
+def test_a_config_of_another_kind(call, tmp_path):
+    (tmp_path / "config.txt").write_text("model = dict()\n")
+    assert "config.txt: OSError: Only py/yml/yaml/json" in error_of(call("train", "config.txt"))
+
+
+def test_a_config_without_a_model(call, tmp_path):
+    (tmp_path / "empty.py").write_text("lr = 1\n")
+    message = error_of(call("train", "empty.py"))
+    assert message == "empty.py: a config needs 'model', this one has ['lr']"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("optim_wraper", "optim_wrapper"),
+        ("custom_hook", "custom_hooks"),
+        ("load_form", "load_from"),
+    ],
+)
+def test_a_misspelt_key_is_found_beside_the_right_one(call, child, wrong, right):
+    message = error_of(call("train", child(f"{wrong} = dict()"), "--dry-run"))
+    assert f"unknown key {wrong!r}, did you mean {right!r}?" in message
+
+
+def test_helper_variables_are_no_mistake(call, child):
+    config = child("train_pipeline = []\nnum_epochs = 3\nbgr_mean = 1")
+    assert call("train", config, "--dry-run").status == 0
+
+
+# --cfg-options
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("modle.head.loss.eta=1", "the config has no key 'modle'; did you mean 'model'?"),
+        ("model.head.los.eta=1", "model.head has no 'los'; did you mean 'loss'?"),
+        ("model.mixups.alpha=1", "model has no 'mixups'; did you mean 'mixup'?"),
+        ("custom_hooks.7.seed=1", "custom_hooks has no '7'"),
+        ("model.head.num_classes.x=1", "model.head.num_classes is 10 and has no parts"),
+        ("model.head.loss.eta", "expected KEY=VALUE, got 'model.head.loss.eta'"),
+    ],
+)
+def test_overrides_of_what_is_not_there(call, dm, option, says):
+    message = error_of(call("train", dm, "--dry-run", "--cfg-options", option))
+    assert "--cfg-options" in message
+    assert message.endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("model.mixup.type=CutMixx", "unknown type 'CutMixx': .*; did you mean 'CutMix'"),
+        ("model.head.loss.type=DecoupledMixupLos", "unknown .*; did you mean 'DecoupledMixupLoss'"),
+        ("model.type=MixupClassifer", "unknown type .*; did you mean 'MixupClassifier'"),
+        ("train_dataloader.dataset.type=Digit", "unknown type .*; did you mean 'Digits'"),
+        ("optim_wrapper.optimizer.type=SGDD", "unknown type 'SGDD': .*; did you mean 'SGD'"),
+        ("param_scheduler.type=CosineAnnealin", "unknown .*; did you mean 'CosineAnnealingLR'"),
+        ("val_evaluator.type=Acuracy", "unknown type 'Acuracy': .*; did you mean 'Accuracy'"),
+        ("custom_hooks.0.type=MixedAcuracyHook", "unknown .*; did you mean 'MixedAccuracyHook'"),
+        ("custom_hooks.0.mixup.type=CutMx", "unknown type 'CutMx': .*; did you mean 'CutMix'"),
+        ("model.mixup.alpha=-1", "alpha must be above 0 and finite, got -1"),
+        ("model.mixup.alpha=abc", "alpha must be a number, got 'abc'"),
+        ("model.head.loss.eta=-0.5", "eta must be 0 or more, got -0.5"),
+        ("model.head.loss.etaa=1", "DecoupledMixupLoss.* 'etaa'; did you mean 'eta'"),
+        ("model.mixup.alfa=1", "CutMix.* 'alfa'; did you mean 'alpha'"),
+        ("model.mix=1", "MixupClassifier.* 'mix'; did you mean 'mixup'"),
+        ("model.backbone.dept=1", "'dept'; did you mean 'depth'"),
+        ("model.backbone.depth=7", "invalid depth 7 for resnet"),
+        ("train_cfg.max_epoch=1", "'max_epoch'; did you mean 'max_epochs'"),
+        ("train_dataloader.dataset.labels_per_class=5000", "=5000, but class 8 has only 87"),
+        ("train_dataloader.dataset.labels_per_class=0", "labels_per_class must be at least 1"),
+        ("train_dataloader.dataset.split=val", "split must be 'train' or 'test', got 'val'"),
+        ("data_preprocessor.std=[0.0]", "the loss of the first step is nan"),
+        ("model.head.loss.loss_weight=1e400", "the loss of the first step is inf"),
+        ("model.head.num_classes=5", r"classes must be in \[0, 5\)"),
+    ],
+)
+def test_mistakes_in_the_parts_of_a_config(call, dm, tmp_path, option, says):
+    message = error_of(call("train", dm, "--dry-run", "--cfg-options", option))
+    assert __import__("re").search(says, message), message
+    assert list(tmp_path.iterdir()) == []
+
+
+# Other options
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--seed", "-1"], "--seed must be 0 or more and below 2**32, got -1"),
+        (["--seed", str(2**32)], "--seed must be 0 or more and below 2**32, got 4294967296"),
+        (["--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["--resume", "absent.pth"], "no checkpoint absent.pth"),
+        (["--launcher", "slurm"], "started by srun (tools/slurm_train.sh): SLURM_PROCID"),
+        (["--launcher", "pytorch"], "started by torchrun (tools/dist_train.sh): RANK"),
+        (["--launcher", "mpi"], "started by mpirun: OMPI_COMM_WORLD_RANK"),
+    ],
+)
+def test_bad_options_of_training(call, dm, monkeypatch, options, says):
+    for name in ("SLURM_PROCID", "RANK", "WORLD_SIZE", "OMPI_COMM_WORLD_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert says in error_of(call("train", dm, "--dry-run", *options))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_mixed_precision_needs_a_gpu(call, dm):
+    assert error_of(call("train", dm, "--amp")) == "--amp needs a GPU; none is visible"
+
+
+@pytest.mark.parametrize("text", ["auto_scale_lr = None", "auto_scale_lr = dict(_delete_=True)"])
+def test_scaling_the_rate_needs_a_batch_size(call, child, text):
+    message = error_of(call("train", child(text), "--dry-run", "--auto-scale-lr"))
+    assert message == "--auto-scale-lr needs auto_scale_lr.base_batch_size in the config"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["absent.pth"], "no checkpoint absent.pth"),
+        (["weights.pth", "--out", "x.txt"], "--out for metrics must end in .json or .yaml or .yml"),
+        (["weights.pth", "--out", "x.json", "--out-item", "pred"], "must end in .pkl or .pickle"),
+        (["weights.pth", "--out", "absent/x.json"], "--out: no folder"),
+        (["weights.pth"], "weights.pth is damaged"),
+        (["weights.pth", "--cfg-options", "test_dataloader.dataset.type=Digit"], "'Digits'"),
+    ],
+)
+def test_bad_options_of_testing(call, dm, tmp_path, options, says):
+    (tmp_path / "weights.pth").write_text("no weights")
+    assert says in error_of(call("test", dm, *options))
+
+
+# The stack of calls
+
+
+def test_the_stack_is_shown_when_asked_for(call, dm):
+    options = ["--dry-run", "--cfg-options", "model.mixup.alpha=-1"]
+    short = call("train", dm, *options)
+    assert "(--traceback shows where)" in short.err
+    long = call("train", dm, *options, "--traceback")
+    assert long.status == 2
+    assert "Traceback (most recent call last)" in long.err
+    assert "(--traceback shows where)" not in long.err
+    assert long.err.rstrip().endswith("error: ValueError: alpha must be above 0 and finite, got -1")
+
+
+BREAKING_HOOK = """
+from mmengine.hooks import Hook
+
+from dmmix.registry import HOOKS
+
+
+@HOOKS.register_module(force=True)
+class BreakingHook(Hook):
+    def __init__(self, at):
+        self.at = at
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == self.at:
+            raise ZeroDivisionError("on purpose")
+"""
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_errors_after_the_first_step_go_their_usual_way(call, child, tmp_path, monkeypatch, at):
+    (tmp_path / "breaking_hook.py").write_text(BREAKING_HOOK)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = child(
+        "custom_imports = dict(imports=['breaking_hook'])\n"
+        f"custom_hooks = [dict(type='BreakingHook', at={at})]"
+    )
+    if at:
+        with pytest.raises(ZeroDivisionError, match="on purpose"):
+            call("train", config)
+    else:
+        assert error_of(call("train", config)) == "ZeroDivisionError: on purpose"
+
+
+# What works
+
+
+@pytest.mark.parametrize("name", ["digits_vanilla", "digits_cutmix_mce", "digits_cutmix_dm"])
+def test_a_dry_run_writes_nothing(call, root, tmp_path, name):
+    config = root / "configs" / "quickstart" / f"{name}.py"
+    result = call("train", config, "--dry-run")
+    assert result.status == 0
+    last = result.out.splitlines()[-1]
+    assert last.startswith("dry run: one step trained and one batch predicted. loss ")
+    assert ("loss_decoupled" in last) == (name == "digits_cutmix_dm")
+    assert list(tmp_path.iterdir()) == []
+
+
+def losses(result):
+    words = result.out.splitlines()[-1].split("predicted. ")[1].split(", ")
+    return {name: float(value) for name, value in map(str.split, words)}
+
+
+def test_an_override_reaches_the_loss(call, dm):
+    usual = losses(call("train", dm, "--dry-run"))
+    strong = losses(call("train", dm, "--dry-run", "--cfg-options", "model.head.loss.eta=1.0"))
+    assert strong["loss_mixup"] == usual["loss_mixup"]
+    assert strong["loss_decoupled"] == pytest.approx(10 * usual["loss_decoupled"], rel=1e-2)
+
+
+def test_the_seed_changes_the_numbers(call, dm):
+    assert losses(call("train", dm, "--dry-run", "--seed", "1")) == losses(
+        call("train", dm, "--dry-run", "--seed", "1")
+    )
+    assert losses(call("train", dm, "--dry-run")) != losses(
+        call("train", dm, "--dry-run", "--seed", "1")
+    )
+
+
+def scalars(folder):
+    (log,) = folder.glob("*/vis_data/scalars.json")
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+ONE_EPOCH = ["--cfg-options", "train_cfg.max_epochs=1"]
+
+
+def test_without_validation(call, dm, tmp_path):
+    assert call("train", dm, "--no-validate", *ONE_EPOCH).status == 0
+    # The default folder has the name of the config.
+    records = scalars(tmp_path / "work_dirs" / "digits_cutmix_dm")
+    assert len(records) == 1
+    assert "accuracy/top1" not in records[0]
+
+
+def test_the_learning_rate_is_scaled(call, dm, tmp_path):
+    rates = {}
+    for batch in (20, 50):
+        folder = tmp_path / str(batch)
+        options = [f"train_dataloader.batch_size={batch}", "default_hooks.logger.interval=1"]
+        result = call(
+            *["train", dm, "--auto-scale-lr", "--no-validate", "--work-dir", folder],
+            *[*ONE_EPOCH, *options],
+        )
+        assert result.status == 0
+        rates[batch] = scalars(folder)[0]["lr"]
+    assert rates[50] == pytest.approx(rates[20] * 50 / 20)  # base_batch_size is 20
+
+
+@pytest.fixture
+def trained(call, dm, tmp_path):
+    """A checkpoint after one epoch, and what validation measured then."""
+    folder = tmp_path / "trained"
+    result = call("train", dm, "--work-dir", folder, *ONE_EPOCH)
+    assert result.status == 0
+    return folder / "epoch_1.pth", scalars(folder)[-1]
+
+
+def test_testing_measures_what_validation_did(call, dm, tmp_path, trained):
+    checkpoint, validated = trained
+    result = call("test", dm, checkpoint, "--out", "metrics.json", "--work-dir", "tested")
+    assert result.status == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    for name in ("accuracy/top1", "mixed/top1", "mixed/top2"):
+        assert metrics[name] == pytest.approx(validated[name])
+
+
+def test_predictions_are_written(call, dm, tmp_path, trained):
+    import mmengine
+
+    checkpoint, _ = trained
+    result = call("test", dm, checkpoint, "--out", "all.pkl", "--out-item", "pred")
+    assert result.status == 0
+    assert len(mmengine.load(tmp_path / "all.pkl")) == 899
+
+
+def test_a_stock_mmpretrain_config_with_our_loss_and_mix(call, tmp_path):
+    """Nothing of it but two lines is ours: mmpretrain's scope, classifier, head and pipeline."""
+    config = """
+_base_ = ["mmpretrain::_base_/models/resnet18_cifar.py", "mmpretrain::_base_/default_runtime.py"]
+custom_imports = dict(imports=["dmmix.mixups", "dmmix.models", "dmmix.datasets"])
+
+model = dict(
+    backbone=dict(in_channels=1, base_channels=8, stem_channels=8),
+    head=dict(in_channels=64, loss=dict(_delete_=True, type="dmmix.DecoupledMixupLoss", eta=0.1)),
+    train_cfg=dict(augments=dict(type="dmmix.CutMix", alpha=1.0)),
+)
+data_preprocessor = dict(num_classes=10, mean=[78.0], std=[96.0], to_rgb=False)
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(type="dmmix.Digits", pipeline=[dict(type="PackInputs")]),
+    sampler=dict(type="DefaultSampler", shuffle=True),
+)
+train_cfg = dict(by_epoch=True, max_epochs=1)
+optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
+"""
+    (tmp_path / "stock.py").write_text(config)
+    result = call("train", "stock.py", "--dry-run")
+    assert result.status == 0, result.err
+    assert 1 < losses(result)["loss"] < 10
