@@ -18,26 +18,34 @@ def root():
     return ROOT
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def fresh_mmengine():
-    """A test with mmengine's global objects to itself: loggers, message hubs, default scope.
+    """Every test has mmengine's global objects to itself: loggers, message hubs, default scope.
 
-    They are named by the second, so runners started one after the other would share them.
+    A runner leaves them as they are, for the next test to stumble over. They are named by the
+    second, so runners started one after the other would share them: between two of them, a test
+    calls what this fixture gives.
     """
-    from mmengine.logging import MMLogger
+    _forget_mmengine()
+    yield _forget_mmengine
+    _forget_mmengine()
+
+
+def _forget_mmengine():
+    for instances in _globals_of_mmengine():
+        for instance in instances.values():
+            for handler in getattr(instance, "handlers", ()):  # of a logger: its open file
+                handler.close()
+        instances.clear()
+
+
+def _globals_of_mmengine():
+    """By kind, the dicts of instances; none where a test does without mmengine."""
+    if "mmengine" not in sys.modules:
+        return []
     from mmengine.utils import ManagerMixin
 
-    kinds = list(_subclasses(ManagerMixin))
-    kept = {kind: dict(kind._instance_dict) for kind in kinds}
-    for kind in kinds:
-        kind._instance_dict.clear()
-    yield
-    for logger in MMLogger._instance_dict.values():
-        for handler in logger.handlers:
-            handler.close()
-    for kind in _subclasses(ManagerMixin):
-        kind._instance_dict.clear()
-        kind._instance_dict.update(kept.get(kind, {}))
+    return [kind._instance_dict for kind in _subclasses(ManagerMixin)]
 
 
 def _subclasses(kind):
@@ -51,4 +59,6 @@ def tool_environment():
     """The environment of a tool's process: this Python first, this repository importable."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PYTHONPATH": path, "PATH": programs, "OMP_NUM_THREADS": "1"}
+    # Nothing of a Slurm job that the tests may themselves run in.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "SRUN_"))}
+    return {**kept, "PYTHONPATH": path, "PATH": programs, "OMP_NUM_THREADS": "1"}

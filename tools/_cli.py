@@ -197,12 +197,17 @@ def _unknown_type(name: str, registry: str) -> str:
 
 def _arguments_of_failed_build(error: BaseException) -> set[str]:
     """What the class takes that mmengine was building when ``error`` was raised."""
-    built = [local["obj_cls"] for local in _locals_of(error) if "obj_cls" in local]
-    if not built or not inspect.isclass(built[-1]):
-        return set()
+    built = [local["obj_cls"] for local in _locals_of(error) if "obj_cls" in local][-1:]
+    # Loops are built without a registry: by the name of a class where it was called.
+    named = re.match(r"(\w+)\.__init__\(\)", str(error))
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if named and frames:
+        built.append(frames[-1].f_globals.get(named[1]))
     return {
         name
-        for kind in built[-1].__mro__
+        for leaf in built
+        if inspect.isclass(leaf)
+        for kind in leaf.__mro__
         for name in inspect.signature(kind.__init__).parameters
         if name not in ("self", "args", "kwargs")
     }
@@ -218,9 +223,11 @@ def _check_optimizer(cfg: Any) -> None:
     """mmengine itself says of an unknown one that None is not callable."""
     from mmengine.registry import OPTIMIZERS
 
-    kind = ((cfg.get("optim_wrapper") or {}).get("optimizer") or {}).get("type")
-    if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
-        raise UserError(_unknown_type(kind, "optimizer"))
+    optimizer = (cfg.get("optim_wrapper") or {}).get("optimizer")
+    kind = optimizer.get("type") if isinstance(optimizer, dict) else None
+    with OPTIMIZERS.switch_scope_and_registry(None) as optimizers:
+        if isinstance(kind, str) and optimizers.get(kind) is None:
+            raise UserError(_unknown_type(kind, f"{optimizers.scope}::optimizer"))
 
 
 def _read_config(path: str) -> Any:

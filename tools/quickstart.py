@@ -12,6 +12,9 @@ import os
 import subprocess
 import sys
 import time
+import warnings
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
@@ -71,6 +74,10 @@ def main() -> None:
     results = {method: [final(run) for run in runs if run.method == method] for method in METHODS}
 
     console.print(results_table(results, args.epochs))
+    console.print(
+        "Test images, mean ± standard deviation over the seeds. mixed top-2: for test images mixed "
+        "by\nCutMix, how often the two highest predictions are the two classes."
+    )
     gallery, curves = draw(args.out, runs)
     (args.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     console.print(
@@ -159,8 +166,9 @@ def final(run: Run) -> dict[str, float]:
 
 def results_table(results: dict[str, list[dict[str, float]]], epochs: int) -> Table:
     """Mean and deviation over the seeds."""
+    seeds = len(next(iter(results.values())))
     table = Table(
-        title=f"digits, 10 labels a class, {epochs} epochs", title_justify="left", min_width=60
+        title=f"digits, 10 labels a class, {epochs} epochs, {seeds} seed(s)", title_justify="left"
     )
     table.add_column("training")
     for quantity in ("clean top-1", "mixed top-2"):
@@ -168,11 +176,6 @@ def results_table(results: dict[str, list[dict[str, float]]], epochs: int) -> Ta
     for method, runs in results.items():
         cells = [spread([run[q] for run in runs]) for q in ("clean top-1", "mixed top-2")]
         table.add_row(method, *cells)
-    seeds = len(next(iter(results.values())))
-    table.caption = (
-        f"Mean and standard deviation over {seeds} seeds, test images. mixed top-2: for test "
-        "images mixed by CutMix, how often the two highest predictions are the two classes."
-    )
     return table
 
 
@@ -204,8 +207,11 @@ def draw(out: Path, runs: list[Run]) -> tuple[Path, Path]:
 def draw_gallery_of_digits(path: Path) -> None:
     import torch
 
-    from dmmix.datasets import Digits
-    from dmmix.mixups import CutMix, Mixup
+    # What the stack has to say while it is imported stands in each run's train.log already.
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from dmmix.datasets import Digits
+        from dmmix.mixups import CutMix, Mixup
     from dmmix.visualization import draw_gallery
 
     digits = Digits(split="train", labels_per_class=10)

@@ -9,7 +9,6 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # Each rank has BatchNorm statistics of its own: what is tested and saved is their mean.
     sync_buffers=dict(type="SyncBuffersHook"),
-    # A resumed run draws the numbers of the uninterrupted one.
 )
 
 env_cfg = dict(

@@ -64,7 +64,7 @@ class Digits(BaseDataset):
         rows = np.sort(train if self.split == "train" else test)
         if self.labels_per_class is not None:
             rows = rows[stratified_subset(labels[rows], self.labels_per_class, self.subset_seed)]
-        return [{"img": images[row], "gt_label": labels[row]} for row in rows]
+        return [{"img": images[row], "gt_label": int(labels[row])} for row in rows]
 
     def extra_repr(self) -> list[str]:
         """What of the data is used."""

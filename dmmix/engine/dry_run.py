@@ -16,7 +16,7 @@ class _StepDone(Exception):
 
 
 class _StopAfterOneStep(Hook):
-    priority = "VERY_LOW"
+    priority = 80  # after all but CheckpointHook (VERY_LOW, 90), which must not get to save
 
     def __init__(self) -> None:
         self.outputs: dict[str, float] = {}

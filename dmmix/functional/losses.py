@@ -85,7 +85,7 @@ def decoupled_mixup_terms(
         TypeError, ValueError: naming the argument and what is allowed. Values of labels are
             looked at on the CPU only (a GPU would have to be waited for).
 
-    Source: Decoupled Mixup (arXiv 2203.10761), equations 4 to 6.
+    Source: Decoupled Mixup (arXiv 2203.10761).
     """
     mixed = _checked_labels(logits, labels, k)
     _check_fraction("min_share", min_share, 0.5)
@@ -232,7 +232,7 @@ def decoupled_mixup_bce(
         over_classes: ``'mean'`` divides the sum over classes by C, ``'sum'`` does not.
         sample_weight, reduction, avg_factor: see :func:`decoupled_mixup_cross_entropy`.
 
-    Source: Decoupled Mixup (arXiv 2203.10761), section 3.3.
+    Source: Decoupled Mixup (arXiv 2203.10761).
     """
     _check_logits(logits)
     check_rescaling(t, xi)

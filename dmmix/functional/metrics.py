@@ -35,7 +35,7 @@ def mixed_accuracy(
         labels: as in :func:`dmmix.functional.decoupled_mixup_terms`.
         min_share: a class is mixed in when its share is above this.
 
-    Source: Decoupled Mixup (arXiv 2203.10761), figure 3.
+    Source: Decoupled Mixup (arXiv 2203.10761).
     """
     labels = as_mixed_labels(labels)
     slots = plan_slots(labels, dtype=torch.float32, min_share=min_share)

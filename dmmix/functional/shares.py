@@ -25,7 +25,7 @@ def rescale_share(share: Tensor, t: float = 1.0, xi: float = 0.8) -> Tensor:
     Raises:
         ValueError: ``t`` or ``xi`` out of range.
 
-    Source: Decoupled Mixup (arXiv 2203.10761), section 3.3.
+    Source: Decoupled Mixup (arXiv 2203.10761).
     """
     check_rescaling(t, xi)
     present = share > 0

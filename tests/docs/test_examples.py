@@ -83,7 +83,7 @@ def test_two_lines_in_a_stock_mmpretrain_config():
     compat.prepare()
     pytest.importorskip("mmpretrain")
     from mmengine.config import Config
-    from mmengine.registry import init_default_scope
+    from mmengine.registry import DefaultScope
     from mmpretrain.registry import MODELS
     from mmpretrain.structures import DataSample
 
@@ -93,8 +93,8 @@ def test_two_lines_in_a_stock_mmpretrain_config():
     cfg = Config.fromstring(text, ".py")
     for name in cfg.custom_imports.imports:
         importlib.import_module(name)
-    init_default_scope(cfg.default_scope)
-    model = MODELS.build({**cfg.model, "data_preprocessor": dict(cfg.data_preprocessor)})
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build({**cfg.model, "data_preprocessor": dict(cfg.data_preprocessor)})
     assert type(model.head.loss_module).__name__ == "DecoupledMixupLoss"
 
     torch.manual_seed(0)

@@ -1,6 +1,5 @@
 """What the pages name exists: files, make targets, options of the tools."""
 
-import os
 import re
 import subprocess
 import sys
@@ -28,7 +27,7 @@ def test_files_and_make_targets_exist(page):
 
 
 @pytest.mark.slow
-def test_the_options_on_the_page_are_those_of_train():
+def test_the_options_on_the_page_are_those_of_train(tool_environment):
     pytest.importorskip("mmengine")
     text = (ROOT / "docs" / "getting_started.md").read_text()
     on_page = set(re.findall(r"^\| `(--[\w-]+)", text, re.MULTILINE))
@@ -36,7 +35,7 @@ def test_the_options_on_the_page_are_those_of_train():
         [sys.executable, ROOT / "tools" / "train.py", "--help"],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=tool_environment,
     )
     assert done.returncode == 0, done.stderr
     known = set(re.findall(r"^  (--[\w-]+)", done.stdout, re.MULTILINE))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels
 
 from . import reference
+
+#: (N, C, K)
+SHAPES = [(6, 2, 2), (8, 3, 2), (9, 10, 1), (12, 10, 2), (8, 10, 3), (8, 12, 4), (5, 1000, 2)]
 
 
 def random_batch(
@@ -47,3 +51,14 @@ def each_sample(function, logits: Tensor, labels: MixedLabels, **per_batch) -> T
         )
     ]
     return torch.tensor(values, dtype=torch.float64)
+
+
+def pairs(a: list[int], b: list[int], lam: list[float], dtype=torch.float64) -> MixedLabels:
+    """Labels of pairs: a share ``lam`` of ``a``, the rest of ``b``."""
+    lam = torch.as_tensor(lam, dtype=dtype)
+    return MixedLabels(torch.tensor([a, b]).T, torch.stack([lam, 1 - lam], dim=1))
+
+
+def exactly(actual: Tensor, expected: Tensor) -> None:
+    """Equal up to the rounding of float64."""
+    assert_close(actual, expected, atol=1e-12, rtol=1e-12)

@@ -32,6 +32,7 @@ def call(load_tool, fresh_mmengine, monkeypatch, tmp_path, capsys):
 
     def run(tool, *arguments):
         monkeypatch.setattr(sys, "argv", [f"{tool}.py", *map(str, arguments)])
+        fresh_mmengine()
         capsys.readouterr()
         status = 0
         try:

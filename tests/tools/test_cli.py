@@ -1,6 +1,7 @@
 """tools/train.py and tools/test.py: what they accept, and what they say to a mistake."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -57,7 +58,7 @@ def test_a_missing_base_file_is_named_with_the_file_that_wants_it(call, tmp_path
     (tmp_path / "child.py").write_text("_base_ = './bases.py'\n")
     message = error_of(call("train", "child.py"))
     assert message == (
-        f"child.py: no base file {tmp_path}/bases.py; did you mean {tmp_path}/base.py?"
+        f"{tmp_path}/child.py: no base file {tmp_path}/bases.py; did you mean {tmp_path}/base.py?"
     )
 
 
@@ -104,6 +105,17 @@ def test_a_config_without_a_model(call, tmp_path):
 def test_a_misspelt_key_is_found_beside_the_right_one(call, child, wrong, right):
     message = error_of(call("train", child(f"{wrong} = dict()"), "--dry-run"))
     assert f"unknown key {wrong!r}, did you mean {right!r}?" in message
+
+
+def test_an_import_that_fails_is_named(call, child):
+    message = error_of(call("train", child("custom_imports = dict(imports=['absent_module'])")))
+    assert "absent_module" in message
+    assert "child.py" in message
+
+
+def test_optimizers_of_mmpretrain_are_found(call, child):
+    config = child("optim_wrapper = dict(optimizer=dict(_delete_=True, type='Lamb', lr=0.01))")
+    assert call("train", config, "--dry-run").status == 0
 
 
 def test_helper_variables_are_no_mistake(call, child):
@@ -162,7 +174,7 @@ def test_overrides_of_what_is_not_there(call, dm, option, says):
 )
 def test_mistakes_in_the_parts_of_a_config(call, dm, tmp_path, option, says):
     message = error_of(call("train", dm, "--dry-run", "--cfg-options", option))
-    assert __import__("re").search(says, message), message
+    assert re.search(says, message), message
     assert list(tmp_path.iterdir()) == []
 
 

@@ -118,8 +118,8 @@ def candidates(labels: MixedLabels, num_classes: int, dtype: torch.dtype, compil
 
 
 def step(loss, logits: torch.Tensor) -> None:
-    logits.grad = None
     loss(logits).backward()
+    logits.grad = None
 
 
 def check_no_synchronisation(steps: dict) -> None:

@@ -34,7 +34,7 @@ class MixedAccuracyHook(Hook):
             ``None``: only then.
         seed: of the mixes.
 
-    Source: Decoupled Mixup (arXiv 2203.10761), figure 3.
+    Source: Decoupled Mixup (arXiv 2203.10761).
     """
 
     def __init__(self, mixup: dict | Mix, interval: int | None = None, seed: int = 0) -> None:
@@ -63,7 +63,7 @@ class MixedAccuracyHook(Hook):
         """Mixed accuracy of ``model`` over ``batches`` as the data loader gives them."""
         if is_model_wrapper(model):
             model = model.module
-        was_training = model.training
+        modes = [(module, module.training) for module in model.modules()]
         model.eval()
         generator = torch.Generator().manual_seed(self.seed)
         counts = torch.zeros(3, dtype=torch.float64)
@@ -76,7 +76,8 @@ class MixedAccuracyHook(Hook):
             several = accuracy.mixed
             hits = [accuracy.top1 & several, accuracy.topk & several, several]
             counts += torch.stack([hit.sum() for hit in hits]).cpu()
-        model.train(was_training)
+        for module, mode in modes:
+            module.training = mode
         all_reduce(counts)
         top1, top2, total = counts.tolist()
         if total == 0:

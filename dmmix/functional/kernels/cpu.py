@@ -25,6 +25,7 @@ gets it as its ``o``, and with it a factor of 0 in front of whatever softmax mad
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import torch
@@ -39,7 +40,17 @@ __all__ = ["CHUNK_ELEMENTS", "cpu_terms"]
 
 #: Logits of a chunk: few enough to stay in the cache together with their buffer and result, and
 #: enough to make the cost of starting an operation small.
-CHUNK_ELEMENTS = 1 << 17
+CHUNK_ELEMENTS = 1 << 18
+
+
+class _Kept(threading.local):
+    """The chunk buffers of a thread."""
+
+    def __init__(self) -> None:
+        self.by_dtype: dict[torch.dtype, Tensor] = {}
+
+
+_kept = _Kept()
 
 
 def cpu_terms(
@@ -73,27 +84,26 @@ class _Terms(torch.autograd.Function):
         masked = torch.where(mixed, torch.finfo(z.dtype).min, z)
         highest, log_rest, mean = _read(logits, classes, masked, class_weight, smoothing)
 
-        # Differences of logits first: those are exact, where o and lse of large logits are not.
-        margin = (z - highest[:, None]).sub_(log_rest[:, None])
+        # Differences of logits come first: those are exact, where o and lse of large logits are
+        # not. What is one number a row stays a column, (N, 1).
+        margin = (z - highest).sub_(log_rest)
         decoupled = (keep * F.logsigmoid(margin)).sum(1).neg_()
 
-        # From here on relative to the largest logit of the row.
-        z_once = torch.where(once, z, -torch.inf)
-        largest = torch.maximum(highest, z_once.amax(1))
-        others = (highest - largest).add_(log_rest)
-        z_once -= largest[:, None]
-        lse = others
-        for slot in z_once.unbind(1):
-            lse = torch.logaddexp(lse, slot)
-        mixup = (target * (largest[:, None] - z).add_(lse[:, None])).sum(1)
+        largest = torch.maximum(highest, z.amax(1, keepdim=True))
+        below = z - largest
+        exp_mixed = below.exp().mul_(once)
+        exp_others = (highest - largest).add_(log_rest).exp_()
+        exp_all = exp_mixed.sum(1, keepdim=True).add_(exp_others)
+        lse = exp_all.log()
+        mixup = (target * (lse - below)).sum(1)
         if smoothing is not None:
             weight = 1 if class_weight is None else class_weight.mean()
-            mixup += smoothing * (weight * lse + (weight * largest - mean))
+            mixup += smoothing * (weight * lse + (weight * largest - mean)).squeeze(1)
 
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(
             logits, classes, target, keep, smoothing, class_weight,
-            masked, margin, z_once, others, lse,
+            masked, margin, exp_mixed, exp_others, exp_all,
         )  # fmt: skip
         return mixup, decoupled
 
@@ -115,24 +125,25 @@ def _gradient(
     class_weight: Tensor | None,
     masked: Tensor,
     margin: Tensor,
-    z_once: Tensor,
-    others: Tensor,
-    lse: Tensor,
+    exp_mixed: Tensor,
+    exp_others: Tensor,
+    exp_all: Tensor,
 ) -> Tensor:
     """Gradient of ``g * mixup + h * decoupled`` in the logits; see the head of this file."""
     factor, at_slot, even = 0.0, 0.0, None
     if g is not None:
-        total = target.sum(1)
+        g = g.unsqueeze(1)
+        total = target.sum(1, keepdim=True)
         if smoothing is not None:
-            total += smoothing if class_weight is None else smoothing * class_weight.mean()
-            even = g * smoothing / logits.shape[1]
-        total *= g
-        factor = (others - lse).exp_().mul_(total)
-        at_slot = (z_once - lse[:, None]).exp_().mul_(total[:, None])
-        at_slot -= target * g[:, None]
+            weight = 1 if class_weight is None else class_weight.mean()
+            total += (smoothing * weight).unsqueeze(1)
+            even = g * smoothing.unsqueeze(1) / logits.shape[1]
+        total.mul_(g).div_(exp_all)
+        factor = total * exp_others
+        at_slot = (total * exp_mixed).addcmul_(target, g, value=-1)
     if h is not None:
-        pull = margin.neg().sigmoid_().mul_(keep).mul_(h[:, None])
-        factor = pull.sum(1).add_(factor)
+        pull = margin.neg().sigmoid_().mul_(keep).mul_(h.unsqueeze(1))
+        factor = pull.sum(1, keepdim=True).add_(factor)
         at_slot = at_slot - pull
     return _write(logits, classes, masked, factor, at_slot, even, class_weight)
 
@@ -145,24 +156,24 @@ def _read(
     smoothing: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Largest logit that is not mixed in, ``o`` less it and, where labels are smoothed, the
-    (weighted) mean of the logits; (N,) each."""
-    highest, negative_log = torch.empty_like(masked[:, 0]), torch.empty_like(masked[:, 0])
+    (weighted) mean of the logits; (N, 1) each."""
+    highest, negative_log = masked.new_empty(2, len(logits), 1).unbind(0)
     mean = None if smoothing is None else torch.empty_like(highest)
-    weight = None if class_weight is None else class_weight / logits.shape[1]
-    buffer, log_phi = _buffer(logits, masked), _buffer(logits, masked)
+    weight = None if class_weight is None else (class_weight / logits.shape[1]).unsqueeze(1)
+    buffer, log_phi = _buffers(logits, masked.dtype)
     chunks = _chunks(logits, classes, masked, highest, negative_log, mean)
     for part, at, values, top, log_top, average in chunks:
         rows, out = buffer[: len(part)], log_phi[: len(part)]
         rows.copy_(part)
         if average is not None and weight is None:
-            torch.mean(rows, 1, out=average)
+            torch.mean(rows, 1, keepdim=True, out=average)
         elif average is not None:
-            torch.mv(rows, weight, out=average)
+            torch.mm(rows, weight, out=average)
         rows.scatter_(1, at, values)
         # The fastest log-sum-exp there is: what log-softmax takes off the maximum of a row.
         torch.log_softmax(rows, 1, out=out)
-        torch.amax(rows, 1, out=top)
-        torch.amax(out, 1, out=log_top)
+        torch.amax(rows, 1, keepdim=True, out=top)
+        torch.amax(out, 1, keepdim=True, out=log_top)
     return highest, negative_log.neg_(), mean
 
 
@@ -175,18 +186,20 @@ def _write(
     even: Tensor | None,
     class_weight: Tensor | None,
 ) -> Tensor:
-    """``e^{z_c - o} factor``, with ``at_slot`` added at the slots and ``even w_c`` taken off."""
+    """``e^{z_c - o} factor``, with ``at_slot`` added at the slots and ``even w_c`` taken off.
+
+    ``factor`` and ``even`` are (N, 1).
+    """
     grad = torch.empty_like(logits, memory_format=torch.contiguous_format)
+    buffer, result = _buffers(logits, masked.dtype)
     # A gradient of half precision is finished in float32 before it is rounded.
-    result = None if grad.dtype == masked.dtype else _buffer(logits, masked)
-    buffer = _buffer(logits, masked)
-    even = None if even is None else even[:, None]
-    chunks = _chunks(logits, grad, classes, masked, factor[:, None], at_slot, even)
+    in_place = grad.dtype == masked.dtype
+    chunks = _chunks(logits, grad, classes, masked, factor, at_slot, even)
     for part, grad_part, at, values, scale, add, subtract in chunks:
         rows = buffer[: len(part)]
         rows.copy_(part)
         rows.scatter_(1, at, values)
-        out = grad_part if result is None else result[: len(part)]
+        out = grad_part if in_place else result[: len(part)]
         torch.softmax(rows, 1, out=out)
         out *= scale
         out.scatter_add_(1, at, add)
@@ -194,7 +207,7 @@ def _write(
             out -= subtract
         elif subtract is not None:
             out.addcmul_(subtract, class_weight, value=-1)
-        if result is not None:
+        if not in_place:
             grad_part.copy_(out)
     return grad
 
@@ -206,9 +219,21 @@ def _chunks(*tensors: Tensor | None) -> Iterator[list[Tensor | None]]:
         yield [None if tensor is None else tensor[start : start + size] for tensor in tensors]
 
 
-def _buffer(logits: Tensor, like: Tensor) -> Tensor:
-    """Room for a chunk, in the dtype of ``like``."""
-    return like.new_empty(min(_rows_in_chunk(logits), len(logits)), logits.shape[1])
+def _buffers(logits: Tensor, dtype: torch.dtype) -> list[Tensor]:
+    """Two rooms for a chunk each, kept from call to call.
+
+    Fresh memory of this size comes page by page from the operating system, which costs several
+    times what is done in it. Each thread has its own.
+    """
+    rows, columns = min(_rows_in_chunk(logits), len(logits)), logits.shape[1]
+    size = max(CHUNK_ELEMENTS, columns)
+    rooms = _kept.by_dtype.get(dtype)
+    if rooms is None or rooms.shape[1] != size:
+        # A tensor made in inference mode could not be written to outside of it.
+        with torch.inference_mode(False):
+            rooms = torch.empty(2, size, dtype=dtype, device="cpu")
+        _kept.by_dtype[dtype] = rooms
+    return [room[: rows * columns].view(rows, columns) for room in rooms]
 
 
 def _rows_in_chunk(logits: Tensor) -> int:

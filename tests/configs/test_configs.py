@@ -1,0 +1,124 @@
+"""Every config can be loaded and built, and the base files go together."""
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from dmmix.engine import DmmixRunner, dry_run
+from dmmix.functional import MixedLabels
+from dmmix.models import MixupLoss
+from dmmix.registry import DATASETS, HOOKS, METRICS, MODELS
+
+pytestmark = pytest.mark.openmmlab
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+FILES = {str(path.relative_to(CONFIGS)): path for path in sorted(CONFIGS.rglob("*.py"))}
+BASES = [name for name in FILES if name.startswith("_base_")]
+WHOLE = [name for name in FILES if not name.startswith("_base_")]
+
+
+def in_base(folder):
+    return sorted(path.stem for path in (CONFIGS / "_base_" / folder).glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def keys():
+    """What mmengine's runner reads, and what the tools do."""
+    import inspect
+
+    return set(inspect.signature(Runner.__init__).parameters) | {"auto_scale_lr", "vis_backends"}
+
+
+def test_there_are_configs():
+    assert "quickstart/digits_cutmix_dm.py" in WHOLE
+    assert "_base_/default_runtime.py" in BASES
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_base_file_can_be_read_alone(name):
+    assert len(Config.fromfile(FILES[name])) > 0
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_config_can_be_built(name):
+    cfg = Config.fromfile(FILES[name])
+    init_default_scope(cfg.default_scope)
+    preprocessor = cfg.model.get("data_preprocessor", cfg.get("data_preprocessor"))
+    model = MODELS.build({**cfg.model, "data_preprocessor": preprocessor})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # an initialisation that fits no layer warns
+        model.init_weights()
+    assert isinstance(model.head.loss_module, MixupLoss)
+    assert model.head.num_classes == model.data_preprocessor.num_classes
+    for part in ("train", "val", "test"):
+        dataset = DATASETS.build(cfg[f"{part}_dataloader"].dataset)
+        assert len(dataset) > 0
+        assert len(dataset.metainfo["classes"]) == model.head.num_classes
+        assert set(dataset[0]) >= {"inputs"}
+    for hook in (*cfg.default_hooks.values(), *cfg.get("custom_hooks", [])):
+        HOOKS.build(hook)
+    METRICS.build(cfg.val_evaluator)
+    METRICS.build(cfg.test_evaluator)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_nothing_in_a_config_is_there_for_nothing(name, keys):
+    cfg = Config.fromfile(FILES[name])
+    for key in set(cfg) - keys:
+        # Named once where it is set, and again where it is used.
+        assert len(re.findall(rf"\b{key}\b", uncommented(cfg.text))) > 1, key
+
+
+def uncommented(text):
+    return re.sub(r"#.*", "", text)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_schedule_lasts_as_long_as_the_training(name):
+    cfg = Config.fromfile(FILES[name])
+    schedulers = cfg.param_scheduler
+    schedulers = schedulers if isinstance(schedulers, list) else [schedulers]
+    for scheduler in schedulers:
+        if "T_max" in scheduler:
+            end = scheduler.get("begin", 0) + scheduler["T_max"]
+            assert end == cfg.train_cfg.max_epochs
+
+
+def combined(tmp_path, mixup, objective):
+    path = tmp_path / f"{mixup}_{objective}.py"
+    bases = [
+        CONFIGS / "quickstart" / "digits_vanilla.py",
+        CONFIGS / "_base_" / "mixups" / f"{mixup}.py",
+        CONFIGS / "_base_" / "objectives" / f"{objective}.py",
+    ]
+    path.write_text(
+        f"_base_ = {[str(base) for base in bases]}\n"
+        "model = dict(mixup={{_base_.mixup}}, head=dict(loss={{_base_.objective}}))\n"
+    )
+    cfg = Config.fromfile(path)
+    cfg.work_dir = str(tmp_path / "work")
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    return cfg
+
+
+@pytest.mark.parametrize("objective", in_base("objectives"))
+@pytest.mark.parametrize("mixup", in_base("mixups"))
+def test_every_mixup_goes_with_every_objective(tmp_path, mixup, objective):
+    cfg = combined(tmp_path, mixup, objective)
+    runner = DmmixRunner.from_cfg(cfg)
+    seen = []
+    loss = runner.model.head.loss
+    runner.model.head.loss = lambda feats, labels: seen.append(labels) or loss(feats, labels)
+    outputs = dry_run(runner)
+    assert 0 < outputs["loss"] < 10
+    assert ("loss_decoupled" in outputs) == (objective == "dm_ce")
+    assert ("loss_bce" in outputs) == (objective in ("dm_bce", "mbce"))
+    (labels,) = seen
+    assert isinstance(labels, MixedLabels) == (mixup != "none")
+    if mixup == "none" and objective == "dm_ce":
+        assert outputs["loss_decoupled"] == 0

@@ -1,0 +1,186 @@
+"""MixedAccuracyHook: how a network reads mixed test images."""
+
+import json
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmpretrain.structures import DataSample
+from torch import nn
+
+from dmmix.engine import DmmixRunner, MixedAccuracyHook
+from dmmix.mixups import CutMix, Mixup
+from dmmix.registry import HOOKS
+
+pytestmark = pytest.mark.openmmlab
+
+CLASSES = 5
+BLEND = dict(type="Mixup", alpha=1.0)
+
+
+class Reader(nn.Module):
+    """Its images are their labels, one-hot; ``read`` makes logits of what it is shown."""
+
+    def __init__(self, read=lambda seen: seen):
+        super().__init__()
+        self.read = read
+
+    def data_preprocessor(self, batch, training):
+        assert not training
+        return batch
+
+    def forward(self, inputs):
+        return self.read(inputs.flatten(1))
+
+
+def batches(*labels):
+    """Batches of these labels, as a data loader gives them."""
+    made = []
+    for batch in labels:
+        classes = torch.tensor(batch)
+        images = nn.functional.one_hot(classes, CLASSES).float()[:, None, None, :]
+        samples = [DataSample().set_gt_label(int(label)) for label in batch]
+        made.append({"inputs": images, "data_samples": samples})
+    return made
+
+
+def many(count=4, size=30):
+    labels = torch.randint(CLASSES, (count, size), generator=torch.Generator().manual_seed(7))
+    return batches(*labels.tolist())
+
+
+def pairs(data, seed=0):
+    """The (a, b) that the hook mixes, of two classes."""
+    generator = torch.Generator().manual_seed(seed)
+    found = []
+    for batch in data:
+        labels = torch.tensor([int(sample.gt_label) for sample in batch["data_samples"]])
+        mixed = Mixup(alpha=1.0).mix(batch["inputs"], labels, generator)
+        found += [set(pair) for pair in mixed.labels.classes.tolist() if pair[0] != pair[1]]
+    return found
+
+
+def constant(*order):
+    """Logits that name these classes first, whatever is shown."""
+    logits = torch.zeros(CLASSES)
+    for place, label in enumerate(order):
+        logits[label] = 10.0 - place
+    return Reader(lambda seen: logits.expand(len(seen), -1))
+
+
+def test_who_sees_both_classes_is_always_right():
+    measured = MixedAccuracyHook(BLEND).measure(Reader(), many())
+    assert measured == {"mixed/top1": 100.0, "mixed/top2": 100.0}
+
+
+def test_who_sees_none_of_them_is_always_wrong():
+    measured = MixedAccuracyHook(BLEND).measure(Reader(lambda seen: -seen), many())
+    assert measured == {"mixed/top1": 0.0, "mixed/top2": 0.0}
+
+
+def test_who_sees_the_stronger_one_only_is_right_about_one():
+    def stronger(seen):
+        # Second comes a class that is in no mixture of this one with another: itself plus noise.
+        best = nn.functional.one_hot(seen.argmax(1), CLASSES).float()
+        absent = (seen == 0).float() * torch.arange(1, CLASSES + 1) * 0.01
+        return best + absent
+
+    measured = MixedAccuracyHook(BLEND).measure(Reader(stronger), many())
+    assert measured == {"mixed/top1": 100.0, "mixed/top2": 0.0}
+
+
+def test_pairs_of_one_class_are_not_counted():
+    data = many()
+    measured = MixedAccuracyHook(BLEND).measure(constant(0, 3), data)
+    counted = pairs(data)
+    assert 0 < len(counted) < 120
+    top1, top2 = (sum(test) for test in ((0 in p for p in counted), ({0, 3} == p for p in counted)))
+    assert 0 < top2 < top1 < len(counted)
+    assert measured["mixed/top1"] == pytest.approx(100 * top1 / len(counted))
+    assert measured["mixed/top2"] == pytest.approx(100 * top2 / len(counted))
+
+
+def test_without_two_classes_there_is_nothing_to_measure():
+    assert MixedAccuracyHook(BLEND).measure(Reader(), batches([2, 2, 2])) == {}
+
+
+def test_the_seed_alone_decides():
+    data = many()
+    hook = MixedAccuracyHook(BLEND)
+    before = torch.get_rng_state()
+    first = hook.measure(constant(0, 3), data)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(5)
+    assert hook.measure(constant(0, 3), data) == first
+    assert MixedAccuracyHook(BLEND, seed=1).measure(constant(0, 3), data) != first
+
+
+def test_the_model_is_left_as_it_was():
+    model = Reader()
+    model.norm = nn.BatchNorm1d(CLASSES)
+    model.frozen = nn.BatchNorm1d(CLASSES).eval()
+    model.read = lambda seen: model.frozen(model.norm(seen))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    MixedAccuracyHook(BLEND).measure(model, many())
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert model.training
+    assert model.norm.training
+    assert not model.frozen.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+    model.eval()
+    MixedAccuracyHook(BLEND).measure(model, many())
+    assert not model.training
+
+
+def test_the_model_is_measured_in_evaluation_mode():
+    model = Reader()
+    model.drop = nn.Dropout(0.999)
+    model.read = lambda seen: model.drop(seen)
+    assert MixedAccuracyHook(BLEND).measure(model, many())["mixed/top2"] == 100
+
+
+def test_arguments():
+    assert isinstance(HOOKS.build(dict(type="MixedAccuracyHook", mixup=BLEND)).mixup, Mixup)
+    mix = CutMix(alpha=0.5)
+    assert MixedAccuracyHook(mix).mixup is mix
+    with pytest.raises(ValueError, match="interval must be at least 1 or None, got 0"):
+        MixedAccuracyHook(BLEND, interval=0)
+
+
+# In a run
+
+
+@pytest.fixture
+def run(root, tmp_path):
+    def train(**hook):
+        cfg = Config.fromfile(root / "configs" / "quickstart" / "digits_vanilla.py")
+        cfg.work_dir = str(tmp_path)
+        cfg.train_cfg.update(max_epochs=3, val_interval=1)
+        cfg.custom_hooks[0].update(hook)
+        if hook:
+            cfg.default_hooks.checkpoint.update(save_best="mixed/top2", rule="greater")
+        runner = DmmixRunner.from_cfg(cfg)
+        runner.train()
+        (log,) = tmp_path.glob("*/vis_data/scalars.json")
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        return runner, [line for line in lines if "accuracy/top1" in line]
+
+    return train
+
+
+def test_it_is_measured_after_the_last_epoch(run):
+    runner, validated = run()
+    assert ["mixed/top2" in line for line in validated] == [False, False, True]
+    again = runner.val_loop.run()
+    for name in ("accuracy/top1", "mixed/top1", "mixed/top2"):
+        assert again[name] == pytest.approx(validated[-1][name])
+    assert 0 <= again["mixed/top2"] <= again["mixed/top1"] <= 100
+
+
+def test_it_is_measured_in_between_and_can_choose_the_best_checkpoint(run, tmp_path):
+    _, validated = run(interval=1)
+    assert ["mixed/top2" in line for line in validated] == [True, True, True]
+    (best,) = tmp_path.glob("best_*.pth")
+    epoch = max(range(3), key=lambda epoch: validated[epoch]["mixed/top2"]) + 1
+    assert best.name == f"best_mixed_top2_epoch_{epoch}.pth"

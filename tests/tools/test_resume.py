@@ -1,0 +1,153 @@
+"""Same config, same seed: the same weights, bit for bit, also after an interruption."""
+
+import shutil
+import signal
+
+import pytest
+import torch
+
+pytestmark = [pytest.mark.slow, pytest.mark.openmmlab]
+
+EPOCHS = 3
+HOOK = """
+import os
+import signal
+
+from mmengine.hooks import Hook
+
+from dmmix.registry import HOOKS
+
+
+@HOOKS.register_module()
+class KilledAt(Hook):
+    def __init__(self, step):
+        self.step = step
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+WORKER = "worker_init_fn=dict(type='seed_worker'), num_workers=1, persistent_workers=False"
+
+
+@pytest.fixture(scope="module")
+def train(root, start_tool, tool_environment, tmp_path_factory):
+    """Trains in a process of its own: ``train(folder, resume=True, killed_at=.., ...)``."""
+    files = tmp_path_factory.mktemp("configs")
+    (files / "killed_at.py").write_text(HOOK)
+    path = {"PYTHONPATH": f"{files}:{tool_environment['PYTHONPATH']}"}
+
+    def run(folder, *, seed=0, resume=False, killed_at=None, loader=""):
+        hooks = "" if killed_at is None else f"dict(type='KilledAt', step={killed_at})"
+        config = files / f"{folder.name}.py"
+        config.write_text(
+            f"_base_ = {str(root / 'configs/quickstart/digits_cutmix_dm.py')!r}\n"
+            "custom_imports = dict(imports=['killed_at'])\n"
+            f"custom_hooks = [{hooks}]\n"
+            f"train_cfg = dict(max_epochs={EPOCHS})\n"
+            f"param_scheduler = dict(T_max={EPOCHS})\n"
+            "default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=-1))\n"
+            f"train_dataloader = dict({loader})\n"
+        )
+        options = ["--work-dir", folder, "--seed", seed, "--no-validate"]
+        return start_tool(
+            *["train.py", config, *options, *(["--resume"] if resume else [])],
+            expect=0 if killed_at is None else -signal.SIGKILL,
+            **path,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(train, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    train(folder)
+    return final(folder)
+
+
+@pytest.fixture(scope="module")
+def interrupted(train, tmp_path_factory):
+    """The folder of a run that was killed in the middle of its last epoch."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    train(folder, killed_at=12)  # five steps an epoch
+    assert sorted(path.name for path in folder.glob("*.pth")) == ["epoch_1.pth", "epoch_2.pth"]
+    return folder
+
+
+def final(folder):
+    """Weights, optimizer and schedule after the last epoch, as one flat dict of tensors."""
+    checkpoint = torch.load(folder / f"epoch_{EPOCHS}.pth", weights_only=False)
+    parts = ("state_dict", "optimizer", "param_schedulers")
+    return dict(flatten({part: checkpoint[part] for part in parts}))
+
+
+def flatten(tree, path=""):
+    if isinstance(tree, dict):
+        tree = tree.items()
+    elif isinstance(tree, list | tuple):
+        tree = enumerate(tree)
+    else:
+        yield path, tree
+        return
+    for key, value in tree:
+        yield from flatten(value, f"{path}/{key}")
+
+
+def differing(first, second):
+    """The names under which two runs differ, by a single bit."""
+    assert first.keys() == second.keys()
+    return [
+        name
+        for name, value in first.items()
+        if not (
+            torch.equal(value, second[name])
+            if isinstance(value, torch.Tensor)
+            else value == second[name]
+        )
+    ]
+
+
+def test_what_is_compared(whole):
+    names = {name.split("/")[1] for name in whole}
+    assert names == {"state_dict", "optimizer", "param_schedulers"}
+    assert any("momentum_buffer" in name for name in whole)
+    assert any("running_var" in name for name in whole)
+
+
+def test_the_same_seed_gives_the_same_run(train, whole, tmp_path):
+    train(tmp_path)
+    assert differing(final(tmp_path), whole) == []
+
+
+def test_another_seed_gives_another(train, whole, tmp_path):
+    train(tmp_path, seed=1)
+    assert "/state_dict/head.fc.weight" in differing(final(tmp_path), whole)
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_been(train, whole, interrupted, tmp_path):
+    folder = shutil.copytree(interrupted, tmp_path / "resumed")
+    (folder / "last_checkpoint").write_text(str(folder / "epoch_2.pth"))
+    output = train(folder, resume=True)
+    assert "resumed epoch: 2" in output
+    assert differing(final(folder), whole) == []
+
+
+def test_a_torn_checkpoint_is_passed_over(train, whole, interrupted, tmp_path):
+    folder = shutil.copytree(interrupted, tmp_path / "torn")
+    torn = folder / "epoch_2.pth"
+    (folder / "last_checkpoint").write_text(str(torn))
+    torn.write_bytes(torn.read_bytes()[:20_000])
+    output = train(folder, resume=True)
+    assert f"WARNING - Skipping the checkpoint {torn}" in output
+    assert "resumed epoch: 1" in output
+    assert differing(final(folder), whole) == []
+
+
+def test_with_a_worker_too(train, whole, tmp_path):
+    train(tmp_path / "whole", loader=WORKER)
+    train(tmp_path / "parts", loader=WORKER, killed_at=12)
+    train(tmp_path / "parts", loader=WORKER, resume=True)
+    assert differing(final(tmp_path / "parts"), final(tmp_path / "whole")) == []
+    # The worker draws the crops: numbers of its own.
+    assert differing(final(tmp_path / "whole"), whole) != []
