@@ -23,8 +23,13 @@ LOSSES = [
 ]
 
 
+def name(parameter):
+    """An id that is the same in every process; that of a function holds its address."""
+    return getattr(parameter, "__name__", str(parameter))
+
+
 @pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize(("function", "options"), LOSSES, ids=str)
+@pytest.mark.parametrize(("function", "options"), LOSSES, ids=name)
 def test_compiles_as_one_graph(function, options, soft):
     logits, labels = random_batch(6, 10, 2, repeats=False)
     classes, shares = labels.classes, labels.shares
@@ -83,7 +88,7 @@ def test_the_count_of_reads_counts():
     assert reads.seen == ["nonzero", "_local_scalar_dense"]
 
 
-@pytest.mark.parametrize(("function", "options"), LOSSES, ids=str)
+@pytest.mark.parametrize(("function", "options"), LOSSES, ids=name)
 def test_no_value_is_read_by_the_loss(function, options):
     """Labels made beforehand with ``check=False``, as a mix makes them."""
     logits, labels = random_batch(6, 10, 2)
@@ -95,7 +100,7 @@ def test_no_value_is_read_by_the_loss(function, options):
 
 
 @pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize(("function", "options"), LOSSES, ids=str)
+@pytest.mark.parametrize(("function", "options"), LOSSES, ids=name)
 def test_off_the_cpu_nothing_depends_on_a_value(function, options, soft):
     """Meta tensors have no values: whatever asks for one raises."""
     logits, labels = random_batch(6, 10, 2)
@@ -107,7 +112,7 @@ def test_off_the_cpu_nothing_depends_on_a_value(function, options, soft):
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize(("function", "options"), LOSSES, ids=str)
+@pytest.mark.parametrize(("function", "options"), LOSSES, ids=name)
 def test_no_synchronisation_on_a_gpu(function, options, soft):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")

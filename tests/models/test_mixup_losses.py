@@ -106,6 +106,12 @@ def test_bad_settings_are_reported_when_built(config, message):
         MODELS.build(config)
 
 
+@pytest.mark.parametrize("eta", ["abc", None, True])
+def test_eta_must_be_a_number(eta):
+    with pytest.raises(TypeError, match=f"eta must be a number, got {eta!r}"):
+        DecoupledMixupLoss(eta=eta)
+
+
 def test_class_weight_moves_with_the_module_and_stays_out_of_checkpoints():
     loss = DecoupledMixupLoss(class_weight=[1.0, 2.0]).double()
     assert loss.class_weight.dtype == torch.float64

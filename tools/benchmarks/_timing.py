@@ -15,39 +15,51 @@ __all__ = ["environment", "interleaved", "medians", "peak_extra_memory"]
 
 Step = Callable[[], object]
 
+#: Seconds that a turn of a step lasts about.
+TURN = 0.01
+
 
 def interleaved(steps: dict[str, Step], rounds: int, device: str) -> Iterator[dict[str, float]]:
     """Seconds of each step, a round at a time.
 
-    Each round runs every step once, in a new order, so that whatever else the machine does hits
-    all of them alike; compare medians over rounds, not single ones.
+    Each round gives every step a turn, in a new order, so that whatever else the machine does hits
+    all of them alike; compare medians over rounds, not single ones. A turn is one step that does
+    not count (after it, code and data of the step are in the caches) and as many as fill
+    ``TURN`` seconds, whose mean counts.
     """
     order = list(steps)
     shuffle = random.Random(0).shuffle
-    for _ in range(3):
-        for name in order:
-            steps[name]()
+    repeats = {}
+    for name in order:
+        warm_up = [_seconds(steps[name], 1, device) for _ in range(5)]
+        repeats[name] = max(1, round(TURN / statistics.median(warm_up)))
     for _ in range(rounds):
         shuffle(order)
-        yield {name: _seconds(steps[name], device) for name in order}
+        turn = {}
+        for name in order:
+            steps[name]()
+            turn[name] = _seconds(steps[name], repeats[name], device)
+        yield turn
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
 
 
-def _seconds(step: Step, device: str) -> float:
+def _seconds(step: Step, repeats: int, device: str) -> float:
     if device == "cpu":
         start = time.perf_counter()
-        step()
-        return time.perf_counter() - start
+        for _ in range(repeats):
+            step()
+        return (time.perf_counter() - start) / repeats
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.cuda.synchronize()
     begin.record()
-    step()
+    for _ in range(repeats):
+        step()
     end.record()
     torch.cuda.synchronize()
-    return begin.elapsed_time(end) / 1e3
+    return begin.elapsed_time(end) / 1e3 / repeats
 
 
 def peak_extra_memory(step: Step, device: str) -> int:

@@ -215,6 +215,9 @@ def _write(
 def _chunks(*tensors: Tensor | None) -> Iterator[list[Tensor | None]]:
     """The tensors side by side, a chunk of rows at a time; ``None`` stays ``None``."""
     count, size = len(tensors[0]), _rows_in_chunk(tensors[0])
+    if 0 < count <= size:
+        yield list(tensors)  # a slice of everything would cost as much as a small operation
+        return
     for start in range(0, count, size):
         yield [None if tensor is None else tensor[start : start + size] for tensor in tensors]
 

@@ -120,6 +120,8 @@ class DecoupledMixupLoss(MixupLoss):
         k: int = 2,
     ) -> None:
         super().__init__(class_weight, reduction, loss_weight, k)
+        if isinstance(eta, bool) or not isinstance(eta, int | float):
+            raise TypeError(f"eta must be a number, got {eta!r}")
         if not eta >= 0:
             raise ValueError(f"eta must be 0 or more, got {eta}")
         if decouple not in ("all", "more", "less"):
