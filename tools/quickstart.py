@@ -75,8 +75,10 @@ def main() -> None:
 
     console.print(results_table(results, args.epochs))
     console.print(
-        "Test images, mean ± standard deviation over the seeds. mixed top-2: for test images mixed "
-        "by\nCutMix, how often the two highest predictions are the two classes."
+        "Test images, mean ± standard deviation over the seeds. mixed top-2: for test images\n"
+        "mixed by CutMix, how often the two highest predictions are the two classes.",
+        soft_wrap=True,
+        highlight=False,
     )
     gallery, curves = draw(args.out, runs)
     (args.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
@@ -85,7 +87,7 @@ def main() -> None:
         f"  {gallery}   mixed samples under their two labels\n"
         f"  {curves}    accuracy and loss while training\n"
         "Next:\n"
-        "  a larger eta   python tools/train.py configs/quickstart/digits_cutmix_dm.py "
+        f"  a larger eta   {interpreter()} tools/train.py configs/quickstart/digits_cutmix_dm.py "
         "--cfg-options model.head.loss.eta=1.0\n"
         "  your network   docs/getting_started.md: two lines in any mmpretrain config\n"
         "  plain PyTorch  docs/plain_pytorch.md\n"
@@ -93,6 +95,12 @@ def main() -> None:
         soft_wrap=True,
         highlight=False,
     )
+
+
+def interpreter() -> str:
+    """This Python, as it is typed here."""
+    path = Path(sys.executable)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def train_all(runs: list[Run], epochs: int, jobs: int, console: Console) -> None:
@@ -166,10 +174,7 @@ def final(run: Run) -> dict[str, float]:
 
 def results_table(results: dict[str, list[dict[str, float]]], epochs: int) -> Table:
     """Mean and deviation over the seeds."""
-    seeds = len(next(iter(results.values())))
-    table = Table(
-        title=f"digits, 10 labels a class, {epochs} epochs, {seeds} seed(s)", title_justify="left"
-    )
+    table = Table(title=f"digits, 10 labels a class, {epochs} epochs", title_justify="left")
     table.add_column("training")
     for quantity in ("clean top-1", "mixed top-2"):
         table.add_column(f"{quantity}, %", justify="right")
