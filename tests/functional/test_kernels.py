@@ -485,6 +485,26 @@ def test_chunks_made_in_inference_mode_serve_training_too(monkeypatch):
     assert torch.isfinite(logits.grad).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+def test_backward_twice_gives_the_same_gradient(dtype):
+    """The first backward makes the gradient where the forward kept what it needs for it."""
+    logits, labels = draw(64, 500, 2, dtype=dtype)
+    loss = decoupled_mixup_cross_entropy(logits, labels, label_smoothing=0.1)
+    first, second = (torch.autograd.grad(loss, logits, retain_graph=True)[0] for _ in range(2))
+    kept = first.clone()
+    first.zero_()  # a gradient is the caller's to change
+    third = torch.autograd.grad(loss, logits)[0]
+    assert torch.equal(kept, second)
+    assert torch.equal(kept, third)
+
+
+def test_nothing_is_kept_where_nothing_learns():
+    logits, labels = draw(64, 500, 2, dtype=torch.float32)
+    with torch.no_grad(), Ops() as ops:
+        decoupled_mixup_cross_entropy(logits, labels)
+    assert max(ops.allocated, default=0) < 64 * 500 * 4
+
+
 def test_threads_do_not_share_chunks():
     batches = [draw(64, 500, 2, seed=seed) for seed in range(4)]
     expected = [decoupled_mixup_cross_entropy(*batch) for batch in batches]

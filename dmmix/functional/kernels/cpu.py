@@ -19,6 +19,9 @@ follows from :math:`o` and the few mixed logits:
       \end{cases}
       \; - \sum_{k:\ \mathrm{class}_k = c} (g\,\mathrm{target}_k + h\,d_k) - g s \frac{w_c}{C}
 
+What softmax makes of a chunk is written straight to where the gradient will be, and the backward
+scales it there: the logits are read once in all, and the gradient is all the memory that is taken.
+
 The lowest finite number stands where -inf would give nan: a row in which every class is mixed in
 gets it as its ``o``, and with it a factor of 0 in front of whatever softmax made of the row.
 """
@@ -64,7 +67,8 @@ def cpu_terms(
     """
     if class_weight is not None:
         class_weight = class_weight.to(slots.target.dtype)
-    return _Terms.apply(logits, *slots, class_weight)
+    learns = torch.is_grad_enabled() and logits.requires_grad
+    return _Terms.apply(logits, *slots, class_weight, learns)
 
 
 class _Terms(torch.autograd.Function):
@@ -79,10 +83,14 @@ class _Terms(torch.autograd.Function):
         once: Tensor,
         smoothing: Tensor | None,
         class_weight: Tensor | None,
+        learns: bool,
     ) -> tuple[Tensor, Tensor]:
         z = logits.gather(1, classes).to(target.dtype)
         masked = torch.where(mixed, torch.finfo(z.dtype).min, z)
-        highest, log_rest, mean = _read(logits, classes, masked, class_weight, smoothing)
+        # e^{z - o}, all that the gradient needs of a row, is made on the way to o: it is kept in
+        # the gradient's own memory. In half precision it would be rounded twice.
+        phi = _like(logits) if learns and logits.dtype == target.dtype else None
+        highest, log_rest, mean = _read(logits, classes, masked, class_weight, smoothing, phi)
 
         # Differences of logits come first: those are exact, where o and lse of large logits are
         # not. What is one number a row stays a column, (N, 1).
@@ -100,6 +108,7 @@ class _Terms(torch.autograd.Function):
             weight = 1 if class_weight is None else class_weight.mean()
             mixup += smoothing * (weight * lse + (weight * largest - mean)).squeeze(1)
 
+        ctx.phi = phi
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(
             logits, classes, target, keep, smoothing, class_weight,
@@ -110,8 +119,13 @@ class _Terms(torch.autograd.Function):
     @staticmethod
     def backward(ctx: FunctionCtx, g: Tensor | None, h: Tensor | None):
         if not ctx.needs_input_grad[0] or (g is None and h is None):
-            return (None,) * 8
-        return once_differentiable_gradient(_gradient, g, h, *ctx.saved_tensors), *(None,) * 7
+            return (None,) * 9
+        # The gradient is made in place of phi. A second time (retain_graph) and where the gradient
+        # becomes part of a graph, it is made from the logits again.
+        phi = None if torch.is_grad_enabled() else ctx.phi
+        ctx.phi = None
+        grad = once_differentiable_gradient(_gradient, g, h, *ctx.saved_tensors, phi)
+        return grad, *(None,) * 8
 
 
 def _gradient(
@@ -128,6 +142,7 @@ def _gradient(
     exp_mixed: Tensor,
     exp_others: Tensor,
     exp_all: Tensor,
+    phi: Tensor | None,
 ) -> Tensor:
     """Gradient of ``g * mixup + h * decoupled`` in the logits; see the head of this file."""
     factor, at_slot, even = 0.0, 0.0, None
@@ -145,7 +160,7 @@ def _gradient(
         pull = margin.neg().sigmoid_().mul_(keep).mul_(h.unsqueeze(1))
         factor = pull.sum(1, keepdim=True).add_(factor)
         at_slot = at_slot - pull
-    return _write(logits, classes, masked, factor, at_slot, even, class_weight)
+    return _write(logits, classes, masked, factor, at_slot, even, class_weight, phi)
 
 
 def _read(
@@ -154,27 +169,28 @@ def _read(
     masked: Tensor,
     class_weight: Tensor | None,
     smoothing: Tensor | None,
+    phi: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Largest logit that is not mixed in, ``o`` less it and, where labels are smoothed, the
-    (weighted) mean of the logits; (N, 1) each."""
-    highest, negative_log = masked.new_empty(2, len(logits), 1).unbind(0)
+    (weighted) mean of the logits; (N, 1) each. Fills ``phi``, where given, with ``e^{z - o}``."""
+    highest, largest = masked.new_empty(2, len(logits), 1).unbind(0)
     mean = None if smoothing is None else torch.empty_like(highest)
     weight = None if class_weight is None else (class_weight / logits.shape[1]).unsqueeze(1)
-    buffer, log_phi = _buffers(logits, masked.dtype)
-    chunks = _chunks(logits, classes, masked, highest, negative_log, mean)
-    for part, at, values, top, log_top, average in chunks:
-        rows, out = buffer[: len(part)], log_phi[: len(part)]
+    buffer, spare = _buffers(logits, masked.dtype)
+    chunks = _chunks(logits, phi, classes, masked, highest, largest, mean)
+    for part, kept, at, values, top, phi_top, average in chunks:
+        rows, out = buffer[: len(part)], spare[: len(part)] if kept is None else kept
         rows.copy_(part)
         if average is not None and weight is None:
             torch.mean(rows, 1, keepdim=True, out=average)
         elif average is not None:
             torch.mm(rows, weight, out=average)
         rows.scatter_(1, at, values)
-        # The fastest log-sum-exp there is: what log-softmax takes off the maximum of a row.
-        torch.log_softmax(rows, 1, out=out)
+        # The fastest log-sum-exp there is: what softmax makes of the maximum of a row.
+        torch.softmax(rows, 1, out=out)
         torch.amax(rows, 1, keepdim=True, out=top)
-        torch.amax(out, 1, keepdim=True, out=log_top)
-    return highest, negative_log.neg_(), mean
+        torch.amax(out, 1, keepdim=True, out=phi_top)
+    return highest, largest.log_().neg_(), mean
 
 
 def _write(
@@ -185,22 +201,24 @@ def _write(
     at_slot: Tensor,
     even: Tensor | None,
     class_weight: Tensor | None,
+    phi: Tensor | None,
 ) -> Tensor:
     """``e^{z_c - o} factor``, with ``at_slot`` added at the slots and ``even w_c`` taken off.
 
-    ``factor`` and ``even`` are (N, 1).
+    ``factor`` and ``even`` are (N, 1). Overwrites ``phi``, which is ``e^{z_c - o}``, where given.
     """
-    grad = torch.empty_like(logits, memory_format=torch.contiguous_format)
+    grad = _like(logits) if phi is None else phi
     buffer, result = _buffers(logits, masked.dtype)
     # A gradient of half precision is finished in float32 before it is rounded.
     in_place = grad.dtype == masked.dtype
     chunks = _chunks(logits, grad, classes, masked, factor, at_slot, even)
     for part, grad_part, at, values, scale, add, subtract in chunks:
-        rows = buffer[: len(part)]
-        rows.copy_(part)
-        rows.scatter_(1, at, values)
         out = grad_part if in_place else result[: len(part)]
-        torch.softmax(rows, 1, out=out)
+        if phi is None:
+            rows = buffer[: len(part)]
+            rows.copy_(part)
+            rows.scatter_(1, at, values)
+            torch.softmax(rows, 1, out=out)
         out *= scale
         out.scatter_add_(1, at, add)
         if subtract is not None and class_weight is None:
@@ -210,6 +228,10 @@ def _write(
         if not in_place:
             grad_part.copy_(out)
     return grad
+
+
+def _like(logits: Tensor) -> Tensor:
+    return torch.empty_like(logits, memory_format=torch.contiguous_format)
 
 
 def _chunks(*tensors: Tensor | None) -> Iterator[list[Tensor | None]]:
