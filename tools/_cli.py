@@ -119,6 +119,13 @@ def build_runner(cfg: Any) -> Any:
     return runner
 
 
+def leave_processes() -> None:
+    """The orderly end of a run that was started by a launcher."""
+    import dmmix.engine
+
+    dmmix.engine.leave_processes()
+
+
 def first_step_watch(runner: Any) -> Callable[[], bool]:
     """A function that says whether ``runner`` has trained or tested its first batch."""
     from mmengine.hooks import Hook

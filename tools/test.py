@@ -35,8 +35,11 @@ def main() -> None:
         metrics = runner.test()
     if args.out and args.out_item == "metrics":
         import mmengine
+        from mmengine.dist import is_main_process
 
-        mmengine.dump(metrics, args.out)
+        if is_main_process():
+            mmengine.dump(metrics, args.out)
+    _cli.leave_processes()
 
 
 def _check_out(out: str | None, item: str) -> None:

@@ -36,11 +36,13 @@ def main() -> None:
         cfg = _merge(_cli.load_config(args), args)
         if args.dry_run:
             _dry_run(cfg)
+            _cli.leave_processes()
             return
         runner = _cli.build_runner(cfg)
     running = _cli.first_step_watch(runner)
     with _cli.reported_errors(args.traceback, running):
         runner.train()
+    _cli.leave_processes()
 
 
 def _merge(cfg: Any, args: argparse.Namespace) -> Any:

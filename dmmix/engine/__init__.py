@@ -1,7 +1,7 @@
 """Training: the runner, its hooks, loops and schedules. Importing it registers them."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
-from dmmix.engine.cpu_distributed import init_cpu_processes
+from dmmix.engine.cpu_distributed import init_cpu_processes, leave_processes
 from dmmix.engine.dry_run import dry_run
 from dmmix.engine.hooks import MixedAccuracyHook, RandomStateHook, seed_worker
 from dmmix.engine.runner import DmmixRunner
@@ -12,5 +12,6 @@ __all__ = [
     "RandomStateHook",
     "dry_run",
     "init_cpu_processes",
+    "leave_processes",
     "seed_worker",
 ]

@@ -1,14 +1,15 @@
-"""Several processes without a GPU: mmengine's launchers set a CUDA device and fail there."""
+"""Several processes: joining them without a GPU, where mmengine's launchers fail, and leaving."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import time
 
 import torch
 import torch.distributed as dist
 
-__all__ = ["init_cpu_processes", "launched_environment"]
+__all__ = ["init_cpu_processes", "launched_environment", "leave_processes"]
 
 _DEFAULT_PORT = "29500"
 
@@ -34,6 +35,27 @@ def init_cpu_processes(launcher: str, cfg: dict) -> None:
     wrapper.update(cfg.get("model_wrapper_cfg") or {})
     wrapper["device_ids"] = None  # where the key is absent, mmengine fills in a GPU
     cfg["model_wrapper_cfg"] = wrapper
+
+
+def leave_processes() -> None:
+    """Waits until every process has come this far and leaves the group; call it when all went well.
+
+    Does nothing where no group was joined. A process that failed must not call it: the others may
+    be waiting for it elsewhere.
+    """
+    if not dist.is_initialized():
+        return
+    if dist.get_backend() == "gloo":
+        # A thread of gloo lets go of a collective's tensors a moment after the collective has
+        # returned, and needs the interpreter for that. Where it comes too late, when the
+        # interpreter is closing down, it aborts the process. Destroying the group does not wait
+        # for the thread as long as a DDP module holds it; so give it time.
+        for _ in range(3):
+            dist.barrier()
+            time.sleep(0.05)
+    else:
+        dist.barrier()
+    dist.destroy_process_group()
 
 
 def launched_environment(launcher: str, environ: dict[str, str]) -> dict[str, str]:

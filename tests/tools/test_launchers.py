@@ -5,12 +5,14 @@ import socket
 
 import pytest
 import torch
+import torch.distributed as dist
 
 pytestmark = pytest.mark.slow
 
 # What rank 1 has in the end, beside the checkpoint that rank 0 writes.
 HOOK = """
 import torch
+import torch.distributed as dist
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 
@@ -87,3 +89,19 @@ def test_two_processes_train_and_test(root, start_tool, tool_environment, tmp_pa
     validated = json.loads(log.read_text().splitlines()[-1])
     for name in ("accuracy/top1", "mixed/top2"):
         assert metrics[name] == pytest.approx(validated[name])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a group over gloo, without a GPU")
+@pytest.mark.parametrize("options", [["--dry-run"], ["--cfg-options", "train_cfg.max_epochs=1"]])
+def test_a_tool_leaves_the_group_that_it_joined(root, call, monkeypatch, options):
+    group = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1"}
+    for name, value in {**group, "MASTER_PORT": free_port()}.items():
+        monkeypatch.setenv(name, value)
+    joined = []
+    join = dist.init_process_group
+    monkeypatch.setattr(dist, "init_process_group", lambda *a, **k: joined.append(join(*a, **k)))
+    config = root / "configs" / "quickstart" / "digits_cutmix_dm.py"
+    done = call("train", config, "--launcher", "pytorch", *options)
+    assert done.status == 0, done.err
+    assert len(joined) == 1
+    assert not dist.is_initialized()
