@@ -1,5 +1,6 @@
 """The maths of dmmix in plain PyTorch: nothing here imports anything but torch."""
 
+from dmmix.functional.guide import Guide
 from dmmix.functional.labels import MixedLabels, as_mixed_labels
 from dmmix.functional.losses import (
     decoupled_mixup_bce,
@@ -19,6 +20,7 @@ from dmmix.functional.mixing import (
 from dmmix.functional.shares import rescale_share
 
 __all__ = [
+    "Guide",
     "Mixed",
     "MixedLabels",
     "as_mixed_labels",

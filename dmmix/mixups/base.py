@@ -6,12 +6,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels
 from dmmix.functional.mixing import Mixed, draw_lam, draw_pairing, to_device
+from dmmix.mixups.buffers import Buffers
 from dmmix.mixups.randomness import step_generator
 from dmmix.registry import MIXUPS
 
@@ -22,7 +23,21 @@ class Mix(ABC):
     """A mix with its random draws; a subclass writes :meth:`apply`.
 
     It also is a batch augment of mmpretrain: ``mix(inputs, scores) -> (inputs, scores)``.
+
+    Attributes:
+        needs_guide: the mix asks the model (saliency, attention, features), so :meth:`mix` needs
+            a guide.
+        mixes_features: the mix acts inside the network, on the whole batch as it goes through,
+            so it cannot be chosen for some of the samples beside mixes of images.
+        changes_batch: what comes out has another number of samples than what went in.
     """
+
+    needs_guide: ClassVar[bool] = False
+    mixes_features: ClassVar[bool] = False
+    changes_batch: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._buffers = Buffers()
 
     def mix(
         self,
@@ -38,17 +53,28 @@ class Mix(ABC):
             labels: (N,) integer classes, :class:`MixedLabels`, or (N, C) soft labels. Their
                 values are not looked at: that would wait for the device.
             generator: a CPU generator; ``None`` takes :func:`step_generator`.
-            guide: what the mix may ask about the model; static mixes ignore it.
+            guide: what the mix may ask about the model (:class:`dmmix.functional.Guide`); static
+                mixes ignore it.
 
         Returns:
             :class:`dmmix.functional.mixing.Mixed`: images, labels, mask.
 
         Raises:
-            TypeError, ValueError: images or labels of a wrong dtype or shape.
+            TypeError, ValueError: images or labels of a wrong dtype or shape; no guide for a mix
+                that needs one.
         """
+        if self.needs_guide and guide is None:
+            raise ValueError(
+                f"{type(self).__name__} asks the model what it sees and needs a guide: train with "
+                "MixupClassifier (model.mixup), or give guide=dmmix.functional.Guide(model)"
+            )
         if generator is None:
             generator = step_generator()
         return self.apply(images, labels, generator, guide)
+
+    def buffer(self, images: Tensor) -> Tensor | None:
+        """A tensor for ``out=`` of the functions, in memory that nothing refers to any more."""
+        return self._buffers.take(images)
 
     @abstractmethod
     def apply(
@@ -68,6 +94,11 @@ class Mix(ABC):
         """
         if scores.ndim != 2:
             raise ValueError(f"scores must be (N, C), one-hot or soft, got {tuple(scores.shape)}")
+        if self.changes_batch:
+            raise ValueError(
+                f"{type(self).__name__} returns more samples than it is given, which mmpretrain's "
+                "train_cfg.augments cannot take: use MixupClassifier and model.mixup"
+            )
         if not scores.is_floating_point():
             scores = scores.float()
         mixed = self.mix(inputs, scores)
@@ -96,6 +127,7 @@ class PairMix(Mix):
     def __init__(
         self, alpha: float = 1.0, per_batch: bool = False, fixed_points: bool = True
     ) -> None:
+        super().__init__()
         check_number("alpha", alpha)
         if not (alpha > 0 and math.isfinite(alpha)):
             raise ValueError(f"alpha must be above 0 and finite, got {alpha}")

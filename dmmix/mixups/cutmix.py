@@ -67,4 +67,7 @@ class CutMix(PairMix):
         bounded = self.min_area > 0 or self.max_area < 1
         if bounded:
             lam = lam.clamp(1 - self.max_area, 1 - self.min_area)
-        return mixing.cutmix(images, labels, lam, index, centers, inside=bounded, check=False)
+        out = self.buffer(images)
+        return mixing.cutmix(
+            images, labels, lam, index, centers, inside=bounded, out=out, check=False
+        )

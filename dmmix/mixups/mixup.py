@@ -40,4 +40,4 @@ class Mixup(PairMix):
         self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
     ) -> mixing.Mixed:
         lam, index = self.draw_pair(images, generator)
-        return mixing.mixup(images, labels, lam, index, check=False)
+        return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)

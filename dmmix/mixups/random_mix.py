@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -41,7 +42,9 @@ class RandomMix(Mix):
         KeyError: an unknown type of mix.
         TypeError: a mix that is not one of dmmix, or an argument that is no number.
         ValueError: no mixes; ``probs`` of another length, negative, or summing to more than 1;
-            ``fraction`` outside [0, 1]; epochs that are negative or in the wrong order.
+            ``fraction`` outside [0, 1]; epochs that are negative or in the wrong order; a mix that
+            acts inside the network, chosen per sample; one that changes the size of the batch,
+            chosen for a part of the batch.
 
     Example::
 
@@ -60,6 +63,7 @@ class RandomMix(Mix):
         start_epoch: int = 0,
         stop_epoch: int | None = None,
     ) -> None:
+        super().__init__()
         if isinstance(mixups, Mapping) or not isinstance(mixups, Sequence):
             raise TypeError(f"mixups must be a list of mixes or their configs, got {mixups!r}")
         if len(mixups) == 0:
@@ -69,6 +73,7 @@ class RandomMix(Mix):
             raise ValueError(f"fraction must be in [0, 1], got {fraction}")
         _check_epochs(start_epoch, stop_epoch)
         self.mixups = [build_mix(mix) for mix in mixups]
+        _check_members(self.mixups, per_sample, fraction)
         self.probs = _checked_probs(probs, len(mixups))
         self.per_sample = per_sample
         self.fraction = float(fraction)
@@ -87,12 +92,25 @@ class RandomMix(Mix):
         for k, mix in enumerate(self.mixups):
             if k not in chosen:
                 continue
-            mixed = mix.mix(images, labels, generator, guide)
             if chosen == {k}:
-                return mixed
+                return mix.mix(images, labels, generator, guide)
             (rows,) = to_device([choice == k], images.device)
+            with nullcontext() if guide is None else guide.only(rows):
+                mixed = mix.mix(images, labels, generator, guide)
             result = Mixed.where(rows, mixed, result)
         return result
+
+    @property
+    def needs_guide(self) -> bool:
+        return any(mix.needs_guide for mix in self.mixups)
+
+    @property
+    def mixes_features(self) -> bool:
+        return any(mix.mixes_features for mix in self.mixups)
+
+    @property
+    def changes_batch(self) -> bool:
+        return any(mix.changes_batch for mix in self.mixups)
 
     def _draw_choice(self, n: int, generator: Generator) -> Tensor:
         """(n,) which mix each sample gets; ``len(self.mixups)`` for none."""
@@ -114,6 +132,21 @@ class RandomMix(Mix):
         if epoch is None:
             return True
         return self.start_epoch <= epoch and (self.stop_epoch is None or epoch < self.stop_epoch)
+
+
+def _check_members(mixups: Sequence[Mix], per_sample: bool, fraction: float) -> None:
+    for mix in mixups:
+        name = type(mix).__name__
+        if mix.mixes_features and per_sample and len(mixups) > 1:
+            raise ValueError(
+                f"per_sample=True: {name} mixes what the network makes of the whole batch, so it "
+                "cannot be chosen for single samples beside mixes of images; use per_sample=False"
+            )
+        if mix.changes_batch and (per_sample or fraction < 1):
+            raise ValueError(
+                f"{name} changes the number of samples, so it cannot be used with per_sample=True "
+                f"or fraction={fraction}; use per_sample=False and fraction=1"
+            )
 
 
 def _checked_probs(probs: Sequence[float] | None, number: int) -> list[float]:

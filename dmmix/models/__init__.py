@@ -1,6 +1,7 @@
 """Classifiers, heads and losses for mixed samples, registered under the scope ``dmmix``."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.classifiers import MixupClassifier
 from dmmix.models.data_preprocessor import MixupDataPreprocessor
 from dmmix.models.heads import (
@@ -17,6 +18,7 @@ from dmmix.models.losses import (
 )
 
 __all__ = [
+    "ClassifierGuide",
     "DMLinearClsHead",
     "DMStackedLinearClsHead",
     "DMVisionTransformerClsHead",

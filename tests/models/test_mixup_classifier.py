@@ -71,7 +71,7 @@ def test_the_loss_is_that_of_the_mixed_batch():
     seen = {}
     mix = model.mixup.mix
 
-    def spy(images, labels, *args):
+    def spy(images, labels, **options):
         seen["mixed"] = mix(images, labels, torch.Generator().manual_seed(3))
         return seen["mixed"]
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["check_centers", "check_images", "check_index", "check_lam", "share_dtype"]
+__all__ = [
+    "check_centers",
+    "check_images",
+    "check_index",
+    "check_lam",
+    "check_out",
+    "share_dtype",
+]
 
 
 def share_dtype(images: Tensor) -> torch.dtype:
@@ -51,6 +58,20 @@ def check_centers(centers: Tensor, images: Tensor, check: bool | None = None) ->
     if _look(check, centers):
         # 1 is let through: a float64 draw just below it becomes 1 in float32.
         _check_range("centers", centers, (centers >= 0) & (centers <= 1), "[0, 1)")
+
+
+def check_out(out: Tensor | None, images: Tensor) -> None:
+    if out is None:
+        return
+    _check_tensor("out", out, tuple(images.shape), images)
+    if out.dtype != images.dtype:
+        raise TypeError(f"out must be {images.dtype} like the images, got {out.dtype}")
+    if torch.is_grad_enabled() and (images.requires_grad or out.requires_grad):
+        raise ValueError("out cannot be used with images (or an out) that need a gradient")
+    if torch.compiler.is_compiling():
+        return
+    if out.untyped_storage().data_ptr() == images.untyped_storage().data_ptr() and len(out):
+        raise ValueError("out must have memory of its own, got that of the images")
 
 
 def _look(check: bool | None, tensor: Tensor) -> bool:

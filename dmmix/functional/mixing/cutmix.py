@@ -6,14 +6,16 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import blend_labels, prepare_labels
+from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.checks import (
     check_centers,
     check_images,
     check_index,
     check_lam,
+    check_out,
     share_dtype,
 )
+from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.mixed import Mixed
 
 __all__ = ["cutmix"]
@@ -27,6 +29,7 @@ def cutmix(
     centers: Tensor,
     *,
     inside: bool = False,
+    out: Tensor | None = None,
     check: bool | None = None,
 ) -> Mixed:
     r"""Each image with a box of its partner pasted in, at the place where it was.
@@ -49,6 +52,7 @@ def cutmix(
             width.
         inside: shift the box to lie wholly inside the image instead of clipping it, so that
             ``lam`` is met up to the rounding of the sides.
+        out: see :func:`mixup`.
         check: see :func:`mixup`.
 
     Returns:
@@ -66,17 +70,16 @@ def cutmix(
     check_index(index, images, check)
     check_centers(centers, images, check)
     labels = prepare_labels(labels, images, check)
+    check_out(out, images)
     height, width = images.shape[-2:]
     ratio = (1 - lam.to(torch.promote_types(lam.dtype, torch.float32))).sqrt()
     centers = centers.to(ratio.dtype)
     top, bottom = _span(ratio, centers[:, 0], height, inside)
     left, right = _span(ratio, centers[:, 1], width, inside)
     pasted = _within(top, bottom, height)[:, :, None] & _within(left, right, width)[:, None, :]
-    mask = ~pasted[:, None]
-    mixed = torch.where(mask, images, images[index])
     kept = height * width - (bottom - top) * (right - left)
     share = kept.to(share_dtype(images)) / (height * width)
-    return Mixed(mixed, blend_labels(labels, labels[index], share), mask)
+    return by_mask(images, labels, ~pasted[:, None], index, share=share, out=out)
 
 
 def _span(ratio: Tensor, center: Tensor, length: int, inside: bool) -> tuple[Tensor, Tensor]:

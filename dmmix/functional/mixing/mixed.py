@@ -23,11 +23,13 @@ class Mixed(NamedTuple):
             the share that each image got, not the one that was asked for.
         mask: share of the first image at each pixel, broadcastable to ``images``: floats
             (N, 1, 1, 1) for mixup, bools (N, 1, H, W) for cut and paste.
+        weights: (N,) weights of the samples in the loss; ``None``: each counts once.
     """
 
     images: Tensor
     labels: MixedLabels | Tensor
     mask: Tensor
+    weights: Tensor | None = None
 
     @classmethod
     def where(cls, condition: Tensor, first: Mixed, second: Mixed) -> Mixed:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import blend_labels, prepare_labels
-from dmmix.functional.mixing.checks import check_images, check_index, check_lam, share_dtype
+from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.checks import check_images, check_index, check_lam, check_out
+from dmmix.functional.mixing.compose import by_share
 from dmmix.functional.mixing.mixed import Mixed
 
 __all__ = ["mixup"]
@@ -19,6 +19,7 @@ def mixup(
     lam: Tensor,
     index: Tensor,
     *,
+    out: Tensor | None = None,
     check: bool | None = None,
 ) -> Mixed:
     r"""Weighted mean of each image and its partner.
@@ -34,6 +35,8 @@ def mixup(
         lam: (N,) floats in [0, 1], the share of the first image. It is rounded to the dtype of
             the images (which matters for bfloat16 and float16), and the labels carry it so.
         index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
+        out: (N, ch, H, W), written to instead of a new tensor, and returned; in the dtype and on the
+            device of the images, in memory of its own. Not for images that need a gradient.
         check: whether to look at the values of ``lam``, ``index`` and integer labels. ``None``
             looks on the CPU only, and not under ``torch.compile``: elsewhere it would wait for
             the device. Types, shapes and devices are always checked.
@@ -52,8 +55,5 @@ def mixup(
     check_lam(lam, images, check)
     check_index(index, images, check)
     labels = prepare_labels(labels, images, check)
-    weight = lam.to(images.dtype)
-    # lerp takes 1 - weight in float32 inside; in bfloat16 the two weights would not sum to 1.
-    mixed = torch.lerp(images[index], images, weight[:, None, None, None])
-    share = weight.to(share_dtype(images))
-    return Mixed(mixed, blend_labels(labels, labels[index], share), share[:, None, None, None])
+    check_out(out, images)
+    return by_share(images, labels, lam, index, out)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dmmix.functional import MixedLabels
 from dmmix.mixups import Mix, build_mix
+from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.heads import MixedLabelsMixin
 from dmmix.registry import MODELS
 
@@ -70,13 +71,19 @@ class MixupClassifier(ImageClassifier):
 
     def loss(self, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Mixes the batch and returns the head's losses."""
-        if self.mixup is not None:
-            mixed = self.mixup.mix(inputs, labels)
-            inputs, labels = mixed.images, mixed.labels
-        feats = self.extract_feat(inputs)
+        weights: dict[str, Tensor] = {}
+        if self.mixup is None:
+            feats = self.extract_feat(inputs)
+        else:
+            with ClassifierGuide(self).step() as guide:
+                mixed = self.mixup.mix(inputs, labels, guide=guide)
+                feats = self.extract_feat(mixed.images)
+                labels = guide.settle(mixed.labels)
+            if mixed.weights is not None:
+                weights["weight"] = mixed.weights
         if isinstance(self.head, MixedLabelsMixin):
-            return self.head.loss(feats, labels)
-        return self.head.loss(feats, self._data_samples(labels))
+            return self.head.loss(feats, labels, **weights)
+        return self.head.loss(feats, self._data_samples(labels), **weights)
 
     def _data_samples(self, labels: MixedLabels | Tensor) -> list[DataSample]:
         """Labels for a head that knows only mmpretrain's objects."""

@@ -1,0 +1,105 @@
+"""What mixes may ask an mmpretrain classifier."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mmpretrain.models import ImageClassifier
+from torch import Tensor, nn
+
+from dmmix.functional import Guide
+
+__all__ = ["ClassifierGuide"]
+
+
+class ClassifierGuide(Guide):
+    """:class:`dmmix.functional.Guide` that finds its way in an mmpretrain classifier by itself.
+
+    Names of stages are those of modules of the backbone: ``layer1`` ... of a ResNet, ``stages.0``
+    ... of Swin or ConvNeXt, ``layers.0`` ... of a vision transformer.
+
+    Args:
+        model: the classifier; under DistributedDataParallel the module inside.
+    """
+
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__(model)
+        self._stages = _stages(model.backbone)
+
+    def class_weight(self) -> Tensor:
+        """(C, D) weight of the head's last linear layer.
+
+        Raises:
+            ValueError: the head has no linear layer ``fc`` or ``layers.head``.
+        """
+        head = self.model.head
+        for name in ("fc", "layers.head", "layers"):
+            try:
+                layer = head.get_submodule(name)
+            except AttributeError:
+                continue
+            if isinstance(layer, nn.Linear):
+                return layer.weight.detach()
+        raise ValueError(f"{type(head).__name__} has no linear classifier to read features with")
+
+    def module(self, name: str) -> nn.Module:
+        """The module of this name in the backbone."""
+        try:
+            return self.model.backbone.get_submodule(name)
+        except AttributeError:
+            kind = type(self.model.backbone).__name__
+            raise ValueError(
+                f"{kind} has no module {name!r}; its stages are {list(self._stages)}"
+            ) from None
+
+    def watch_attention(self, see: Any) -> None:
+        """See :meth:`dmmix.functional.Guide.watch_attention`."""
+        layers = getattr(self.model.backbone, "layers", None)
+        last = layers[-1] if isinstance(layers, nn.ModuleList) and len(layers) else None
+        attention = getattr(last, "attn", None)
+        token = getattr(self.model.backbone, "cls_token", None) is not None
+        if token and isinstance(getattr(attention, "qkv", None), nn.Module):
+            self._attention = f"layers.{len(layers) - 1}.attn.qkv"
+            self._heads = attention.num_heads
+        super().watch_attention(see)
+
+    def _forward(self, images: Tensor) -> Tensor:
+        return self.model(images)  # mode 'tensor': logits
+
+    def _feature_map(self, images: Tensor) -> Any:
+        last: list[Any] = []
+        handles = [
+            self.module(name).register_forward_hook(lambda module, args, out: last.append(out))
+            for name in self._stages[-1:]
+        ]
+        try:
+            found = self.model.extract_feat(images, stage="backbone")
+        finally:
+            for handle in handles:
+                handle.remove()
+        found = found[-1] if isinstance(found, tuple | list) else found
+        # Some backbones (ConvNeXt) return means over the map; then what their last stage returns.
+        pooled = last and isinstance(found, Tensor) and found.ndim != 4
+        return last[-1] if pooled and _is_map(last[-1]) else found
+
+
+def _is_map(output: Any) -> bool:
+    return isinstance(output, Tensor) and output.ndim == 4
+
+
+def _stages(backbone: nn.Module) -> tuple[str, ...]:
+    """What the backbones of mmpretrain call their stages, in the order in which they run."""
+    named = getattr(backbone, "res_layers", None)
+    if isinstance(named, list | tuple) and all(isinstance(name, str) for name in named):
+        return tuple(named)
+    numbered = [name for name, _ in backbone.named_children() if re.fullmatch(r"layer\d", name)]
+    if numbered:
+        return tuple(sorted(numbered))
+    for name in ("stages", "layers", "blocks"):
+        modules = getattr(backbone, name, None)
+        if isinstance(modules, nn.ModuleList | nn.Sequential):
+            return tuple(f"{name}.{k}" for k in range(len(modules)))
+        if isinstance(modules, list | tuple) and all(isinstance(m, str) for m in modules):
+            return tuple(modules)
+    return ()
