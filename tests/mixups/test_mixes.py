@@ -7,12 +7,12 @@ import pytest
 import torch
 from mmengine.config import Config
 from torch.testing import assert_close
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from dmmix.functional import MixedLabels
 from dmmix.mixups import CutMix, Mix, Mixup, RandomMix, build_mix
 from dmmix.registry import MIXUPS
 from tests.functional import mixing_reference as reference
+from tests.mixups.waits import Waits
 
 BOTH = [dict(type="Mixup"), dict(type="CutMix")]
 MIXES = {
@@ -95,34 +95,6 @@ def test_steps_repeat_and_ranks_differ(mix, runner, monkeypatch):
     assert torch.equal(run(1, 0), run(1, 0))
     assert not torch.equal(run(1, 0), run(1, 1))
     assert not torch.equal(run(1, 0), run(2, 0))
-
-
-class Waits(TorchDispatchMode):
-    """Collects operations that on a GPU would wait for the device."""
-
-    NAMES = (
-        "_local_scalar_dense",
-        "item",
-        "nonzero",
-        "is_nonzero",
-        "equal",
-        "masked_select",
-        "unique",
-        "allclose",
-    )
-
-    def __init__(self):
-        super().__init__()
-        self.found = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.overloadpacket.__name__
-        if any(name.lstrip("_") == n.lstrip("_") for n in self.NAMES) or "unique" in name:
-            self.found.append(name)
-        if name in ("index", "index_put", "index_put_"):
-            masks = [i for i in args[1] if i is not None and i.dtype == torch.bool]
-            self.found += [f"{name} with a mask"] * len(masks)
-        return func(*args, **(kwargs or {}))
 
 
 @every_mix
