@@ -184,3 +184,34 @@ def test_it_is_measured_in_between_and_can_choose_the_best_checkpoint(run, tmp_p
     (best,) = tmp_path.glob("best_*.pth")
     epoch = max(range(3), key=lambda epoch: validated[epoch]["mixed/top2"]) + 1
     assert best.name == f"best_mixed_top2_epoch_{epoch}.pth"
+
+
+def test_mixes_that_ask_the_model_get_their_guide():
+    from dmmix.functional import mixing
+    from dmmix.mixups import Mix
+    from dmmix.models import ClassifierGuide
+    from dmmix.registry import MODELS
+
+    asked = []
+
+    class Asks(Mix):
+        needs_guide = True
+
+        def apply(self, images, labels, generator, guide):
+            asked.append(type(guide))
+            assert guide.saliency(images, labels).shape == images[:, 0].shape
+            guide.after_forward(lambda mixed: mixed)
+            return mixing.unmixed(images, labels)
+
+    model = MODELS.build(
+        dict(
+            type="dmmix.MixupClassifier",
+            backbone=dict(type="LeNet5", num_classes=-1),
+            neck=dict(type="GlobalAveragePooling"),
+            head=dict(type="dmmix.DMLinearClsHead", num_classes=CLASSES, in_channels=120),
+        )
+    )
+    images = torch.randint(0, 255, (4, 1, 32, 32), dtype=torch.uint8)
+    samples = [DataSample().set_gt_label(k) for k in range(4)]
+    MixedAccuracyHook(Asks()).measure(model, [{"inputs": list(images), "data_samples": samples}])
+    assert asked == [ClassifierGuide]

@@ -10,8 +10,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from dmmix.functional import as_mixed_labels, mixed_accuracy
+from dmmix.functional import Guide, as_mixed_labels, mixed_accuracy
 from dmmix.mixups import Mix, build_mix
+from dmmix.models import ClassifierGuide
 from dmmix.registry import HOOKS
 
 __all__ = ["MixedAccuracyHook"]
@@ -65,14 +66,19 @@ class MixedAccuracyHook(Hook):
             model = model.module
         modes = [(module, module.training) for module in model.modules()]
         model.eval()
+        # Models that are no mmpretrain classifiers are fine with mixes that ask nothing.
+        asked = ClassifierGuide if self.mixup.needs_guide else Guide
         generator = torch.Generator().manual_seed(self.seed)
         counts = torch.zeros(3, dtype=torch.float64)
         for batch in batches:
             data = model.data_preprocessor(batch, training=False)
             labels = torch.cat([sample.gt_label for sample in data["data_samples"]])
             labels = labels.to(data["inputs"].device)
-            mixed = self.mixup.mix(data["inputs"], labels, generator)
-            accuracy = mixed_accuracy(model(mixed.images), as_mixed_labels(mixed.labels))
+            with asked(model).step() as guide:
+                mixed = self.mixup.mix(data["inputs"], labels, generator, guide)
+                logits = model(mixed.images)
+                labels = guide.settle(mixed.labels)
+            accuracy = mixed_accuracy(logits, as_mixed_labels(labels))
             several = accuracy.mixed
             hits = [accuracy.top1 & several, accuracy.topk & several, several]
             counts += torch.stack([hit.sum() for hit in hits]).cpu()
