@@ -6,7 +6,7 @@ PIP     = $(VENV)/bin/python -m pip install -q --disable-pip-version-check -c re
 SETUP   = setup.py dmmix/version.py $(wildcard requirements/*.txt)
 JOBS   ?= 2
 
-.PHONY: quickstart test test-openmmlab lint docs benchmark-loss clean
+.PHONY: quickstart test test-openmmlab lint docs benchmark-loss benchmark-mixing clean
 
 quickstart: $(VENV)/.mm
 	$(VENV)/bin/python tools/quickstart.py
@@ -25,6 +25,9 @@ docs: $(VENV)/.test
 benchmark-loss: $(VENV)/.test
 	$(VENV)/bin/python tools/benchmarks/loss.py
 
+benchmark-mixing: $(VENV)/.benchmarks
+	$(VENV)/bin/python tools/benchmarks/mixing.py
+
 # The upstream stack (mmengine, mmcv-lite, mmpretrain) in an environment of its own.
 test-openmmlab: $(VENV)-openmmlab/.test
 	OMP_NUM_THREADS=1 $(VENV)-openmmlab/bin/python -m pytest -n $(JOBS) -m openmmlab
@@ -40,6 +43,10 @@ $(VENV)/.test: $(SETUP)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e ".[mm,test,docs]"
 	@touch $@ $(VENV)/.mm
+
+$(VENV)/.benchmarks: $(VENV)/.mm
+	$(PIP) -e ".[mm,benchmarks]"
+	@touch $@
 
 $(VENV)-openmmlab/.test: $(SETUP)
 	$(PYTHON) -m venv $(VENV)-openmmlab

@@ -30,7 +30,8 @@ setup(
     packages=find_packages(include=["dmmix", "dmmix.*"]),
     install_requires=requirements("base"),
     extras_require={
-        extra: requirements(extra) for extra in ("mm", "openmmlab", "test", "docs", "triton")
+        extra: requirements(extra)
+        for extra in ("mm", "openmmlab", "test", "docs", "triton", "benchmarks")
     },
     keywords=["mixup", "cutmix", "classification", "semi-supervised", "pytorch", "openmmlab"],
     classifiers=[

@@ -1,4 +1,4 @@
-"""What train.py and test.py share: options, configs, and errors that a user can act on."""
+"""What the tools share: options, configs, and errors that a user can act on."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class UserError(Exception):
     """A mistake in what was asked for; its text is all that the user is shown."""
 
 
-def common_options(description: str) -> argparse.ArgumentParser:
-    """A parser with the options that both tools take."""
+def config_options(description: str) -> argparse.ArgumentParser:
+    """A parser with what every tool takes that reads a config."""
     from mmengine.config import DictAction
 
     class Overrides(DictAction):
@@ -50,7 +50,6 @@ def common_options(description: str) -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("config", help="config file")
-    parser.add_argument("--work-dir", help="where logs, checkpoints and results go")
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -58,6 +57,14 @@ def common_options(description: str) -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="overrides, such as model.head.loss.eta=1.0 or model.mixup.alpha=0.5",
     )
+    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
+    return parser
+
+
+def common_options(description: str) -> argparse.ArgumentParser:
+    """A parser with the options that train.py and test.py take."""
+    parser = config_options(description)
+    parser.add_argument("--work-dir", help="where logs, checkpoints and results go")
     parser.add_argument(
         "--launcher",
         choices=["none", "pytorch", "slurm", "mpi"],
@@ -66,7 +73,6 @@ def common_options(description: str) -> argparse.ArgumentParser:
     )
     # torch.distributed.launch passes it; torchrun sets LOCAL_RANK instead.
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
     return parser
 
 
@@ -77,8 +83,8 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
-def load_config(args: argparse.Namespace) -> Any:
-    """The config with ``--cfg-options`` merged and ``work_dir`` set.
+def read_config(args: argparse.Namespace) -> Any:
+    """The config with ``--cfg-options`` merged.
 
     Raises:
         UserError: no such file, or one that cannot be read; a key that nothing reads.
@@ -90,6 +96,12 @@ def load_config(args: argparse.Namespace) -> Any:
     if args.cfg_options:
         _check_overrides(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
+    return cfg
+
+
+def load_config(args: argparse.Namespace) -> Any:
+    """:func:`read_config`, with ``work_dir`` and ``launcher`` set for a runner."""
+    cfg = read_config(args)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get("work_dir") is None:

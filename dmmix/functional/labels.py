@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -154,10 +156,25 @@ class MixedLabels:
             check=False,
         )
 
+    @classmethod
+    def cat(cls, parts: Sequence[MixedLabels]) -> MixedLabels:
+        """The samples of all ``parts``, one after the other; K is the largest of theirs."""
+        k = max(part.classes.shape[1] for part in parts)
+        parts = [part._padded(k) for part in parts]
+        smoothing = None
+        if any(part.smoothing is not None for part in parts):
+            smoothing = torch.cat([part._smoothing() for part in parts])
+        return cls(
+            torch.cat([part.classes for part in parts]),
+            torch.cat([part.shares for part in parts]),
+            smoothing,
+            check=False,
+        )
+
     def blend(self, other: MixedLabels, share: Tensor) -> MixedLabels:
         """``share`` (N,) of these labels and the rest of ``other``: K of both side by side."""
         share = share.to(self.shares.dtype)
-        rest = 1 - share
+        rest = torch.rsub(share, 1)
         smoothing = None
         if self.smoothing is not None or other.smoothing is not None:
             # Smoothing of the blend, and shares relative to what is not smoothed.
@@ -169,13 +186,12 @@ class MixedLabels:
             left = torch.where(even, torch.ones_like(left), left)
             share = torch.where(even, share, sharp / left)
             rest = torch.where(even, rest, other_sharp / left)
-        a, b = self.shares * share[:, None], other.shares * rest[:, None]
-        return MixedLabels(
-            torch.cat([self.classes, other.classes], dim=1),
-            torch.cat([a, b], dim=1),
-            smoothing,
-            check=False,
-        )
+        if self.classes.shape[1] == other.classes.shape[1] == 1:
+            shares = torch.stack([share, rest], dim=1)  # each is one class and its share is 1
+        else:
+            shares = torch.cat([self.shares * share[:, None], other.shares * rest[:, None]], dim=1)
+        classes = torch.cat([self.classes, other.classes], dim=1)
+        return MixedLabels(classes, shares, smoothing, check=False)
 
     # -- what can be read off ------------------------------------------------------------
 
@@ -222,6 +238,12 @@ class MixedLabels:
         """The labels of some samples: a slice, a mask or an index of rows."""
         smoothing = None if self.smoothing is None else self.smoothing[rows]
         return MixedLabels(self.classes[rows], self.shares[rows], smoothing, check=False)
+
+    def take(self, index: Tensor) -> MixedLabels:
+        """``labels[index]`` for (N,) integers, none of them negative, which takes less time."""
+        smoothing = None if self.smoothing is None else self.smoothing.index_select(0, index)
+        classes, shares = (t.index_select(0, index) for t in (self.classes, self.shares))
+        return MixedLabels(classes, shares, smoothing, check=False)
 
     def __len__(self) -> int:
         return self.classes.shape[0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mmpretrain.models import ImageClassifier
@@ -55,14 +57,31 @@ class ClassifierGuide(Guide):
 
     def watch_attention(self, see: Any) -> None:
         """See :meth:`dmmix.functional.Guide.watch_attention`."""
-        layers = getattr(self.model.backbone, "layers", None)
+        backbone = self.model.backbone
+        layers = getattr(backbone, "layers", None)
         last = layers[-1] if isinstance(layers, nn.ModuleList) and len(layers) else None
         attention = getattr(last, "attn", None)
-        token = getattr(self.model.backbone, "cls_token", None) is not None
-        if token and isinstance(getattr(attention, "qkv", None), nn.Module):
+        token = getattr(backbone, "cls_token", None) is not None
+        # Where the head reads the patches instead, nothing teaches the token where to look.
+        read = getattr(backbone, "out_type", "cls_token") in ("cls_token", "raw")
+        if token and read and isinstance(getattr(attention, "qkv", None), nn.Module):
             self._attention = f"layers.{len(layers) - 1}.attn.qkv"
             self._heads = attention.num_heads
+            self._extra_tokens = getattr(backbone, "num_extra_tokens", 1)
         super().watch_attention(see)
+
+    @contextmanager
+    def _quiet(self, images: Tensor) -> Iterator[None]:
+        # torch.autograd.grad cannot go through the kind of checkpoint that mmpretrain uses.
+        saving = [module for module in self.model.modules() if getattr(module, "with_cp", False)]
+        try:
+            for module in saving:
+                module.with_cp = False
+            with super()._quiet(images):
+                yield
+        finally:
+            for module in saving:
+                module.with_cp = True
 
     def _forward(self, images: Tensor) -> Tensor:
         return self.model(images)  # mode 'tensor': logits
@@ -90,16 +109,15 @@ def _is_map(output: Any) -> bool:
 
 def _stages(backbone: nn.Module) -> tuple[str, ...]:
     """What the backbones of mmpretrain call their stages, in the order in which they run."""
-    named = getattr(backbone, "res_layers", None)
-    if isinstance(named, list | tuple) and all(isinstance(name, str) for name in named):
-        return tuple(named)
-    numbered = [name for name, _ in backbone.named_children() if re.fullmatch(r"layer\d", name)]
+    for name in ("res_layers", "stages", "layers"):
+        names = getattr(backbone, name, None)
+        if isinstance(names, list | tuple) and names and all(isinstance(n, str) for n in names):
+            return tuple(names)
+    numbered = [name for name, _ in backbone.named_children() if re.fullmatch(r"layer\d+", name)]
     if numbered:
-        return tuple(sorted(numbered))
+        return tuple(sorted(numbered, key=lambda name: int(name[5:])))
     for name in ("stages", "layers", "blocks"):
         modules = getattr(backbone, name, None)
         if isinstance(modules, nn.ModuleList | nn.Sequential):
             return tuple(f"{name}.{k}" for k in range(len(modules)))
-        if isinstance(modules, list | tuple) and all(isinstance(m, str) for m in modules):
-            return tuple(modules)
     return ()

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -20,6 +21,15 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 FILES = {str(path.relative_to(CONFIGS)): path for path in sorted(CONFIGS.rglob("*.py"))}
 BASES = [name for name in FILES if name.startswith("_base_")]
 WHOLE = [name for name in FILES if not name.startswith("_base_")]
+
+
+VIT = dict(
+    type="VisionTransformer",
+    arch=dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32),
+    img_size=8,
+    patch_size=2,
+    in_channels=1,
+)
 
 
 def in_base(folder):
@@ -101,6 +111,9 @@ def combined(tmp_path, mixup, objective):
         "model = dict(mixup={{_base_.mixup}}, head=dict(loss={{_base_.objective}}))\n"
     )
     cfg = Config.fromfile(path)
+    if mixup == "transmix":  # looks at the attention of a class token
+        cfg.model.backbone, cfg.model.neck = VIT, None
+        cfg.model.head.update(type="DMVisionTransformerClsHead", in_channels=16)
     cfg.work_dir = str(tmp_path / "work")
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     return cfg
@@ -113,8 +126,14 @@ def test_every_mixup_goes_with_every_objective(tmp_path, mixup, objective):
     runner = DmmixRunner.from_cfg(cfg)
     seen = []
     loss = runner.model.head.loss
-    runner.model.head.loss = lambda feats, labels: seen.append(labels) or loss(feats, labels)
+    runner.model.head.loss = lambda feats, labels, **options: (
+        seen.append(labels) or loss(feats, labels, **options)
+    )
+    before = [weight.clone() for weight in runner.model.parameters()]
     outputs = dry_run(runner)
+    after = list(runner.model.parameters())
+    assert all(weight.isfinite().all() for weight in after)
+    assert not all(map(torch.equal, before, after))
     assert 0 < outputs["loss"] < 10
     assert ("loss_decoupled" in outputs) == (objective == "dm_ce")
     assert ("loss_bce" in outputs) == (objective in ("dm_bce", "mbce"))

@@ -1,7 +1,9 @@
 """The code on the pages is run: a page whose example fails is a page that lies."""
 
 import importlib
+import importlib.util
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDED = re.compile(r"^(?:from|import) (timm|torchvision)\b", re.MULTILINE)
+STACK = re.compile(r"^from dmmix\.(?:mixups|models|registry)\b", re.MULTILINE)
+MIXUPS = sorted(page.name for page in (DOCS / "mixups").glob("*.md"))
 
 
 def sections(page: str) -> dict[str, str]:
@@ -72,6 +76,60 @@ def test_short_examples(page):
     for block in blocks:
         exec(block, names)
     assert names["loss"].isfinite()
+
+
+@pytest.mark.openmmlab
+@pytest.mark.parametrize("page", MIXUPS)
+def test_pages_of_the_mixes(page):
+    """The blocks of a page are run one after the other; mixes in config snippets are built."""
+    blocks = BLOCK.findall((DOCS / "mixups" / page).read_text())
+    needed = {name for block in blocks for name in NEEDED.findall(block)}
+    if needed or any(STACK.search(block) for block in blocks):
+        pytest.importorskip("mmengine")
+        from dmmix import compat
+
+        compat.prepare()
+        for package in ("mmpretrain", *needed):
+            pytest.importorskip(package)
+    torch.manual_seed(0)
+    names = {}
+    with registered_for_now():
+        for block in blocks:
+            exec(block, names)
+            config = names.get("model")
+            if isinstance(config, dict):
+                build(config)
+    assert bool(blocks) == (page != "index.md")
+
+
+@contextmanager
+def registered_for_now():
+    """Mixes that are registered inside are forgotten afterwards."""
+    if importlib.util.find_spec("mmpretrain") is None:
+        yield
+        return
+    from dmmix.registry import MIXUPS
+
+    MIXUPS.import_from_location()
+    before = dict(MIXUPS.module_dict)
+    try:
+        yield
+    finally:
+        MIXUPS.module_dict.clear()
+        MIXUPS.module_dict.update(before)
+
+
+def build(config):
+    """The mix of a model's config, or of a stock one's batch augments."""
+    pytest.importorskip("mmpretrain")
+    from dmmix.mixups import build_mix
+
+    mixes = [config["mixup"]] if "mixup" in config else []
+    augments = config.get("train_cfg", {}).get("augments", [])
+    mixes += [augments] if isinstance(augments, dict) else augments
+    assert mixes
+    for mix in mixes:
+        build_mix(mix)
 
 
 @pytest.mark.openmmlab

@@ -1,9 +1,14 @@
-"""The picture on the loss page is drawn by its script."""
+"""The pictures on the pages are drawn by their scripts."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+MIXUPS = sorted((DOCS / "figures" / "mixups").glob("*.png"))
 
 
 @pytest.mark.slow
@@ -18,3 +23,47 @@ def test_decoupling_is_drawn(tmp_path, root, tool_environment):
     )
     assert done.returncode == 0, done.stderr
     assert out.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.openmmlab
+def test_a_picture_of_a_mix_is_drawn(tmp_path, root, tool_environment):
+    for module in ("matplotlib", "mmpretrain", "PIL", "sklearn"):
+        pytest.importorskip(module)
+    script = root / "docs" / "figures" / "mixups.py"
+    done = subprocess.run(
+        [sys.executable, script, "cutmix", "--out", tmp_path],
+        capture_output=True,
+        text=True,
+        env=tool_environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "cutmix.png").read_bytes().startswith(b"\x89PNG")
+    wrong = subprocess.run(
+        [sys.executable, script, "cutmx"], capture_output=True, text=True, env=tool_environment
+    )
+    assert wrong.returncode == 2
+    assert "no method 'cutmx'; there are " in wrong.stderr
+
+
+def test_pictures_of_mixes_are_small_and_used():
+    pages = "".join(page.read_text() for page in (DOCS / "mixups").glob("*.md"))
+    used = set(re.findall(r"\.\./figures/mixups/([\w.]+)", pages))
+    assert used == {path.name for path in MIXUPS}
+    assert [path.name for path in MIXUPS if path.stat().st_size > 200_000] == []
+
+
+@pytest.mark.openmmlab
+def test_every_registered_mix_has_a_page_and_stands_in_the_overview():
+    pytest.importorskip("mmengine")
+    from dmmix import compat
+
+    compat.prepare()
+    pytest.importorskip("mmpretrain")
+    from dmmix.visualization.sheet import registered_mixes
+
+    overview = (DOCS / "mixups" / "index.md").read_text()
+    for name in [*registered_mixes(), "RandomMix"]:
+        page = f"{name.lower()}.md"
+        assert (DOCS / "mixups" / page).is_file(), name
+        assert f"[{name}]({page})" in overview

@@ -382,6 +382,22 @@ def test_some_of_the_samples(rows):
     assert_close(labels[rows].dense(4), labels.dense(4)[rows])
 
 
+@pytest.mark.parametrize("smooth_first", [False, True])
+@pytest.mark.parametrize("smooth_second", [False, True])
+def test_cat_puts_samples_one_after_the_other(smooth_first, smooth_second):
+    first = MixedLabels(
+        torch.tensor([[1], [2]]),
+        torch.ones(2, 1, dtype=torch.float64),
+        torch.tensor([0.1, 0.3], dtype=torch.float64) if smooth_first else None,
+    )
+    second = pair([0, 3], [2, 4], [0.3, 0.6], smoothing=[0.2, 0.0] if smooth_second else None)
+    both = MixedLabels.cat([first, second])
+    assert both.classes.shape == (4, 2)
+    assert (both.smoothing is not None) == (smooth_first or smooth_second)
+    assert_close(both.dense(5), torch.cat([first.dense(5), second.dense(5)]))
+    assert_close(both[:2].dense(5), first.dense(5))
+
+
 def test_to_another_type_or_device():
     labels = pair([0, 1], [2, 3], [0.3, 0.6], smoothing=[0.1, 0.2])
     single = labels.to(torch.float32)

@@ -279,6 +279,105 @@ def test_shares_sum_to_one_and_inputs_are_untouched(name, n, ch, size, dtype, la
     assert torch.equal(mixed.labels.shares, again.labels.shares)
 
 
+# -- into memory that is given -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("size", [(8, 8), (5, 9), (1, 7)])
+@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("given_layout", reference.LAYOUTS)
+@pytest.mark.parametrize("dtype", [*DTYPES, torch.float16])
+@pytest.mark.parametrize("name", MIXES)
+def test_out_gets_what_a_new_tensor_would(name, dtype, given_layout, layout, size, n):
+    for ch in (1, 3):
+        images, labels = batch(n, ch, size, dtype, layout)
+        before, version = images.clone(), images._version
+        lam, index, centers = draws(n)
+        expected = call(name, images, labels, lam, index, centers)
+        given_out = torch.full((n, ch, *size), math.nan, dtype=dtype)
+        given_out = reference.images_in(given_layout, given_out)
+        strides = given_out.stride()
+        mixed = call(name, images, labels, lam, index, centers, out=given_out)
+        assert mixed.images is given_out
+        assert given_out.stride() == strides
+        # lerp may round differently over other runs of memory.
+        tolerance = 2 * torch.finfo(dtype).eps if name == "mixup" else 0
+        assert_close(given_out, expected.images, rtol=tolerance, atol=tolerance)
+        assert torch.equal(mixed.labels.shares, expected.labels.shares)
+        assert torch.equal(mixed.labels.classes, expected.labels.classes)
+        assert torch.equal(mixed.mask, expected.mask)
+        assert torch.equal(images, before)
+        assert images._version == version
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_out_is_used_again(name):
+    images, labels = batch(6)
+    given_out = torch.empty_like(images)
+    for seed in range(3):
+        lam, index, centers = draws(6, seed=seed)
+        call(name, images, labels, lam, index, centers, out=given_out)
+        expected = call(name, images, labels, lam, index, centers)
+        assert_close(given_out, expected.images, rtol=1e-6, atol=1e-6)
+    empty = torch.empty(0, 3, 8, 8)
+    assert call(name, *batch(0), *draws(0), out=empty).images is empty
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_out_of_pixels_that_fill_no_whole_run(name):
+    images, labels = batch(3, 1, (37, 59))  # 2183 = 37 * 59 pixels, more than a run
+    lam, index, centers = draws(3)
+    mixed = call(name, images, labels, lam, index, centers, out=torch.empty_like(images))
+    expected = call(name, images, labels, lam, index, centers)
+    assert_close(mixed.images, expected.images, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given_out", "error", "message"),
+    [
+        (
+            torch.empty(3, 3, 8, 8),
+            ValueError,
+            r"out must be \(4, 3, 8, 8\) .*got \(3, 3, 8",
+        ),
+        (torch.empty(4, 8, 8, 3), ValueError, r"out must be \(4, 3, 8, 8\).*got \(4, 8, 8, 3\)"),
+        (torch.empty(4, 3, 64), ValueError, r"out must be \(4, 3, 8, 8\).*got \(4, 3, 64\)"),
+        (torch.empty(4, 3, 8, 8).double(), TypeError, r"out must be torch\.float32 .*float64"),
+        (torch.empty(4, 3, 8, 8, device="meta"), ValueError, "out must be on the device .*meta"),
+        ([1], TypeError, "out must be a Tensor, got list"),
+        (torch.empty(4, 3, 8, 8, requires_grad=True), ValueError, "out cannot be used with .*grad"),
+    ],
+)
+@pytest.mark.parametrize("name", MIXES)
+def test_a_bad_out_is_an_error(name, given_out, error, message):
+    with pytest.raises(error, match=message):
+        call(name, *batch(4), *draws(4), out=given_out)
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_out_has_memory_of_its_own(name):
+    holder = torch.randn(2, 4, 3, 8, 8)
+    for given_out in (holder[0], holder[0].transpose(2, 3)):
+        with pytest.raises(ValueError, match="out must have memory of its own"):
+            call(name, holder[0], torch.arange(4), *draws(4), out=given_out)
+    several_in_one_place = torch.empty(3, 8, 8).expand(4, 3, 8, 8)
+    with pytest.raises(RuntimeError, match="single memory location"):
+        call(name, holder[0], torch.arange(4), *draws(4), out=several_in_one_place)
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_out_and_gradients(name):
+    images, labels = batch(4)
+    images.requires_grad_()
+    with pytest.raises(ValueError, match=r"out cannot be used with images .* need a gradient"):
+        call(name, images, labels, *draws(4), out=torch.empty(4, 3, 8, 8))
+    with torch.no_grad():  # where none is taken
+        given_out = torch.empty(4, 3, 8, 8)
+        mixed = call(name, images, labels, *draws(4), out=given_out)
+    assert mixed.images is given_out
+    assert not given_out.requires_grad
+
+
 # -- unmixed and where -------------------------------------------------------------------------
 
 

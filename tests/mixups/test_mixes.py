@@ -9,7 +9,18 @@ from mmengine.config import Config
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels
-from dmmix.mixups import CutMix, Mix, Mixup, RandomMix, build_mix
+from dmmix.mixups import (
+    CutMix,
+    FMix,
+    GridMix,
+    Mix,
+    Mixup,
+    RandomMix,
+    ResizeMix,
+    SaliencyMix,
+    SmoothMix,
+    build_mix,
+)
 from dmmix.registry import MIXUPS
 from tests.functional import mixing_reference as reference
 from tests.mixups.waits import Waits
@@ -20,6 +31,12 @@ MIXES = {
     "mixup, one a batch": Mixup(per_batch=True),
     "cutmix": CutMix(),
     "cutmix, bounded": CutMix(min_area=0.1, max_area=0.6, fixed_points=False),
+    "resizemix": ResizeMix(),
+    "fmix": FMix(),
+    "gridmix": GridMix(),
+    "saliencymix": SaliencyMix(),
+    "saliencymix, spectral": SaliencyMix(saliency="spectral_residual"),
+    "smoothmix": SmoothMix(),
     "random": RandomMix(BOTH),
     "random, sparse": RandomMix(BOTH, probs=[0.3, 0.3], per_sample=True, fraction=0.7),
     "random, nested": RandomMix([dict(type="RandomMix", mixups=BOTH), CutMix()], per_sample=True),

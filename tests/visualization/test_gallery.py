@@ -104,3 +104,74 @@ def test_pyplot_is_not_touched(tmp_path):
         assert pyplot.get_fignums() == before
     else:
         assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_masks_stand_under_their_images(tmp_path, figures):
+    images = torch.rand(2, 3, 4, 6)
+    box = torch.ones(2, 1, 4, 6, dtype=torch.bool)
+    box[1, :, 1:3, 2:5] = False
+    cut = mixed(images, [[0, 1]] * 2, [[0.5, 0.5]] * 2)._replace(mask=box)
+    blend = cut._replace(mask=torch.tensor([0.25, 0.75])[:, None, None, None])
+    rows = [("cut", cut), ("blend", blend), ("none", cut._replace(mask=None))]
+    draw_gallery(tmp_path / "g.png", images, rows, NAMES, masks=True)
+    (figure,) = figures
+    shown = [torch.as_tensor(axis.images[0].get_array()) for axis in figure.axes]
+    assert len(shown) == 12  # originals; two rows and their masks; a row without
+    assert torch.equal(shown[4], box[0, 0].float())
+    assert torch.equal(shown[5], box[1, 0].float())
+    assert torch.equal(shown[9], torch.full((4, 6), 0.75))
+    red, green, blue, _ = figure.axes[4].images[0].cmap(1.0)
+    assert blue > max(red, green)
+    red, green, blue, _ = figure.axes[4].images[0].cmap(0.0)
+    assert red > green > blue
+    lines = figure.get_supxlabel().split("\n")
+    assert " ".join(lines) == "Masks: blue is the original above, orange is what it was mixed with."
+    assert len(lines) > 1  # the sheet is narrow
+
+
+def test_without_masks_nothing_is_said_of_them(tmp_path, figures):
+    images = torch.rand(2, 3, 4, 6)
+    row = mixed(images, [[0, 1]] * 2, [[0.5, 0.5]] * 2)._replace(mask=torch.ones(2, 1, 4, 6))
+    draw_gallery(tmp_path / "g.png", images, [("x", row)], NAMES)
+    assert len(figures[0].axes) == 4
+    assert not figures[0].get_supxlabel()
+
+
+def test_classes_of_the_originals_and_notes(tmp_path, figures):
+    images = torch.rand(2, 1, 4, 6)
+    labels = torch.tensor([2, 0])
+    draw_gallery(tmp_path / "g.png", images, [], NAMES, labels=labels, notes=["one", "two"])
+    assert [axis.get_title() for axis in figures[0].axes] == ["cat", "ant"]
+    assert figures[0].get_supxlabel() == "one\ntwo"
+
+
+def test_a_mix_that_returns_more_samples_goes_on_in_a_second_row(tmp_path, figures):
+    images = torch.rand(2, 1, 4, 6)
+    row = mixed(images.repeat(2, 1, 1, 1)[:3], [[0, 1], [1, 2], [2, 0]], [[0.9, 0.1]] * 3)
+    draw_gallery(tmp_path / "g.png", images, [("both", row)], NAMES)
+    axes = figures[0].axes
+    assert [axis.get_ylabel() for axis in axes[::2]] == ["original", "both 1", "both 2"]
+    titles = [axis.get_title() for axis in axes[2:]]
+    assert titles == ["ant: 90 %\nbee: 10 %", "bee: 90 %\ncat: 10 %", "cat: 90 %\nant: 10 %", ""]
+    assert not axes[5].images
+    assert not axes[5].axison
+
+
+def test_many_classes_are_summed_up(tmp_path, figures):
+    images = torch.zeros(1, 1, 2, 2)
+    names = list("abcdef")
+    row = mixed(images, [[0, 1, 2, 3, 4, 0]], [[0.1, 0.4, 0.1, 0.2, 0.0, 0.2]])
+    draw_gallery(tmp_path / "g.png", images, [("x", row)], names)
+    assert captions(figures) == ["b: 40 %\na: 30 %\n2 more: 30 %"]
+    masked = row._replace(mask=torch.ones(1, 1, 2, 2))
+    draw_gallery(tmp_path / "g.png", images, [("x", masked)], names, masks=True)
+    assert "(of more than two: the largest)" in figures[1].get_supxlabel().replace("\n", " ")
+
+
+def test_long_names_are_written_smaller(tmp_path, figures):
+    images = torch.zeros(1, 1, 2, 2)
+    row = mixed(images, [[0, 1]], [[0.5, 0.5]])
+    for names in (NAMES, ["a_very_long_class_name", "bee"]):
+        draw_gallery(tmp_path / "g.png", images, [("x", row)], names)
+    short, long = (figure.axes[1].title.get_fontsize() for figure in figures)
+    assert long < short

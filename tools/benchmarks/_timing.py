@@ -1,44 +1,51 @@
-"""What the benchmarks share: interleaved timing, peak memory, and where a number comes from."""
+"""What the benchmarks share: interleaved timing, memory and traffic, where a number comes from."""
 
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
+import math
 import platform
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-__all__ = ["environment", "interleaved", "medians", "peak_extra_memory"]
+__all__ = ["bytes_moved", "environment", "interleaved", "medians", "peak_extra_memory"]
 
 Step = Callable[[], object]
+Clock = Callable[[], float]
 
 #: Seconds that a turn of a step lasts about.
 TURN = 0.01
 
 
-def interleaved(steps: dict[str, Step], rounds: int, device: str) -> Iterator[dict[str, float]]:
+def interleaved(
+    steps: dict[str, Step], rounds: int, device: str, clock: Clock = time.perf_counter
+) -> Iterator[dict[str, float]]:
     """Seconds of each step, a round at a time.
 
     Each round gives every step a turn, in a new order, so that whatever else the machine does hits
     all of them alike; compare medians over rounds, not single ones. A turn is one step that does
     not count (after it, code and data of the step are in the caches) and as many as fill
-    ``TURN`` seconds, whose mean counts.
+    ``TURN`` seconds, whose mean counts. ``clock`` is what is read on a CPU.
     """
     order = list(steps)
     shuffle = random.Random(0).shuffle
     repeats = {}
     for name in order:
-        warm_up = [_seconds(steps[name], 1, device) for _ in range(5)]
-        repeats[name] = max(1, round(TURN / statistics.median(warm_up)))
+        warm_up = [_seconds(steps[name], 1, device, clock) for _ in range(5)]
+        repeats[name] = max(1, round(TURN / max(statistics.median(warm_up), 1e-9)))
     for _ in range(rounds):
         shuffle(order)
         turn = {}
         for name in order:
             steps[name]()
-            turn[name] = _seconds(steps[name], repeats[name], device)
+            turn[name] = _seconds(steps[name], repeats[name], device, clock)
         yield turn
 
 
@@ -46,12 +53,12 @@ def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
 
 
-def _seconds(step: Step, repeats: int, device: str) -> float:
+def _seconds(step: Step, repeats: int, device: str, clock: Clock) -> float:
     if device == "cpu":
-        start = time.perf_counter()
+        start = clock()
         for _ in range(repeats):
             step()
-        return (time.perf_counter() - start) / repeats
+        return (clock() - start) / repeats
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.cuda.synchronize()
     begin.record()
@@ -84,8 +91,52 @@ def peak_extra_memory(step: Step, device: str) -> int:
     return peak
 
 
-def environment(device: str) -> dict[str, str | int]:
-    """Versions, date and machine, for the record."""
+def bytes_moved(step: Step) -> int:
+    """Bytes that a step's operations on tensors read and write, told from their shapes.
+
+    Each operation reads each of its tensors once and writes its results once, views are free, and
+    a tensor that is expanded counts as large as it is in memory. Caches may save some of it, an
+    operation that reads a tensor twice may take more. What other libraries (NumPy) do is not seen.
+    """
+    counter = _Traffic()
+    with counter:
+        step()
+    return counter.bytes
+
+
+class _Traffic(TorchDispatchMode):
+    bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        inputs = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
+        outputs = [t for t in tree_leaves(result) if isinstance(t, torch.Tensor)]
+        name = func._schema.name.split("::")[-1]
+        writes = {a.name for a in func._schema.arguments if a.alias_info and a.alias_info.is_write}
+        known = {_place(t) for t in inputs}
+        if not writes:
+            if any(_place(t) in known for t in outputs):
+                return result  # a view
+            self.bytes += sum(map(_size, inputs + outputs))
+        elif name in ("copy_", "fill_", "zero_") or "out" in writes:
+            # What was in the first (the given) tensor is not read.
+            self.bytes += sum(map(_size, inputs))
+        else:
+            self.bytes += sum(map(_size, inputs + outputs))
+        return result
+
+
+def _place(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def _size(tensor: torch.Tensor) -> int:
+    own = [size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride]
+    return tensor.element_size() * (math.prod(own) if tensor.numel() else 0)
+
+
+def environment(device: str, packages: Sequence[str] = ()) -> dict[str, str | int]:
+    """Versions (also of these packages, where they are there), date and machine."""
     found: dict[str, str | int] = {
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
@@ -93,6 +144,11 @@ def environment(device: str) -> dict[str, str | int]:
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
     }
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
     if device != "cpu":
         found["gpu"] = torch.cuda.get_device_name()
         found["cuda"] = str(torch.version.cuda)

@@ -37,10 +37,10 @@ def check_images(images: Tensor) -> None:
         raise ValueError(f"images must be (N, ch, H, W), got {tuple(images.shape)}")
 
 
-def check_lam(lam: Tensor, images: Tensor, check: bool | None = None) -> None:
-    _check_floats("lam", lam, (images.shape[0],), images)
+def check_lam(lam: Tensor, images: Tensor, check: bool | None = None, name: str = "lam") -> None:
+    _check_floats(name, lam, (images.shape[0],), images)
     if _look(check, lam):
-        _check_range("lam", lam, (lam >= 0) & (lam <= 1), "[0, 1]")
+        _check_range(name, lam, (lam >= 0) & (lam <= 1), "[0, 1]")
 
 
 def check_index(index: Tensor, images: Tensor, check: bool | None = None) -> None:
@@ -53,11 +53,13 @@ def check_index(index: Tensor, images: Tensor, check: bool | None = None) -> Non
         _check_range("index", index, (index >= 0) & (index < n), f"[0, {n})")
 
 
-def check_centers(centers: Tensor, images: Tensor, check: bool | None = None) -> None:
-    _check_floats("centers", centers, (images.shape[0], 2), images)
+def check_centers(
+    centers: Tensor, images: Tensor, check: bool | None = None, name: str = "centers"
+) -> None:
+    _check_floats(name, centers, (images.shape[0], 2), images)
     if _look(check, centers):
         # 1 is let through: a float64 draw just below it becomes 1 in float32.
-        _check_range("centers", centers, (centers >= 0) & (centers <= 1), "[0, 1)")
+        _check_range(name, centers, (centers >= 0) & (centers <= 1), "[0, 1)")
 
 
 def check_out(out: Tensor | None, images: Tensor) -> None:

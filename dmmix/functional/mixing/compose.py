@@ -10,10 +10,9 @@ from dmmix.functional.mixing.blend import blend_labels
 from dmmix.functional.mixing.checks import share_dtype
 from dmmix.functional.mixing.mixed import Mixed
 
-__all__ = ["by_mask", "by_share", "gather"]
+__all__ = ["as_bytes", "as_weight", "by_mask", "by_share", "gather"]
 
-# lerp and where vectorise over the last axis; with a share a sample that axis would have stride 0.
-_RUN = 1024
+_PIECE = 2**18  # weights
 
 
 def gather(images: Tensor, index: Tensor, out: Tensor | None = None) -> Tensor:
@@ -44,14 +43,11 @@ def by_share(
         out: see :func:`dmmix.functional.mixup`.
     """
     weight = share.to(images.dtype)
-    second = gather(images, index, out)
-    if out is None or not (images.is_contiguous() and out.is_contiguous()):
-        # lerp takes 1 - weight in float32 inside; in bfloat16 the two weights would not sum to 1.
-        mixed = torch.lerp(second, images, weight[:, None, None, None], out=out)
-    else:
-        mixed = _lerp_runs(second, images, weight)
+    out = _fresh(images, share) if out is None else out
+    # lerp takes 1 - weight in float32 inside; in bfloat16 the two weights would not sum to 1.
+    mixed = torch.lerp(gather(images, index, out), images, weight[:, None, None, None], out=out)
     share = weight.to(share_dtype(images))
-    return Mixed(mixed, blend_labels(labels, labels[index], share), share[:, None, None, None])
+    return Mixed(mixed, _pairs(labels, index, share), share[:, None, None, None])
 
 
 def by_mask(
@@ -74,28 +70,65 @@ def by_mask(
         share: (N,) of the first image where it is known already; else the mean of the mask.
         out: see :func:`dmmix.functional.mixup`.
     """
+    out = _fresh(images, mask, second) if out is None else out
     if second is None:
         second = gather(images, index, out)
     if mask.dtype == torch.bool:
-        mixed = torch.where(mask, images, second, out=out)
+        mixed = _choose(mask, images, second, out)
     else:
         mask = mask.to(images.dtype)
         mixed = torch.lerp(second, images, mask, out=out)
         mask = mask.to(share_dtype(images))
     if share is None:
-        share = mask.to(share_dtype(images)).mean((1, 2, 3))
-    return Mixed(mixed, blend_labels(labels, labels[index], share), mask)
+        share = as_weight(mask, share_dtype(images)).mean((1, 2, 3))
+    return Mixed(mixed, _pairs(labels, index, share), mask)
 
 
-def _lerp_runs(second: Tensor, images: Tensor, weight: Tensor) -> Tensor:
-    """``lerp`` into ``second``, over runs of pixels that have the weight side by side."""
-    n = images.shape[0]
-    size = images[0].numel() if n else 0
-    run = next((r for r in range(min(_RUN, size), 0, -1) if size % r == 0), 1)
-    weights = weight[:, None, None].expand(n, 1, run).contiguous()
-    flat = second.view(n, -1, run)
-    torch.lerp(flat, images.view(n, -1, run), weights, out=flat)
-    return second
+def as_weight(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """A mask as floats; one that is expanded from a single sample stays so."""
+    if mask.stride(0) == 0 and mask.shape[0] > 1:
+        return as_weight(mask[:1], dtype).expand(mask.shape)
+    return as_bytes(mask).to(dtype)
+
+
+def as_bytes(mask: Tensor) -> Tensor:
+    """Bools as bytes, for which torch has vector instructions on a CPU; anything else as it is."""
+    if mask.dtype != torch.bool or torch.compiler.is_compiling():
+        return mask
+    return mask.view(torch.uint8)
+
+
+def _choose(mask: Tensor, images: Tensor, second: Tensor, out: Tensor | None) -> Tensor:
+    """``images`` where the mask is true, else ``second``."""
+    if out is None or out.device.type != "cpu" or out.element_size() > 4:
+        return torch.where(mask, images, second, out=out)
+    # Weights of 0 and 1 give the same (for finite pixels), and on a CPU lerp uses vector
+    # instructions, where does not. In pieces, so that the weights stay in the cache.
+    size = max(1, _PIECE // max(1, mask[0].numel())) if len(mask) else 1
+    if len(mask) <= size or mask.stride(0) == 0:
+        return torch.lerp(second, images, as_weight(mask, images.dtype), out=out)
+    parts = (tensor.split(size) for tensor in (mask, images, second, out))
+    for part, first, other, into in zip(*parts, strict=True):
+        torch.lerp(other, first, as_weight(part, images.dtype), out=into)
+    return out
+
+
+def _fresh(images: Tensor, *others: Tensor | None) -> Tensor | None:
+    """A new ``out``: the partners are gathered into it and mixed in place, one tensor for both.
+
+    ``None`` where a gradient has to flow, and where a compiler arranges memory.
+    """
+    if torch.compiler.is_compiling() or type(images) is not Tensor:
+        return None
+    needed = any(t is not None and t.requires_grad for t in (images, *others))
+    return None if needed and torch.is_grad_enabled() else torch.empty_like(images)
+
+
+def _pairs(labels: MixedLabels | Tensor, index: Tensor, share: Tensor) -> MixedLabels | Tensor:
+    second = (
+        labels.take(index) if isinstance(labels, MixedLabels) else labels.index_select(0, index)
+    )
+    return blend_labels(labels, second, share)
 
 
 def _channels_last(images: Tensor) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,7 @@ from dmmix.functional.mixing.checks import (
     check_out,
     share_dtype,
 )
-from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.compose import as_bytes, by_mask
 from dmmix.functional.mixing.mixed import Mixed
 
 __all__ = ["cutmix"]
@@ -71,29 +73,79 @@ def cutmix(
     check_centers(centers, images, check)
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
-    height, width = images.shape[-2:]
-    ratio = (1 - lam.to(torch.promote_types(lam.dtype, torch.float32))).sqrt()
-    centers = centers.to(ratio.dtype)
-    top, bottom = _span(ratio, centers[:, 0], height, inside)
-    left, right = _span(ratio, centers[:, 1], width, inside)
-    pasted = _within(top, bottom, height)[:, :, None] & _within(left, right, width)[:, None, :]
-    kept = height * width - (bottom - top) * (right - left)
-    share = kept.to(share_dtype(images)) / (height * width)
-    return by_mask(images, labels, ~pasted[:, None], index, share=share, out=out)
+    n, _, height, width = images.shape
+    if _known_box(lam, centers):
+        mask, share = _one_box(lam, centers, height, width, inside)
+        share = torch.full((n,), share, dtype=share_dtype(images))
+    else:
+        start, stop = _edges(lam, centers, height, width, inside)
+        mask = _outside(start, stop, height, width)
+        kept = torch.rsub((stop - start).prod(1), height * width)
+        share = kept.div_(height * width).to(share_dtype(images))
+    mask = mask.expand(n, 1, height, width)
+    return by_mask(images, labels, mask, index, share=share, out=out)
 
 
-def _span(ratio: Tensor, center: Tensor, length: int, inside: bool) -> tuple[Tensor, Tensor]:
-    """First pixel and the one after the last, along one side of the image."""
-    side = (ratio * length).round()
+def _known_box(lam: Tensor, centers: Tensor) -> bool:
+    """Whether all samples have the same box, and looking at it does not wait for a device.
+
+    A float64 draw that is expanded (``per_batch``) is one number in memory.
+    """
+    return (
+        type(lam) is type(centers) is Tensor
+        and lam.device.type == "cpu"
+        and lam.shape[0] > 1
+        and lam.stride(0) == centers.stride(0) == 0
+        and lam.dtype == centers.dtype == torch.float64
+        and not torch.compiler.is_compiling()
+    )
+
+
+def _one_box(
+    lam: Tensor, centers: Tensor, height: int, width: int, inside: bool
+) -> tuple[Tensor, float]:
+    """Mask (1, 1, H, W) and share of a box for the whole batch: :func:`_edges` in Python's numbers,
+    which take less time than forty operations on tensors of one element."""
+    ratio = math.sqrt(1 - lam[:1].tolist()[0])
+    box, area = [], 1
+    for center, length in zip(centers[0].tolist(), (height, width), strict=True):
+        side = round(ratio * length)
+        start = round(center * length - side / 2)
+        if inside:
+            start = min(max(start, 0), length - side)
+        stop = min(start + side, length)
+        start = max(start, 0)
+        area *= stop - start
+        box.append(slice(start, stop))
+    mask = torch.ones(1, 1, height, width, dtype=torch.bool)
+    mask[:, :, box[0], box[1]] = False
+    return mask, (height * width - area) / (height * width)
+
+
+def _edges(
+    lam: Tensor, centers: Tensor, height: int, width: int, inside: bool
+) -> tuple[Tensor, Tensor]:
+    """First pixel of the box and the one after its last, (N, 2) each, along height and width.
+
+    Whole numbers, as floats. Both axes at once: on small images what costs is the number of
+    operations.
+    """
+    ratio = torch.rsub(lam.to(torch.promote_types(lam.dtype, torch.float32)), 1).sqrt_()
+    # A tensor made of Python numbers would have to be copied to the device.
+    length = torch.linspace(height, width, 2, dtype=ratio.dtype, device=ratio.device)
+    side = (ratio[:, None] * length).round_()
     # Rounding the edge, not the centre: the box is as likely to lean to either side.
-    start = (center * length - side / 2).round()
+    start = (centers.to(ratio.dtype) * length).sub_(side, alpha=0.5).round_()
     if inside:
-        start = torch.minimum(start.clamp_min(0), length - side)
-    stop = (start + side).clamp_max(length)
-    return start.clamp_min(0).long(), stop.long()
+        start = torch.minimum(start.clamp_min_(0), length - side)
+    stop = torch.minimum(start + side, length)
+    return start.clamp_min_(0), stop
 
 
-def _within(start: Tensor, stop: Tensor, length: int) -> Tensor:
-    """(N, length) bool, true from ``start`` up to before ``stop``."""
-    pixel = torch.arange(length, device=start.device)
-    return (pixel >= start[:, None]) & (pixel < stop[:, None])
+def _outside(start: Tensor, stop: Tensor, height: int, width: int) -> Tensor:
+    """(N, 1, H, W) bool, true outside the box."""
+    pixel = torch.arange(max(height, width), dtype=start.dtype, device=start.device)
+    outside = (pixel < start[:, :, None]).logical_or_(pixel >= stop[:, :, None])
+    rows, columns = as_bytes(outside).unbind(1)
+    outside = rows[:, None, :height, None] | columns[:, None, None, :width]
+    return outside.view(torch.bool)

@@ -39,11 +39,11 @@ def draw_lam(
     # 0 / (0 + 0) is nan; so take its logarithm, from Gamma(alpha) = Gamma(alpha + 1) U^(1/alpha).
     # torch.distributions takes no generator; this is the function underneath it.
     shift = torch.full(shape, alpha + 1.0, dtype=torch.float64)
-    gamma = torch._standard_gamma(shift, generator=generator).log()
-    uniform = 1 - torch.rand(shape, dtype=torch.float64, generator=generator)  # (0, 1]
-    power = uniform.log()
-    lam = torch.sigmoid(gamma[0] - gamma[1] + (power[0] - power[1]) / alpha)
-    return lam.repeat(n) if per_batch else lam
+    gamma, other_gamma = torch._standard_gamma(shift, generator=generator).log_()
+    uniform = torch.rand(shape, dtype=torch.float64, generator=generator)
+    power, other_power = uniform.neg_().log1p_()  # log U with U in (0, 1]
+    lam = (power - other_power).div_(alpha).add_(gamma).sub_(other_gamma).sigmoid_()
+    return lam.expand(n) if per_batch else lam
 
 
 def draw_pairing(n: int, generator: Generator | None = None, fixed_points: bool = True) -> Tensor:
@@ -77,7 +77,7 @@ def draw_centers(n: int, generator: Generator | None = None, per_batch: bool = F
     """
     shape = (1 if per_batch else n, 2)
     centers = torch.rand(shape, dtype=torch.float64, generator=generator)
-    return centers.repeat(n, 1) if per_batch else centers
+    return centers.expand(n, 2) if per_batch else centers
 
 
 def to_device(tensors: Sequence[Tensor], device: torch.device | str) -> tuple[Tensor, ...]:
@@ -86,7 +86,7 @@ def to_device(tensors: Sequence[Tensor], device: torch.device | str) -> tuple[Te
     if device.type == "cuda":
         # A copy from pageable memory waits for what the device has queued; one from pinned memory
         # does not, and torch keeps the pinned block until the copy is done.
-        return tuple(t.pin_memory().to(device, non_blocking=True) for t in tensors)
+        return tuple(t.contiguous().pin_memory().to(device, non_blocking=True) for t in tensors)
     if device.type == "mps":  # has no float64
         tensors = [t.float() if t.dtype == torch.float64 else t for t in tensors]
     return tuple(t.to(device) for t in tensors)

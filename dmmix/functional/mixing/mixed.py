@@ -39,11 +39,21 @@ class Mixed(NamedTuple):
             labels = MixedLabels.where(condition, first.labels, second.labels)
         else:
             labels = torch.where(condition[:, None], first.labels, second.labels)
+        weights = None
+        if first.weights is not None or second.weights is not None:
+            weights = torch.where(condition, first._weights(), second._weights())
         return cls(
             torch.where(samples, first.images, second.images),
             labels,
             torch.where(samples, first.mask, second.mask),
+            weights,
         )
+
+    def _weights(self) -> Tensor:
+        if self.weights is not None:
+            return self.weights
+        n = self.images.shape[0]
+        return torch.ones(n, dtype=share_dtype(self.images), device=self.images.device)
 
 
 def unmixed(images: Tensor, labels: MixedLabels | Tensor, *, check: bool | None = None) -> Mixed:

@@ -35,7 +35,7 @@ def mixup(
         lam: (N,) floats in [0, 1], the share of the first image. It is rounded to the dtype of
             the images (which matters for bfloat16 and float16), and the labels carry it so.
         index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
-        out: (N, ch, H, W), written to instead of a new tensor, and returned; in the dtype and on the
+        out: (N, ch, H, W), written to instead of a new tensor, and returned; of the dtype and
             device of the images, in memory of its own. Not for images that need a gradient.
         check: whether to look at the values of ``lam``, ``index`` and integer labels. ``None``
             looks on the CPU only, and not under ``torch.compile``: elsewhere it would wait for

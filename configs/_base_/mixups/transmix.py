@@ -1,0 +1,2 @@
+# alpha: what the decoupled mixup paper uses for mixes that are guided by the model.
+mixup = dict(type="TransMix", alpha=2.0)

@@ -1,0 +1,106 @@
+"""Attentive CutMix: the cells of another image that a network looks at, pasted into each image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.checks import (
+    check_images,
+    check_index,
+    check_lam,
+    check_out,
+    share_dtype,
+)
+from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.maps import check_maps, resize_maps
+from dmmix.functional.mixing.mixed import Mixed
+
+__all__ = ["attentivemix"]
+
+
+def attentivemix(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    lam: Tensor,
+    index: Tensor,
+    attention: Tensor,
+    *,
+    grid: int = 7,
+    out: Tensor | None = None,
+    check: bool | None = None,
+) -> Mixed:
+    r"""Each image with the most attentive cells of its partner pasted in, at the places where they
+    were.
+
+    A grid of :math:`g \times g` cells is laid over the images, and the attention of the partner
+    resized to it. The :math:`k_i = \operatorname{round}((1 - \lambda_i) g^2)` cells of largest
+    attention are pasted; of equal ones those that come first, row by row. With the mask :math:`M`
+    of what is left of the first image, and its mean over the pixels :math:`\bar M`:
+
+    .. math::
+        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
+        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        labels: as for :func:`mixup`.
+        lam: (N,) floats in [0, 1], the share of the first image, of the cells. The paper pastes 6
+            of 7 x 7 cells: ``1 - 6 / 49``.
+        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
+        attention: (N, h, w) floats of any size, what is looked at in each of the ``images`` (in
+            their order, not in that of the partners): the mean of the last feature map over its
+            channels.
+        grid: how many cells a side. A side with fewer pixels has one cell a pixel. Where the
+            pixels do not divide evenly, cells differ by one pixel.
+        out: see :func:`mixup`.
+        check: see :func:`mixup`; with it the attention has to be finite.
+
+    Returns:
+        :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
+        shares are exact pixel counts, float32 (float64 for float64 images).
+
+    Raises:
+        TypeError: images that are not floating point (uint8), or another wrong dtype.
+        ValueError: a wrong shape or device, a ``grid`` below 1; with ``check``, a value out of
+            range.
+
+    Source: Attentive CutMix (arXiv 2003.13048).
+    """
+    check_images(images)
+    check_lam(lam, images, check)
+    check_index(index, images, check)
+    check_maps("attention", attention, images, check)
+    if grid < 1:
+        raise ValueError(f"grid must be at least 1, got {grid}")
+    labels = prepare_labels(labels, images, check)
+    check_out(out, images)
+    height, width = images.shape[-2:]
+    # Never more cells than pixels: one without pixels could not be pasted.
+    cells = resize_maps(attention, (min(grid, height), min(grid, width)), antialias=True)
+    pasted = _largest(cells.flatten(1)[index], 1 - lam).view_as(cells)
+    rows, row_sizes = _cells(height, cells.shape[1], images.device)
+    columns, column_sizes = _cells(width, cells.shape[2], images.device)
+    count = (pasted * (row_sizes[:, None] * column_sizes)).sum((1, 2))
+    share = (height * width - count).to(share_dtype(images)) / (height * width)
+    kept = ~pasted.index_select(1, rows).index_select(2, columns)
+    return by_mask(images, labels, kept[:, None], index, share=share, out=out)
+
+
+def _largest(values: Tensor, part: Tensor) -> Tensor:
+    """(N, K) bools: which are in the largest ``part`` (N,) of the K values of their row."""
+    k = values.shape[1]
+    part = part.to(torch.promote_types(part.dtype, torch.float32))
+    order = values.argsort(dim=1, descending=True, stable=True)
+    position = torch.arange(k, device=values.device).expand_as(order)
+    rank = torch.empty_like(order).scatter_(1, order, position)
+    return rank < (part * k).round()[:, None]
+
+
+def _cells(length: int, cells: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Which cell each pixel along a side is in, and how many pixels each cell has."""
+    edges = (torch.arange(cells + 1, device=device) * length).div(cells, rounding_mode="floor")
+    pixels = torch.arange(length, device=device)
+    return torch.bucketize(pixels, edges[1:], right=True), edges.diff()

@@ -1,0 +1,261 @@
+"""Co-Mixup: what is salient in a whole batch, put together to as many different images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import blend_labels, prepare_labels
+from dmmix.functional.mixing.checks import (
+    check_images,
+    check_index,
+    check_out,
+    share_dtype,
+)
+from dmmix.functional.mixing.compose import gather
+from dmmix.functional.mixing.coselection import Coselection
+from dmmix.functional.mixing.mixed import Mixed
+
+__all__ = ["comixup", "draw_comixup"]
+
+
+def comixup(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    saliency: Tensor,
+    order: Tensor,
+    start: Tensor,
+    prior: Tensor,
+    *,
+    sources: int = 4,
+    beta: float = 0.32,
+    gamma: float = 1.0,
+    eta: float = 0.05,
+    threshold: float = 0.83,
+    iterations: int = 3,
+    out: Tensor | None = None,
+    check: bool | None = None,
+) -> Mixed:
+    r"""As many images as go in, each put together of blocks of up to ``sources`` of them.
+
+    The batch is cut into groups. In a group of m images, block s of output j is that block of
+    image :math:`z_{js}`. The labelling z shows what is salient (with c the share of an image's
+    saliency that a block holds), in few pieces, and uses no image much more than another:
+
+    .. math::
+        \min_z \; -\sum_{j,s} \big(S c_{z_{js}}(s) + \eta \log \lambda_{j z_{js}}\big)
+        + \beta \sum_j \sum_{s \sim t} [z_{js} \ne z_{jt}]
+        + \gamma \sum_{j,k} h_{jk} \max(0, D_{jk} - \tau S), \qquad
+        D_{jk} = \sum_{j' \ne j} h_{j'k}
+
+    with S blocks, :math:`s \sim t` neighbours, and :math:`h_{jk}` the blocks that output j takes of
+    image k. Two outputs that are the same cost :math:`\gamma S` more. It is lowered output after
+    output, ``iterations`` times, for all groups and from several starts at once, and without
+    waiting for the device; the best of the local minima counts.
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        labels: as for :func:`mixup`.
+        saliency: (N, H, W) floats, 0 or more (:meth:`Guide.saliency`). All 0 counts as even.
+        order: (N,) integers, a permutation that says which images form a group.
+        start: (N, T, R, C) floats in [0, 1), T random starts, for R x C blocks; fewer where the
+            image has fewer rows or columns.
+        prior: (N, m) floats above 0, :math:`\lambda` of each output for the m images of its group;
+            only their ratios count. ``m`` also is the size of the groups (see
+            :func:`draw_comixup`).
+        sources: how many images an output is put together of at most.
+        beta: cost of a border between blocks of different images.
+        gamma: cost of using an image too often.
+        eta: weight of the prior.
+        threshold: :math:`\tau`, how much of an image the other outputs may use for free.
+        iterations: how many times each output is chosen anew.
+        out: see :func:`mixup`.
+        check: see :func:`mixup`; looks at ``order``.
+
+    Returns:
+        :class:`Mixed`. The labels have ``sources`` slots, the largest share first, with the exact
+        shares of the pixels. The mask is bool, (N, 1, H, W), true where the image with the largest
+        share is: that need not be the image of the same place in the batch.
+
+    Raises:
+        TypeError: images that are not floating point (uint8), or another wrong dtype.
+        ValueError: a wrong shape or device; ``sources`` or ``iterations`` below 1; with ``check``,
+            an order that is no permutation.
+
+    Source: Co-Mixup (arXiv 2102.03065).
+    """
+    check_images(images)
+    n, _, height, width = images.shape
+    check_index(order, images, check)
+    _check("saliency", saliency, (n, height, width), images)
+    _check("start", start, (n, None, None, None), images)
+    _check("prior", prior, (n, None), images)
+    for name, number in (("sources", sources), ("iterations", iterations)):
+        if number < 1:
+            raise ValueError(f"{name} must be 1 or more, got {number}")
+    _check_permutation(order, check)
+    labels = prepare_labels(labels, images, check)
+    check_out(out, images)
+    if n == 0:
+        share = torch.ones(0, dtype=share_dtype(images), device=images.device)
+        mask = torch.ones(0, 1, height, width, dtype=torch.bool, device=images.device)
+        return Mixed(images if out is None else out, blend_labels(labels, labels, share), mask)
+
+    # Slot i of group g holds image order[i * G + g]; the last slot of some groups may be empty.
+    size = prior.shape[1]
+    groups = -(-n // size)
+    place = torch.arange(size * groups, device=images.device)
+    valid = (place < n).view(size, groups).T
+    members = order.long()[place.clamp_max(n - 1)].view(size, groups).T
+    starts, rows, columns = start.shape[1], min(start.shape[2], height), min(start.shape[3], width)
+    block = _blocks(rows, columns, height, width, images.device)
+    number = rows * columns
+    pixels = (block.flatten()[:, None] == torch.arange(number, device=images.device)).sum(0)
+    with torch.autocast(images.device.type, enabled=False):
+        salient = _salient(saliency.detach(), rows, columns, pixels)
+        selection = Coselection(
+            salient[members].repeat_interleave(starts, 0),
+            (pixels * (number / (height * width))).to(salient.dtype),
+            prior.detach().to(salient.dtype)[members].repeat_interleave(starts, 0),
+            valid.repeat_interleave(starts, 0),
+            (rows, columns),
+            sources=sources,
+            beta=beta,
+            gamma=gamma,
+            eta=eta,
+            threshold=threshold,
+        )
+        there = valid.sum(1)[:, None, None, None]
+        begin = start[members].transpose(1, 2)[..., :rows, :columns].flatten(3)
+        begin = torch.minimum((begin * there).long(), there - 1).flatten(0, 1)
+        chosen = selection.descend(begin, iterations)
+        best = selection.energy(chosen).view(groups, starts).argmin(1)
+    best = best[:, None, None, None].expand(-1, 1, size, number)
+    chosen = chosen.view(groups, starts, size, number).gather(1, best)[:, 0]
+
+    # Back in the order of the batch: (N, S) images, by block.
+    chosen = members[:, None].expand(-1, size, -1).gather(2, chosen)
+    chosen = chosen.transpose(0, 1).reshape(size * groups, number)[:n]
+    chosen = torch.empty_like(chosen).index_copy(0, order.long(), chosen)
+    return _compose(images, labels, chosen, block, pixels, min(sources, size, number), out)
+
+
+def draw_comixup(
+    n: int,
+    generator: Generator | None = None,
+    alpha: float = 2.0,
+    partition: int = 20,
+    blocks: int = 4,
+    starts: int = 4,
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""What is random in :func:`comixup`: groups, a start, and a prior, each on the CPU.
+
+    Args:
+        n: how many samples.
+        generator: a CPU generator.
+        alpha: above 0; the prior of each output is :math:`\mathrm{Dirichlet}(\alpha, \dots)` over
+            the images of its group.
+        partition: the largest size of a group. Groups are as equal in size as can be.
+        blocks: rows and columns of blocks.
+        starts: how many starts.
+
+    Returns:
+        ``order`` (n,) int64, ``start`` (n, starts, blocks, blocks) and ``prior`` (n, m), float64.
+
+    Raises:
+        ValueError: ``alpha`` not above 0 or not finite; another number below 1.
+    """
+    if not 0 < alpha < float("inf"):
+        raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
+    for name, number in (("partition", partition), ("blocks", blocks), ("starts", starts)):
+        if number < 1:
+            raise ValueError(f"{name} must be 1 or more, got {number}")
+    groups = max(-(-n // partition), 1)
+    size = max(-(-n // groups), 1)
+    order = torch.randperm(n, generator=generator)
+    start = torch.rand(n, starts, blocks, blocks, dtype=torch.float64, generator=generator)
+    shape = torch.full((n, size), float(alpha), dtype=torch.float64)
+    # A Gamma draw each: divided by their sum, which is the same for all, they are Dirichlet.
+    prior = torch._standard_gamma(shape, generator=generator).clamp_min(1e-30)
+    return order, start, prior / prior.sum(1, keepdim=True)
+
+
+def _blocks(rows: int, columns: int, height: int, width: int, device: torch.device) -> Tensor:
+    """(H, W), the number of the block of each pixel."""
+    row = torch.arange(height, device=device) * rows // height
+    column = torch.arange(width, device=device) * columns // width
+    return row[:, None] * columns + column
+
+
+def _salient(saliency: Tensor, rows: int, columns: int, pixels: Tensor) -> Tensor:
+    """(N, S), the share of an image's saliency that is in each block."""
+    height, width = saliency.shape[1:]
+    saliency = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
+    # Before it is summed: not to lose what is small in all of an image.
+    saliency = saliency / saliency.amax((1, 2), keepdim=True).clamp_min(1e-30)
+    row = torch.arange(height, device=saliency.device) * rows // height
+    column = torch.arange(width, device=saliency.device) * columns // width
+    of_row = (row == torch.arange(rows, device=saliency.device)[:, None]).to(saliency.dtype)
+    of_column = (column == torch.arange(columns, device=saliency.device)[:, None]).to(of_row.dtype)
+    salient = (of_row @ saliency @ of_column.T).flatten(1)
+    total = salient.sum(1, keepdim=True)
+    even = (pixels / (height * width)).to(salient.dtype)
+    return torch.where(total > 0, salient / total.clamp_min(1e-30), even)
+
+
+def _compose(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    chosen: Tensor,
+    block: Tensor,
+    pixels: Tensor,
+    sources: int,
+    out: Tensor | None,
+) -> Mixed:
+    """Pixels and labels for (N, S) ``chosen`` images of at most ``sources`` different ones."""
+    number = chosen.shape[1]
+    # How many pixels the image of a block has, and where it stands first.
+    same = chosen[:, :, None] == chosen[:, None]
+    count = (same * pixels).sum(2)
+    first = ~(same & torch.ones(number, number, device=same.device).tril(-1).bool()).any(2)
+    count, where = (count * first).topk(sources, 1)
+    source = chosen.gather(1, where)
+    source = torch.where(count > 0, source, source[:, :1])
+    share = count.to(share_dtype(images)) / pixels.sum()
+
+    index = source.unbind(1)
+    mixed, mixed_labels = gather(images, index[0], out), labels[index[0]]
+    reached = share[:, 0]
+    for k in range(1, sources):
+        here = (chosen == index[k][:, None])[:, block][:, None]
+        mixed = torch.where(here, images[index[k]], mixed, out=out)
+        before, reached = reached, reached + share[:, k]
+        mixed_labels = blend_labels(mixed_labels, labels[index[k]], before / reached)
+    return Mixed(mixed, mixed_labels, (chosen == index[0][:, None])[:, block][:, None])
+
+
+def _check_permutation(order: Tensor, check: bool | None) -> None:
+    look = order.device.type == "cpu" if check is None else check
+    if torch.compiler.is_compiling() or not look:
+        return
+    if not torch.equal(order.sort().values, torch.arange(len(order)).to(order)):
+        raise ValueError("order must be a permutation, got an image twice")
+
+
+def _check(name: str, tensor: Tensor, shape: tuple[int | None, ...], images: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} must be a Tensor, got {type(tensor).__name__}")
+    if not tensor.is_floating_point():
+        raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
+    wrong = tensor.ndim != len(shape) or any(
+        size < 1 if asked is None else size != asked
+        for size, asked in zip(tensor.shape, shape, strict=True)
+    )
+    if wrong:
+        wanted = ", ".join("any" if asked is None else str(asked) for asked in shape)
+        raise ValueError(f"{name} must be ({wanted}), got {tuple(tensor.shape)}")
+    if tensor.device != images.device:
+        raise ValueError(
+            f"{name} must be on the device of the images, {images.device}, got {tensor.device}"
+        )

@@ -1,0 +1,191 @@
+"""FMix: a mask cut from low-frequency noise, so of any shape."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.checks import (
+    _check_tensor,
+    check_images,
+    check_index,
+    check_lam,
+    check_out,
+    share_dtype,
+)
+from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.mixed import Mixed
+
+__all__ = ["draw_noise", "fmix"]
+
+
+def fmix(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    lam: Tensor,
+    index: Tensor,
+    noise: Tensor,
+    *,
+    decay_power: float = 3.0,
+    max_soft: float = 0.0,
+    out: Tensor | None = None,
+    check: bool | None = None,
+) -> Mixed:
+    r"""Each image where low-frequency noise is high, and its partner where it is low.
+
+    With complex noise :math:`z` at the frequencies :math:`f = (f_y, f_x)`, in cycles a pixel along
+    both sides whatever their lengths, and the decay power :math:`\delta`:
+
+    .. math::
+        g = \mathcal{F}^{-1}\!\left[\frac{z(f)}{\max(|f|, f_0)^\delta}\right], \quad
+        f_0 = \frac{1}{\max(H, W)}, \qquad
+        M = 1 \text{ at the } \operatorname{round}(\lambda H W) \text{ pixels of largest } g
+
+    .. math::
+        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
+        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+
+    Of pixels that are equal in :math:`g` (to float32), those that come first, row by row, are
+    taken first.
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
+            (N, C) soft labels, which stay dense.
+        lam: (N,) floats in [0, 1], the share of the first image, met up to half a pixel.
+        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
+        noise: (N, H, W // 2 + 1) complex normals (:func:`draw_noise`), or (1, H, W // 2 + 1) for
+            one field that the whole batch shares.
+        decay_power: 0 or more, how fast high frequencies fade; 0 is white noise, large values
+            give few and smooth regions.
+        max_soft: half the width of the ramp from 1 to 0, as a share of all pixels, in [0, 0.5].
+            It is narrowed to ``min(lam, 1 - lam)``, so that the mean of the mask stays. With 0
+            the mask is binary.
+        out: see :func:`mixup`.
+        check: see :func:`mixup`.
+
+    Returns:
+        :class:`Mixed`; the mask is (N, 1, H, W), bool, or floats with ``max_soft``. The shares are
+        the mean of the mask.
+
+    Raises:
+        TypeError: images that are not floating point (uint8), or another wrong dtype.
+        ValueError: a wrong shape or device; ``decay_power`` or ``max_soft`` out of range; with
+            ``check``, a value out of range.
+
+    Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
+    """
+    check_images(images)
+    check_lam(lam, images, check)
+    check_index(index, images, check)
+    _check_noise(noise, images)
+    _check_options(decay_power, max_soft)
+    labels = prepare_labels(labels, images, check)
+    check_out(out, images)
+    n, _, height, width = images.shape
+    one = noise.shape[0] == 1 and n > 1 and lam.stride(0) == 0  # one mask for the whole batch
+    lam = lam[:1] if one else lam
+    lam = lam.to(torch.promote_types(lam.dtype, torch.float32))
+    number = (lam * (height * width)).round()
+    field = low_frequency_field(noise, (height, width), decay_power).flatten(1)
+    share = None
+    if max_soft > 0:
+        # A float mask is rounded to the dtype of the images, and the share is that of the pixels.
+        mask = _soft_top(field, number, lam, max_soft).to(share_dtype(images))
+    else:
+        mask = _top(field.float(), number.float())
+        share = (number.to(share_dtype(images)) / (height * width)).expand(n)
+    mask = mask.view(-1, 1, height, width).expand(n, -1, -1, -1)
+    return by_mask(images, labels, mask, index, share=share, out=out)
+
+
+def draw_noise(
+    n: int, size: tuple[int, int], generator: Generator | None = None, per_batch: bool = False
+) -> Tensor:
+    """Noise for :func:`fmix`: (n, H, W // 2 + 1) complex64 standard normals.
+
+    Args:
+        n: how many samples.
+        size: (H, W) of the images.
+        generator: a CPU generator.
+        per_batch: draw one field, (1, H, W // 2 + 1), for the whole batch.
+    """
+    shape = (1 if per_batch else n, size[0], size[1] // 2 + 1)
+    return torch.randn(shape, dtype=torch.complex64, generator=generator)
+
+
+def low_frequency_field(noise: Tensor, size: tuple[int, int], decay_power: float) -> Tensor:
+    """(N, H, W) real noise with the spectrum of FMix, up to a factor (only the order matters)."""
+    height, width = size
+    dtype, device = noise.real.dtype, noise.device
+    if noise.shape[0] == 0:  # which the transform does not take
+        return torch.empty(0, height, width, dtype=dtype, device=device)
+    y = torch.fft.fftfreq(height, dtype=dtype, device=device)
+    x = torch.fft.rfftfreq(width, dtype=dtype, device=device)
+    lowest = 1 / max(height, width)
+    frequency = torch.hypot(y[:, None], x).clamp_min(lowest) / lowest
+    # A real field has each frequency twice, conjugate to each other. For those with f_x = 0 (and
+    # 1/2) both are in the half that is given, and the transform takes their mean, which has half
+    # the power; without this factor fields would vary less along y than along x.
+    twice = torch.ones(width // 2 + 1, dtype=dtype, device=device)
+    twice[:1] = math.sqrt(2)
+    twice[width // 2 + width % 2 :] = math.sqrt(2)
+    return torch.fft.irfft2(noise * (twice * frequency**-decay_power), s=size)
+
+
+def _top(field: Tensor, number: Tensor) -> Tensor:
+    """(N, pixels) bool: the ``number`` (N,) largest of float32 ``field`` (N or 1, pixels).
+
+    The smallest value taken is found bit by bit, by comparing with all pixels and counting, which
+    is several times cheaper than to sort them.
+    """
+    number = number[:, None]
+    # To [1, 2), where float32 has even steps, finer than the rounding of the transform. There the
+    # order of floats is that of their bits, and 23 bits make the difference.
+    low, high = field.amin(1, keepdim=True), field.amax(1, keepdim=True)
+    height = (field - low).mul_((1 - 2**-20) / (high - low).clamp_min(1e-37)).add_(1)
+    shape = torch.broadcast_shapes(height.shape, number.shape)
+    above = torch.empty(shape, dtype=torch.float32, device=field.device)
+    # The largest value that ``number`` pixels are not below; counts are exact up to 2^24 pixels.
+    smallest = torch.ones(number.shape, dtype=torch.float32, device=field.device)
+    for bit in range(22, -1, -1):
+        trial = (smallest.view(torch.int32) + 2**bit).view(torch.float32)
+        count = torch.ge(height, trial, out=above).sum(1, keepdim=True)
+        smallest = torch.where(count >= number, trial, smallest)
+    left = number - torch.gt(height, smallest, out=above).sum(1, keepdim=True)
+    equal = height == smallest
+    # Integers: sums of floats along a row are not deterministic on a GPU.
+    first = equal.cumsum(1, dtype=torch.int32) <= left
+    return (height > smallest) | (equal & first)
+
+
+def _soft_top(field: Tensor, number: Tensor, lam: Tensor, max_soft: float) -> Tensor:
+    """(N, pixels) in [0, 1]: as :func:`_top`, with a ramp around the smallest value taken."""
+    pixels = field.shape[1]
+    order = field.sort(dim=1, descending=True, stable=True).indices
+    place = torch.arange(pixels, device=field.device).expand_as(order)
+    rank = torch.empty_like(order).scatter_(1, order, place).to(number.dtype)
+    half = (torch.minimum(lam, 1 - lam).clamp_max(max_soft) * pixels).floor()
+    half = torch.minimum(half, torch.minimum(number, pixels - number))[:, None]
+    # From 1 at the rank number - half to 0 at number + half - 1: so many lie above as below 1/2.
+    ramp = (number[:, None] + half - 1 - rank) / (2 * half - 1).clamp_min(1)
+    return torch.where(half > 0, ramp.clamp(0, 1), (rank < number[:, None]).to(ramp.dtype))
+
+
+def _check_noise(noise: Tensor, images: Tensor) -> None:
+    n, _, height, width = images.shape
+    rows = 1 if isinstance(noise, Tensor) and noise.ndim == 3 and noise.shape[0] == 1 else n
+    _check_tensor("noise", noise, (rows, height, width // 2 + 1), images)
+    if noise.dtype not in (torch.complex64, torch.complex128):
+        raise TypeError(f"noise must be complex64 or complex128, got {noise.dtype}")
+
+
+def _check_options(decay_power: float, max_soft: float) -> None:
+    if not 0 <= decay_power < math.inf:
+        raise ValueError(f"decay_power must be 0 or more and finite, got {decay_power}")
+    if not 0 <= max_soft <= 0.5:
+        raise ValueError(f"max_soft must be in [0, 0.5], got {max_soft}")

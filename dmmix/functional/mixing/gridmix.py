@@ -1,0 +1,118 @@
+"""GridMix: each cell of a grid from one of two images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.checks import (
+    _check_floats,
+    _check_range,
+    _look,
+    check_images,
+    check_index,
+    check_lam,
+    check_out,
+)
+from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.mixed import Mixed
+
+__all__ = ["draw_cells", "gridmix"]
+
+
+def gridmix(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    lam: Tensor,
+    index: Tensor,
+    cells: Tensor,
+    *,
+    out: Tensor | None = None,
+    check: bool | None = None,
+) -> Mixed:
+    r"""Each cell of a grid from the image with probability :math:`\lambda`, else from its partner.
+
+    With uniform draws :math:`u_c` for the cells :math:`c` of an :math:`r \times s` grid:
+
+    .. math::
+        M(y, x) = \mathbf{1}\bigl[u_{c(y, x)} < \lambda\bigr], \qquad
+        c(y, x) = \bigl(\lfloor y\,r / H \rfloor, \lfloor x\,s / W \rfloor\bigr)
+
+    .. math::
+        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
+        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+
+    Where the grid does not divide the image, cells differ by a pixel in height and width; an image
+    with fewer pixels than cells on a side does not show some of the cells.
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
+            (N, C) soft labels, which stay dense.
+        lam: (N,) floats in [0, 1], the probability that a cell is of the first image.
+        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
+        cells: (N, r, s) floats in [0, 1), a uniform draw for each cell of a grid of any size
+            (:func:`draw_cells`).
+        out: see :func:`mixup`.
+        check: see :func:`mixup`.
+
+    Returns:
+        :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
+        shares are exact pixel counts, float32 (float64 for float64 images).
+
+    Raises:
+        TypeError: images that are not floating point (uint8), or another wrong dtype.
+        ValueError: a wrong shape or device; with ``check``, a value out of range.
+
+    Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,
+    2021; doi 10.1016/j.patcog.2020.107594).
+    """
+    check_images(images)
+    check_lam(lam, images, check)
+    check_index(index, images, check)
+    _check_cells(cells, images, check)
+    labels = prepare_labels(labels, images, check)
+    check_out(out, images)
+    height, width = images.shape[-2:]
+    kept = cells < lam[:, None, None]
+    rows = _cell_of_pixel(height, cells.shape[1], images.device)
+    columns = _cell_of_pixel(width, cells.shape[2], images.device)
+    # Rows last: they are copied whole.
+    mask = kept.index_select(2, columns).index_select(1, rows)[:, None]
+    return by_mask(images, labels, mask, index, out=out)
+
+
+def draw_cells(
+    n: int, grid: tuple[int, int], generator: Generator | None = None, per_batch: bool = False
+) -> Tensor:
+    """Draws for the cells of :func:`gridmix`, uniform: (n, rows, columns) float32 in [0, 1).
+
+    Args:
+        n: how many samples.
+        grid: rows and columns.
+        generator: a CPU generator.
+        per_batch: draw one grid and give it to every sample.
+    """
+    # float32: a float64 draw could become 1 on a device without float64, and lam = 1 leave a cell.
+    cells = torch.rand(1 if per_batch else n, *grid, generator=generator, dtype=torch.float32)
+    return cells.repeat(n, 1, 1) if per_batch else cells
+
+
+def _cell_of_pixel(length: int, cells: int, device: torch.device) -> Tensor:
+    """(length,) the cell that each pixel along one side is in."""
+    return (torch.arange(length, device=device) * cells).floor_divide_(length)
+
+
+def _check_cells(cells: Tensor, images: Tensor, check: bool | None) -> None:
+    n = images.shape[0]
+    if isinstance(cells, Tensor) and (cells.ndim != 3 or 0 in cells.shape[1:]):
+        raise ValueError(
+            f"cells must be ({n}, rows, columns) for {n} images, got {tuple(cells.shape)}"
+        )
+    grid = tuple(cells.shape[1:]) if isinstance(cells, Tensor) else ()
+    _check_floats("cells", cells, (n, *grid), images)
+    if _look(check, cells):
+        # 1 is let through, as in centers.
+        _check_range("cells", cells, (cells >= 0) & (cells <= 1), "[0, 1)")

@@ -1,0 +1,160 @@
+"""GuidedMixup: each pixel from the image in which it is the more salient, smoothly."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.checks import (
+    check_images,
+    check_index,
+    check_lam,
+    check_out,
+    share_dtype,
+)
+from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.maps import check_maps, resize_maps
+from dmmix.functional.mixing.mixed import Mixed
+
+__all__ = ["greedy_pairing", "guidedmixup", "smooth_saliency"]
+
+
+def guidedmixup(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    lam: Tensor | None,
+    index: Tensor,
+    saliency: Tensor,
+    *,
+    out: Tensor | None = None,
+    check: bool | None = None,
+) -> Mixed:
+    r"""Weighted mean of each image and its partner, pixel by pixel as salient as they are there.
+
+    With the saliency maps scaled to a sum of 1, :math:`S`, and the mean of the mask over the pixels
+    :math:`\bar M`:
+
+    .. math::
+        M_i = \frac{\lambda_i S_i}{\lambda_i S_i + (1 - \lambda_i) S_{j(i)}}
+
+    .. math::
+        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
+        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+
+    The paper has no :math:`\lambda`, which is one of a half.
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        labels: as for :func:`mixup`.
+        lam: (N,) floats in [0, 1], how much the saliency of the first image counts; ``None`` for
+            as much as that of the second.
+        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``. The
+            paper's is :func:`greedy_pairing`.
+        saliency: (N, h, w) floats of any size, 0 or more (less counts as 0), of each of the
+            ``images`` (in their order, not in that of the partners). The paper smooths it
+            (:func:`smooth_saliency`). A map of zeros counts every pixel alike.
+        out: see :func:`mixup`.
+        check: see :func:`mixup`; with it the saliency has to be finite.
+
+    Returns:
+        :class:`Mixed`; the mask (N, 1, H, W) is the share of the first image at each pixel, rounded
+        to the dtype of the images. Where neither image is salient it is ``lam``. Shares are
+        float32, float64 for float64 images.
+
+    Raises:
+        TypeError: images that are not floating point (uint8), or another wrong dtype.
+        ValueError: a wrong shape or device; with ``check``, a value out of range.
+
+    Source: GuidedMixup (arXiv 2306.16612).
+    """
+    check_images(images)
+    if lam is not None:
+        check_lam(lam, images, check)
+    check_index(index, images, check)
+    check_maps("saliency", saliency, images, check)
+    labels = prepare_labels(labels, images, check)
+    check_out(out, images)
+    size = tuple(images.shape[-2:])
+    first = _normalised(resize_maps(saliency.detach(), size).to(share_dtype(images)))
+    second, neutral = first[index], 0.5
+    if lam is not None:
+        neutral = lam.to(first.dtype)[:, None, None]
+        first, second = first * neutral, second * (1 - neutral)
+    total = first + second
+    mask = torch.where(total > 0, first / torch.where(total > 0, total, 1), neutral)
+    return by_mask(images, labels, mask[:, None], index, out=out)
+
+
+@torch.no_grad()
+def greedy_pairing(saliency: Tensor) -> Tensor:
+    r"""The pairing of GuidedMixup: partners whose saliency lies in other places.
+
+    All samples form one circle, so none is paired with itself. It starts at one of the two whose
+    maps are the furthest apart (Euclidean distance of all pixels), and the partner of each is the
+    furthest of those that are not in the circle yet; the last one's is the first.
+
+    Args:
+        saliency: (N, h, w), smoothed; each map is scaled to a sum of 1 here. N steps of a few
+            operations on N numbers each, none of which waits for the device.
+
+    Returns:
+        (N,) int64, each of ``0 ... N - 1`` once. The same maps always give the same pairing.
+
+    Source: GuidedMixup (arXiv 2306.16612).
+    """
+    n, device = saliency.shape[0], saliency.device
+    if n < 2:
+        return torch.arange(n, device=device)
+    maps = _normalised(saliency.to(torch.promote_types(saliency.dtype, torch.float32))).flatten(1)
+    distance = torch.cdist(maps, maps).fill_diagonal_(-1)
+    first = distance.amax(1).argmax(0, keepdim=True)
+    index = torch.zeros(n, dtype=torch.int64, device=device)
+    taken = torch.zeros(n, dtype=distance.dtype, device=device)
+    row = first
+    for _ in range(n - 1):
+        taken.scatter_(0, row, -torch.inf)
+        partner = (distance.index_select(0, row)[0] + taken).argmax(0, keepdim=True)
+        index.scatter_(0, row, partner)
+        row = partner
+    return index.scatter_(0, row, first)
+
+
+def smooth_saliency(saliency: Tensor, kernel_size: int = 7, sigma: float = 3.0) -> Tensor:
+    """Saliency maps after a Gaussian filter; beyond the border they go on with the last pixel.
+
+    Args:
+        saliency: (N, h, w) floats.
+        kernel_size: side of the filter in pixels, odd; 1 changes nothing.
+        sigma: its standard deviation in pixels, above 0.
+
+    Returns:
+        (N, h, w), float32 (float64 for float64 maps).
+
+    Raises:
+        ValueError: an even ``kernel_size`` or one below 1, ``sigma`` not above 0.
+    """
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd and 1 or more, got {kernel_size}")
+    if not sigma > 0:
+        raise ValueError(f"sigma must be above 0, got {sigma}")
+    maps = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
+    reach = kernel_size // 2
+    bell = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(-reach, reach + 1)]
+    for dim in (1, 2):
+        length = maps.shape[dim]
+        lines = torch.arange(-reach, length + reach, device=maps.device).clamp(0, length - 1)
+        wide = maps.index_select(dim, lines)
+        maps = sum(b / sum(bell) * wide.narrow(dim, k, length) for k, b in enumerate(bell))
+    return maps
+
+
+def _normalised(maps: Tensor) -> Tensor:
+    """(N, h, w) maps, 0 or more, that sum to 1; one of zeros becomes even."""
+    maps = maps.clamp_min(0)
+    total = maps.sum((1, 2), keepdim=True)
+    even = 1 / (maps.shape[1] * maps.shape[2])
+    return torch.where(total > 0, maps / torch.where(total > 0, total, 1), even)

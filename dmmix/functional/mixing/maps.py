@@ -1,0 +1,46 @@
+"""Maps that say where to look in an image: attention, class activation, saliency."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["check_maps", "resize_maps"]
+
+
+def check_maps(name: str, maps: Tensor, images: Tensor, check: bool | None = None) -> None:
+    """Raises unless ``maps`` is one (h, w) map of finite numbers for each image."""
+    if not isinstance(maps, Tensor):
+        raise TypeError(f"{name} must be a Tensor, got {type(maps).__name__}")
+    if not maps.is_floating_point():
+        raise TypeError(f"{name} must be floating point, got {maps.dtype}")
+    n = images.shape[0]
+    if maps.ndim != 3 or maps.shape[0] != n or 0 in maps.shape[1:]:
+        raise ValueError(
+            f"{name} must be ({n}, h, w) for {n} images, one map each, got {tuple(maps.shape)}"
+        )
+    if maps.device != images.device:
+        raise ValueError(
+            f"{name} must be on the device of the images, {images.device}, got {maps.device}"
+        )
+    if torch.compiler.is_compiling():
+        return
+    look = maps.device.type == "cpu" if check is None else check
+    if look and not bool(maps.isfinite().all()):
+        raise ValueError(f"{name} must be finite, got nan or inf")
+
+
+def resize_maps(maps: Tensor, size: tuple[int, int], antialias: bool = False) -> Tensor:
+    """(N, h, w) maps at another size, bilinear, in float32 (float64 stays).
+
+    Args:
+        antialias: average over all that a new pixel covers, where the map is finer than ``size``.
+    """
+    maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
+    if maps.shape[1:] == size:
+        return maps
+    maps = F.interpolate(
+        maps[:, None], size, mode="bilinear", align_corners=False, antialias=antialias
+    )
+    return maps[:, 0]

@@ -1,0 +1,118 @@
+"""RegMixup: clean samples and their mixes in one batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.checks import check_images, share_dtype
+from dmmix.functional.mixing.mixed import Mixed
+
+__all__ = ["regmixup"]
+
+
+def regmixup(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    mixed: Mixed,
+    eta: float = 1.0,
+    *,
+    out: Tensor | None = None,
+    check: bool | None = None,
+) -> Mixed:
+    r"""The samples as they are, and after them what a mix has made of them.
+
+    With the weights :math:`w = 1 + M / N` for each of the :math:`N` clean samples and
+    :math:`\eta (1 + N / M)` for each of the :math:`M` mixed ones (2 and :math:`2 \eta` for
+    :math:`M = N`), the mean of the weighted losses is
+
+    .. math::
+        \frac{1}{N + M} \sum_n w_n \ell_n
+        = \frac1N \sum_{n \le N} \ell_n + \eta \, \frac1M \sum_{n > N} \ell_n
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        labels: see :func:`mixup`; in the form that went into the mix.
+        mixed: what a mix returned for them. Its own weights, if any, stay in force.
+        eta: weight of the mixed loss, 0 or more.
+        out: (N + M, ch, H, W), written to instead of a new tensor, and returned; in the dtype and
+            on the device of the images, in memory of its own. Not where a gradient is needed.
+        check: see :func:`mixup`.
+
+    Returns:
+        :class:`Mixed` of N + M samples. Clean labels have as many slots as mixed ones, with shares
+        of 0 in those that they do not need; the mask is true for them.
+
+    Raises:
+        TypeError, ValueError: images or labels that a mix would not take, or that are not of the
+            kind of the mixed ones; a negative ``eta``; a wrong ``out``.
+
+    Source: RegMixup (arXiv 2206.14502).
+    """
+    check_images(images)
+    if not eta >= 0:
+        raise ValueError(f"eta must be 0 or more, got {eta}")
+    _check_alike(images, mixed.images)
+    labels = prepare_labels(labels, images, check)
+    n, m = images.shape[0], mixed.images.shape[0]
+    if out is None:
+        both = torch.cat([images, mixed.images])
+    else:
+        _check_out(out, images, mixed.images)
+        out[:n].copy_(images)
+        out[n:].copy_(mixed.images)
+        both = out
+    dtype = share_dtype(images)
+    weights = mixed.weights
+    if weights is None:
+        weights = torch.ones(m, dtype=dtype, device=images.device)
+    total = n + m
+    clean = torch.full((n,), total / max(n, 1), dtype=weights.dtype, device=images.device)
+    mask = mixed.mask.new_ones((n, *mixed.mask.shape[1:]))
+    return Mixed(
+        both,
+        _join(labels, mixed.labels),
+        torch.cat([mask, mixed.mask]),
+        torch.cat([clean, weights * (eta * total / max(m, 1))]),
+    )
+
+
+def _join(first: MixedLabels | Tensor, second: MixedLabels | Tensor) -> MixedLabels | Tensor:
+    if isinstance(first, MixedLabels) != isinstance(second, MixedLabels):
+        raise TypeError(
+            "labels must be in the form that went into the mix, got "
+            f"{type(first).__name__} for the clean ones and {type(second).__name__} for the mixed"
+        )
+    if isinstance(first, MixedLabels):
+        return MixedLabels.cat([first, second])
+    return torch.cat([first, second.to(first.dtype)])
+
+
+def _check_alike(images: Tensor, mixed: Tensor) -> None:
+    for name in ("dtype", "device"):
+        if getattr(images, name) != getattr(mixed, name):
+            raise ValueError(
+                f"mixed must be {getattr(images, name)} like the images, got {getattr(mixed, name)}"
+            )
+    if images.shape[1:] != mixed.shape[1:]:
+        raise ValueError(
+            f"mixed must be images of {tuple(images.shape[1:])}, got {tuple(mixed.shape[1:])}"
+        )
+
+
+def _check_out(out: Tensor, images: Tensor, mixed: Tensor) -> None:
+    shape = (images.shape[0] + mixed.shape[0], *images.shape[1:])
+    if out.shape != shape or out.dtype != images.dtype or out.device != images.device:
+        raise ValueError(
+            f"out must be {shape}, {images.dtype} on {images.device}, got {tuple(out.shape)}, "
+            f"{out.dtype} on {out.device}"
+        )
+    if torch.is_grad_enabled() and any(t.requires_grad for t in (out, images, mixed)):
+        raise ValueError("out cannot be used with images (or an out) that need a gradient")
+    if torch.compiler.is_compiling() or not len(out):
+        return
+    theirs = {t.untyped_storage().data_ptr() for t in (images, mixed)}
+    if out.untyped_storage().data_ptr() in theirs:
+        raise ValueError("out must have memory of its own, got that of the images")

@@ -1,0 +1,93 @@
+"""ResizeMix: another image, made small and pasted whole into each image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.boxes import paste_box
+from dmmix.functional.mixing.checks import (
+    check_centers,
+    check_images,
+    check_index,
+    check_lam,
+    check_out,
+)
+from dmmix.functional.mixing.compose import gather
+from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.mixing.resampling import resize_boxes
+
+__all__ = ["resizemix"]
+
+
+def resizemix(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    lam: Tensor,
+    index: Tensor,
+    places: Tensor,
+    *,
+    out: Tensor | None = None,
+    check: bool | None = None,
+) -> Mixed:
+    r"""Each image with its whole partner pasted in, resized to a box that lies inside.
+
+    The box has the sides :math:`\tau (H, W)` with :math:`\tau = \sqrt{1 - \lambda}`, rounded to
+    whole pixels. With :math:`R` for the partner resized into the box, the mask :math:`M` of what
+    is left of the first image, and its mean over the pixels :math:`\bar M`:
+
+    .. math::
+        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot R_i(x_{j(i)}), \qquad
+        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+
+    The resizing is bilinear with antialiasing: every pixel of the partner is seen, however small
+    the box (``torch.nn.functional.interpolate(..., mode='bilinear', antialias=True)`` gives the
+    same, for one size at a time). It is computed in float32 at least, also under autocast.
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
+            (N, C) soft labels, which stay dense.
+        lam: (N,) floats in [0, 1], the share of the first image before rounding.
+        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
+        places: (N, 2) floats in [0, 1), where the box is, (y, x): 0 is the first of the places
+            that it can have in the image, 1 the end of the last. Uniform values
+            (:func:`draw_centers`) make all of these places equally likely.
+        out: see :func:`mixup`.
+        check: see :func:`mixup`.
+
+    Returns:
+        :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
+        shares are exact pixel counts, float32 (float64 for float64 images).
+
+    Raises:
+        TypeError: images that are not floating point (uint8), or another wrong dtype.
+        ValueError: a wrong shape or device; with ``check``, a value out of range.
+
+    Source: ResizeMix (arXiv 2012.11101).
+    """
+    check_images(images)
+    check_lam(lam, images, check)
+    check_index(index, images, check)
+    check_centers(places, images, check, name="places")
+    labels = prepare_labels(labels, images, check)
+    check_out(out, images)
+    height, width = images.shape[-2:]
+    tau = (1 - lam.to(torch.promote_types(lam.dtype, torch.float32))).sqrt()
+    places = places.to(tau.dtype)
+    rows = _span(tau, places[:, 0], height)
+    columns = _span(tau, places[:, 1], width)
+    zero = torch.zeros_like(rows[0])
+    whole = (zero, zero + height), (zero, zero + width)
+    second = resize_boxes(gather(images, index, out), whole, (rows, columns))
+    return paste_box(images, labels, index, rows, columns, second=second, out=out)
+
+
+def _span(tau: Tensor, place: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """First pixel and the one after the last, along one side of the image."""
+    side = (tau * length).round()
+    room = length - side
+    start = torch.minimum((place * (room + 1)).floor(), room)
+    return start.long(), (start + side).long()

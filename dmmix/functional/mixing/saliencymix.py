@@ -1,0 +1,108 @@
+"""SaliencyMix: the box around what catches the eye in another image, pasted into each image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.labels import MixedLabels
+from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.boxes import paste_box
+from dmmix.functional.mixing.checks import check_images, check_index, check_lam, check_out
+from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.saliency import fine_grained_saliency, spectral_residual_saliency
+
+__all__ = ["SALIENCIES", "saliencymix"]
+
+SALIENCIES = {
+    "fine_grained": fine_grained_saliency,
+    "spectral_residual": spectral_residual_saliency,
+}
+
+
+def saliencymix(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    lam: Tensor,
+    index: Tensor,
+    *,
+    saliency: str | Tensor = "fine_grained",
+    out: Tensor | None = None,
+    check: bool | None = None,
+) -> Mixed:
+    r"""Each image with the box around the most salient pixel of its partner pasted in, at the
+    place where it was.
+
+    The box has the sides :math:`\sqrt{1 - \lambda}\,(H, W)`, rounded to whole pixels; its middle is
+    the pixel of largest saliency of the partner (the first of them), and it is clipped at the
+    border of the image. With the mask :math:`M` of what is left of the first image, and its mean
+    over the pixels :math:`\bar M`:
+
+    .. math::
+        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
+        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+
+    Args:
+        images: (N, ch, H, W), any float dtype, device and memory format; not written to. They may
+            be normalised: see the two functions below.
+        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
+            (N, C) soft labels, which stay dense.
+        lam: (N,) floats in [0, 1], the share of the first image before clipping and rounding.
+        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
+        saliency: how it is told what is salient: ``'fine_grained'``
+            (:func:`~dmmix.functional.fine_grained_saliency`, as in the paper),
+            ``'spectral_residual'`` (:func:`~dmmix.functional.spectral_residual_saliency`), or
+            (N, H, W) floats, the saliency of ``images`` (not of the partners).
+        out: see :func:`mixup`.
+        check: see :func:`mixup`.
+
+    Returns:
+        :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
+        shares are exact pixel counts, float32 (float64 for float64 images).
+
+    Raises:
+        TypeError: images that are not floating point (uint8), or another wrong dtype.
+        ValueError: a wrong shape or device, an unknown name of ``saliency``; with ``check``, a
+            value out of range.
+
+    Source: SaliencyMix (arXiv 2006.01791).
+    """
+    check_images(images)
+    check_lam(lam, images, check)
+    check_index(index, images, check)
+    labels = prepare_labels(labels, images, check)
+    check_out(out, images)
+    height, width = images.shape[-2:]
+    maps = _maps(saliency, images)
+    peak = maps.flatten(1).argmax(1)[index]
+    ratio = (1 - lam.to(torch.promote_types(lam.dtype, torch.float32))).sqrt()
+    rows = _span(ratio, peak // width, height)
+    columns = _span(ratio, peak % width, width)
+    return paste_box(images, labels, index, rows, columns, out=out)
+
+
+def _maps(saliency: str | Tensor, images: Tensor) -> Tensor:
+    if isinstance(saliency, str):
+        if saliency not in SALIENCIES:
+            raise ValueError(
+                f"saliency must be one of {', '.join(SALIENCIES)} or a Tensor, got {saliency!r}"
+            )
+        return SALIENCIES[saliency](images)
+    if not isinstance(saliency, Tensor):
+        raise TypeError(f"saliency must be a str or a Tensor, got {type(saliency).__name__}")
+    shape = (images.shape[0], *images.shape[-2:])
+    if not saliency.is_floating_point():
+        raise TypeError(f"saliency must be floating point, got {saliency.dtype}")
+    if saliency.shape != shape or saliency.device != images.device:
+        raise ValueError(
+            f"saliency must be {shape} on {images.device} for these images, got "
+            f"{tuple(saliency.shape)} on {saliency.device}"
+        )
+    return saliency
+
+
+def _span(ratio: Tensor, middle: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """First pixel and the one after the last, along one side of the image."""
+    side = (ratio * length).round().long()
+    start = middle - side // 2
+    return start.clamp_min(0), (start + side).clamp_max(length)

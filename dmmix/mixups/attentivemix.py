@@ -1,0 +1,93 @@
+"""Attentive CutMix, registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from dmmix.functional import Guide, MixedLabels, mixing
+from dmmix.mixups.base import PairMix
+from dmmix.registry import MIXUPS
+
+__all__ = ["AttentiveMix"]
+
+
+@MIXUPS.register_module()
+class AttentiveMix(PairMix):
+    r"""Attentive CutMix: the cells of another image that the network looks at most, pasted.
+
+    The attention is the mean of the last feature map over its channels (of its absolute value,
+    for networks that do not end in a ReLU).
+
+    Args:
+        alpha: ``None`` pastes ``top_k`` cells into each image, as the paper does. A number above 0
+            draws :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and pastes
+            :math:`\operatorname{round}((1 - \lambda) g^2)` cells.
+        per_batch: one share a batch instead of one a sample, with ``alpha``.
+        fixed_points: whether a sample may be paired with itself.
+        top_k: how many cells, in [0, grid * grid]; without ``alpha``. An image with fewer pixels a
+            side than ``grid`` gets the same share of the cells that it has.
+        grid: how many cells a side, 1 or more.
+        guide: whom to ask instead of the model in training, which needs no guide then; the paper
+            asks a network of its own, trained before.
+
+    Raises:
+        TypeError, ValueError: a bad ``alpha``, ``top_k``, ``grid`` or ``guide``.
+
+    Example::
+
+        model = dict(mixup=dict(type='AttentiveMix', top_k=6))
+
+    Source: Attentive CutMix (arXiv 2003.13048).
+    """
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        per_batch: bool = False,
+        fixed_points: bool = True,
+        top_k: int = 6,
+        grid: int = 7,
+        guide: Guide | None = None,
+    ) -> None:
+        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
+        for name, value in (("top_k", top_k), ("grid", grid)):
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"{name} must be an integer, got {value!r}")
+        if grid < 1:
+            raise ValueError(f"grid must be at least 1, got {grid}")
+        if not 0 <= top_k <= grid * grid:
+            raise ValueError(f"top_k must be in [0, {grid * grid}] for grid={grid}, got {top_k}")
+        if guide is not None and not isinstance(guide, Guide):
+            raise TypeError(f"guide must be a dmmix.functional.Guide, got {type(guide).__name__}")
+        self.alpha = None if alpha is None else float(alpha)
+        self.top_k = top_k
+        self.grid = grid
+        self.guide = guide
+
+    @property
+    def needs_guide(self) -> bool:
+        return self.guide is None
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> mixing.Mixed:
+        lam, index = self._draw(images, generator)
+        features = (guide if self.guide is None else self.guide).features(images)
+        dtype = torch.promote_types(features.dtype, torch.float32)
+        attention = features.abs().mean(1, dtype=dtype)
+        out = self.buffer(images)
+        return mixing.attentivemix(
+            images, labels, lam, index, attention, grid=self.grid, out=out, check=False
+        )
+
+    def _draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        if self.alpha is not None:
+            return self.draw_pair(images, generator)
+        n = images.shape[0]
+        index = mixing.draw_pairing(n, generator, self.fixed_points)
+        (index,) = mixing.to_device([index], images.device)
+        kept = 1 - self.top_k / self.grid**2
+        return torch.full((n,), kept, device=images.device), index

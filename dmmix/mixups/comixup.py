@@ -1,0 +1,106 @@
+"""Co-Mixup, registered."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Generator, Tensor
+
+from dmmix.functional import MixedLabels, mixing
+from dmmix.mixups.base import Mix, check_number
+from dmmix.registry import MIXUPS
+
+__all__ = ["CoMixup"]
+
+
+@MIXUPS.register_module()
+class CoMixup(Mix):
+    r"""Co-Mixup: as many images as go in, each put together of the salient blocks of several.
+
+    Args:
+        alpha: above 0; the prior of each output over the images of its group is
+            :math:`\mathrm{Dirichlet}(\alpha, \dots)`.
+        partition: the largest size of a group, of whose images outputs are put together.
+        blocks: rows and columns of blocks.
+        sources: how many images an output is put together of at most.
+        beta: cost of a border between blocks of different images, 0 or more.
+        gamma: cost of using an image too often, 0 or more.
+        eta: weight of the prior, 0 or more.
+        threshold: how much of an image the other outputs may use for free, 0 or more.
+        iterations: how many times each output is chosen anew.
+        starts: from how many random starts, of which the best result counts.
+
+    Raises:
+        TypeError, ValueError: an argument of another type, or out of its range.
+
+    Example::
+
+        model = dict(mixup=dict(type='CoMixup', alpha=2.0))
+
+    Source: Co-Mixup (arXiv 2102.03065).
+    """
+
+    needs_guide = True
+
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        partition: int = 20,
+        blocks: int = 4,
+        sources: int = 4,
+        beta: float = 0.32,
+        gamma: float = 1.0,
+        eta: float = 0.05,
+        threshold: float = 0.83,
+        iterations: int = 3,
+        starts: int = 4,
+    ) -> None:
+        super().__init__()
+        check_number("alpha", alpha)
+        if not (alpha > 0 and math.isfinite(alpha)):
+            raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
+        counts = dict(
+            partition=partition,
+            blocks=blocks,
+            sources=sources,
+            iterations=iterations,
+            starts=starts,
+        )
+        for name, number in counts.items():
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise TypeError(f"{name} must be an integer, got {number!r}")
+            if number < 1:
+                raise ValueError(f"{name} must be 1 or more, got {number}")
+        weights = dict(beta=beta, gamma=gamma, eta=eta, threshold=threshold)
+        for name, number in weights.items():
+            check_number(name, number)
+            if not 0 <= number < math.inf:
+                raise ValueError(f"{name} must be 0 or more and finite, got {number}")
+        self.alpha = float(alpha)
+        for name, number in {**counts, **weights}.items():
+            setattr(self, name, number)
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> mixing.Mixed:
+        draws = mixing.draw_comixup(
+            images.shape[0], generator, self.alpha, self.partition, self.blocks, self.starts
+        )
+        order, start, prior = mixing.to_device(draws, images.device)
+        return mixing.comixup(
+            images,
+            labels,
+            guide.saliency(images, labels),
+            order,
+            start,
+            prior,
+            sources=self.sources,
+            beta=self.beta,
+            gamma=self.gamma,
+            eta=self.eta,
+            threshold=self.threshold,
+            iterations=self.iterations,
+            out=self.buffer(images),
+            check=False,
+        )

@@ -1,0 +1,78 @@
+"""FMix, registered."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Generator, Tensor
+
+from dmmix.functional import MixedLabels, mixing
+from dmmix.mixups.base import PairMix, check_number
+from dmmix.registry import MIXUPS
+
+__all__ = ["FMix"]
+
+
+@MIXUPS.register_module()
+class FMix(PairMix):
+    r"""FMix: a mask of any shape, cut from low-frequency noise, with
+    :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
+
+    Args:
+        alpha: above 0. The decoupled mixup paper uses 0.2, with its loss and without.
+        per_batch: one share and one mask a batch instead of one a sample.
+        fixed_points: whether a sample may be paired with itself.
+        decay_power: 0 or more, how fast high frequencies fade: the larger, the smoother the mask.
+        max_soft: in [0, 0.5], softens the edges of the mask (see :func:`dmmix.functional.fmix`).
+
+    Raises:
+        TypeError, ValueError: a bad ``alpha``, ``decay_power`` or ``max_soft``.
+
+    Example::
+
+        model = dict(mixup=dict(type='FMix', alpha=0.2))
+        # in a stock mmpretrain config:
+        model = dict(train_cfg=dict(augments=dict(type='dmmix.FMix', alpha=1.0)))
+
+    Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        per_batch: bool = False,
+        fixed_points: bool = True,
+        decay_power: float = 3.0,
+        max_soft: float = 0.0,
+    ) -> None:
+        super().__init__(alpha, per_batch, fixed_points)
+        check_number("decay_power", decay_power)
+        check_number("max_soft", max_soft)
+        if not 0 <= decay_power < math.inf:
+            raise ValueError(f"decay_power must be 0 or more and finite, got {decay_power}")
+        if not 0 <= max_soft <= 0.5:
+            raise ValueError(f"max_soft must be in [0, 0.5], got {max_soft}")
+        self.decay_power = float(decay_power)
+        self.max_soft = float(max_soft)
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> mixing.Mixed:
+        n, size = images.shape[0], tuple(images.shape[-2:])
+        lam, index = self.draw_pair(images, generator)
+        noise = mixing.draw_noise(n, size, generator, self.per_batch)
+        (noise,) = mixing.to_device([noise], images.device)
+        if self.per_batch:
+            lam = lam[:1].expand(n)  # the function sees that they are one, and makes one mask
+        return mixing.fmix(
+            images,
+            labels,
+            lam,
+            index,
+            noise,
+            decay_power=self.decay_power,
+            max_soft=self.max_soft,
+            out=self.buffer(images),
+            check=False,
+        )

@@ -1,0 +1,133 @@
+"""ManifoldMix, registered; and how mixes name the stages of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from dmmix.functional import MixedLabels, mixing
+from dmmix.mixups.base import PairMix
+from dmmix.registry import MIXUPS
+
+__all__ = ["ManifoldMix", "StageMix"]
+
+
+class StageMix(PairMix):
+    """A mix of pairs at a stage of the network that is drawn each step.
+
+    Args:
+        alpha, per_batch, fixed_points: see :class:`PairMix`.
+        stages: numbers, 0 for the images and ``k`` for what the ``k``-th stage returns, or names of
+            modules; ``None`` leaves it to the method. One of them is drawn each step, all alike.
+
+    Raises:
+        TypeError: ``stages`` is no list, or has something else in it than integers and strings.
+        ValueError: ``stages`` is empty, or has a negative number in it.
+    """
+
+    needs_guide = True
+    mixes_features = True
+
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        per_batch: bool = False,
+        fixed_points: bool = True,
+        stages: Sequence[int | str] | None = None,
+    ) -> None:
+        super().__init__(alpha, per_batch, fixed_points)
+        self.stages = None if stages is None else _checked_stages(stages)
+
+    def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:
+        """What ``stages=None`` means for a network with stages of these names."""
+        raise NotImplementedError
+
+    def draw_stage(self, guide: Any, generator: Generator) -> str | None:
+        """The name of a stage, or ``None`` for the images.
+
+        Raises:
+            ValueError: a number or name that the network does not have.
+        """
+        known = guide.stages
+        # All of them are looked up, so that a wrong one is an error in the first step.
+        names = [
+            self._name(stage, guide)
+            for stage in (self.usual_stages(known) if self.stages is None else self.stages)
+        ]
+        drawn = torch.randint(len(names), (1,), generator=generator).tolist()[0]
+        return names[drawn]
+
+    def _name(self, stage: int | str, guide: Any) -> str | None:
+        if stage == 0:
+            return None
+        if isinstance(stage, int):
+            if stage > len(guide.stages):
+                raise ValueError(
+                    f"{type(self).__name__}: stages must be at most {len(guide.stages)}, the "
+                    f"number that the guide knows ({list(guide.stages)}), got {stage}"
+                )
+            return guide.stages[stage - 1]
+        guide.module(stage)
+        return stage
+
+
+@MIXUPS.register_module()
+class ManifoldMix(StageMix):
+    r"""Manifold mixup: :math:`\lambda f_i + (1 - \lambda) f_j` of the images or of the features
+    after a stage of the network, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and the
+    stage drawn each step.
+
+    Args:
+        alpha: above 0. Both the paper, on CIFAR, and the decoupled mixup paper use 2.
+        per_batch: one share a batch instead of one a sample.
+        fixed_points: whether a sample may be paired with itself.
+        stages: where to mix: numbers, 0 for the images and ``k`` for the ``k``-th stage of the
+            backbone (of ``Guide(stages=...)``), or names of modules of the backbone. ``None`` is
+            the images and the first two stages, as in the paper.
+
+    Raises:
+        TypeError, ValueError: a bad ``alpha`` or ``stages``.
+
+    Example::
+
+        model = dict(type='MixupClassifier', mixup=dict(type='ManifoldMix', alpha=2.0))
+        model = dict(type='MixupClassifier', mixup=dict(type='ManifoldMix', stages=[0, 'layer3']))
+
+    Source: Manifold Mixup (arXiv 1806.05236).
+    """
+
+    def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:
+        if not names:
+            raise ValueError(
+                "ManifoldMix knows no stages of this network: name them in "
+                "Guide(model, stages=[...]) or in ManifoldMix(stages=[...])"
+            )
+        return [0, *names[:2]]
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> mixing.Mixed:
+        lam, index = self.draw_pair(images, generator)
+        stage = self.draw_stage(guide, generator)
+        if stage is None:
+            return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)
+        mixed = mixing.mix_later(images, labels, lam, index, check=False)
+        share = guide.among_rows(mixed.mask.flatten())
+        guide.mix_features(stage, lambda f: mixing.mix_features(f, share, index, check=False))
+        return mixed
+
+
+def _checked_stages(stages: Sequence[int | str]) -> list[int | str]:
+    if isinstance(stages, str) or not isinstance(stages, Sequence):
+        raise TypeError(f"stages must be a list of numbers and names, got {stages!r}")
+    if len(stages) == 0:
+        raise ValueError("stages must name at least one stage, got none")
+    for stage in stages:
+        if isinstance(stage, bool) or not isinstance(stage, int | str):
+            raise TypeError(f"stages must be integers and names, got {stage!r}")
+        if isinstance(stage, int) and stage < 0:
+            raise ValueError(f"stages must be 0 or more, got {stage}")
+    return list(stages)

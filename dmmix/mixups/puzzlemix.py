@@ -1,0 +1,128 @@
+"""PuzzleMix, registered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from dmmix.functional import MixedLabels, mixing
+from dmmix.functional.mixing.puzzlemix import check_puzzle
+from dmmix.mixups.base import PairMix, check_number
+from dmmix.registry import MIXUPS
+
+__all__ = ["PuzzleMix"]
+
+
+@MIXUPS.register_module()
+class PuzzleMix(PairMix):
+    r"""PuzzleMix: in each block the image that is salient there, and blocks moved to where they are
+    seen; with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` as a prior of the share.
+
+    What is salient is the norm of the gradient of each clean image's loss, asked of the model.
+
+    Args:
+        alpha: above 0. The decoupled mixup paper uses 2 under its loss and 1 on CIFAR-100 without.
+        per_batch: one lam a batch instead of one a sample; masks are each sample's own in any case.
+        fixed_points: whether a sample may be paired with itself.
+        block_num: how many blocks a side; of several numbers one a step, at random.
+        n_labels: how many parts of the first image a block may have; 2 cuts, more also blend.
+        beta: how much blocks like to be as their neighbours are.
+        gamma: how much of that depends on the pixels along the border.
+        eta: weight of the prior.
+        neigh_size: pixels are averaged over squares of this side before they are compared.
+        transport: move the blocks.
+        t_size: the side of what is moved, in pixels; ``None`` moves whole blocks.
+        t_eps: what moving costs, above 0.
+        pixel_range: what the brightest and the darkest pixel differ by, after normalisation;
+            ``None`` takes each pair's own.
+
+    Raises:
+        TypeError, ValueError: a bad argument; see :func:`dmmix.functional.puzzlemix`.
+
+    Example::
+
+        model = dict(mixup=dict(type='PuzzleMix', alpha=2.0))
+
+    Source: Puzzle Mix (arXiv 2009.06962).
+    """
+
+    needs_guide = True
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        per_batch: bool = False,
+        fixed_points: bool = True,
+        block_num: int | Sequence[int] = (2, 4, 8, 16),
+        n_labels: int = 3,
+        beta: float = 1.2,
+        gamma: float = 0.5,
+        eta: float = 0.2,
+        neigh_size: int = 4,
+        transport: bool = True,
+        t_size: int | None = None,
+        t_eps: float = 0.8,
+        pixel_range: float | None = None,
+    ) -> None:
+        super().__init__(alpha, per_batch, fixed_points)
+        numbers = block_num if isinstance(block_num, Sequence) else [block_num]
+        if isinstance(block_num, str) or len(numbers) == 0:
+            raise TypeError(
+                f"block_num must be an integer, or at least one of them, got {block_num!r}"
+            )
+        whole = dict(n_labels=n_labels, neigh_size=neigh_size)
+        if t_size is not None:
+            whole["t_size"] = t_size
+        for name, value in [*(("block_num", number) for number in numbers), *whole.items()]:
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"{name} must be an integer, got {value!r}")
+        real = dict(beta=beta, gamma=gamma, eta=eta, t_eps=t_eps)
+        if pixel_range is not None:
+            real["pixel_range"] = pixel_range
+        for name, value in real.items():
+            check_number(name, value)
+        for number in numbers:
+            check_puzzle(number, n_labels, beta, gamma, eta, neigh_size, t_size, t_eps, pixel_range)
+        self.block_num = block_num if isinstance(block_num, int) else tuple(block_num)
+        self.n_labels = n_labels
+        self.beta = float(beta)
+        self.gamma = float(gamma)
+        self.eta = float(eta)
+        self.neigh_size = neigh_size
+        self.transport = transport
+        self.t_size = t_size
+        self.t_eps = float(t_eps)
+        self.pixel_range = pixel_range
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> mixing.Mixed:
+        lam, index = self.draw_pair(images, generator)
+        return mixing.puzzlemix(
+            images,
+            labels,
+            lam,
+            index,
+            guide.saliency(images, labels),
+            block_num=self._draw_block_num(generator),
+            n_labels=self.n_labels,
+            beta=self.beta,
+            gamma=self.gamma,
+            eta=self.eta,
+            neigh_size=self.neigh_size,
+            transport=self.transport,
+            t_size=self.t_size,
+            t_eps=self.t_eps,
+            pixel_range=self.pixel_range,
+            out=self.buffer(images),
+            check=False,
+        )
+
+    def _draw_block_num(self, generator: Generator) -> int:
+        if isinstance(self.block_num, int):
+            return self.block_num
+        chosen = torch.randint(len(self.block_num), (1,), generator=generator)
+        return self.block_num[chosen.tolist()[0]]  # on the CPU: nothing waits

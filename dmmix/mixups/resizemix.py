@@ -1,0 +1,76 @@
+"""ResizeMix, registered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Generator, Tensor
+
+from dmmix.functional import MixedLabels, mixing
+from dmmix.mixups.base import PairMix, check_number
+from dmmix.registry import MIXUPS
+
+__all__ = ["ResizeMix"]
+
+
+@MIXUPS.register_module()
+class ResizeMix(PairMix):
+    r"""ResizeMix: another image, whole, resized to :math:`\tau (H, W)` and pasted at a random
+    place, with :math:`\tau` uniform in ``scale``.
+
+    Args:
+        alpha: above 0, how :math:`\tau` is spread over ``scale``:
+            :math:`\tau = \tau_\min + (\tau_\max - \tau_\min) b` with
+            :math:`b \sim \mathrm{Beta}(\alpha, \alpha)`. 1 is uniform, as in the paper.
+        per_batch: one scale and one place a batch instead of one a sample.
+        fixed_points: whether a sample may be paired with itself.
+        scale: smallest and largest :math:`\tau`, the sides of the box as a part of the image's;
+            above 0 and at most 1.
+
+    Raises:
+        TypeError, ValueError: a bad ``alpha`` or ``scale``.
+
+    Example::
+
+        model = dict(mixup=dict(type='ResizeMix'))
+        # in a stock mmpretrain config:
+        model = dict(train_cfg=dict(augments=dict(type='dmmix.ResizeMix')))
+
+    Source: ResizeMix (arXiv 2012.11101).
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        per_batch: bool = False,
+        fixed_points: bool = True,
+        scale: Sequence[float] = (0.1, 0.8),
+    ) -> None:
+        super().__init__(alpha, per_batch, fixed_points)
+        self.scale = _checked_scale(scale)
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> mixing.Mixed:
+        n = images.shape[0]
+        low, high = self.scale
+        tau = low + (high - low) * mixing.draw_lam(n, self.alpha, generator, self.per_batch)
+        index = mixing.draw_pairing(n, generator, self.fixed_points)
+        places = mixing.draw_centers(n, generator, self.per_batch)
+        lam, index, places = mixing.to_device([1 - tau.square(), index, places], images.device)
+        out = self.buffer(images)
+        return mixing.resizemix(images, labels, lam, index, places, out=out, check=False)
+
+
+def _checked_scale(scale: Sequence[float]) -> tuple[float, float]:
+    if isinstance(scale, str) or not isinstance(scale, Sequence):
+        raise TypeError(f"scale must be two numbers, smallest and largest, got {scale!r}")
+    if len(scale) != 2:
+        raise ValueError(f"scale must be two numbers, smallest and largest, got {len(scale)}")
+    for bound in scale:
+        check_number("scale", bound)
+    low, high = scale
+    if not 0 < low <= high <= 1:
+        raise ValueError(f"scale must satisfy 0 < smallest <= largest <= 1, got {low} and {high}")
+    return float(low), float(high)

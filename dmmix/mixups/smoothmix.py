@@ -1,0 +1,78 @@
+"""SmoothMix, registered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Generator, Tensor
+
+from dmmix.functional import MixedLabels, mixing
+from dmmix.mixups.base import PairMix, check_number
+from dmmix.registry import MIXUPS
+
+__all__ = ["SmoothMix"]
+
+
+@MIXUPS.register_module()
+class SmoothMix(PairMix):
+    r"""SmoothMix: a soft round spot of another image, at a uniform place.
+
+    Args:
+        alpha: ``None`` draws the width of the spot, as the paper does; the share follows from
+            width and place. A number above 0 draws
+            :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and finds the width that gives it.
+        per_batch: one spot a batch instead of one a sample.
+        fixed_points: whether a sample may be paired with itself.
+        sigma: smallest and largest width, uniform between them, as fractions of height and width;
+            without ``alpha``.
+
+    Raises:
+        TypeError, ValueError: a bad ``alpha`` or ``sigma``.
+
+    Example::
+
+        model = dict(mixup=dict(type='SmoothMix'))
+        # in a stock mmpretrain config:
+        model = dict(train_cfg=dict(augments=dict(type='dmmix.SmoothMix')))
+
+    Source: SmoothMix: a Simple Yet Effective Data Augmentation to Train Robust Classifiers (CVPR
+    Workshops 2020).
+    """
+
+    def __init__(
+        self,
+        alpha: float | None = None,
+        per_batch: bool = False,
+        fixed_points: bool = True,
+        sigma: Sequence[float] = (0.25, 0.5),
+    ) -> None:
+        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
+        self.alpha = None if alpha is None else float(alpha)
+        if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
+            raise TypeError(f"sigma must be a pair of numbers, got {sigma!r}")
+        for width in sigma:
+            check_number("sigma", width)
+        if not 0 < sigma[0] <= sigma[1] < math.inf:
+            raise ValueError(
+                f"sigma must satisfy 0 < smallest <= largest and be finite, got {sigma!r}"
+            )
+        self.sigma = float(sigma[0]), float(sigma[1])
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> mixing.Mixed:
+        n = images.shape[0]
+        if self.alpha is None:
+            lam, sigma = None, mixing.draw_sigma(n, *self.sigma, generator, self.per_batch)
+            index = mixing.draw_pairing(n, generator, self.fixed_points)
+            sigma, index = mixing.to_device([sigma, index], images.device)
+        else:
+            (lam, index), sigma = self.draw_pair(images, generator), None
+        centers = mixing.draw_centers(n, generator, self.per_batch)
+        (centers,) = mixing.to_device([centers], images.device)
+        out = self.buffer(images)
+        return mixing.smoothmix(
+            images, labels, lam, index, centers, sigma=sigma, out=out, check=False
+        )

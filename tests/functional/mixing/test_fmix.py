@@ -1,0 +1,362 @@
+"""FMix: against a loop from the paper, its spectrum, and what is in the images."""
+
+import cmath
+import functools
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from dmmix.functional import MixedLabels, draw_lam, draw_noise, draw_pairing, fmix
+from dmmix.functional.mixing.fmix import low_frequency_field
+from dmmix.testing import assert_labels_match_pixels
+from tests.functional.mixing_reference import LAYOUTS, images_in
+from tests.mixups.waits import Waits
+
+SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def draws(n, size, alpha=1.0, seed=0):
+    g = generator(seed)
+    return draw_lam(n, alpha, g), draw_pairing(n, g), draw_noise(n, size, g)
+
+
+def batch(n=4, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous"):
+    images = torch.randn(n, ch, *size, generator=generator(9), dtype=torch.float64).to(dtype)
+    return images_in(layout, images), torch.arange(n)
+
+
+# -- against the paper -----------------------------------------------------------------------------
+
+
+@functools.cache
+def slow_fields(n, size, decay, seed):
+    return [slow_field(noise.tolist(), size, decay) for noise in draws(n, size, seed=seed)[2]]
+
+
+def slow_field(noise, size, decay):
+    """The sum over all frequencies at each pixel, with the missing half as the conjugate."""
+    height, width = size
+    whole = {}
+    for ky in range(height):
+        for kx in range(width):
+            if kx <= width // 2:
+                z = noise[ky][kx]
+                if 2 * kx % width == 0:  # its conjugate partner is in the same half
+                    z = math.sqrt(2) * (z + noise[-ky % height][kx].conjugate()) / 2
+            else:
+                z = noise[-ky % height][width - kx].conjugate()
+            fy, fx = min(ky, height - ky) / height, min(kx, width - kx) / width
+            whole[ky, kx] = z / max(math.hypot(fy, fx), 1 / max(size)) ** decay
+    return [
+        [
+            sum(
+                z * cmath.exp(2j * math.pi * (ky * y / height + kx * x / width))
+                for (ky, kx), z in whole.items()
+            ).real
+            for x in range(width)
+        ]
+        for y in range(height)
+    ]
+
+
+def slow_mask(field, lam, max_soft):
+    """1 at the highest pixels, one at a time; the ramp is that of the authors' ``linspace``."""
+    height, width = len(field), len(field[0])
+    pixels = [(y, x) for y in range(height) for x in range(width)]
+    number = round(lam * len(pixels))
+    half = math.floor(min(max_soft, lam, 1 - lam) * len(pixels))
+    half = min(half, number, len(pixels) - number)
+    mask = torch.zeros(height, width, dtype=torch.float64)
+    for rank, (y, x) in enumerate(sorted(pixels, key=lambda p: -field[p[0]][p[1]])):
+        if rank < number - half:
+            mask[y, x] = 1
+        elif rank < number + half:
+            mask[y, x] = torch.linspace(1, 0, 2 * half, dtype=torch.float64)[rank - number + half]
+    return mask
+
+
+@pytest.mark.parametrize("max_soft", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("size", SIZES)
+def test_is_the_loop_from_the_paper(size, layout, max_soft):
+    for ch in (1, 3):
+        images, labels = batch(4, ch, size, torch.float64, layout)
+        lam, index, noise = draws(4, size, seed=ch)
+        for decay in (3.0, 1.5):
+            mixed = fmix(images, labels, lam, index, noise, decay_power=decay, max_soft=max_soft)
+            for i, j in enumerate(index.tolist()):
+                field = slow_fields(4, size, decay, ch)[i]
+                mask = slow_mask(field, lam[i].item(), max_soft)
+                assert_close(mixed.mask[i, 0].double(), mask)
+                assert_close(mixed.images[i], mask * images[i] + (1 - mask) * images[j])
+                assert_close(mixed.labels.shares[i, 0], mask.mean())
+                assert mixed.labels.classes[i].tolist() == [i, j]
+
+
+@pytest.mark.parametrize("size", [(12, 20), (21, 10), (9, 9)])
+def test_the_spectrum_depends_on_the_length_of_the_frequency_alone(size):
+    """Along y, along x and across, on non-square images; also where f_x is 0 or 1/2."""
+    n, decay = 4000, 1.5
+    field = low_frequency_field(draw_noise(n, size, generator()), size, decay).double()
+    power = torch.fft.fft2(field).abs().square().mean(0)
+    fy, fx = torch.fft.fftfreq(size[0]), torch.fft.fftfreq(size[1])
+    length = torch.hypot(fy[:, None], fx).double().clamp_min(1 / max(size))
+    flat = power * length ** (2 * decay)
+    assert_close(flat / flat.mean(), torch.ones(size).double(), rtol=0, atol=7 * (2 / n) ** 0.5)
+
+
+def test_masks_are_not_symmetric_about_a_point():
+    """The published code drops the imaginary parts, so each of its masks is."""
+    field = low_frequency_field(draw_noise(64, (16, 16), generator()), (16, 16), 3.0)
+    field = field - field.mean((1, 2), keepdim=True)
+    turned = field.flip(1, 2).roll((1, 1), (1, 2))
+    likeness = torch.cosine_similarity(field.flatten(1), turned.flatten(1))
+    assert likeness.abs().mean() < 0.8
+    assert likeness.min() < -0.5
+
+
+def test_more_decay_means_fewer_edges():
+    images, labels = batch(32, 1, (16, 16))
+    lam, index, noise = draws(32, (16, 16))
+
+    def edges(decay):
+        mask = fmix(images, labels, lam * 0 + 0.5, index, noise, decay_power=decay).mask
+        return (mask != mask.roll(1, 2)).sum() + (mask != mask.roll(1, 3)).sum()
+
+    assert edges(0.0) > 2 * edges(1.5) > 3 * edges(5.0)
+
+
+# -- the number of pixels --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("max_soft", [0.0, 0.1])
+def test_the_share_is_the_wanted_one_up_to_half_a_pixel(max_soft):
+    images, labels = batch(300, 1, (7, 11))
+    lam, index, noise = draws(300, (7, 11))
+    mixed = fmix(images, labels, lam, index, noise, max_soft=max_soft)
+    number = mixed.mask.double().sum((1, 2, 3))
+    assert_close(number, (lam * 77).round(), rtol=0, atol=1e-5)
+    assert_close(mixed.labels.shares[:, 0].double(), number / 77, rtol=0, atol=1e-6)
+    assert ((mixed.mask == 0) | (mixed.mask == 1)).all() == (max_soft == 0)
+
+
+@pytest.mark.parametrize("max_soft", [0.0, 0.25])
+def test_pixels_that_are_equal_are_taken_row_by_row(max_soft):
+    images, labels = batch(3, 1, (4, 5))
+    noise = torch.zeros(3, 4, 3, dtype=torch.complex64)
+    noise[1] = -noise[1]  # -0 is 0
+    lam = torch.tensor([0.5, 0.35, 0.25])
+    mixed = fmix(images, labels, lam, torch.tensor([1, 2, 0]), noise, max_soft=max_soft)
+    mask = mixed.mask.flatten(1).float()
+    assert_close(mask.sum(1), torch.tensor([10.0, 7.0, 5.0]))
+    assert bool((mask.diff(dim=1) <= 0).all())
+    if not max_soft:
+        assert torch.equal(mask, (torch.arange(20) < torch.tensor([[10], [7], [5]])).float())
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("shift", [0.0, -50.0, 50.0])
+def test_the_highest_pixels_are_found_at_any_level(scale, shift):
+    """Also where all of the field lies above 0, or below."""
+    size = (6, 8)
+    images, labels = batch(5, 1, size)
+    lam, index, noise = draws(5, size)
+    noise[:, 0, 0] += shift
+    noise = noise * scale
+    field = low_frequency_field(noise, size, 3.0).flatten(1)
+    if shift:
+        assert bool((field * shift > 0).all())
+    got = fmix(images, labels, lam, index, noise).mask.flatten(1)
+    order = field.sort(dim=1, descending=True, stable=True).indices
+    for i in range(5):
+        expected = torch.zeros(48, dtype=torch.bool)
+        expected[order[i, : round(lam[i].item() * 48)]] = True
+        assert torch.equal(got[i], expected)
+
+
+def test_the_highest_pixels_are_found_on_a_large_image():
+    size = (120, 90)
+    images, labels = batch(6, 1, size)
+    lam, index, noise = draws(6, size)
+    field = low_frequency_field(noise, size, 3.0).flatten(1)
+    got = fmix(images, labels, lam, index, noise).mask.flatten(1)
+    assert torch.equal(got.sum(1), (lam * 120 * 90).round().long())
+    lowest_in = torch.where(got, field, torch.inf).amin(1)
+    highest_out = torch.where(got, -torch.inf, field).amax(1)
+    # Up to what is far below the rounding of the transform.
+    assert bool((lowest_in >= highest_out - 3e-7 * (field.amax(1) - field.amin(1))).all())
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("max_soft", [0.0, 0.3])
+def test_all_of_one_image(value, max_soft):
+    images, labels = batch(4)
+    _, index, noise = draws(4, (8, 8))
+    lam = torch.full((4,), value)
+    mixed = fmix(images, labels, lam, index, noise, max_soft=max_soft)
+    assert torch.equal(mixed.images, images if value else images[index])
+    assert torch.equal(mixed.labels.shares[:, 0], lam)
+
+
+# -- what is in the images is what the labels say --------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [*SIZES, (1, 1)])
+@pytest.mark.parametrize("max_soft", [0.0, 0.2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_provenance(size, max_soft, dtype):
+    # A bfloat16 mask holds 1 - m to 8 bits.
+    atol = 1e-6 if not max_soft else {torch.float32: 1e-5, torch.bfloat16: 2**-8}[dtype]
+    for n in (1, 2, 7):
+        lam, index, noise = draws(n, size, seed=n)
+
+        def mix(images, labels, lam=lam, index=index, noise=noise):
+            return fmix(images, labels, lam, index, noise, max_soft=max_soft)
+
+        for channels in (None, 1, 3):
+            for layout in (torch.contiguous_format, torch.channels_last):
+                assert_labels_match_pixels(
+                    mix, n, size, channels=channels, dtype=dtype, memory_format=layout, atol=atol
+                )
+
+
+@pytest.mark.parametrize("max_soft", [0.0, 0.2])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_the_result_has_the_form_of_the_images(dtype, max_soft):
+    lam, index, noise = draws(4, (8, 6))
+    images, labels = batch(4, 3, (8, 6), dtype, "channels_last")
+    for given in (lam, lam.float()):
+        mixed = fmix(images, labels, given, index, noise, max_soft=max_soft)
+        assert mixed.images.dtype == dtype
+        assert mixed.images.is_contiguous(memory_format=torch.channels_last)
+        shares = torch.float64 if dtype == torch.float64 else torch.float32
+        assert mixed.labels.shares.dtype == shares
+        assert mixed.mask.dtype == (shares if max_soft else torch.bool)
+        assert mixed.mask.shape == (4, 1, 8, 6)
+        out = torch.empty_like(images)
+        again = fmix(images, labels, given, index, noise, max_soft=max_soft, out=out)
+        assert again.images is out
+        assert torch.equal(out, mixed.images)
+
+
+@pytest.mark.parametrize("max_soft", [0.0, 0.2])
+def test_labels_in_every_form(max_soft):
+    images, labels = batch(6)
+    lam, index, noise = draws(6, (8, 8))
+    sparse = fmix(images, labels, lam, index, noise, max_soft=max_soft)
+    dense = fmix(images, torch.eye(6), lam, index, noise, max_soft=max_soft)
+    assert torch.equal(sparse.images, dense.images)
+    assert_close(dense.labels, sparse.labels.dense(6))
+    twice = fmix(sparse.images, sparse.labels, lam, index, noise)
+    assert twice.labels.classes.shape == (6, 4)
+    twice.labels.validate(6)
+
+
+@pytest.mark.parametrize("max_soft", [0.0, 0.2])
+def test_inputs_are_untouched_and_nothing_waits(max_soft):
+    images, labels = batch(5, layout="strided")
+    given = (images, labels, *draws(5, (8, 8)))
+    copies, versions = [t.clone() for t in given], [t._version for t in given]
+    with Waits() as waits:
+        a = fmix(*given, max_soft=max_soft, check=False)
+    assert waits.found == []
+    b = fmix(*given, max_soft=max_soft)
+    assert torch.equal(a.images, b.images)
+    assert all(torch.equal(x, y) for x, y in zip(copies, given, strict=True))
+    assert versions == [t._version for t in given]
+
+
+def test_a_sample_paired_with_itself_stays_as_it_is():
+    images, labels = batch(5)
+    lam, _, noise = draws(5, (8, 8))
+    mixed = fmix(images, labels, lam, torch.arange(5), noise)
+    assert torch.equal(mixed.images, images)
+    assert_close(mixed.labels.dense(5), torch.eye(5))
+
+
+def test_one_field_for_the_batch():
+    images, labels = batch(6)
+    lam, index, _ = draws(6, (8, 8))
+    noise = draw_noise(6, (8, 8), generator(), per_batch=True)
+    assert noise.shape == (1, 8, 5)
+    for given in (lam, lam[:1].expand(6)):
+        for max_soft in (0.0, 0.2):
+            one = fmix(images, labels, given, index, noise, max_soft=max_soft)
+            same = noise.expand(6, -1, -1)
+            each = fmix(images, labels, given.clone(), index, same, max_soft=max_soft)
+            assert torch.equal(one.mask, each.mask)
+            assert torch.equal(one.images, each.images)
+            assert_close(one.labels.shares, each.labels.shares)
+
+
+def test_gradients_flow_to_both_images():
+    images, labels = batch(3, 1, (4, 5), torch.float64)
+    lam, index, noise = draws(3, (4, 5))
+    images.requires_grad_()
+    for max_soft in (0.0, 0.3):
+        assert torch.autograd.gradcheck(
+            lambda x, soft=max_soft: fmix(x, labels, lam, index, noise, max_soft=soft).images,
+            (images,),
+        )
+
+
+def test_an_empty_batch():
+    mixed = fmix(*batch(0), *draws(0, (8, 8)))
+    assert mixed.images.shape == (0, 3, 8, 8)
+    assert mixed.labels.classes.shape == (0, 2)
+
+
+@pytest.mark.parametrize("max_soft", [0.0, 0.2])
+def test_one_compiled_graph(max_soft):
+    torch._dynamo.reset()
+    compiled = torch.compile(fmix, fullgraph=True, backend="eager")
+    images, labels = batch(4)
+    for some in (labels, torch.eye(4), MixedLabels.from_labels(labels)):
+        given = (images, some, *draws(4, (8, 8)))
+        expected, got = fmix(*given, max_soft=max_soft), compiled(*given, max_soft=max_soft)
+        assert torch.equal(got.mask, expected.mask)
+        assert torch.equal(got.images, expected.images)
+
+
+# -- draws and mistakes ----------------------------------------------------------------------------
+
+
+def test_noise_is_drawn_from_the_generator_alone():
+    state = torch.get_rng_state()
+    a, b = (draw_noise(9, (6, 7), generator(3)) for _ in range(2))
+    assert torch.equal(a, b)
+    assert a.shape == (9, 6, 4)
+    assert a.dtype == torch.complex64
+    assert torch.equal(state, torch.get_rng_state())
+    big = torch.view_as_real(draw_noise(100, (32, 32), generator()))
+    assert abs(big.mean()) < 0.02
+    assert_close(big[..., 0].var(), big[..., 1].var(), rtol=0.05, atol=0)
+
+
+def test_mistakes_are_named():
+    images, labels = batch(4)
+    lam, index, noise = draws(4, (8, 8))
+    with pytest.raises(ValueError, match=r"noise must be \(4, 8, 5\) for 4 images, got \(4, 8, 8"):
+        fmix(images, labels, lam, index, torch.zeros(4, 8, 8, dtype=torch.complex64))
+    with pytest.raises(ValueError, match=r"noise must be \(4, 8, 5\) for 4 images, got \(2, 8, 5"):
+        fmix(images, labels, lam, index, noise[:2])
+    with pytest.raises(TypeError, match=r"noise must be complex64 or complex128, got torch\.float"):
+        fmix(images, labels, lam, index, noise.real)
+    with pytest.raises(TypeError, match="noise must be a Tensor, got list"):
+        fmix(images, labels, lam, index, [1])
+    for bad in (-1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="decay_power must be 0 or more and finite, got"):
+            fmix(images, labels, lam, index, noise, decay_power=bad)
+    for bad in (-0.1, 0.6, math.nan):
+        with pytest.raises(ValueError, match=r"max_soft must be in \[0, 0.5\], got"):
+            fmix(images, labels, lam, index, noise, max_soft=bad)
+    with pytest.raises(ValueError, match=r"lam must be in \[0, 1\], got 2 for sample 0"):
+        fmix(images, labels, lam * 0 + 2, index, noise)
+    with pytest.raises(TypeError, match=r"images must be floating point, got torch\.uint8"):
+        fmix(images.byte(), labels, lam, index, noise)

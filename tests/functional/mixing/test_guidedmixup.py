@@ -1,0 +1,342 @@
+"""GuidedMixup as functions: the mask, the pairing, the smoothing."""
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from dmmix.functional import (
+    MixedLabels,
+    draw_lam,
+    draw_pairing,
+    greedy_pairing,
+    guidedmixup,
+    smooth_saliency,
+)
+from dmmix.testing import assert_labels_match_pixels
+from tests.functional import mixing_reference as reference
+from tests.mixups.waits import Waits
+
+SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def maps(n, size=(8, 8), seed=0, dtype=torch.float64):
+    return torch.rand(n, *size, generator=generator(seed), dtype=dtype) ** 4
+
+
+def draws(n, size=(8, 8), seed=0):
+    """lam, index, saliency."""
+    g = generator(seed)
+    return draw_lam(n, 1.0, g), draw_pairing(n, g), maps(n, size, seed)
+
+
+def batch(n=4, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous", seed=0):
+    images = torch.randn(n, ch, *size, generator=generator(seed)).to(dtype)
+    return reference.images_in(layout, images), torch.arange(n)
+
+
+def loop(images, lam, index, saliency):
+    """A pixel at a time."""
+    mixed, shares = torch.empty_like(images), []
+    height, width = images.shape[-2:]
+    for i, j in enumerate(index):
+        first, second = (saliency[k] / saliency[k].sum() for k in (i, j))
+        total = 0.0
+        for y in range(height):
+            for x in range(width):
+                a, b = lam[i] * first[y, x].item(), (1 - lam[i]) * second[y, x].item()
+                ratio = a / (a + b)
+                mixed[i, :, y, x] = ratio * images[i, :, y, x] + (1 - ratio) * images[j, :, y, x]
+                total += ratio
+        shares.append(total / (height * width))
+    return mixed, torch.tensor(shares, dtype=images.dtype)
+
+
+@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("ch", [1, 3])
+def test_it_is_the_loop_from_the_paper(size, ch, layout):
+    images, labels = batch(5, ch, size, torch.float64, layout)
+    lam, index, saliency = draws(5, size)
+    for given, weight in ((None, [0.5] * 5), (lam, lam.tolist())):
+        mixed = guidedmixup(images, labels, given, index, saliency)
+        expected, shares = loop(images, weight, index.tolist(), saliency)
+        assert_close(mixed.images, expected)
+        assert_close(mixed.labels.shares[:, 0], shares)
+        assert torch.equal(mixed.labels.classes, torch.stack([labels, labels[index]], 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("size", SIZES)
+def test_labels_match_pixels(size, n, dtype):
+    tolerance = 1e-5 if dtype.itemsize > 2 else 2**-8
+    lam, index, saliency = draws(n, size, n)
+    for given in (None, lam):
+
+        def mix(images, labels, given=given):
+            return guidedmixup(images, labels, given, index, saliency)
+
+        for channels in (None, 1, 3):
+            for layout in (torch.contiguous_format, torch.channels_last):
+                assert_labels_match_pixels(
+                    mix, n, size, channels=channels, dtype=dtype, memory_format=layout,
+                    atol=tolerance,
+                )  # fmt: skip
+
+
+def test_the_mask_is_what_was_done():
+    images, labels = batch(6, 3, (9, 11))
+    lam, index, saliency = draws(6, (4, 5))  # a map of another size
+    mixed = guidedmixup(images, labels, lam, index, saliency)
+    assert mixed.mask.shape == (6, 1, 9, 11)
+    assert_close(mixed.images, mixed.mask * images + (1 - mixed.mask) * images[index])
+    assert_close(mixed.labels.shares[:, 0], mixed.mask.mean((1, 2, 3)))
+
+
+def test_each_pixel_is_of_the_image_that_is_salient_there():
+    images, labels = batch(2, 3, (6, 6))
+    saliency = torch.zeros(2, 6, 6)
+    saliency[0, :2] = 1  # rows 0 and 1, then 2 to 4; neither in row 5
+    saliency[1, 2:5] = 5
+    mixed = guidedmixup(images, labels, None, torch.tensor([1, 0]), saliency)
+    assert torch.equal(mixed.images[0, :, :2], images[0, :, :2])
+    assert torch.equal(mixed.images[0, :, 2:5], images[1, :, 2:5])
+    assert_close(mixed.images[0, :, 5], (images[0, :, 5] + images[1, :, 5]) / 2)
+    expected = (2 * 1 + 3 * 0 + 1 * 0.5) / 6
+    assert_close(mixed.labels.shares[0], torch.tensor([expected, 1 - expected]))
+
+
+def test_the_scale_of_a_map_does_not_matter_and_lam_does():
+    images, labels = batch(4)
+    lam, index, saliency = draws(4)
+    scaled = saliency * torch.tensor([1e-12, 1.0, 1e6, 3.0])[:, None, None]
+    a = guidedmixup(images, labels, lam, index, saliency)
+    b = guidedmixup(images, labels, lam, index, scaled)
+    assert_close(a.images, b.images)
+    for value in (0.0, 1.0):
+        all_of_one = guidedmixup(images, labels, torch.full((4,), value), index, saliency)
+        assert torch.equal(all_of_one.images, images if value else images[index])
+    half = guidedmixup(images, labels, torch.full((4,), 0.5), index, saliency)
+    assert_close(half.images, guidedmixup(images, labels, None, index, saliency).images)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e-40, -2.0])
+def test_maps_that_say_nothing_mix_evenly(value):
+    images, labels = batch(4)
+    lam, index, _ = draws(4)
+    saliency = torch.full((4, 8, 8), value)
+    mixed = guidedmixup(images, labels, None, index, saliency)
+    assert_close(mixed.labels.shares, torch.full((4, 2), 0.5))
+    assert_close(mixed.images, (images + images[index]) / 2)
+    mixed = guidedmixup(images, labels, lam, index, saliency)
+    assert_close(mixed.labels.shares[:, 0], lam.float())
+
+
+def test_a_sample_paired_with_itself_stays_as_it_is():
+    images, labels = batch(5)
+    mixed = guidedmixup(images, labels, None, torch.arange(5), maps(5))
+    assert_close(mixed.images, images)
+    assert_close(mixed.labels.dense(5), torch.eye(5))
+
+
+# -- the pairing -----------------------------------------------------------------------------------
+
+
+def greedy_loop(saliency):
+    """One circle: the furthest pair first, then always the furthest of those left."""
+    n = len(saliency)
+    shares = [s / s.sum() for s in saliency]
+    distance = [[float((a - b).square().sum().sqrt()) for b in shares] for a in shares]
+    pairs = [(distance[i][j], -i, -j) for i in range(n) for j in range(n) if i != j]
+    first = -max(pairs)[1] if pairs else 0
+    index, row, left = [0] * n, first, set(range(n)) - {first}
+    while left:
+        partner = max(left, key=lambda j: (distance[row][j], -j))
+        index[row], row = partner, partner
+        left.remove(partner)
+    if n:
+        index[row] = first
+    return index
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 7, 20])
+def test_the_pairing_is_the_greedy_loop(n):
+    for seed in range(5):
+        saliency = maps(n, (5, 6), seed)
+        assert greedy_pairing(saliency).tolist() == greedy_loop(saliency)
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 40])
+def test_the_pairing_is_one_circle(n):
+    index = greedy_pairing(maps(n, dtype=torch.float32))
+    row, seen = 0, set()
+    for _ in range(n):
+        row = index[row].item()
+        seen.add(row)
+    assert seen == set(range(n))
+
+
+def test_the_pairing_keeps_salient_regions_apart():
+    n = 32
+    saliency = torch.zeros(n, 8, 8)
+    for i in range(n):  # half of them at the left, half at the right
+        saliency[i, :, :4] = float(i % 2) + 0.01 * torch.rand(8, 4, generator=generator(i))
+        saliency[i, :, 4:] = float(1 - i % 2)
+    index = greedy_pairing(saliency)
+    assert bool(((index + torch.arange(n)) % 2 == 1).all())
+    # And in general further apart than at random.
+    saliency = smooth_saliency(maps(n, (12, 12), 1))
+    saliency = saliency / saliency.sum((1, 2), keepdim=True)
+
+    def overlap(index):
+        return torch.minimum(saliency, saliency[index]).sum((1, 2)).mean()
+
+    chance = torch.stack([overlap(draw_pairing(n, generator(s), False)) for s in range(20)])
+    assert overlap(greedy_pairing(saliency)) < chance.min()
+
+
+def test_equal_maps_are_paired_all_the_same():
+    for value in (0.0, 1.0, -1.0):
+        index = greedy_pairing(torch.full((6, 4, 4), value))
+        assert torch.equal(index.sort().values, torch.arange(6))
+        assert bool((index != torch.arange(6)).all())
+
+
+# -- the smoothing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [*SIZES, (20, 17)])
+def test_smoothing_is_a_gaussian(size):
+    saliency, (height, width) = maps(2, size), size
+    bell = [math.exp(-(k**2) / (2 * 3.0**2)) for k in range(-3, 4)]
+    bell = [b / sum(bell) for b in bell]
+    expected = torch.zeros_like(saliency)
+    for y in range(height):
+        for x in range(width):
+            for dy in range(-3, 4):
+                for dx in range(-3, 4):
+                    near_y = min(max(y + dy, 0), height - 1)
+                    near_x = min(max(x + dx, 0), width - 1)
+                    weight = bell[dy + 3] * bell[dx + 3]
+                    expected[:, y, x] += weight * saliency[:, near_y, near_x]
+    assert_close(smooth_saliency(saliency), expected)
+
+
+def test_smoothing_keeps_what_is_flat_and_can_be_off():
+    assert_close(smooth_saliency(torch.ones(2, 5, 9)), torch.ones(2, 5, 9))
+    saliency = maps(2)
+    assert torch.equal(smooth_saliency(saliency, 1), saliency)
+    assert smooth_saliency(saliency.bfloat16()).dtype == torch.float32
+    assert_close(smooth_saliency(saliency, 3, 1e9), smooth_saliency(saliency, 3, 1e6))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(kernel_size=4), "kernel_size must be odd and 1 or more, got 4"),
+        (dict(kernel_size=-1), "kernel_size must be odd"),
+        (dict(sigma=0.0), "sigma must be above 0, got 0"),
+        (dict(sigma=math.nan), "sigma must be above 0, got nan"),
+    ],
+)
+def test_bad_smoothing(options, message):
+    with pytest.raises(ValueError, match=message):
+        smooth_saliency(maps(2), **options)
+
+
+# -- as of every mix -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_memory_and_dtypes(layout, dtype):
+    images, labels = batch(6, 3, (9, 12), dtype, layout)
+    args = (images, labels, *draws(6, (9, 12)))
+    copies, versions = [a.clone() for a in args], [a._version for a in args]
+    mixed = guidedmixup(*args)
+    out = torch.empty_like(images)
+    given = guidedmixup(*args, out=out)
+    assert given.images is out
+    assert torch.equal(out, mixed.images)
+    assert mixed.images.dtype == dtype
+    shares = torch.float64 if dtype == torch.float64 else torch.float32
+    assert mixed.mask.dtype == mixed.labels.shares.dtype == shares
+    if layout == "channels_last":
+        assert mixed.images.is_contiguous(memory_format=torch.channels_last)
+    smooth_saliency(args[-1])
+    greedy_pairing(args[-1])
+    assert all(torch.equal(a, b) for a, b in zip(args, copies, strict=True))
+    assert versions == [a._version for a in args]
+
+
+def test_labels_in_every_form_agree():
+    images, labels = batch(6)
+    args = draws(6)
+    sparse = guidedmixup(images, labels, *args)
+    for some in (torch.eye(6), MixedLabels.from_labels(labels)):
+        mixed = guidedmixup(images, some, *args)
+        assert torch.equal(mixed.images, sparse.images)
+        dense = mixed.labels if torch.is_tensor(mixed.labels) else mixed.labels.dense(6)
+        assert_close(dense, sparse.labels.dense(6))
+
+
+def test_nothing_waits_for_the_device():
+    images, labels = batch(6)
+    for some in (labels, torch.eye(6), MixedLabels.from_labels(labels)):
+        with Waits() as waits:
+            lam, _, saliency = draws(6)
+            saliency = smooth_saliency(saliency)
+            guidedmixup(images, some, lam, greedy_pairing(saliency), saliency, check=False)
+        assert waits.found == []
+
+
+def test_an_empty_batch():
+    images, labels = batch(0)
+    mixed = guidedmixup(images, labels, None, torch.arange(0), torch.zeros(0, 8, 8))
+    assert mixed.images.shape == (0, 3, 8, 8)
+
+
+def test_it_compiles_to_one_graph():
+    images, labels = batch(4)
+
+    def mix(images, labels, lam, index, saliency):
+        saliency = smooth_saliency(saliency)
+        mixed = guidedmixup(images, labels, lam, greedy_pairing(saliency), saliency)
+        return mixed.images, mixed.labels.shares
+
+    args = (images, labels, *draws(4))
+    torch._dynamo.reset()
+    compiled = torch.compile(mix, fullgraph=True, backend="aot_eager")
+    assert_close(compiled(*args), mix(*args))
+
+
+def test_gradients_flow_to_both_images():
+    images, labels = batch(3, 1, (4, 5), torch.float64)
+    args = draws(3, (4, 5))
+    images.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: guidedmixup(x, labels, *args).images, (images,))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (dict(images=torch.zeros(4, 3, 8, 8, dtype=torch.uint8)), TypeError, "images.*uint8"),
+        (dict(lam=torch.tensor([0.1, 1.5, 0, 0])), ValueError, r"lam .*\[0, 1\], got 1.5"),
+        (dict(lam=0.5), TypeError, "lam must be a Tensor, got float"),
+        (dict(index=torch.arange(3)), ValueError, r"index must be \(4,\)"),
+        (dict(saliency=torch.ones(3, 7, 7)), ValueError, r"saliency must be \(4, h, w\)"),
+        (dict(saliency=torch.full((4, 2, 2), math.inf)), ValueError, "saliency must be finite"),
+    ],
+)
+def test_errors_name_what_is_wrong(change, error, message):
+    images, labels = batch(4)
+    lam, index, saliency = draws(4)
+    given = dict(images=images, labels=labels, lam=lam, index=index, saliency=saliency)
+    with pytest.raises(error, match=message):
+        guidedmixup(**given | change)

@@ -1,0 +1,142 @@
+"""Clean samples and their mixes in one batch, as a function."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from dmmix.functional import (
+    Mixed,
+    MixedLabels,
+    cutmix,
+    decoupled_mixup_bce,
+    decoupled_mixup_cross_entropy,
+    draw_centers,
+    draw_lam,
+    draw_pairing,
+    mixup,
+    mixup_cross_entropy,
+    regmixup,
+)
+from tests.functional.mixing_reference import LAYOUTS, images_in
+
+LOSSES = {
+    "mce": mixup_cross_entropy,
+    "dm_ce": lambda z, y, **kw: decoupled_mixup_cross_entropy(z, y, 0.5, **kw),
+    "dm_bce": lambda z, y, **kw: decoupled_mixup_bce(z, y, 1.0, 0.8, **kw),
+}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def batch(n=5, size=(6, 9), dtype=torch.float32, layout="contiguous"):
+    images = torch.randn(n, 3, *size, generator=generator()).to(dtype)
+    return images_in(layout, images), torch.arange(n) % 4
+
+
+def mixes(images, labels):
+    g = generator(1)
+    n = len(images)
+    lam, index, centers = draw_lam(n, 1.0, g), draw_pairing(n, g), draw_centers(n, g)
+    return {
+        "mixup": mixup(images, labels, lam, index),
+        "cutmix": cutmix(images, labels, lam, index, centers),
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_clean_samples_stand_before_their_mixes(name, dtype, layout):
+    images, labels = batch(dtype=dtype, layout=layout)
+    mixed = mixes(images, labels)[name]
+    before = images.clone(), images._version
+    for out in (None, torch.empty(10, 3, 6, 9, dtype=dtype)):
+        both = regmixup(images, labels, mixed, out=out)
+        assert out is None or both.images is out
+        assert torch.equal(both.images, torch.cat([images, mixed.images]))
+        assert torch.equal(both.labels.classes[5:], mixed.labels.classes)
+        assert torch.equal(both.labels.shares[5:], mixed.labels.shares)
+        assert torch.equal(both.labels.shares[:5, 0], torch.ones(5).to(mixed.labels.shares))
+        assert torch.equal(both.labels.shares[:5, 1], torch.zeros(5).to(mixed.labels.shares))
+        assert torch.equal(both.labels.classes[:5, 0], labels)
+        assert torch.equal(both.mask[5:], mixed.mask)
+        assert bool((both.mask[:5] == 1).all())
+    assert torch.equal(images, before[0])
+    assert images._version == before[1]
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1, 4.0])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_the_mean_loss_is_clean_plus_eta_times_mixed(name, loss, eta):
+    images, labels = batch(dtype=torch.float64)
+    mixed = mixes(images, labels)[name]
+    both = regmixup(images, labels, mixed, eta)
+    logits = torch.randn(10, 4, dtype=torch.float64, generator=generator(2))
+    value = LOSSES[loss](logits, both.labels, sample_weight=both.weights)
+    clean = LOSSES[loss](logits[:5], labels)
+    expected = clean + eta * LOSSES[loss](logits[5:], mixed.labels)
+    assert_close(value, expected)
+    assert_close(both.weights, torch.tensor([2.0] * 5 + [2.0 * eta] * 5, dtype=torch.float64))
+
+
+def test_weights_of_the_mix_and_another_number_of_samples():
+    images, labels = batch()
+    inner = mixes(images, labels)["mixup"]
+    three = Mixed(inner.images[:3], inner.labels[:3], inner.mask[:3], torch.tensor([1.0, 3.0, 0.5]))
+    both = regmixup(images, labels, three, 0.7)
+    losses = torch.rand(8)
+    expected = losses[:5].mean() + 0.7 * (losses[5:] * three.weights).mean()
+    assert_close((losses * both.weights).mean(), expected)
+
+
+def test_labels_of_other_kinds():
+    images, labels = batch()
+    sparse = regmixup(images, labels, mixes(images, labels)["cutmix"])
+    soft = torch.eye(4)[labels]
+    dense = regmixup(images, soft, mixes(images, soft)["cutmix"])
+    assert_close(dense.labels, sparse.labels.dense(4))
+    smooth = MixedLabels(labels[:, None], torch.ones(5, 1), torch.full((5,), 0.1))
+    both = regmixup(images, smooth, mixes(images, smooth)["cutmix"])
+    assert_close(both.labels.dense(4), sparse.labels.dense(4) * 0.9 + 0.025)
+    with pytest.raises(TypeError, match="labels must be in the form that went into the mix"):
+        regmixup(images, soft, mixes(images, labels)["cutmix"])
+
+
+def test_gradients_reach_the_images():
+    images, labels = batch(dtype=torch.float64)
+    images.requires_grad_()
+    regmixup(images, labels, mixes(images, labels)["mixup"]).images.sum().backward()
+    assert bool((images.grad != 0).all())
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (dict(eta=-1.0), ValueError, "eta must be 0 or more, got -1.0"),
+        (dict(eta=float("nan")), ValueError, "eta must be 0 or more, got nan"),
+        (dict(images=torch.zeros(5, 3, 6, 8)), ValueError, r"mixed must be images of \(3, 6, 8\)"),
+        (dict(images=torch.zeros(5, 3, 6, 9).half()), ValueError, "mixed must be torch.float16"),
+        (dict(images=torch.zeros(5, 3, 6, 9).byte()), TypeError, "images must be floating point"),
+        (dict(labels=torch.arange(4)), ValueError, "labels must be as many as the 5 images, got 4"),
+        (dict(out=torch.zeros(5, 3, 6, 9)), ValueError, r"out must be \(10, 3, 6, 9\)"),
+        (dict(out=torch.zeros(10, 3, 6, 9).double()), ValueError, "out must be .*float64"),
+    ],
+)
+def test_bad_arguments(change, error, message):
+    images, labels = batch()
+    good = dict(images=images, labels=labels, mixed=mixes(images, labels)["mixup"])
+    with pytest.raises(error, match=message):
+        regmixup(**{**good, **change})
+
+
+def test_out_has_memory_of_its_own_and_no_gradient():
+    whole = torch.randn(10, 3, 6, 9)
+    images, labels = whole[:5], torch.arange(5)
+    mixed = mixes(images, labels)["mixup"]
+    with pytest.raises(ValueError, match="out must have memory of its own"):
+        regmixup(images, labels, mixed, out=whole)
+    with pytest.raises(ValueError, match="out cannot be used with images"):
+        regmixup(images.clone().requires_grad_(), labels, mixed, out=torch.empty(10, 3, 6, 9))

@@ -1,0 +1,328 @@
+"""SnapMix as a function: the right pixels from the right box, and shares by meaning."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+from dmmix.functional import (
+    Mixed,
+    MixedLabels,
+    draw_centers,
+    draw_lam,
+    draw_pairing,
+    mixup_cross_entropy,
+    snapmix,
+)
+from dmmix.functional.mixing import main_class
+from tests.functional import mixing_reference as reference
+from tests.mixups.waits import Waits
+
+SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def draws(n, alpha=1.0, seed=0, size=(4, 3), dtype=torch.float64):
+    """lam, index, centers, source_lam, source_centers, activation."""
+    g = generator(seed)
+    boxes = draw_lam(n, alpha, g), draw_pairing(n, g), draw_centers(n, g)
+    activation = torch.randn(n, *size, generator=g, dtype=dtype)
+    return (*boxes, draw_lam(n, alpha, g), draw_centers(n, g), activation)
+
+
+def batch(n=4, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous", seed=0):
+    images = torch.randn(n, ch, *size, generator=generator(seed)).to(dtype)
+    return reference.images_in(layout, images), torch.arange(n)
+
+
+def box(lam, center, size):
+    edges = []
+    for length, middle in zip(size, center, strict=True):
+        side = round(math.sqrt(1 - lam) * length)
+        start = round(middle * length - side / 2)
+        edges.append((max(start, 0), min(start + side, length)))
+    return edges
+
+
+def percent_map(activation, size):
+    """The semantic percent map: resized, from 0 on, summing to 1."""
+    seen = F.interpolate(activation[None, None], size, mode="bilinear")[0, 0]
+    seen = seen - seen.min()
+    return seen / seen.sum()
+
+
+def loop(images, lam, index, centers, source_lam, source_centers, activation):
+    """A sample and a box at a time."""
+    size = tuple(images.shape[-2:])
+    mixed, shares = images.clone(), []
+    for i, j in enumerate(index.tolist()):
+        (top, bottom), (left, right) = box(lam[i].item(), centers[i].tolist(), size)
+        (s_top, s_bottom), (s_left, s_right) = box(
+            source_lam[i].item(), source_centers[i].tolist(), size
+        )
+        height, width = bottom - top, right - left
+        if min(height, width, s_bottom - s_top, s_right - s_left) == 0:
+            shares.append((1.0, 0.0))
+            continue
+        cut = images[j : j + 1, :, s_top:s_bottom, s_left:s_right].contiguous()
+        cut = F.interpolate(cut, (height, width), mode="bilinear", antialias=True)
+        mixed[i, :, top:bottom, left:right] = cut[0]
+        first, second = 1.0, 0.0
+        for y in range(top, bottom):
+            for x in range(left, right):
+                first -= percent_map(activation[i], size)[y, x].item()
+        for y in range(s_top, s_bottom):
+            for x in range(s_left, s_right):
+                second += percent_map(activation[j], size)[y, x].item()
+        shares.append((first, second))
+    return mixed, torch.tensor(shares, dtype=images.dtype)
+
+
+@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("seed", range(3))
+def test_it_is_the_loop_from_the_paper(size, seed, layout):
+    images, labels = batch(5, 2, size, torch.float64, layout)
+    args = draws(5, seed=seed)
+    mixed = snapmix(images, labels, *args)
+    expected, rho = loop(images, *args)
+    assert_close(mixed.images, expected)
+    assert_close(mixed.weights, rho.sum(1))
+    assert_close(mixed.labels.shares * mixed.weights[:, None], rho)
+    assert torch.equal(mixed.labels.classes, torch.stack([labels, labels[args[1]]], 1))
+
+
+def test_the_loss_is_that_of_the_paper():
+    images, _ = batch(6, dtype=torch.float64)
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    args = draws(6, seed=4)
+    mixed = snapmix(images, labels, *args)
+    _, rho = loop(images, *args)
+    logits = torch.randn(6, 3, generator=generator(), dtype=torch.float64)
+    ours = mixup_cross_entropy(logits, mixed.labels, sample_weight=mixed.weights)
+    first = F.cross_entropy(logits, labels, reduction="none")
+    second = F.cross_entropy(logits, labels[args[1]], reduction="none")
+    assert_close(ours, (rho[:, 0] * first + rho[:, 1] * second).mean())
+
+
+def coordinates(n, size, dtype):
+    """Pixels that say which image they are of, and their row and column."""
+    height, width = size
+    images = torch.empty(n, 3, height, width, dtype=dtype)
+    images[:, 0] = torch.arange(n)[:, None, None]
+    images[:, 1] = torch.arange(height)[:, None] + 0.5
+    images[:, 2] = torch.arange(width) + 0.5
+    return images
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("size", SIZES)
+def test_pixels_come_from_the_right_box_of_the_right_image(size, n, dtype):
+    tolerance = 1e-4 if dtype == torch.float32 else 0.1
+    for seed in range(3):
+        images = coordinates(n, size, dtype)
+        args = draws(n, seed=seed)
+        mixed = snapmix(images, torch.arange(n), *args)
+        for i, j in enumerate(args[1].tolist()):
+            kept = mixed.mask[i, 0]
+            assert torch.equal(mixed.images[i][:, kept], images[i][:, kept])
+            pasted = mixed.images[i][:, ~kept].float()
+            target = box(args[0][i].item(), args[2][i].tolist(), size)
+            source = box(args[3][i].item(), args[4][i].tolist(), size)
+            area = math.prod(stop - start for start, stop in target)
+            if math.prod(stop - start for start, stop in source) == 0:
+                area = 0
+            assert pasted.shape[1] == area
+            if area == 0:
+                continue
+            assert_close(pasted[0], torch.full((area,), float(j)), rtol=0, atol=tolerance)
+            for axis, (start, stop) in zip((1, 2), source, strict=True):
+                low, high = pasted[axis].aminmax()
+                assert low >= start + 0.5 - tolerance
+                assert high <= stop - 0.5 + tolerance
+                # The middle of the box is the middle of what is pasted.
+                middle = torch.tensor((start + stop) / 2)
+                assert_close(pasted[axis].mean(), middle, rtol=0, atol=2 * tolerance)
+
+
+def test_two_equal_boxes_copy_the_pixels():
+    images, labels = batch(6, 3, (11, 14))
+    lam, index, centers, _, _, activation = draws(6, seed=2)
+    mixed = snapmix(images, labels, lam, index, centers, lam, centers, activation)
+    assert torch.equal(mixed.images, torch.where(mixed.mask, images, images[index]))
+
+
+def test_rho_follows_the_meaning_and_not_the_area():
+    images, labels = batch(2, 1, (8, 8))
+    activation = torch.zeros(2, 8, 8)
+    activation[0, :4, :4] = 1  # all that means something is top left
+    activation[1, 4:, 4:] = 1  # and bottom right
+    lam, index = torch.full((2,), 0.75), torch.tensor([1, 0])
+    quarter = {"top left": 0.25, "bottom right": 0.75}
+
+    def rho(target, source):
+        centers = torch.full((2, 2), quarter[target])
+        source_centers = torch.full((2, 2), quarter[source])
+        mixed = snapmix(images, labels, lam, index, centers, lam, source_centers, activation)
+        return mixed.labels.shares[0].tolist(), mixed.weights[0].item()
+
+    assert rho("top left", "bottom right") == ([0.0, 1.0], 1.0)
+    assert rho("bottom right", "bottom right") == ([0.5, 0.5], 2.0)
+    assert rho("bottom right", "top left") == ([1.0, 0.0], 1.0)
+    # Neither is seen: no weight, and a label of the pixels' shares.
+    assert rho("top left", "top left") == ([0.75, 0.25], 0.0)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        torch.zeros(3, 4, 5),
+        torch.full((3, 4, 5), -0.1),
+        torch.full((3, 1, 1), 7.3),
+        -torch.rand(3, 4, 5, generator=generator()),
+        torch.rand(3, 4, 5, generator=generator()) * 1e-38,
+        torch.rand(3, 4, 5, generator=generator()) * 1e30,
+    ],
+)
+@pytest.mark.parametrize("lam", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("source_lam", [0.0, 0.4, 1.0])
+def test_maps_and_boxes_at_the_edge_give_shares(activation, lam, source_lam):
+    images, labels = batch(3, 1, (6, 7))
+    centers, index = torch.full((3, 2), 0.5), torch.tensor([1, 2, 0])
+    mixed = snapmix(
+        images,
+        labels,
+        torch.full((3,), lam),
+        index,
+        centers,
+        torch.full((3,), source_lam),
+        centers,
+        activation,
+    )
+    mixed.labels.validate(3)
+    assert bool(mixed.weights.isfinite().all())
+    assert bool(((mixed.weights >= 0) & (mixed.weights <= 2 + 1e-6)).all())
+    assert bool(mixed.images.isfinite().all())
+    if lam == 1 or source_lam == 1:
+        assert torch.equal(mixed.images, images)
+        assert_close(mixed.labels.shares, torch.tensor([[1.0, 0.0]]).expand(3, 2))
+        assert_close(mixed.weights, torch.ones(3))
+    elif activation.std() == 0:  # every pixel counts alike
+        first = mixed.mask.float().mean((1, 2, 3))
+        assert_close((mixed.labels.shares * mixed.weights[:, None])[:, 0], first)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("layout", reference.LAYOUTS)
+def test_memory_and_dtypes(layout, dtype):
+    images, labels = batch(6, 3, (9, 12), dtype, layout)
+    args = (images, labels, *draws(6))
+    copies, versions = [a.clone() for a in args], [a._version for a in args]
+    mixed = snapmix(*args)
+    out = torch.empty_like(images)
+    given = snapmix(*args, out=out)
+    assert given.images is out
+    assert torch.equal(out, mixed.images)
+    assert mixed.images.dtype == dtype
+    shares = torch.float64 if dtype == torch.float64 else torch.float32
+    assert mixed.weights.dtype == mixed.labels.shares.dtype == shares
+    if layout == "channels_last":
+        assert mixed.images.is_contiguous(memory_format=torch.channels_last)
+    if layout == "contiguous":
+        assert mixed.images.is_contiguous()
+    assert all(torch.equal(a, b) for a, b in zip(args, copies, strict=True))
+    assert versions == [a._version for a in args]
+
+
+def test_labels_in_every_form_agree():
+    images, labels = batch(6)
+    args = draws(6)
+    sparse = snapmix(images, labels, *args)
+    for some in (torch.eye(6), MixedLabels.from_labels(labels)):
+        mixed = snapmix(images, some, *args)
+        assert torch.equal(mixed.images, sparse.images)
+        assert torch.equal(mixed.weights, sparse.weights)
+        dense = mixed.labels if torch.is_tensor(mixed.labels) else mixed.labels.dense(6)
+        assert_close(dense, sparse.labels.dense(6))
+
+
+def test_the_class_of_the_largest_share():
+    labels = torch.tensor([3, 0, 2])
+    assert main_class(labels) is labels
+    assert torch.equal(main_class(MixedLabels.from_labels(labels)), labels)
+    several = MixedLabels(torch.tensor([[1, 3], [0, 2]]), torch.tensor([[0.3, 0.7], [0.6, 0.4]]))
+    assert main_class(several).tolist() == [3, 0]
+    assert main_class(several.dense(4)).tolist() == [3, 0]
+
+
+def test_nothing_waits_for_the_device():
+    images, labels = batch(6)
+    for some in (labels, torch.eye(6), MixedLabels.from_labels(labels)):
+        with Waits() as waits:
+            snapmix(images, some, *draws(6), check=False)
+            main_class(some)
+        assert waits.found == []
+
+
+def test_an_empty_batch():
+    mixed = snapmix(*batch(0), *draws(0))
+    assert mixed.images.shape == (0, 3, 8, 8)
+    assert mixed.weights.shape == (0,)
+
+
+def test_it_compiles_to_one_graph():
+    images, labels = batch(6)
+
+    def mix(images, labels, *args):
+        mixed = snapmix(images, labels, *args)
+        return mixed.images, mixed.labels.shares, mixed.weights
+
+    args = (images, labels, *draws(6))
+    torch._dynamo.reset()
+    compiled = torch.compile(mix, fullgraph=True, backend="aot_eager")
+    assert_close(compiled(*args), mix(*args))
+
+
+def test_gradients_flow_to_both_images():
+    images, labels = batch(3, 1, (4, 5), torch.float64)
+    args = draws(3)
+    images.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: snapmix(x, labels, *args).images, (images,))
+
+
+def test_where_keeps_the_weights():
+    images, labels = batch(4)
+    mixed = snapmix(images, labels, *draws(4))
+    plain = mixed._replace(weights=None)
+    rows = torch.tensor([True, False, True, False])
+    assert Mixed.where(rows, plain, plain).weights is None
+    expected = torch.where(rows, mixed.weights, 1)
+    assert torch.equal(Mixed.where(rows, mixed, plain).weights, expected)
+    assert torch.equal(Mixed.where(~rows, plain, mixed).weights, expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (dict(images=torch.zeros(4, 3, 8, 8, dtype=torch.uint8)), TypeError, "images.*uint8"),
+        (dict(lam=torch.tensor([0.1, 1.5, 0, 0])), ValueError, r"lam .*\[0, 1\], got 1.5"),
+        (dict(source_lam=torch.full((4,), -1.0)), ValueError, "source_lam must be in"),
+        (dict(centers=torch.rand(4)), ValueError, r"centers must be \(4, 2\)"),
+        (dict(source_centers=torch.rand(4)), ValueError, r"source_centers must be \(4, 2\)"),
+        (dict(index=torch.arange(3)), ValueError, r"index must be \(4,\)"),
+        (dict(activation=torch.ones(3, 7, 7)), ValueError, r"activation must be \(4, h, w\)"),
+        (dict(activation=torch.full((4, 2, 2), math.nan)), ValueError, "activation must be finite"),
+    ],
+)
+def test_errors_name_what_is_wrong(change, error, message):
+    images, labels = batch(4)
+    names = ("lam", "index", "centers", "source_lam", "source_centers", "activation")
+    given = dict(images=images, labels=labels) | dict(zip(names, draws(4), strict=True))
+    with pytest.raises(error, match=message):
+        snapmix(**given | change)

@@ -1,0 +1,133 @@
+"""Co-Mixup, registered."""
+
+import math
+from contextlib import contextmanager
+
+import pytest
+import torch
+from mmengine.config import Config
+from torch.testing import assert_close
+
+from dmmix.functional import MixedLabels, comixup, draw_comixup
+from dmmix.mixups import CoMixup, Mixup, RandomMix, build_mix
+from dmmix.testing import assert_labels_match_pixels
+from tests.mixups.small_model import left_alone, small_guide, small_model
+from tests.mixups.waits import Waits
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def batch(n=7, size=(8, 10), dtype=torch.float32):
+    return torch.randn(n, 3, *size, generator=generator(9)).to(dtype), torch.arange(n) % 5
+
+
+class Looks:
+    """A guide with a saliency that does not depend on the images."""
+
+    def saliency(self, images, labels):
+        shape = (len(images), *images.shape[2:])
+        return torch.rand(shape, generator=generator(4)) ** 3
+
+    @contextmanager
+    def only(self, rows):
+        yield
+
+
+def test_it_is_the_function_with_its_draws():
+    images, labels = batch()
+    guide = small_guide(small_model())
+    options = dict(sources=3, beta=0.1, gamma=0.5, eta=0.2, threshold=0.7, iterations=2)
+    mix = CoMixup(alpha=1.5, partition=4, blocks=3, starts=2, **options)
+    mixed = mix.mix(images, labels, generator(), guide)
+    draws = draw_comixup(7, generator(), 1.5, 4, 3, 2)
+    expected = comixup(images, labels, guide.saliency(images, labels), *draws, **options)
+    assert torch.equal(mixed.images, expected.images)
+    assert torch.equal(mixed.labels.shares, expected.labels.shares)
+    assert torch.equal(mixed.labels.classes, expected.labels.classes)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("size", [(8, 8), (5, 9)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("channels", [None, 3])
+def test_provenance(n, size, dtype, channels):
+    both = RandomMix([CoMixup(), Mixup()], per_sample=True)
+    for mix, tolerance in ((CoMixup(), 1e-6), (CoMixup(partition=3), 1e-6), (both, 2**-8)):
+        assert_labels_match_pixels(
+            lambda x, y, mix=mix: mix.mix(x, y, generator(1), Looks()),
+            n,
+            size,
+            channels=channels,
+            dtype=dtype,
+            atol=tolerance,
+        )
+
+
+def test_the_model_is_left_alone():
+    images, labels = batch()
+    model = small_model()
+    with left_alone(model):
+        for some in (labels, torch.eye(5)[labels], MixedLabels.from_labels(labels)):
+            CoMixup().mix(images, some, generator(), small_guide(model))
+            with torch.no_grad():
+                CoMixup().mix(images, some, generator(), small_guide(model))
+            with torch.autocast("cpu", torch.bfloat16):
+                CoMixup().mix(images, some, generator(), small_guide(model))
+
+
+def test_inputs_are_untouched_and_a_generator_decides():
+    images, labels = batch()
+    before, version = images.clone(), images._version
+    mix, guide = CoMixup(), small_guide(small_model())
+    a, b, c = (mix.mix(images, labels, generator(seed), guide) for seed in (1, 1, 2))
+    assert torch.equal(images, before)
+    assert images._version == version
+    assert torch.equal(a.images, b.images)
+    assert torch.equal(a.labels.shares, b.labels.shares)
+    assert not torch.equal(a.images, c.images)
+    dense = mix.mix(images, torch.eye(5)[labels], generator(1), guide)
+    assert torch.equal(dense.images, a.images)
+    assert_close(dense.labels, a.labels.dense(5))
+
+
+def test_nothing_waits():
+    images, labels = batch()
+    mix, guide = CoMixup(), small_guide(small_model())
+    with Waits() as waits:
+        mix.mix(images, labels, generator(), guide)
+    assert waits.found == []
+
+
+def test_it_needs_a_guide():
+    with pytest.raises(ValueError, match="CoMixup asks the model what it sees and needs a guide"):
+        CoMixup().mix(*batch(), generator())
+
+
+def test_it_builds_from_its_config(request):
+    path = request.config.rootpath / "configs/_base_/mixups/comixup.py"
+    mix = build_mix(Config.fromfile(path).mixup)
+    assert type(mix) is CoMixup
+    assert repr(mix) == repr(CoMixup(alpha=2.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (dict(alpha=0), ValueError, "alpha must be above 0 and finite, got 0"),
+        (dict(alpha="2"), TypeError, "alpha must be a number"),
+        (dict(partition=0), ValueError, "partition must be 1 or more, got 0"),
+        (dict(blocks=4.0), TypeError, r"blocks must be an integer, got 4\.0"),
+        (dict(sources=True), TypeError, "sources must be an integer, got True"),
+        (dict(iterations=-1), ValueError, "iterations must be 1 or more, got -1"),
+        (dict(starts=0), ValueError, "starts must be 1 or more, got 0"),
+        (dict(beta=-0.1), ValueError, r"beta must be 0 or more and finite, got -0\.1"),
+        (dict(gamma=math.inf), ValueError, "gamma must be 0 or more and finite, got inf"),
+        (dict(eta="0"), TypeError, "eta must be a number"),
+        (dict(threshold=math.nan), ValueError, "threshold must be 0 or more and finite, got nan"),
+    ],
+)
+def test_bad_arguments(options, error, message):
+    with pytest.raises(error, match=message):
+        CoMixup(**options)

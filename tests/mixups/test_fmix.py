@@ -1,0 +1,120 @@
+"""FMix, registered."""
+
+import math
+import warnings
+
+import pytest
+import torch
+from mmengine.config import Config
+from torch.testing import assert_close
+
+from dmmix.functional import draw_lam, draw_noise, draw_pairing, fmix
+from dmmix.mixups import FMix, RandomMix, build_mix
+from dmmix.testing import assert_labels_match_pixels
+from tests.mixups.waits import Waits
+
+KINDS = [FMix(), FMix(per_batch=True), FMix(max_soft=0.3), FMix(decay_power=1, per_batch=True)]
+every_kind = pytest.mark.parametrize("mix", KINDS, ids=repr)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def batch(n=8, ch=3, size=(9, 14)):
+    return torch.randn(n, ch, *size, generator=generator(9)), torch.arange(n)
+
+
+def test_it_is_the_function_with_draws():
+    images, labels = batch()
+    mixed = FMix(alpha=0.5).mix(images, labels, generator(4))
+    g = generator(4)
+    lam, index, noise = draw_lam(8, 0.5, g), draw_pairing(8, g), draw_noise(8, (9, 14), g)
+    expected = fmix(images, labels, lam, index, noise)
+    assert torch.equal(mixed.images, expected.images)
+    assert torch.equal(mixed.labels.shares, expected.labels.shares)
+
+
+@every_kind
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_provenance(mix, n):
+    for size in [(8, 8), (5, 9), (13, 6)]:
+        for channels in (None, 1, 3):
+            assert_labels_match_pixels(
+                lambda x, y: mix.mix(x, y, generator(2)), n, size, channels=channels, atol=1e-5
+            )
+
+
+@every_kind
+def test_one_mask_a_batch_or_one_a_sample(mix):
+    mixed = mix.mix(*batch(), generator())
+    masks = mixed.mask.float().unique(dim=0).shape[0]
+    shares = mixed.labels.shares.unique(dim=0).shape[0]
+    assert (masks, shares) == (1, 1) if mix.per_batch else masks > 4 and shares > 4
+
+
+@every_kind
+def test_nothing_waits_and_a_generator_decides(mix):
+    images, labels = batch()
+    before, state = images.clone(), torch.get_rng_state()
+    with Waits() as waits:
+        a = mix.mix(images, labels, generator(1))
+    assert waits.found == []
+    b, c = mix.mix(images, labels, generator(1)), mix.mix(images, labels, generator(2))
+    assert torch.equal(a.images, b.images)
+    assert not torch.equal(a.images, c.images)
+    assert torch.equal(images, before)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_lam_is_beta():
+    stats = pytest.importorskip("scipy.stats")
+    images, labels = torch.zeros(1500, 1, 24, 24), torch.arange(1500)
+    for alpha in (0.2, 2.0):
+        share = FMix(alpha).mix(images, labels, generator()).labels.shares[:, 0]
+        rounded = (draw_lam(1500, alpha, generator(5)) * 576).round() / 576
+        assert stats.ks_2samp(share, rounded.float()).pvalue > 1e-3
+        assert abs(share.mean() - 0.5) < 0.04
+        assert abs(share.var() - 1 / (8 * alpha + 4)) < 0.015
+
+
+def test_every_pixel_is_kept_as_often():
+    mask = FMix().mix(torch.zeros(4000, 1, 6, 10), torch.arange(4000), generator()).mask
+    assert_close(mask.double().mean(0), torch.full((1, 6, 10), 0.5).double(), rtol=0, atol=0.05)
+
+
+def test_among_others():
+    images, labels = batch()
+    mix = RandomMix([dict(type="FMix"), dict(type="CutMix")], per_sample=True, fraction=0.7)
+    mixed = mix.mix(images, labels, generator())
+    assert mixed.labels.classes.shape == (8, 2)
+    assert_labels_match_pixels(lambda x, y: mix.mix(x, y, generator(2)), 7, (5, 9), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (dict(alpha=0), ValueError, "alpha must be above 0 and finite, got 0"),
+        (dict(alpha="1"), TypeError, "alpha must be a number, got '1'"),
+        (dict(decay_power=-1), ValueError, "decay_power must be 0 or more and finite, got -1"),
+        (dict(decay_power=math.nan), ValueError, "decay_power must be 0 or more"),
+        (dict(decay_power=None), TypeError, "decay_power must be a number, got None"),
+        (dict(max_soft=0.6), ValueError, r"max_soft must be in \[0, 0.5\], got 0.6"),
+        (dict(max_soft=True), TypeError, "max_soft must be a number, got True"),
+    ],
+)
+def test_bad_options(options, error, message):
+    with pytest.raises(error, match=message):
+        FMix(**options)
+
+
+@pytest.mark.openmmlab
+def test_the_config_builds(request):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        config = Config.fromfile(request.config.rootpath / "configs/_base_/mixups/fmix.py").mixup
+    mix = build_mix(config)
+    assert repr(mix) == (
+        "FMix(alpha=0.2, per_batch=False, fixed_points=True, decay_power=3.0, max_soft=0.0)"
+    )
+    mix.mix(*batch())

@@ -1,0 +1,85 @@
+"""Mixes inside and around the network, in two processes that train one model."""
+
+import copy
+import os
+import socket
+import time
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import multiprocessing
+from torch.nn.parallel import DistributedDataParallel
+from torch.testing import assert_close
+
+from dmmix.functional import Guide, decoupled_mixup_cross_entropy
+from dmmix.mixups import AlignMix, CutMix, ManifoldMix, Mixup, RandomMix, RegMixup, TransMix
+from tests.mixups.small_model import small_guide, small_model
+from tests.mixups.test_transmix import Tiny
+
+MIXES = {
+    "manifoldmix": ManifoldMix(),
+    "alignmix": AlignMix(stages=[2]),
+    "regmixup": RegMixup(Mixup(alpha=20.0)),
+    "transmix": TransMix(),
+    "some": RandomMix([ManifoldMix(), CutMix()], fraction=0.5),
+}
+
+
+def model_and_guide(name) -> tuple[torch.nn.Module, Guide]:
+    if name == "transmix":
+        model = Tiny(classes=5)
+        return model, model.guide()
+    model = small_model()
+    model.drop.p = 0.0
+    return model, small_guide(model)
+
+
+def gradient(run, guide, mix, rank, step):
+    """Gradients of two steps, of different images and with different draws on each rank."""
+    draw = torch.Generator().manual_seed(10 * step + rank)
+    images = torch.randn(4, 3, 16, 16, generator=draw)
+    with guide.step():
+        mixed = mix.mix(images, torch.arange(4), draw, guide)
+        logits = run(mixed.images)
+        labels = guide.settle(mixed.labels)
+    decoupled_mixup_cross_entropy(logits, labels, 0.1, sample_weight=mixed.weights).backward()
+
+
+def compare(name, mix, rank):
+    model, guide = model_and_guide(name)
+    alone, guide_alone = model_and_guide(name)
+    alone.load_state_dict(copy.deepcopy(model.state_dict()))
+    parallel = DistributedDataParallel(model)
+    with parallel.no_sync():  # gradients of the first step wait for those of the second
+        gradient(parallel, guide, mix, rank, 0)
+    gradient(parallel, guide, mix, rank, 1)
+    for step in range(2):
+        gradient(alone, guide_alone, mix, rank, step)
+    for mine, own in zip(model.parameters(), alone.parameters(), strict=True):
+        expected = own.grad.clone()
+        dist.all_reduce(expected)
+        assert_close(mine.grad, expected / 2, rtol=1e-4, atol=1e-6)
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def work(rank, port):
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    for name, mix in MIXES.items():
+        compare(name, mix, rank)
+    # As dmmix.engine.leave_processes, which would import far more than this needs: both are
+    # through, what was parallel is gone, and gloo has let go of its tensors.
+    for _ in range(3):
+        dist.barrier()
+        time.sleep(0.05)
+    dist.destroy_process_group()
+
+
+@pytest.mark.skipif(not dist.is_available(), reason="torch without distributed")
+def test_gradients_are_the_mean_of_those_of_the_processes():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(work, args=(port,), nprocs=2)

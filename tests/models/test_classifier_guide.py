@@ -1,0 +1,454 @@
+"""What a guide finds in mmpretrain's classifiers, and guided mixes in a training step."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from dmmix.functional import MixedLabels
+from dmmix.functional.mixing import unmixed
+from dmmix.mixups import Mix
+from dmmix.models.classifier_guide import ClassifierGuide
+from dmmix.registry import MODELS
+
+pytestmark = pytest.mark.openmmlab
+
+SIZE, CLASSES = 32, 5
+TINY = dict(base_channels=8, stem_channels=8)
+VIT = dict(embed_dims=16, num_layers=3, num_heads=2, feedforward_channels=32)
+# name: backbone, width of its features, neck, stages
+NETS = {
+    "resnet": (
+        dict(type="ResNet", depth=18, **TINY),
+        64,
+        "GlobalAveragePooling",
+        ["layer1", "layer2", "layer3", "layer4"],
+    ),
+    "resnet_cifar": (
+        dict(type="ResNet_CIFAR", depth=18, **TINY),
+        64,
+        "GlobalAveragePooling",
+        ["layer1", "layer2", "layer3", "layer4"],
+    ),
+    "mobilenet": (
+        dict(type="MobileNetV2", widen_factor=0.25),
+        1280,
+        "GlobalAveragePooling",
+        [*[f"layer{k}" for k in range(1, 8)], "conv2"],
+    ),
+    "mobilenet, 13 layers": (
+        dict(type="MobileNetV3", arch="small_050"),
+        288,
+        "GlobalAveragePooling",
+        [f"layer{k}" for k in range(13)],
+    ),
+    "convnext": (
+        dict(type="ConvNeXt", arch=dict(depths=[1, 1, 2, 1], channels=[8, 16, 24, 32])),
+        32,
+        None,
+        [f"stages.{k}" for k in range(4)],
+    ),
+    "swin": (
+        dict(
+            type="SwinTransformer",
+            arch=dict(embed_dims=8, depths=[1, 1, 1], num_heads=[2, 2, 4]),
+            img_size=SIZE,
+            window_size=4,
+            patch_size=2,
+            out_indices=(2,),
+        ),
+        32,
+        "GlobalAveragePooling",
+        [f"stages.{k}" for k in range(3)],
+    ),
+    "vit": (
+        dict(type="VisionTransformer", arch=VIT, img_size=SIZE, patch_size=8),
+        16,
+        None,
+        [f"layers.{k}" for k in range(3)],
+    ),
+    "deit, distilled": (
+        dict(type="DistilledVisionTransformer", arch=VIT, img_size=SIZE, patch_size=8),
+        16,
+        None,
+        [f"layers.{k}" for k in range(3)],
+    ),
+    "vit, pooled": (
+        dict(
+            type="VisionTransformer",
+            arch=VIT,
+            img_size=SIZE,
+            patch_size=8,
+            with_cls_token=False,
+            out_type="avg_featmap",
+        ),
+        16,
+        None,
+        [f"layers.{k}" for k in range(3)],
+    ),
+}
+MAPS = [name for name in NETS if "vit" not in name and "deit" not in name]
+TOKENS = ["vit", "deit, distilled"]
+
+
+def build(name, train=False, **options):
+    torch.manual_seed(0)
+    backbone, width, neck, _ = NETS[name]
+    options = {"mixup": None, **options}
+    head = dict(type="dmmix.DMLinearClsHead", num_classes=CLASSES, in_channels=width)
+    if "vit" in name:
+        head["type"] = "VisionTransformerClsHead"
+    elif "deit" in name:
+        head["type"] = "DeiTClsHead"
+    model = MODELS.build(
+        dict(
+            type="dmmix.MixupClassifier",
+            backbone={**backbone, **options.pop("backbone", {})},
+            neck=neck and dict(type=neck),
+            head={**head, **options.pop("head", {})},
+            **options,
+        )
+    )
+    for module in model.modules():
+        if isinstance(module, nn.Linear):  # heads of vision transformers start from 0
+            nn.init.normal_(module.weight, std=0.3)
+    return model.train(train)
+
+
+def batch(n=4):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(n, 3, SIZE, SIZE, generator=generator), torch.arange(n) % CLASSES
+
+
+every_net = pytest.mark.parametrize("name", NETS)
+
+
+# -- what is found -----------------------------------------------------------------------------
+
+
+@every_net
+def test_stages_are_found_and_mixed(name):
+    model, (images, _) = build(name), batch()
+    assert list(ClassifierGuide(model).stages) == NETS[name][3]
+    plain, index = model(images), torch.tensor([1, 2, 3, 0])
+    for stage in NETS[name][3]:
+        with ClassifierGuide(model).step() as guide:
+            guide.mix_features(stage, lambda x: x[index])
+            mixed = model(images)
+            assert guide.settle(1) == 1
+        # All of the partner's features: the partner's logits.
+        assert_close(mixed, plain[index], rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(mixed, plain)
+    assert_close(model(images), plain)
+
+
+@every_net
+def test_saliency_is_the_gradient_of_the_classifier(name):
+    model, (images, labels) = build(name), batch()
+    pixels = images.clone().requires_grad_()
+    nn.functional.cross_entropy(model(pixels), labels, reduction="sum").backward()
+    found = ClassifierGuide(model).gradient(images, labels)
+    assert_close(found, pixels.grad, rtol=1e-4, atol=1e-6)
+    assert found.abs().sum() > 0
+    assert_close(
+        ClassifierGuide(model).saliency(images, labels), pixels.grad.square().mean(1).sqrt()
+    )
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_features_and_activation(name):
+    model, (images, labels) = build(name), batch()
+    guide = ClassifierGuide(model)
+    features = guide.features(images)
+    assert features.shape[:2] == (4, NETS[name][1])
+    assert features.shape[2:] >= (1, 1)
+    if name != "convnext":  # has a norm between its last stage and what it returns
+        assert_close(features, model.extract_feat(images, stage="backbone")[-1])
+    found = guide.activation(images, labels)
+    weight = model.head.fc.weight.detach()
+    assert torch.equal(guide.class_weight(), weight)
+    for i, label in enumerate(labels):
+        expected = sum(w * f for w, f in zip(weight[label], features[i], strict=True))
+        assert_close(found[i], expected, rtol=1e-4, atol=1e-5)
+    if name != "convnext":
+        logits = guide.logits(images)[torch.arange(4), labels]
+        total = found.mean((1, 2)) + model.head.fc.bias.detach()[labels]
+        assert_close(total, logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_class_token_is_no_feature_map(name):
+    model, (images, labels) = build(name), batch()
+    for ask in (ClassifierGuide(model).features, ClassifierGuide(model).activation):
+        args = (images,) if ask.__name__ == "features" else (images, labels)
+        with pytest.raises(ValueError, match=r"MixupClassifier are no \(N, D, h, w\) map, got"):
+            ask(*args)
+    assert ClassifierGuide(model).class_weight().shape == (CLASSES, 16)
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_attention_of_the_class_token(name):
+    model, (images, _) = build(name), batch()
+    seen, tokens = [], []
+    layer = model.backbone.layers[-1].attn
+    handle = layer.register_forward_hook(lambda m, args, out: tokens.append(args[0]))
+    with ClassifierGuide(model).step() as guide:
+        guide.watch_attention(seen.append)
+        model(images)
+    handle.remove()
+    (found,), tokens = seen, tokens[0].detach()
+    assert found.shape == (4, 16)  # patches, and no other token
+    expected = torch.zeros(4, 16)
+    qkv, extra = layer.qkv(tokens).detach(), tokens.shape[1] - 16
+    for i in range(4):
+        for head in range(2):
+            a, b = 8 * head, 16 + 8 * head
+            score = (qkv[i, :, b : b + 8] @ qkv[i, 0, a : a + 8]) / 8**0.5
+            expected[i] += score.softmax(0)[extra:] / 2
+    assert_close(found, expected)
+
+
+@pytest.mark.parametrize("name", [*MAPS, "vit, pooled"])
+def test_no_class_token_to_watch(name):
+    with pytest.raises(ValueError, match="MixupClassifier: no attention of a class token"):
+        ClassifierGuide(build(name)).watch_attention(print)
+
+
+def test_an_attention_that_does_not_call_its_layer_is_noticed():
+    backbone = dict(type="BEiTViT", arch=VIT, img_size=SIZE, patch_size=8, out_type="cls_token")
+    model, (images, _) = build("vit", backbone=backbone), batch()
+    with ClassifierGuide(model).step() as guide:
+        guide.watch_attention(print)
+        model(images)
+        with pytest.raises(RuntimeError, match=r"layers.2.attn.qkv .*has not run"):
+            guide.settle(1)
+
+
+def test_what_is_not_there():
+    model = build("resnet")
+    guide = ClassifierGuide(model)
+    with pytest.raises(ValueError, match=r"ResNet has no module 'stages.0'; its .*'layer4'\]"):
+        guide.mix_features("stages.0", torch.neg)
+    model.head = nn.Identity()
+    with pytest.raises(ValueError, match="Identity has no linear classifier"):
+        guide.class_weight()
+
+
+# -- the model is as it was --------------------------------------------------------------------
+
+
+@every_net
+def test_nothing_of_the_model_changes(name):
+    model, (images, labels) = build(name, train=True), batch()
+    nn.functional.cross_entropy(model(images), labels).backward()
+    next(m for m in model.modules() if not list(m.children())).eval()
+    before = state_of(model)
+    guide = ClassifierGuide(model)
+    guide.saliency(images, labels)
+    if name in MAPS:
+        guide.activation(images, labels)
+    assert_same_state(before, state_of(model))
+
+
+def state_of(model):
+    return (
+        {k: v.clone() for k, v in model.state_dict().items()},
+        {k: p.grad.clone() for k, p in model.named_parameters() if p.grad is not None},
+        {k: p.requires_grad for k, p in model.named_parameters()},
+        {k: (m.training, len(m._forward_hooks)) for k, m in model.named_modules()},
+        torch.get_rng_state(),
+    )
+
+
+def assert_same_state(before, after):
+    for one, other in zip(before[:2], after[:2], strict=True):
+        assert_close(one, other, rtol=0, atol=0)
+    assert before[2:4] == after[2:4]
+    assert torch.equal(before[4], after[4])
+
+
+def test_layers_that_are_frozen_by_the_backbone_stay_frozen():
+    frozen = dict(frozen_stages=1, norm_eval=True)
+    model, (images, labels) = build("resnet", train=True, backbone=frozen), batch()
+    model.backbone.layer1.requires_grad_(True)  # by a hook, later in training
+    before = state_of(model)
+    ClassifierGuide(model).saliency(images, labels)
+    assert_same_state(before, state_of(model))
+
+
+@pytest.mark.parametrize("name", ["resnet", "convnext", "swin"])
+def test_backbones_that_save_memory(name):
+    images, labels = batch()
+    model, plain = build(name, train=True, backbone=dict(with_cp=True)), build(name)
+    plain.load_state_dict(model.state_dict())
+    expected = ClassifierGuide(plain).saliency(images, labels)
+    assert_close(ClassifierGuide(model).saliency(images, labels), expected)
+    saving = [m.with_cp for m in model.modules() if hasattr(m, "with_cp")]
+    assert all(saving[1:])
+    assert any(saving)
+
+
+# -- in training -------------------------------------------------------------------------------
+
+
+class Asks(Mix):
+    """Asks all that there is to ask, and leaves the images as they are."""
+
+    needs_guide = True
+    mixes_features = True
+
+    def __init__(self, asks=True):
+        super().__init__()
+        self.asks = asks
+        self.seen = []
+
+    def apply(self, images, labels, generator, guide):
+        if self.asks:
+            self.seen.append(guide.saliency(images, labels))
+            guide.features(images)
+            guide.activation(images, labels)
+            guide.logits(images)
+            for stage in guide.stages:
+                guide.mix_features(stage, lambda x: x)
+            guide.after_forward(lambda labels: labels)
+        return unmixed(images, labels)
+
+
+def train_steps(asks, steps=3, autocast=False, name="resnet_cifar"):
+    """Gradients that ``steps`` batches add up to."""
+    mix = Asks(asks)
+    model = build(name, train=True, mixup=mix)
+    for step in range(steps):
+        images, labels = batch()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            losses = model(images + step, labels=labels, mode="loss")
+        loss, _ = model.parse_losses(losses)
+        (loss / steps).backward()
+    assert len(mix.seen) == (steps if asks else 0)
+    return {k: p.grad for k, p in model.named_parameters()}, dict(model.named_buffers()), mix
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("name", ["resnet_cifar", "swin"])
+def test_gradients_accumulate_as_without_a_guide(name, autocast):
+    plain, guided = (train_steps(asks, autocast=autocast, name=name) for asks in (False, True))
+    assert all(grad is not None for grad in plain[0].values())
+    assert_close(guided[0], plain[0], rtol=0, atol=0)
+    assert_close(guided[1], plain[1], rtol=0, atol=0)
+
+
+def test_a_mix_without_a_guide_says_so():
+    images, labels = batch()
+    with pytest.raises(ValueError, match="Asks asks the model what it sees and needs a guide"):
+        Asks().mix(images, labels)
+
+
+def test_a_guided_mix_under_autocast():
+    exact, narrow = (train_steps(True, 1, autocast)[2].seen[0] for autocast in (False, True))
+    assert narrow.dtype == torch.float32
+    assert not torch.equal(exact, narrow)
+    error = (exact - narrow).norm() / exact.norm()
+    assert error < 0.1
+
+
+def test_labels_are_settled_after_the_forward_pass():
+    class Late(Mix):
+        needs_guide = True
+
+        def apply(self, images, labels, generator, guide):
+            mixed = unmixed(images, labels)
+            guide.mix_features(guide.stages[1], self.see)
+            guide.after_forward(self.relabel)
+            return mixed
+
+        def see(self, x):
+            self.seen = x.shape
+            return x
+
+        def relabel(self, labels):
+            assert self.seen[0] == 4
+            self.settled = MixedLabels(labels.classes, labels.shares.flip(1), check=False)
+            return self.settled
+
+    mix = Late()
+    model, (images, labels) = build("resnet_cifar", mixup=mix), batch()
+    model.head.loss = spy = Spy(model.head.loss)
+    model(images, labels=labels, mode="loss")
+    assert spy.labels is mix.settled
+
+
+class Spy:
+    def __init__(self, loss):
+        self.loss = loss
+
+    def __call__(self, feats, labels, **options):
+        self.labels = labels
+        return self.loss(feats, labels, **options)
+
+
+# -- on two processes --------------------------------------------------------------------------
+
+WORKER = """
+import sys
+from contextlib import nullcontext
+import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+from tests.models.test_classifier_guide import Asks, batch, build
+
+rank, folder = int(sys.argv[1]), sys.argv[2]
+distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
+for asks in (True, False):
+    mix = Asks(asks)
+    model = build("resnet_cifar", train=True, mixup=mix)
+    ddp = DistributedDataParallel(model)
+    images, labels = batch(8)
+    mine = slice(4 * rank, 4 * rank + 4)
+    for sync in (ddp.no_sync, nullcontext):  # first without, as when gradients accumulate
+        with sync():
+            losses = ddp(images[mine], labels=labels[mine], mode="loss")
+            model.parse_losses(losses)[0].backward()
+    grads = {k: p.grad for k, p in model.named_parameters()}
+    torch.save((grads, mix.seen), f"{folder}/{asks}{rank}.pth")
+distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_two_processes(tmp_path, tool_environment):
+    script = tmp_path / "worker.py"
+    script.write_text(textwrap.dedent(WORKER))
+    command = [sys.executable, str(script)]
+    environment = {**os.environ, **tool_environment}
+    workers = [
+        subprocess.Popen(
+            [*command, str(rank), str(tmp_path)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        output = [worker.communicate(timeout=120)[0] for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [worker.returncode for worker in workers] == [0, 0], output
+    found = {
+        (asks, rank): torch.load(tmp_path / f"{asks}{rank}.pth")
+        for asks in (True, False)
+        for rank in range(2)
+    }
+    for rank in range(2):
+        grads, seen = found[True, rank]
+        assert len(seen) == 2
+        assert_close(grads, found[False, rank][0], rtol=0, atol=0)
+        assert_close(grads, found[True, 0][0], rtol=0, atol=0)  # and the ranks agree
+    assert not torch.equal(found[True, 0][1][0], found[True, 1][1][0])

@@ -1,0 +1,149 @@
+"""mix_by_all: every registered mix on the same images."""
+
+from typing import ClassVar
+
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from torch import Generator, Tensor
+
+from dmmix.functional import mixing
+from dmmix.mixups import CutMix, Mix, Mixup
+from dmmix.models import ClassifierGuide
+from dmmix.registry import MIXUPS, MODELS
+from dmmix.visualization.sheet import mix_by_all, registered_mixes
+
+pytestmark = pytest.mark.openmmlab
+
+
+@pytest.fixture
+def guide():
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope("dmmix"):
+        model = MODELS.build(
+            dict(
+                type="MixupClassifier",
+                backbone=dict(
+                    type="ResNet_CIFAR",
+                    depth=18,
+                    stem_channels=4,
+                    base_channels=4,
+                    out_indices=(3,),
+                ),
+                neck=dict(type="GlobalAveragePooling"),
+                head=dict(type="DMLinearClsHead", num_classes=5, in_channels=32),
+            )
+        )
+    return ClassifierGuide(model)
+
+
+@pytest.fixture
+def batch():
+    images = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    return images, torch.arange(5)
+
+
+class Inside(Mixup):
+    """Mixes after the second stage."""
+
+    needs_guide: ClassVar[bool] = True
+    mixes_features: ClassVar[bool] = True
+
+    def apply(self, images, labels, generator, guide):
+        _, index = self.draw_pair(images, generator)
+        guide.mix_features("layer2", lambda features: features.lerp(features[index], 0.5))
+        return super().apply(images, labels, generator, guide)._replace(images=images)
+
+
+class After(Mixup):
+    """Labels after the forward pass."""
+
+    needs_guide: ClassVar[bool] = True
+
+    def apply(self, images, labels, generator, guide):
+        guide.module("layer1").register_forward_hook(lambda *_: self.seen.append(1))
+        self.seen = []
+        guide.after_forward(lambda labels: (labels, list(self.seen)))
+        return super().apply(images, labels, generator, guide)
+
+
+class Refuses(Mixup):
+    needs_guide: ClassVar[bool] = True
+
+    def apply(self, images, labels, generator, guide):
+        raise ValueError("no attention here")
+
+
+def test_all_that_are_registered_stand_in_alphabetical_order():
+    names = list(registered_mixes())
+    assert {"CutMix", "Mixup"} <= set(names)
+    assert names == sorted(names, key=str.lower)
+    assert "RandomMix" not in names  # it needs mixes to choose from
+
+
+def test_a_mix_of_the_user_is_there():
+    @MIXUPS.register_module(name="TemporaryMix")
+    class TemporaryMix(Mix):
+        def apply(
+            self, images: Tensor, labels: Tensor, generator: Generator, guide: object
+        ) -> mixing.Mixed:
+            return mixing.unmixed(images, labels)
+
+    try:
+        assert registered_mixes()["TemporaryMix"] is TemporaryMix
+    finally:
+        MIXUPS.module_dict.pop("TemporaryMix")
+
+
+def test_every_registered_mix_is_drawn_or_says_why_not(guide, batch):
+    sheet = mix_by_all(registered_mixes(), *batch, guide)
+    for name in registered_mixes():
+        rows = [mixed for row, mixed in sheet.rows if row.split("\n")[0] == name]
+        left_out = [note for note in sheet.notes if note.startswith(f"{name} is left out: ")]
+        assert len(rows) + len(left_out) == 1, name
+        for mixed in rows:
+            assert mixed.images.isfinite().all()
+            assert len(mixed.labels) == len(mixed.images)
+
+
+def test_no_image_is_its_own_partner_and_a_seed_is_a_sheet(guide, batch):
+    ((_, one),) = mix_by_all({"CutMix": CutMix}, *batch, guide, seed=3).rows
+    ((_, two),) = mix_by_all({"CutMix": CutMix}, *batch, guide, seed=3).rows
+    ((_, other),) = mix_by_all({"CutMix": CutMix}, *batch, guide, seed=4).rows
+    assert (one.labels.classes[:, 0] != one.labels.classes[:, 1]).all()
+    assert torch.equal(one.images, two.images)
+    assert not torch.equal(one.images, other.images)
+
+
+def test_a_mix_inside_the_network_names_its_stage(guide, batch):
+    sheet = mix_by_all({"Inside": Inside}, *batch, guide)
+    ((name, mixed),) = sheet.rows
+    assert name == "Inside\n(inside)"
+    assert torch.equal(mixed.images, batch[0])
+    assert sheet.notes == ["Inside mixes what the network makes of the images shown, after layer2."]
+    assert "mix_features" not in vars(guide)
+
+
+def test_labels_made_after_the_forward_pass_are_shown(guide, batch):
+    sheet = mix_by_all({"After": After}, *batch, guide)
+    ((_, mixed),) = sheet.rows
+    assert mixed.labels[1] == [1]
+    assert sheet.asked
+
+
+def test_a_mix_that_does_not_go_with_the_model_becomes_a_note(guide, batch):
+    mixes = {"Refuses": Refuses, "CutMix": CutMix}
+    sheet = mix_by_all(mixes, *batch, guide)
+    assert [name for name, _ in sheet.rows] == ["CutMix"]
+    assert sheet.notes == ["Refuses is left out: no attention here"]
+    assert not sheet.asked
+    with pytest.raises(ValueError, match=r"^Refuses: no attention here$"):
+        mix_by_all(mixes, *batch, guide, skip_errors=False)
+
+
+def test_the_model_keeps_its_weights_and_statistics(guide, batch):
+    before = {name: value.clone() for name, value in guide.model.state_dict().items()}
+    mix_by_all({"After": After, "Inside": Inside}, *batch, guide)
+    for name, value in guide.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert all(parameter.grad is None for parameter in guide.model.parameters())
