@@ -12,7 +12,7 @@ from dmmix.functional.mixing.mixed import Mixed
 
 __all__ = ["as_bytes", "as_weight", "by_mask", "by_share", "gather"]
 
-_PIECE = 2**18  # weights
+_PIECE = 2**18  # pixels
 
 
 def gather(images: Tensor, index: Tensor, out: Tensor | None = None) -> Tensor:
@@ -71,12 +71,11 @@ def by_mask(
         out: see :func:`dmmix.functional.mixup`.
     """
     out = _fresh(images, mask, second) if out is None else out
-    if second is None:
-        second = gather(images, index, out)
     if mask.dtype == torch.bool:
-        mixed = _choose(mask, images, second, out)
+        mixed = _choose(mask, images, index, second, out)
     else:
         mask = mask.to(images.dtype)
+        second = gather(images, index, out) if second is None else second
         mixed = torch.lerp(second, images, mask, out=out)
         mask = mask.to(share_dtype(images))
     if share is None:
@@ -98,18 +97,23 @@ def as_bytes(mask: Tensor) -> Tensor:
     return mask.view(torch.uint8)
 
 
-def _choose(mask: Tensor, images: Tensor, second: Tensor, out: Tensor | None) -> Tensor:
-    """``images`` where the mask is true, else ``second``."""
+def _choose(
+    mask: Tensor, images: Tensor, index: Tensor, second: Tensor | None, out: Tensor | None
+) -> Tensor:
+    """``images`` where the mask is true, else ``second``, by default the partners."""
     if out is None or out.device.type != "cpu" or out.element_size() > 4:
+        second = gather(images, index, out) if second is None else second
         return torch.where(mask, images, second, out=out)
     # Weights of 0 and 1 give the same (for finite pixels), and on a CPU lerp uses vector
-    # instructions, where does not. In pieces, so that the weights stay in the cache.
-    size = max(1, _PIECE // max(1, mask[0].numel())) if len(mask) else 1
-    if len(mask) <= size or mask.stride(0) == 0:
-        return torch.lerp(second, images, as_weight(mask, images.dtype), out=out)
-    parts = (tensor.split(size) for tensor in (mask, images, second, out))
-    for part, first, other, into in zip(*parts, strict=True):
-        torch.lerp(other, first, as_weight(part, images.dtype), out=into)
+    # instructions, where does not. In pieces of several images, so that partners and weights are
+    # still in the cache when they are used.
+    n = len(mask)
+    size = _PIECE // max(1, mask[:1].numel()) if mask.stride(0) else n
+    for start in range(0, n, max(1, size)):
+        piece = slice(start, start + max(1, size))
+        into = out[piece]
+        other = gather(images, index[piece], into) if second is None else second[piece]
+        torch.lerp(other, images[piece], as_weight(mask[piece], images.dtype), out=into)
     return out
 
 
