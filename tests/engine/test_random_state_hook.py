@@ -18,7 +18,7 @@ from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.runner import Runner
 from torch import nn
 
-from dmmix.engine import DmmixRunner, RandomStateHook, seed_worker
+from dmmix.engine import DmmixRunner, RandomStateHook, leave_processes, seed_worker
 from dmmix.engine.random_states import capture, restore, seed_afresh
 from dmmix.registry import FUNCTIONS, HOOKS
 
@@ -285,7 +285,7 @@ def two_ranks(rank, folder):
     torch.distributed.barrier()
     second = drawn(train(f"{folder}/parts", resume=True, **settings))
     torch.save({"whole": whole, "second": second}, f"{folder}/rank{rank}.pt")
-    torch.distributed.destroy_process_group()
+    leave_processes()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Mixes inside and around the network, in two processes that train one model."""
+"""Mixes that ask the model, and those inside and around it, in two processes that train it."""
 
 import copy
 import os
@@ -13,7 +13,20 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
 from dmmix.functional import Guide, decoupled_mixup_cross_entropy
-from dmmix.mixups import AlignMix, CutMix, ManifoldMix, Mixup, RandomMix, RegMixup, TransMix
+from dmmix.mixups import (
+    AlignMix,
+    AttentiveMix,
+    CoMixup,
+    CutMix,
+    GuidedMixup,
+    ManifoldMix,
+    Mixup,
+    PuzzleMix,
+    RandomMix,
+    RegMixup,
+    SnapMix,
+    TransMix,
+)
 from tests.mixups.small_model import small_guide, small_model
 from tests.mixups.test_transmix import Tiny
 
@@ -22,6 +35,11 @@ MIXES = {
     "alignmix": AlignMix(stages=[2]),
     "regmixup": RegMixup(Mixup(alpha=20.0)),
     "transmix": TransMix(),
+    "attentivemix": AttentiveMix(),
+    "snapmix": SnapMix(),
+    "guidedmixup": GuidedMixup(),
+    "puzzlemix": PuzzleMix(block_num=4),
+    "comixup": CoMixup(),
     "some": RandomMix([ManifoldMix(), CutMix()], fraction=0.5),
 }
 

@@ -399,6 +399,7 @@ from contextlib import nullcontext
 import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
+from dmmix.engine import leave_processes
 from tests.models.test_classifier_guide import Asks, batch, build
 
 rank, folder = int(sys.argv[1]), sys.argv[2]
@@ -415,7 +416,7 @@ for asks in (True, False):
             model.parse_losses(losses)[0].backward()
     grads = {k: p.grad for k, p in model.named_parameters()}
     torch.save((grads, mix.seen), f"{folder}/{asks}{rank}.pth")
-distributed.destroy_process_group()
+leave_processes()
 """
 
 
