@@ -108,9 +108,12 @@ def _choose(
     # instructions, where does not. In pieces of several images, so that partners and weights are
     # still in the cache when they are used.
     n = len(mask)
-    size = _PIECE // max(1, mask[:1].numel()) if mask.stride(0) else n
-    for start in range(0, n, max(1, size)):
-        piece = slice(start, start + max(1, size))
+    size = max(1, _PIECE // max(1, mask.shape[-2] * mask.shape[-1]))
+    if n <= size or mask.stride(0) == 0:
+        second = gather(images, index, out) if second is None else second
+        return torch.lerp(second, images, as_weight(mask, images.dtype), out=out)
+    for start in range(0, n, size):
+        piece = slice(start, start + size)
         into = out[piece]
         other = gather(images, index[piece], into) if second is None else second[piece]
         torch.lerp(other, images[piece], as_weight(mask[piece], images.dtype), out=into)
