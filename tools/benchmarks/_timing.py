@@ -94,9 +94,10 @@ def peak_extra_memory(step: Step, device: str) -> int:
 def bytes_moved(step: Step) -> int:
     """Bytes that a step's operations on tensors read and write, told from their shapes.
 
-    Each operation reads each of its tensors once and writes its results once, views are free, and
-    a tensor that is expanded counts as large as it is in memory. Caches may save some of it, an
-    operation that reads a tensor twice may take more. What other libraries (NumPy) do is not seen.
+    Each operation reads each of its tensors once (one that picks some rows: those) and writes its
+    results once, views are free, and a tensor that is expanded counts as large as it is in memory.
+    Caches may save some of it, an operation that reads a tensor twice may take more. What other
+    libraries (NumPy) do is not seen.
     """
     counter = _Traffic()
     with counter:
@@ -114,6 +115,8 @@ class _Traffic(TorchDispatchMode):
         name = func._schema.name.split("::")[-1]
         writes = {a.name for a in func._schema.arguments if a.alias_info and a.alias_info.is_write}
         known = {_place(t) for t in inputs}
+        if name in ("gather", "index", "index_select") and outputs:
+            inputs = [outputs[0], *inputs[1:]]
         if not writes:
             if any(_place(t) in known for t in outputs):
                 return result  # a view

@@ -10,7 +10,7 @@ from dmmix.functional.mixing.blend import blend_labels
 from dmmix.functional.mixing.checks import share_dtype
 from dmmix.functional.mixing.mixed import Mixed
 
-__all__ = ["as_bytes", "as_weight", "by_mask", "by_share", "gather"]
+__all__ = ["as_bytes", "as_weight", "by_box", "by_mask", "by_share", "gather"]
 
 _PIECE = 2**18  # pixels
 
@@ -81,6 +81,39 @@ def by_mask(
     if share is None:
         share = as_weight(mask, share_dtype(images)).mean((1, 2, 3))
     return Mixed(mixed, _pairs(labels, index, share), mask)
+
+
+def by_box(
+    images: Tensor,
+    labels: MixedLabels | Tensor,
+    rows: slice,
+    columns: slice,
+    index: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Mixed:
+    """Each image with its partner inside one box, the same for the whole batch.
+
+    Args:
+        labels: prepared (:func:`prepare_labels`).
+        rows, columns: of the box, both with a start and a stop within the image.
+        out: see :func:`dmmix.functional.mixup`.
+    """
+    n, _, height, width = images.shape
+    mask = torch.ones(1, 1, height, width, dtype=torch.bool, device=images.device)
+    mask[:, :, rows, columns] = False
+    mask = mask.expand(n, 1, height, width)
+    kept = height * width - (rows.stop - rows.start) * (columns.stop - columns.start)
+    share = torch.full(
+        (n,), kept / (height * width), dtype=share_dtype(images), device=images.device
+    )
+    out = _fresh(images) if out is None else out
+    if out is None:
+        return by_mask(images, labels, mask, index, share=share)
+    # Only the pixels of the box are read from the partners.
+    out.copy_(images)
+    torch.index_select(images[:, :, rows, columns], 0, index, out=out[:, :, rows, columns])
+    return Mixed(out, _pairs(labels, index, share), mask)
 
 
 def as_weight(mask: Tensor, dtype: torch.dtype) -> Tensor:

@@ -17,7 +17,7 @@ from dmmix.functional.mixing.checks import (
     check_out,
     share_dtype,
 )
-from dmmix.functional.mixing.compose import as_bytes, by_mask
+from dmmix.functional.mixing.compose import as_bytes, by_box, by_mask
 from dmmix.functional.mixing.mixed import Mixed
 
 __all__ = ["cutmix"]
@@ -75,14 +75,12 @@ def cutmix(
     check_out(out, images)
     n, _, height, width = images.shape
     if _known_box(lam, centers):
-        mask, share = _one_box(lam, centers, height, width, inside)
-        share = torch.full((n,), share, dtype=share_dtype(images))
-    else:
-        start, stop = _edges(lam, centers, height, width, inside)
-        mask = _outside(start, stop, height, width)
-        kept = torch.rsub((stop - start).prod(1), height * width)
-        share = kept.div_(height * width).to(share_dtype(images))
-    mask = mask.expand(n, 1, height, width)
+        rows, columns = _one_box(lam, centers, height, width, inside)
+        return by_box(images, labels, rows, columns, index, out=out)
+    start, stop = _edges(lam, centers, height, width, inside)
+    mask = _outside(start, stop, height, width).expand(n, 1, height, width)
+    kept = torch.rsub((stop - start).prod(1), height * width)
+    share = kept.div_(height * width).to(share_dtype(images))
     return by_mask(images, labels, mask, index, share=share, out=out)
 
 
@@ -101,25 +99,18 @@ def _known_box(lam: Tensor, centers: Tensor) -> bool:
     )
 
 
-def _one_box(
-    lam: Tensor, centers: Tensor, height: int, width: int, inside: bool
-) -> tuple[Tensor, float]:
-    """Mask (1, 1, H, W) and share of a box for the whole batch: :func:`_edges` in Python's numbers,
-    which take less time than forty operations on tensors of one element."""
+def _one_box(lam: Tensor, centers: Tensor, height: int, width: int, inside: bool) -> list[slice]:
+    """Rows and columns of a box for the whole batch: :func:`_edges` in Python's numbers, which take
+    less time than forty operations on tensors of one element."""
     ratio = math.sqrt(1 - lam[:1].tolist()[0])
-    box, area = [], 1
+    box = []
     for center, length in zip(centers[0].tolist(), (height, width), strict=True):
         side = round(ratio * length)
         start = round(center * length - side / 2)
         if inside:
             start = min(max(start, 0), length - side)
-        stop = min(start + side, length)
-        start = max(start, 0)
-        area *= stop - start
-        box.append(slice(start, stop))
-    mask = torch.ones(1, 1, height, width, dtype=torch.bool)
-    mask[:, :, box[0], box[1]] = False
-    return mask, (height * width - area) / (height * width)
+        box.append(slice(max(start, 0), max(0, min(start + side, length))))
+    return box
 
 
 def _edges(
