@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
+from dmmix.functional.mixing.checks import is_channels_last
 from dmmix.mixups.base import Mix, build_mix, check_number
 from dmmix.registry import MIXUPS
 
@@ -80,8 +81,7 @@ class RegMixup(Mix):
             return None
         if images.device.type != "cpu" or torch.compiler.is_compiling():
             return None
-        last = images.is_contiguous(memory_format=torch.channels_last)
-        last = last and not images.is_contiguous()
+        last = is_channels_last(images)
         like = torch.empty(
             (2 * images.shape[0], *images.shape[1:]),
             dtype=images.dtype,

@@ -12,10 +12,15 @@ from torch import Tensor
 
 __all__ = [
     "check_centers",
+    "check_floats",
     "check_images",
     "check_index",
     "check_lam",
     "check_out",
+    "check_range",
+    "check_tensor",
+    "is_channels_last",
+    "looks_at_values",
     "share_dtype",
 ]
 
@@ -23,6 +28,11 @@ __all__ = [
 def share_dtype(images: Tensor) -> torch.dtype:
     """The dtype of shares: float32, and float64 for float64 images."""
     return torch.float64 if images.dtype == torch.float64 else torch.float32
+
+
+def is_channels_last(images: Tensor) -> bool:
+    """Whether the channels of a pixel lie side by side in memory, and rows do not as usual."""
+    return images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
 
 
 def check_images(images: Tensor) -> None:
@@ -38,34 +48,34 @@ def check_images(images: Tensor) -> None:
 
 
 def check_lam(lam: Tensor, images: Tensor, check: bool | None = None, name: str = "lam") -> None:
-    _check_floats(name, lam, (images.shape[0],), images)
-    if _look(check, lam):
-        _check_range(name, lam, (lam >= 0) & (lam <= 1), "[0, 1]")
+    check_floats(name, lam, (images.shape[0],), images)
+    if looks_at_values(check, lam):
+        check_range(name, lam, (lam >= 0) & (lam <= 1), "[0, 1]")
 
 
 def check_index(index: Tensor, images: Tensor, check: bool | None = None) -> None:
     n = images.shape[0]
-    _check_tensor("index", index, (n,), images)
+    check_tensor("index", index, (n,), images)
     if index.dtype not in (torch.int64, torch.int32):
         # uint8 and bool would be taken for masks.
         raise TypeError(f"index must be int64 or int32, got {index.dtype}")
-    if _look(check, index):
-        _check_range("index", index, (index >= 0) & (index < n), f"[0, {n})")
+    if looks_at_values(check, index):
+        check_range("index", index, (index >= 0) & (index < n), f"[0, {n})")
 
 
 def check_centers(
     centers: Tensor, images: Tensor, check: bool | None = None, name: str = "centers"
 ) -> None:
-    _check_floats(name, centers, (images.shape[0], 2), images)
-    if _look(check, centers):
+    check_floats(name, centers, (images.shape[0], 2), images)
+    if looks_at_values(check, centers):
         # 1 is let through: a float64 draw just below it becomes 1 in float32.
-        _check_range(name, centers, (centers >= 0) & (centers <= 1), "[0, 1)")
+        check_range(name, centers, (centers >= 0) & (centers <= 1), "[0, 1)")
 
 
 def check_out(out: Tensor | None, images: Tensor) -> None:
     if out is None:
         return
-    _check_tensor("out", out, tuple(images.shape), images)
+    check_tensor("out", out, tuple(images.shape), images)
     if out.dtype != images.dtype:
         raise TypeError(f"out must be {images.dtype} like the images, got {out.dtype}")
     if torch.is_grad_enabled() and (images.requires_grad or out.requires_grad):
@@ -76,13 +86,13 @@ def check_out(out: Tensor | None, images: Tensor) -> None:
         raise ValueError("out must have memory of its own, got that of the images")
 
 
-def _look(check: bool | None, tensor: Tensor) -> bool:
+def looks_at_values(check: bool | None, tensor: Tensor) -> bool:
     if torch.compiler.is_compiling():
         return False
     return tensor.device.type == "cpu" if check is None else check
 
 
-def _check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+def check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name} must be a Tensor, got {type(tensor).__name__}")
     if tensor.shape != shape:
@@ -95,13 +105,13 @@ def _check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Ten
         )
 
 
-def _check_floats(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
-    _check_tensor(name, tensor, shape, images)
+def check_floats(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+    check_tensor(name, tensor, shape, images)
     if not tensor.is_floating_point():
         raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
 
 
-def _check_range(name: str, values: Tensor, good: Tensor, allowed: str) -> None:
+def check_range(name: str, values: Tensor, good: Tensor, allowed: str) -> None:
     if not bool(good.all()):  # nan is not good
         row = int((~good).nonzero()[0, 0])
         bad = values[~good][0].item()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import blend_labels
-from dmmix.functional.mixing.checks import share_dtype
+from dmmix.functional.mixing.checks import is_channels_last, share_dtype
 from dmmix.functional.mixing.mixed import Mixed
 
 __all__ = ["as_bytes", "as_weight", "by_box", "by_mask", "by_share", "gather"]
@@ -19,7 +19,7 @@ def gather(images: Tensor, index: Tensor, out: Tensor | None = None) -> Tensor:
     """``images[index]``, in the memory format of the images; into ``out`` where it is given."""
     if out is None:
         return images[index]
-    if _channels_last(images) and _channels_last(out):
+    if is_channels_last(images) and is_channels_last(out):
         torch.index_select(images.permute(0, 2, 3, 1), 0, index, out=out.permute(0, 2, 3, 1))
     elif out.is_contiguous():
         torch.index_select(images, 0, index, out=out)
@@ -169,7 +169,3 @@ def _pairs(labels: MixedLabels | Tensor, index: Tensor, share: Tensor) -> MixedL
         labels.take(index) if isinstance(labels, MixedLabels) else labels.index_select(0, index)
     )
     return blend_labels(labels, second, share)
-
-
-def _channels_last(images: Tensor) -> bool:
-    return images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()

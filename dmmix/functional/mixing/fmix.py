@@ -10,11 +10,11 @@ from torch import Generator, Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.checks import (
-    _check_tensor,
     check_images,
     check_index,
     check_lam,
     check_out,
+    check_tensor,
     share_dtype,
 )
 from dmmix.functional.mixing.compose import by_mask
@@ -179,7 +179,7 @@ def _soft_top(field: Tensor, number: Tensor, lam: Tensor, max_soft: float) -> Te
 def _check_noise(noise: Tensor, images: Tensor) -> None:
     n, _, height, width = images.shape
     rows = 1 if isinstance(noise, Tensor) and noise.ndim == 3 and noise.shape[0] == 1 else n
-    _check_tensor("noise", noise, (rows, height, width // 2 + 1), images)
+    check_tensor("noise", noise, (rows, height, width // 2 + 1), images)
     if noise.dtype not in (torch.complex64, torch.complex128):
         raise TypeError(f"noise must be complex64 or complex128, got {noise.dtype}")
 

@@ -8,13 +8,13 @@ from torch import Generator, Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.checks import (
-    _check_floats,
-    _check_range,
-    _look,
+    check_floats,
     check_images,
     check_index,
     check_lam,
     check_out,
+    check_range,
+    looks_at_values,
 )
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.mixed import Mixed
@@ -112,7 +112,7 @@ def _check_cells(cells: Tensor, images: Tensor, check: bool | None) -> None:
             f"cells must be ({n}, rows, columns) for {n} images, got {tuple(cells.shape)}"
         )
     grid = tuple(cells.shape[1:]) if isinstance(cells, Tensor) else ()
-    _check_floats("cells", cells, (n, *grid), images)
-    if _look(check, cells):
+    check_floats("cells", cells, (n, *grid), images)
+    if looks_at_values(check, cells):
         # 1 is let through, as in centers.
-        _check_range("cells", cells, (cells >= 0) & (cells <= 1), "[0, 1)")
+        check_range("cells", cells, (cells >= 0) & (cells <= 1), "[0, 1)")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dmmix.functional.mixing.checks import is_channels_last
+
 __all__ = ["assign_blocks", "move_blocks"]
 
 # At most this many blocks a sample look for a better place at a time. Few want to: a block moves
@@ -102,7 +104,7 @@ def move_blocks(images: Tensor, source: Tensor, grid: tuple, core: tuple) -> Ten
         whole[:, top : top + rows * tall, left : left + cols * wide] = where
         where = whole
     where = where.flatten(1)
-    if images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous():
+    if is_channels_last(images):
         flat = images.permute(0, 2, 3, 1).reshape(n, height * width, ch)
         flat = flat.gather(1, where[:, :, None].expand(-1, -1, ch))
         return flat.view(n, height, width, ch).permute(0, 3, 1, 2)

@@ -8,14 +8,14 @@ from torch import Generator, Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.checks import (
-    _check_floats,
-    _check_range,
-    _look,
     check_centers,
+    check_floats,
     check_images,
     check_index,
     check_lam,
     check_out,
+    check_range,
+    looks_at_values,
     share_dtype,
 )
 from dmmix.functional.mixing.compose import by_mask
@@ -164,7 +164,7 @@ def _precision(place: Tensor) -> Tensor:
 
 
 def _check_sigma(sigma: Tensor, images: Tensor, check: bool | None) -> None:
-    _check_floats("sigma", sigma, (images.shape[0],), images)
-    if _look(check, sigma):
+    check_floats("sigma", sigma, (images.shape[0],), images)
+    if looks_at_values(check, sigma):
         good = (sigma > 0) & sigma.isfinite()
-        _check_range("sigma", sigma, good, "(0, inf)")
+        check_range("sigma", sigma, good, "(0, inf)")
