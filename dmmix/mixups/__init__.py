@@ -3,7 +3,7 @@
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
 from dmmix.mixups.alignmix import AlignMix
 from dmmix.mixups.attentivemix import AttentiveMix
-from dmmix.mixups.base import Mix, PairMix, build_mix
+from dmmix.mixups.base import DrawnMix, Mix, PairMix, build_mix
 from dmmix.mixups.comixup import CoMixup
 from dmmix.mixups.cutmix import CutMix
 from dmmix.mixups.fmix import FMix
@@ -26,6 +26,7 @@ __all__ = [
     "AttentiveMix",
     "CoMixup",
     "CutMix",
+    "DrawnMix",
     "FMix",
     "GridMix",
     "GuidedMixup",

@@ -16,7 +16,7 @@ from dmmix.mixups.buffers import Buffers
 from dmmix.mixups.randomness import step_generator
 from dmmix.registry import MIXUPS
 
-__all__ = ["Mix", "PairMix", "build_mix"]
+__all__ = ["DrawnMix", "Mix", "PairMix", "build_mix"]
 
 
 class Mix(ABC):
@@ -141,6 +141,27 @@ class PairMix(Mix):
         lam = draw_lam(n, self.alpha, generator, self.per_batch)
         index = draw_pairing(n, generator, self.fixed_points)
         return to_device([lam, index], images.device)
+
+
+class DrawnMix(PairMix):
+    """A mix that draws first and then is a function of what was drawn.
+
+    The two are apart so that a compiled training step can hold the second: random numbers come
+    from a generator on the CPU, which the compiler does not follow.
+    """
+
+    def apply(
+        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    ) -> Mixed:
+        return self.blend(images, labels, *self.draw(images, generator))
+
+    @abstractmethod
+    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+        """All that is random, on the device of the images; of those only the shape is used."""
+
+    @abstractmethod
+    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> Mixed:
+        """The mix, given what :meth:`draw` drew."""
 
 
 def build_mix(config: Mapping | Mix) -> Mix:

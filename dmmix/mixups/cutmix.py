@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import PairMix, check_number
+from dmmix.mixups.base import DrawnMix, check_number
 from dmmix.registry import MIXUPS
 
 __all__ = ["CutMix"]
 
 
 @MIXUPS.register_module()
-class CutMix(PairMix):
+class CutMix(DrawnMix):
     r"""CutMix: a box of area :math:`1 - \lambda` of another image, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and the centre uniform.
 
@@ -58,16 +56,18 @@ class CutMix(PairMix):
         self.min_area = float(min_area)
         self.max_area = float(max_area)
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
+    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         lam, index = self.draw_pair(images, generator)
         centers = mixing.draw_centers(images.shape[0], generator, self.per_batch)
         (centers,) = mixing.to_device([centers], images.device)
-        bounded = self.min_area > 0 or self.max_area < 1
-        if bounded:
+        if self._bounded:
             lam = lam.clamp(1 - self.max_area, 1 - self.min_area)
+        return lam, index, centers
+
+    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
         out = self.buffer(images)
-        return mixing.cutmix(
-            images, labels, lam, index, centers, inside=bounded, out=out, check=False
-        )
+        return mixing.cutmix(images, labels, *drawn, inside=self._bounded, out=out, check=False)
+
+    @property
+    def _bounded(self) -> bool:
+        return self.min_area > 0 or self.max_area < 1

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import PairMix, check_number
+from dmmix.functional.mixing.fmix_band import check_band
+from dmmix.mixups.base import DrawnMix, check_number
 from dmmix.registry import MIXUPS
 
 __all__ = ["FMix"]
 
 
 @MIXUPS.register_module()
-class FMix(PairMix):
+class FMix(DrawnMix):
     r"""FMix: a mask of any shape, cut from low-frequency noise, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -25,9 +25,13 @@ class FMix(PairMix):
         fixed_points: whether a sample may be paired with itself.
         decay_power: 0 or more, how fast high frequencies fade: the larger, the smoother the mask.
         max_soft: in [0, 0.5], softens the edges of the mask (see :func:`dmmix.functional.fmix`).
+        band: which frequencies the noise has. ``'auto'``: the lowest, with all but about 1e-4 of
+            its power, where those are few enough to save time, else all; ``'full'``: all, as in the
+            paper; an int: up to so many waves along the longer side
+            (see :func:`dmmix.functional.draw_noise`).
 
     Raises:
-        TypeError, ValueError: a bad ``alpha``, ``decay_power`` or ``max_soft``.
+        TypeError, ValueError: a bad ``alpha``, ``decay_power``, ``max_soft`` or ``band``.
 
     Example::
 
@@ -45,6 +49,7 @@ class FMix(PairMix):
         fixed_points: bool = True,
         decay_power: float = 3.0,
         max_soft: float = 0.0,
+        band: int | str = "auto",
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
         check_number("decay_power", decay_power)
@@ -55,22 +60,23 @@ class FMix(PairMix):
             raise ValueError(f"max_soft must be in [0, 0.5], got {max_soft}")
         self.decay_power = float(decay_power)
         self.max_soft = float(max_soft)
+        check_band(band)
+        self.band = band
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
+    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         n, size = images.shape[0], tuple(images.shape[-2:])
         lam, index = self.draw_pair(images, generator)
-        noise = mixing.draw_noise(n, size, generator, self.per_batch)
+        noise = mixing.draw_noise(n, size, generator, self.per_batch, self.band, self.decay_power)
         (noise,) = mixing.to_device([noise], images.device)
         if self.per_batch:
             lam = lam[:1].expand(n)  # the function sees that they are one, and makes one mask
+        return lam, index, noise
+
+    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
         return mixing.fmix(
             images,
             labels,
-            lam,
-            index,
-            noise,
+            *drawn,
             decay_power=self.decay_power,
             max_soft=self.max_soft,
             out=self.buffer(images),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["GridMix"]
 
 
 @MIXUPS.register_module()
-class GridMix(PairMix):
+class GridMix(DrawnMix):
     r"""GridMix: each cell of a grid from the image with probability :math:`\lambda`, else from its
     partner, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -50,14 +49,14 @@ class GridMix(PairMix):
         super().__init__(alpha, per_batch, fixed_points)
         self.grid = _pair(grid)
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
+    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         lam, index = self.draw_pair(images, generator)
         cells = mixing.draw_cells(images.shape[0], self.grid, generator, self.per_batch)
         (cells,) = mixing.to_device([cells], images.device)
-        out = self.buffer(images)
-        return mixing.gridmix(images, labels, lam, index, cells, out=out, check=False)
+        return lam, index, cells
+
+    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
+        return mixing.gridmix(images, labels, *drawn, out=self.buffer(images), check=False)
 
 
 def _pair(grid: int | Sequence[int]) -> tuple[int, int]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["Mixup"]
 
 
 @MIXUPS.register_module()
-class Mixup(PairMix):
+class Mixup(DrawnMix):
     r"""Mixup: :math:`\lambda x_i + (1 - \lambda) x_j`, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -36,8 +34,8 @@ class Mixup(PairMix):
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
-        lam, index = self.draw_pair(images, generator)
-        return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)
+    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+        return self.draw_pair(images, generator)
+
+    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
+        return mixing.mixup(images, labels, *drawn, out=self.buffer(images), check=False)

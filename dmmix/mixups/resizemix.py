@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import PairMix, check_number
+from dmmix.mixups.base import DrawnMix, check_number
 from dmmix.registry import MIXUPS
 
 __all__ = ["ResizeMix"]
 
 
 @MIXUPS.register_module()
-class ResizeMix(PairMix):
+class ResizeMix(DrawnMix):
     r"""ResizeMix: another image, whole, resized to :math:`\tau (H, W)` and pasted at a random
     place, with :math:`\tau` uniform in ``scale``.
 
@@ -50,17 +49,16 @@ class ResizeMix(PairMix):
         super().__init__(alpha, per_batch, fixed_points)
         self.scale = _checked_scale(scale)
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
+    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         n = images.shape[0]
         low, high = self.scale
         tau = low + (high - low) * mixing.draw_lam(n, self.alpha, generator, self.per_batch)
         index = mixing.draw_pairing(n, generator, self.fixed_points)
         places = mixing.draw_centers(n, generator, self.per_batch)
-        lam, index, places = mixing.to_device([1 - tau.square(), index, places], images.device)
-        out = self.buffer(images)
-        return mixing.resizemix(images, labels, lam, index, places, out=out, check=False)
+        return tuple(mixing.to_device([1 - tau.square(), index, places], images.device))
+
+    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
+        return mixing.resizemix(images, labels, *drawn, out=self.buffer(images), check=False)
 
 
 def _checked_scale(scale: Sequence[float]) -> tuple[float, float]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.mixing.saliencymix import SALIENCIES
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["SaliencyMix"]
 
 
 @MIXUPS.register_module()
-class SaliencyMix(PairMix):
+class SaliencyMix(DrawnMix):
     r"""SaliencyMix: a box of area :math:`1 - \lambda` of another image, around its most salient
     pixel, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -53,11 +51,11 @@ class SaliencyMix(PairMix):
             raise ValueError(f"saliency must be one of {', '.join(SALIENCIES)}, got {saliency!r}")
         self.saliency = saliency
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
-        lam, index = self.draw_pair(images, generator)
+    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+        return self.draw_pair(images, generator)
+
+    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
         out = self.buffer(images)
         return mixing.saliencymix(
-            images, labels, lam, index, saliency=self.saliency, out=out, check=False
+            images, labels, *drawn, saliency=self.saliency, out=out, check=False
         )

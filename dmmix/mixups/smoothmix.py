@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import PairMix, check_number
+from dmmix.mixups.base import DrawnMix, check_number
 from dmmix.registry import MIXUPS
 
 __all__ = ["SmoothMix"]
 
 
 @MIXUPS.register_module()
-class SmoothMix(PairMix):
+class SmoothMix(DrawnMix):
     r"""SmoothMix: a soft round spot of another image, at a uniform place.
 
     Args:
@@ -60,18 +59,21 @@ class SmoothMix(PairMix):
             )
         self.sigma = float(sigma[0]), float(sigma[1])
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
+    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         n = images.shape[0]
         if self.alpha is None:
-            lam, sigma = None, mixing.draw_sigma(n, *self.sigma, generator, self.per_batch)
+            width = mixing.draw_sigma(n, *self.sigma, generator, self.per_batch)
             index = mixing.draw_pairing(n, generator, self.fixed_points)
-            sigma, index = mixing.to_device([sigma, index], images.device)
+            width, index = mixing.to_device([width, index], images.device)
         else:
-            (lam, index), sigma = self.draw_pair(images, generator), None
+            width, index = self.draw_pair(images, generator)
         centers = mixing.draw_centers(n, generator, self.per_batch)
         (centers,) = mixing.to_device([centers], images.device)
+        return width, index, centers
+
+    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
+        width, index, centers = drawn
+        lam, sigma = (None, width) if self.alpha is None else (width, None)
         out = self.buffer(images)
         return mixing.smoothmix(
             images, labels, lam, index, centers, sigma=sigma, out=out, check=False

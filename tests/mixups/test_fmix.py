@@ -13,7 +13,15 @@ from dmmix.mixups import FMix, RandomMix, build_mix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.waits import Waits
 
-KINDS = [FMix(), FMix(per_batch=True), FMix(max_soft=0.3), FMix(decay_power=1, per_batch=True)]
+KINDS = [
+    FMix(),
+    FMix(per_batch=True),
+    FMix(max_soft=0.3),
+    FMix(decay_power=1, per_batch=True),
+    FMix(band=2),
+    FMix(band=2, per_batch=True),
+    FMix(band=2, max_soft=0.3),
+]
 every_kind = pytest.mark.parametrize("mix", KINDS, ids=repr)
 
 
@@ -31,6 +39,31 @@ def test_it_is_the_function_with_draws():
     g = generator(4)
     lam, index, noise = draw_lam(8, 0.5, g), draw_pairing(8, g), draw_noise(8, (9, 14), g)
     expected = fmix(images, labels, lam, index, noise)
+    assert torch.equal(mixed.images, expected.images)
+    assert torch.equal(mixed.labels.shares, expected.labels.shares)
+
+
+@pytest.mark.parametrize("per_batch", [False, True])
+@pytest.mark.parametrize(
+    ("options", "size", "shape"),
+    [
+        (dict(), (32, 40), (13, 8)),
+        (dict(), (9, 14), (9, 8)),
+        (dict(band="auto", decay_power=4.0), (32, 40), (7, 4)),
+        (dict(decay_power=1.0), (32, 40), (32, 21)),
+        (dict(band="full"), (32, 40), (32, 21)),
+        (dict(band=3), (9, 14), (5, 4)),
+    ],
+)
+def test_the_band_of_the_noise(options, size, shape, per_batch):
+    images, labels = batch(size=size)
+    mix = FMix(per_batch=per_batch, **options)
+    mixed = mix.mix(images, labels, generator(4))
+    g = generator(4)
+    lam, index = draw_lam(8, 1.0, g, per_batch), draw_pairing(8, g)
+    noise = draw_noise(8, size, g, per_batch, mix.band, mix.decay_power)
+    assert noise.shape == (1 if per_batch else 8, *shape)
+    expected = fmix(images, labels, lam, index, noise, decay_power=mix.decay_power)
     assert torch.equal(mixed.images, expected.images)
     assert torch.equal(mixed.labels.shares, expected.labels.shares)
 
@@ -70,16 +103,18 @@ def test_nothing_waits_and_a_generator_decides(mix):
 def test_lam_is_beta():
     stats = pytest.importorskip("scipy.stats")
     images, labels = torch.zeros(1500, 1, 24, 24), torch.arange(1500)
-    for alpha in (0.2, 2.0):
-        share = FMix(alpha).mix(images, labels, generator()).labels.shares[:, 0]
+    for alpha, band in ((0.2, "auto"), (2.0, "auto"), (0.2, "full"), (2.0, "full")):
+        share = FMix(alpha, band=band).mix(images, labels, generator()).labels.shares[:, 0]
         rounded = (draw_lam(1500, alpha, generator(5)) * 576).round() / 576
         assert stats.ks_2samp(share, rounded.float()).pvalue > 1e-3
         assert abs(share.mean() - 0.5) < 0.04
         assert abs(share.var() - 1 / (8 * alpha + 4)) < 0.015
 
 
-def test_every_pixel_is_kept_as_often():
-    mask = FMix().mix(torch.zeros(4000, 1, 6, 10), torch.arange(4000), generator()).mask
+@pytest.mark.parametrize("band", ["full", 2])
+def test_every_pixel_is_kept_as_often(band):
+    images, labels = torch.zeros(4000, 1, 6, 10), torch.arange(4000)
+    mask = FMix(band=band).mix(images, labels, generator()).mask
     assert_close(mask.double().mean(0), torch.full((1, 6, 10), 0.5).double(), rtol=0, atol=0.05)
 
 
@@ -101,6 +136,9 @@ def test_among_others():
         (dict(decay_power=None), TypeError, "decay_power must be a number, got None"),
         (dict(max_soft=0.6), ValueError, r"max_soft must be in \[0, 0.5\], got 0.6"),
         (dict(max_soft=True), TypeError, "max_soft must be a number, got True"),
+        (dict(band=0), ValueError, "band must be 'auto', 'full' or an int, 1 or more, got 0"),
+        (dict(band="none"), ValueError, "band must be 'auto', 'full' or an int, .* got 'none'"),
+        (dict(band=None), TypeError, "band must be 'auto', 'full' or an int, .* got None"),
     ],
 )
 def test_bad_options(options, error, message):
@@ -115,6 +153,7 @@ def test_the_config_builds(request):
         config = Config.fromfile(request.config.rootpath / "configs/_base_/mixups/fmix.py").mixup
     mix = build_mix(config)
     assert repr(mix) == (
-        "FMix(alpha=0.2, per_batch=False, fixed_points=True, decay_power=3.0, max_soft=0.0)"
+        "FMix(alpha=0.2, per_batch=False, fixed_points=True, decay_power=3.0, max_soft=0.0, "
+        "band='auto')"
     )
     mix.mix(*batch())
