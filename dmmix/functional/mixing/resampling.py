@@ -1,4 +1,4 @@
-"""A box of each image resized into another box, every sample with sizes of its own."""
+"""Boxes of images resized, every sample with a box and sizes of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from dmmix.functional.mixing.boxes import within
 from dmmix.functional.mixing.checks import share_dtype
 
-__all__ = ["resize_boxes"]
+__all__ = ["resample", "resampling_weights", "resize_boxes"]
 
 Span = tuple[Tensor, Tensor]
 
@@ -23,30 +23,66 @@ def resize_boxes(images: Tensor, source: tuple[Span, Span], target: tuple[Span, 
         source, target: (rows, columns), each the first pixel and the one after the last, two (N,)
             integer tensors. A source box without pixels gives zeros.
     """
-    n, ch, height, width = images.shape
+    height, width = images.shape[-2:]
     dtype = share_dtype(images)
-    down = _weights(source[0], target[0], height, dtype)
-    across = _weights(source[1], target[1], width, dtype)
-    with torch.autocast(images.device.type, enabled=False):
-        lines = images.transpose(1, 2).to(dtype).reshape(n, height, ch * width)
-        lines = torch.bmm(down, lines).view(n, height * ch, width)
-        lines = torch.bmm(lines, across.transpose(1, 2)).view(n, height, ch, width)
-    return lines.transpose(1, 2).to(images.dtype)
+    down = resampling_weights(source[0], target[0], (height, height), dtype)
+    across = resampling_weights(source[1], target[1], (width, width), dtype)
+    return resample(images, down, across).to(images.dtype)
 
 
-def _weights(source: Span, target: Span, length: int, dtype: torch.dtype) -> Tensor:
-    """(N, length, length): what each pixel of the target takes of each pixel of the source.
+def resample(images: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    """(N, ch, h, w) in the dtype of the weights: each image resized along both axes.
 
-    A triangle around the place that the pixel comes from, as wide as the pixel is there and no
-    narrower than two pixels, cut off at the edges of the box; its sum is 1.
+    Args:
+        images: (N, ch, H, W), any dtype.
+        down: (N, h, H), what each row takes of each row of the image.
+        across: (N, w, W), the same for the columns.
     """
-    pixel = torch.arange(length, device=source[0].device, dtype=dtype) + 0.5
+    n, ch, height, width = images.shape
+    with torch.autocast(images.device.type, enabled=False):
+        lines = images.transpose(1, 2).to(down.dtype).reshape(n, height, ch * width)
+        lines = torch.bmm(down, lines).view(n, down.shape[1] * ch, width)
+        lines = torch.bmm(lines, across.transpose(1, 2))
+    return lines.view(n, down.shape[1], ch, across.shape[1]).transpose(1, 2)
+
+
+def resampling_weights(
+    source: Span,
+    target: Span,
+    lengths: tuple[int, int],
+    dtype: torch.dtype,
+    interpolation: str = "bilinear",
+) -> Tensor:
+    """(N, target length, source length): what each pixel of the target takes of the source's.
+
+    A kernel around the place that the pixel comes from, as wide as the pixel is there and no
+    narrower than for a pixel of the source, cut off at the edges of the box; its sum is 1.
+
+    Args:
+        source, target: the first pixel of the box and the one after its last, two (N,) integers.
+        lengths: of the source and of the target.
+        interpolation: ``'bilinear'`` or ``'bicubic'``.
+    """
+    pixel, place = (
+        torch.arange(length, device=source[0].device, dtype=dtype) + 0.5 for length in lengths
+    )
     start, side = source[0].to(dtype)[:, None], (source[1] - source[0]).to(dtype)[:, None]
     scale = side / (target[1] - target[0]).clamp_min(1).to(dtype)[:, None]
-    center = start + (pixel - target[0].to(dtype)[:, None]) * scale
+    center = start + (place - target[0].to(dtype)[:, None]) * scale
     reach = scale.clamp_min(1)[:, :, None]
-    weights = (reach - (pixel - center[:, :, None]).abs()).clamp_min(0)
-    pair = within(*target, length)[:, :, None] & within(*source, length)[:, None, :]
+    distance = (pixel - center[:, :, None]).abs()
+    if interpolation == "bilinear":
+        weights = (reach - distance).clamp_min(0)
+    else:
+        weights = _cubic(distance / reach)
+    pair = within(*target, lengths[1])[:, :, None] & within(*source, lengths[0])[:, None, :]
     weights = weights * pair
     total = weights.sum(2, keepdim=True)
     return weights / torch.where(total > 0, total, 1)
+
+
+def _cubic(distance: Tensor) -> Tensor:
+    """Keys' kernel with a = -1/2, as Pillow and torch's antialiased bicubic have it."""
+    near = (1.5 * distance - 2.5) * distance * distance + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return torch.where(distance < 1, near, far * (distance < 2))

@@ -1,0 +1,106 @@
+"""The policies of mmpretrain (timm), torchvision and FixMatch for RandAugment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["PRESETS", "Preset"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Policies with the levels and options that their source has."""
+
+    policies: tuple[Mapping[str, Any], ...]
+    total_level: float = 10
+    magnitude_level: float = 9
+    magnitude_std: float | str | None = 0.5
+    hparams: Mapping[str, Any] = field(default_factory=lambda: {"pad_val": 128})
+
+
+def _timm_increasing() -> tuple[dict, ...]:
+    return (
+        dict(type="AutoContrast"),
+        dict(type="Equalize"),
+        dict(type="Invert"),
+        dict(type="Rotate", magnitude_range=(0, 30)),
+        dict(type="Posterize", magnitude_range=(4, 0)),
+        dict(type="Solarize", magnitude_range=(256, 0)),
+        dict(type="SolarizeAdd", magnitude_range=(0, 110)),
+        dict(type="ColorTransform", magnitude_range=(0, 0.9)),
+        dict(type="Contrast", magnitude_range=(0, 0.9)),
+        dict(type="Brightness", magnitude_range=(0, 0.9)),
+        dict(type="Sharpness", magnitude_range=(0, 0.9)),
+        dict(type="Shear", magnitude_range=(0, 0.3), direction="horizontal"),
+        dict(type="Shear", magnitude_range=(0, 0.3), direction="vertical"),
+        dict(type="Translate", magnitude_range=(0, 0.45), direction="horizontal"),
+        dict(type="Translate", magnitude_range=(0, 0.45), direction="vertical"),
+    )
+
+
+def _simple_increasing() -> tuple[dict, ...]:
+    return (
+        dict(type="AutoContrast"),
+        dict(type="Equalize"),
+        dict(type="Rotate", magnitude_range=(0, 30)),
+        dict(type="Shear", magnitude_range=(0, 0.3), direction="horizontal"),
+        dict(type="Shear", magnitude_range=(0, 0.3), direction="vertical"),
+    )
+
+
+def _torchvision() -> tuple[dict, ...]:
+    shear = dict(type="Shear", magnitude_range=(0, 0.3), prob=1)
+    translate = dict(type="Translate", magnitude_range=(0, 150 / 331), prob=1, rounding="trunc")
+    return (
+        dict(type="Identity"),
+        dict(shear, direction="horizontal"),
+        dict(shear, direction="vertical"),
+        dict(translate, direction="horizontal"),
+        dict(translate, direction="vertical"),
+        dict(type="Rotate", magnitude_range=(0, 30), prob=1),
+        dict(type="Brightness", magnitude_range=(0, 0.9), prob=1),
+        dict(type="ColorTransform", magnitude_range=(0, 0.9), prob=1),
+        dict(type="Contrast", magnitude_range=(0, 0.9), prob=1),
+        dict(type="Sharpness", magnitude_range=(0, 0.9), prob=1),
+        dict(type="Posterize", magnitude_range=(8, 4), prob=1, rounding="nearest"),
+        dict(type="Solarize", magnitude_range=(255, 0), prob=1),
+        dict(type="AutoContrast", prob=1),
+        dict(type="Equalize", prob=1),
+    )
+
+
+def _fixmatch() -> tuple[dict, ...]:
+    # Factors between 0.05 and 0.95, the magnitude is the factor less 1.
+    factor = dict(magnitude_range=(-0.05, -0.95), prob=1, random_negative_prob=0)
+    shear = dict(type="Shear", magnitude_range=(0, 0.3), prob=1)
+    translate = dict(type="Translate", magnitude_range=(0, 0.3), prob=1, rounding="trunc")
+    return (
+        dict(type="AutoContrast", prob=1),
+        dict(type="Brightness", **factor),
+        dict(type="ColorTransform", **factor),
+        dict(type="Contrast", **factor),
+        dict(type="Equalize", prob=1),
+        dict(type="Identity"),
+        # 4 to 8 bits, each as often as the others.
+        dict(type="Posterize", magnitude_range=(8, 3), prob=1, rounding="ceil"),
+        dict(type="Rotate", magnitude_range=(0, 30), prob=1),
+        dict(type="Sharpness", **factor),
+        dict(shear, direction="horizontal"),
+        dict(shear, direction="vertical"),
+        dict(type="Solarize", magnitude_range=(256, 0), prob=1),
+        dict(translate, direction="horizontal"),
+        dict(translate, direction="vertical"),
+    )
+
+
+_BLACK = {"pad_val": 0, "interpolation": "nearest"}
+
+PRESETS = {
+    "timm_increasing": Preset(_timm_increasing()),
+    "simple_increasing": Preset(_simple_increasing()),
+    # 31 bins, of which 0 is the first
+    "torchvision": Preset(_torchvision(), total_level=30, magnitude_std=None, hparams=_BLACK),
+    "fixmatch": Preset(_fixmatch(), magnitude_level=10, magnitude_std="inf", hparams=_BLACK),
+}

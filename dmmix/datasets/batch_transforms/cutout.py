@@ -1,0 +1,53 @@
+"""Cutout, for whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Generator, Tensor
+
+from dmmix.datasets.batch_transforms.base import BatchTransform
+from dmmix.datasets.batch_transforms.checks import check_probability, height_and_width, numbers
+from dmmix.functional.mixing import to_device
+from dmmix.functional.transforms import draw_cutouts, draw_uniform, erase
+from dmmix.registry import TRANSFORMS
+
+__all__ = ["BatchCutout"]
+
+
+@TRANSFORMS.register_module()
+class BatchCutout(BatchTransform):
+    """A box of fixed size of each image painted over; its centre may be anywhere in the image.
+
+    What lies outside of the image is cut off, as in the paper. The arguments are those of
+    mmpretrain's ``Cutout``, which moves boxes that begin above or left of the image into it.
+
+    Args:
+        shape: (height, width) of the box, or both as one integer.
+        pad_val: what is painted: a number, or one for each channel, in the units of the images.
+        prob: of painting, in [0, 1]; 1 in the paper.
+
+    Raises:
+        TypeError, ValueError: an argument of a wrong type or value.
+
+    Source: Cutout (arXiv 1708.04552).
+    """
+
+    def __init__(
+        self,
+        shape: int | Sequence[int],
+        pad_val: float | Sequence[float] = 128,
+        prob: float = 0.5,
+    ) -> None:
+        self.shape = height_and_width("shape", shape)
+        self.pad_val = numbers("pad_val", pad_val)
+        check_probability("prob", prob)
+        self.prob = prob
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        n = len(images)
+        chosen = draw_uniform(n, (0, 1), generator) < self.prob
+        boxes = draw_cutouts(n, images.shape[-2:], self.shape, generator)
+        # A box without pixels leaves the image as it is.
+        (boxes,) = to_device([boxes * chosen[:, None]], images.device)
+        return erase(images, boxes, self.pad_val, check=False)

@@ -1,0 +1,164 @@
+"""RandAugment of whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from dmmix.datasets.batch_transforms.augment_plan import CHANNEL_ORDERS, AugmentPlan, Draws
+from dmmix.datasets.batch_transforms.augment_policies import parse_policies
+from dmmix.datasets.batch_transforms.augment_presets import PRESETS
+from dmmix.datasets.batch_transforms.base import BatchTransform
+from dmmix.datasets.batch_transforms.checks import check_number
+from dmmix.functional.transforms.per_sample import check_bytes
+from dmmix.registry import TRANSFORMS
+
+__all__ = ["BatchRandAugment"]
+
+
+@TRANSFORMS.register_module()
+class BatchRandAugment(BatchTransform):
+    r"""RandAugment with policies and magnitudes of its own for each image.
+
+    ``num_policies`` times a policy is drawn for each image, each equally likely and with
+    replacement. It runs with its probability ``prob``, at the level
+
+    .. math::
+        l = \mathrm{clip}(\mathcal N(\mathtt{magnitude\_level}, \mathtt{magnitude\_std}), 0,
+        \mathtt{total\_level}), \qquad
+        m = v_1 + \frac{l}{\mathtt{total\_level}} (v_2 - v_1)
+
+    with its ``magnitude_range`` :math:`(v_1, v_2)`; with probability ``random_negative_prob`` the
+    magnitude is :math:`-m`. Policies, probabilities and ranges are those of mmpretrain's
+    ``RandAugment``, so a config needs but another type. The pixels are those of
+    ``torchvision.transforms.v2.functional`` (so a shear leaves the edge of the image in place,
+    not the centre of its first pixel, up to .15 pixels away, as OpenCV's).
+
+    Args:
+        policies: a preset or a list of dicts as in mmpretrain.
+
+            - ``'timm_increasing'``, ``'simple_increasing'``: those of mmpretrain;
+            - ``'torchvision'``: torchvision's ``RandAugment``, its 31 bins are the levels 0 to 30;
+            - ``'fixmatch'``: FixMatch and UDA, every magnitude uniform in its range. Their Cutout
+              is a transform of its own, :class:`BatchCutout`.
+        num_policies: how many are drawn for each image, at least 1.
+        magnitude_level: at least 0. ``None``: as in the preset, 9 (``'fixmatch'``: 10). So is
+            ``None`` for ``total_level`` and ``hparams``.
+        magnitude_std: of the level. 0, below 0 or ``None``: it does not change. ``'inf'``: it is
+            uniform in [0, ``magnitude_level``]. ``'preset'``: .5 (``'torchvision'``: ``None``,
+            ``'fixmatch'``: ``'inf'``).
+        total_level: the level of the second end of a range, above 0. By default 10
+            (``'torchvision'``: 30).
+        hparams: ``pad_val`` (the colour of what lies outside, in [0, 255], one number or one for
+            each channel in their order) and ``interpolation`` (``'nearest'``, ``'bilinear'``,
+            ``'bicubic'``) for the policies that have none of their own. By default
+            ``dict(pad_val=128)`` and what mmpretrain's transforms have, bicubic for shears,
+            otherwise nearest; ``'torchvision'`` and ``'fixmatch'``: black and nearest.
+        channel_order: ``'rgb'`` or ``'bgr'``, of the images: for their grey values.
+
+    The types of policies are ``AutoContrast``, ``Brightness``, ``ColorTransform``, ``Contrast``,
+    ``Equalize``, ``Identity``, ``Invert``, ``Posterize``, ``Rotate``, ``Sharpness``, ``Shear``,
+    ``Solarize``, ``SolarizeAdd`` and ``Translate``, with mmpretrain's options. Two have one more,
+    ``rounding``: ``'ceil'``, ``'floor'``, ``'nearest'`` or ``'trunc'``, of the bits of a
+    ``Posterize`` (``'ceil'``) and the pixels of a ``Translate`` (not rounded).
+
+    Images are uint8, of 1 or 3 channels.
+
+    Raises:
+        TypeError, ValueError: an argument of a wrong type or value; images that are not uint8.
+
+    Example::
+
+        model = dict(data_preprocessor=dict(batch_transforms=[
+            dict(type='BatchRandAugment', policies='timm_increasing', num_policies=2,
+                 total_level=10, magnitude_level=9, magnitude_std=0.5,
+                 hparams=dict(pad_val=[124, 116, 104], interpolation='bicubic'))]))
+
+    Source: RandAugment (arXiv 1909.13719), FixMatch (arXiv 2001.07685, table 12).
+    """
+
+    def __init__(
+        self,
+        policies: str | Sequence[Mapping[str, Any]] = "timm_increasing",
+        num_policies: int = 2,
+        magnitude_level: float | None = None,
+        magnitude_std: float | str | None = "preset",
+        total_level: float | None = None,
+        hparams: Mapping[str, Any] | None = None,
+        channel_order: str = "rgb",
+    ) -> None:
+        if isinstance(policies, str) and policies not in PRESETS:
+            raise ValueError(f"policies must be one of {sorted(PRESETS)}, got {policies!r}")
+        named = isinstance(policies, str)
+        preset = PRESETS[policies if named else "timm_increasing"]
+        configs = preset.policies if named else policies
+        self.policies = parse_policies(configs, preset.hparams if hparams is None else hparams)
+        if type(num_policies) is not int or num_policies < 1:
+            raise ValueError(f"num_policies must be an integer of at least 1, got {num_policies!r}")
+        self.num_policies = num_policies
+        self.total_level = preset.total_level if total_level is None else total_level
+        self.magnitude_level = (
+            preset.magnitude_level if magnitude_level is None else magnitude_level
+        )
+        self.magnitude_std = preset.magnitude_std if magnitude_std == "preset" else magnitude_std
+        _check_levels(self.total_level, self.magnitude_level, self.magnitude_std)
+        if channel_order not in CHANNEL_ORDERS:
+            raise ValueError(f"channel_order must be in {CHANNEL_ORDERS}, got {channel_order!r}")
+        self.channel_order = channel_order
+        self._low, self._high, self._prob, self._negative_prob = np.array(
+            [(p.low or 0, p.high or 0, p.prob, p.negative_prob) for p in self.policies]
+        ).T
+        self._plan = AugmentPlan(self.policies, channel_order)
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        check_bytes(images)
+        return self._plan.run(images, self.draw(len(images), generator))
+
+    def __repr__(self) -> str:
+        shown = {k: v for k, v in vars(self).items() if k[0] != "_"}
+        shown["policies"] = [policy.type for policy in self.policies]
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
+
+    def draw(self, n: int, generator: Generator) -> Draws:
+        """The policies and magnitudes of ``n`` images."""
+        shape = (self.num_policies, n)
+        choice = torch.randint(len(self.policies), shape, generator=generator).numpy()
+        uniform = torch.rand((2, *shape), dtype=torch.float64, generator=generator).numpy()
+        low, high = self._low[choice], self._high[choice]
+        magnitude = low + self._levels(shape, generator) / self.total_level * (high - low)
+        negative = uniform[1] < self._negative_prob[choice]
+        return Draws(
+            choice=choice,
+            active=uniform[0] < self._prob[choice],
+            magnitude=np.where(negative, -magnitude, magnitude),
+        )
+
+    def _levels(self, shape: tuple[int, int], generator: Generator) -> np.ndarray | float:
+        std = self.magnitude_std
+        if std == "inf":
+            draws = torch.rand(shape, dtype=torch.float64, generator=generator)
+            return draws.numpy() * self.magnitude_level
+        if std is None or std <= 0:
+            return self.magnitude_level
+        draws = torch.randn(shape, dtype=torch.float64, generator=generator)
+        return (draws.numpy() * std + self.magnitude_level).clip(0, self.total_level)
+
+
+def _check_levels(total: float, level: float, std: float | str | None) -> None:
+    check_number("total_level", total)
+    if total <= 0:
+        raise ValueError(f"total_level must be above 0, got {total}")
+    check_number("magnitude_level", level)
+    if level < 0:  # above total_level it may be, as in some configs of mmpretrain
+        raise ValueError(f"magnitude_level must be at least 0, got {level}")
+    if isinstance(std, str):
+        if std != "inf":
+            raise ValueError(
+                f"magnitude_std must be a number, None, 'inf' or 'preset', got {std!r}"
+            )
+    elif std is not None:
+        check_number("magnitude_std", std)

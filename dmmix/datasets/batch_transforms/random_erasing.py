@@ -1,0 +1,133 @@
+"""Random erasing, for whole batches of normalised images."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Generator, Tensor
+
+from dmmix.datasets.batch_transforms.base import BatchTransform
+from dmmix.datasets.batch_transforms.checks import check_probability, in_order, numbers
+from dmmix.functional.mixing import to_device
+from dmmix.functional.transforms import draw_erasings, draw_noise_like, draw_uniform, erase
+from dmmix.functional.transforms.checks import per_channel
+from dmmix.functional.transforms.layout import replace, take
+from dmmix.registry import TRANSFORMS
+
+__all__ = ["BatchRandomErasing"]
+
+#: Above this, a fill is hardly meant in standard deviations.
+_FAR = 10
+
+
+@TRANSFORMS.register_module()
+class BatchRandomErasing(BatchTransform):
+    """A box of random area, aspect ratio and place of each image painted over.
+
+    It sees **normalised images** (as timm's does), so what it paints is in standard deviations and
+    0 is the mean. mmpretrain's ``RandomErasing`` works on bytes: its ``fill_color=mean,
+    fill_std=std`` is ``fill_color=0, fill_std=1`` here, the default. The boxes are those of
+    mmpretrain, whose other arguments it has.
+
+    Args:
+        erase_prob: of painting, in [0, 1].
+        min_area_ratio: lowest area of the box, as a share of the image.
+        max_area_ratio: highest.
+        aspect_range: lowest and highest ratio of the box's height and width; one number r stands
+            for r and 1 / r.
+        mode: ``'const'`` paints ``fill_color``; ``'rand'`` paints noise, each number drawn from a
+            normal distribution (timm's ``'pixel'``).
+        fill_color: a number, or one for each channel; the mean of the noise.
+        fill_std: the standard deviation of the noise, a number or one for each channel.
+
+    Noise for images on a GPU is drawn there, so a seed gives other noise on it than on a CPU; the
+    boxes are the same.
+
+    Raises:
+        TypeError, ValueError: an argument of a wrong type or value; for a batch, images that are
+            not floating point.
+
+    Source: Random Erasing (arXiv 1708.04896).
+    """
+
+    after_normalize = True
+
+    def __init__(
+        self,
+        erase_prob: float = 0.5,
+        min_area_ratio: float = 0.02,
+        max_area_ratio: float = 0.4,
+        aspect_range: float | tuple[float, float] = (3 / 10, 10 / 3),
+        mode: Literal["const", "rand"] = "const",
+        fill_color: float | Sequence[float] = 0,
+        fill_std: float | Sequence[float] = 1,
+    ) -> None:
+        check_probability("erase_prob", erase_prob)
+        self.erase_prob = erase_prob
+        areas = (min_area_ratio, max_area_ratio)
+        self.min_area_ratio, self.max_area_ratio = in_order(
+            "(min_area_ratio, max_area_ratio)", areas, 0, 1
+        )
+        self.aspect_range = _aspects(aspect_range)
+        if mode not in ("const", "rand"):
+            raise ValueError(f"mode must be 'const' or 'rand', got {mode!r}")
+        self.mode = mode
+        self.fill_color = numbers("fill_color", fill_color)
+        self.fill_std = numbers("fill_std", fill_std)
+        if min(_listed(self.fill_std)) < 0:
+            raise ValueError(f"fill_std must be at least 0, got {fill_std}")
+        if max(map(abs, (*_listed(self.fill_color), *_listed(self.fill_std)))) > _FAR:
+            warnings.warn(
+                f"BatchRandomErasing(fill_color={fill_color}, fill_std={fill_std}) paints on "
+                "normalised images, in standard deviations: for mmpretrain's fill_color=mean, "
+                "fill_std=std leave both out",
+                stacklevel=2,
+            )
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        if not images.is_floating_point():
+            raise TypeError(
+                f"BatchRandomErasing paints on normalised images, floats, got {images.dtype}"
+            )
+        n = len(images)
+        chosen = draw_uniform(n, (0, 1), generator) < self.erase_prob
+        boxes = draw_erasings(
+            n,
+            images.shape[-2:],
+            (self.min_area_ratio, self.max_area_ratio),
+            self.aspect_range,
+            generator,
+        )
+        if self.mode == "const":
+            # A box without pixels leaves the image as it is.
+            (boxes,) = to_device([boxes * chosen[:, None]], images.device)
+            return erase(images, boxes, self.fill_color, check=False)
+        # Noise is dear: only for the images that get some.
+        index = chosen.nonzero()[:, 0]
+        index, boxes = to_device([index, boxes[index]], images.device)
+        some = take(images, index)
+        noise = draw_noise_like(some, generator)
+        color, std = _broadcast(self.fill_color, images), _broadcast(self.fill_std, images)
+        some = erase(some, boxes, noise.mul_(std).add_(color), check=False)
+        return replace(images, index, some)
+
+
+def _broadcast(value: float | tuple[float, ...], images: Tensor) -> float | Tensor:
+    if isinstance(value, tuple):
+        return per_channel("fill_color and fill_std", value, images)[:, None, None]
+    return value
+
+
+def _aspects(value: float | tuple[float, float]) -> tuple[float, float]:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+        value = (min(value, 1 / value), max(value, 1 / value))
+    low, high = in_order("aspect_range", value, 0)
+    if low == 0:
+        raise ValueError(f"aspect_range must be above 0, got {value}")
+    return low, high
+
+
+def _listed(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)

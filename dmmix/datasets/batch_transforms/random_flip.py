@@ -1,0 +1,69 @@
+"""Random flips, for whole batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from dmmix.datasets.batch_transforms.base import BatchTransform
+from dmmix.datasets.batch_transforms.checks import check_probability
+from dmmix.functional.mixing import to_device
+from dmmix.functional.transforms import draw_uniform, flip
+from dmmix.functional.transforms.flip import DIRECTIONS, Direction
+from dmmix.registry import TRANSFORMS
+
+__all__ = ["BatchRandomFlip"]
+
+
+@TRANSFORMS.register_module()
+class BatchRandomFlip(BatchTransform):
+    """Each image flipped with a probability.
+
+    The arguments of mmpretrain's (mmcv's) ``RandomFlip``.
+
+    Args:
+        prob: of a flip, in [0, 1]; for a list of directions shared equally among them, or a list
+            with one probability for each, whose sum is at most 1.
+        direction: ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both at once), or a list of
+            these, of which an image gets at most one.
+
+    Raises:
+        TypeError, ValueError: an argument of a wrong type or value.
+    """
+
+    def __init__(
+        self,
+        prob: float | Sequence[float] = 0.5,
+        direction: Direction | Sequence[Direction] = "horizontal",
+    ) -> None:
+        directions = (direction,) if isinstance(direction, str) else tuple(direction)
+        for name in directions:
+            if name not in DIRECTIONS:
+                raise ValueError(f"direction must be of {tuple(DIRECTIONS)}, got {direction!r}")
+        if isinstance(prob, (list, tuple)):
+            if len(prob) != len(directions):
+                raise ValueError(f"prob must have one number a direction, got {prob!r}")
+            for p in prob:
+                check_probability("prob", p)
+            check_probability("the sum of prob", sum(prob))
+        else:
+            check_probability("prob", prob)
+        self.prob = prob
+        self.direction = direction
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        single = isinstance(self.direction, str)
+        directions = (self.direction,) if single else self.direction
+        probs = self.prob
+        if not isinstance(probs, (list, tuple)):
+            probs = [probs / len(directions)] * len(directions)
+        # The directions lie side by side in [0, 1), so that at most one of them is met.
+        spot = draw_uniform(len(images), (0, 1), generator)
+        ends = torch.tensor(probs, dtype=torch.float64).cumsum(0)
+        chosen = torch.searchsorted(ends, spot, right=True)
+        (chosen,) = to_device([chosen], images.device)
+        for number, direction in enumerate(directions):
+            images = flip(images, chosen == number, direction)
+        return images

@@ -1,0 +1,65 @@
+"""Checks of what the batch transforms are given, beside those of the mixes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.mixing.checks import check_range, check_tensor, looks_at_values
+from dmmix.functional.mixing.draws import to_device
+
+__all__ = ["check_boxes", "check_images", "check_integers", "check_value", "per_channel"]
+
+
+def check_images(images: Tensor) -> None:
+    """uint8 or floating point, (N, ch, H, W)."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images must be a Tensor, got {type(images).__name__}")
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise TypeError(f"images must be uint8 or floating point, got {images.dtype}")
+    if images.ndim != 4:
+        raise ValueError(f"images must be (N, ch, H, W), got {tuple(images.shape)}")
+
+
+def check_integers(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+    check_tensor(name, tensor, shape, images)
+    if tensor.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"{name} must be int64 or int32, got {tensor.dtype}")
+
+
+def check_boxes(boxes: Tensor, images: Tensor, check: bool | None, smallest: int) -> None:
+    """(N, 4) integers (top, left, height, width), inside the image."""
+    check_integers("boxes", boxes, (images.shape[0], 4), images)
+    if looks_at_values(check, boxes):
+        height, width = images.shape[-2:]
+        top, left, rows, columns = boxes.unbind(1)
+        inside = (top >= 0) & (left >= 0) & (top + rows <= height) & (left + columns <= width)
+        inside &= (rows >= smallest) & (columns >= smallest)
+        rule = f"{height} x {width} images with sides of at least {smallest}, as (top, left, h, w)"
+        check_range("boxes", boxes, inside[:, None].expand_as(boxes), rule)
+
+
+def check_value(name: str, value: float | Sequence[float], images: Tensor) -> None:
+    """Bytes do not hold every number."""
+    values = value if isinstance(value, Sequence) else (value,)
+    if images.dtype == torch.uint8 and not all(0 <= v <= 255 for v in values):
+        raise ValueError(f"{name} must be in [0, 255] for uint8 images, got {value!r}")
+
+
+def per_channel(name: str, value: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
+    """(ch,) of the dtype and on the device of the images, without waiting for it."""
+    if isinstance(value, Tensor):
+        values = value.reshape(-1)
+    else:
+        check_value(name, value, images)
+        values = torch.tensor(value, dtype=torch.float64).reshape(-1)
+    channels = images.shape[1]
+    if len(values) not in (1, channels):
+        raise ValueError(
+            f"{name} must be a number or one for each of the {channels} channels, got {value!r}"
+        )
+    if values.device != images.device:
+        (values,) = to_device([values], images.device)
+    return values.to(images.dtype).expand(channels)

@@ -1,0 +1,246 @@
+"""Brightness, contrast, saturation and hue, every sample with factors of its own.
+
+The numbers are those of ``torchvision.transforms.v2.functional``, whose bytes are cut off (not
+rounded) after each operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.mixing.checks import check_tensor, share_dtype
+from dmmix.functional.mixing.draws import to_device
+from dmmix.functional.transforms.checks import check_images
+from dmmix.functional.transforms.layout import like
+
+__all__ = [
+    "JITTERS",
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_hue",
+    "adjust_saturation",
+    "color_jitter",
+]
+
+#: The operations of :func:`color_jitter`, by their numbers in ``order``.
+JITTERS = ("brightness", "contrast", "saturation", "hue")
+_HUE = JITTERS.index("hue")
+
+
+def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
+    r"""Images :math:`f x`, cut off at the range of their values.
+
+    Args:
+        images: (N, ch, H, W), ch 1 or 3, uint8 or floats in [0, 1], any device and memory format;
+            not written to.
+        factor: (N,) floats, at least 0; on the CPU or on the device of the images.
+
+    Returns:
+        (N, ch, H, W), the dtype and memory format of the images.
+
+    Raises:
+        TypeError, ValueError: images or factors of a wrong type or shape.
+    """
+    return _adjust(images, "brightness", factor)
+
+
+def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
+    r"""Images :math:`f x + (1 - f) m` with the mean grey :math:`m` of each.
+
+    See :func:`adjust_brightness`.
+    """
+    return _adjust(images, "contrast", factor)
+
+
+def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
+    r"""Images :math:`f x + (1 - f) g` with the grey :math:`g` of each pixel.
+
+    Grey images stay as they are. See :func:`adjust_brightness`.
+    """
+    return _adjust(images, "saturation", factor)
+
+
+def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
+    """Images whose hue is turned by ``shift``, (N,) in [-0.5, 0.5]: 1 is the whole circle.
+
+    Grey images stay as they are. See :func:`adjust_brightness`.
+    """
+    return _adjust(images, "hue", shift)
+
+
+def color_jitter(
+    images: Tensor,
+    order: Tensor,
+    *,
+    brightness: Tensor | None = None,
+    contrast: Tensor | None = None,
+    saturation: Tensor | None = None,
+    hue: Tensor | None = None,
+) -> Tensor:
+    """The four operations one after the other, in each sample in an order of its own.
+
+    Args:
+        images: see :func:`adjust_brightness`.
+        order: (N, 4) integers **on the CPU**, each row a permutation of 0 (brightness),
+            1 (contrast), 2 (saturation), 3 (hue); which samples take which turn is worked out
+            there, without waiting for a device. See :func:`draw_orders`.
+        brightness, contrast, saturation: (N,) factors, at least 0; ``None`` leaves it out.
+        hue: (N,) shifts in [-0.5, 0.5]; ``None`` leaves it out. All of them on the CPU.
+
+    Returns:
+        (N, ch, H, W), the dtype and memory format of the images.
+
+    Raises:
+        TypeError, ValueError: an argument of a wrong type, shape or device.
+    """
+    _check(images)
+    n = images.shape[0]
+    if order.shape != (n, len(JITTERS)) or order.device.type != "cpu":
+        raise ValueError(
+            f"order must be ({n}, {len(JITTERS)}) on the CPU for {n} images, "
+            f"got {tuple(order.shape)} on {order.device}"
+        )
+    given = (brightness, contrast, saturation, hue)
+    for name, factor in zip(JITTERS, given, strict=True):
+        if factor is not None:
+            check_tensor(name, factor, (n,), order)
+    if images.shape[1] == 1:
+        given = (brightness, contrast, None, None)
+    values = _values(images)
+    turns = _turns(order, given)
+    weights = _weights(turns, given[:3]).to(values.dtype)
+    hue = given[3]
+    # Which samples turn their hue when; worked out on the CPU, so nothing waits for the device.
+    groups = [] if hue is None else [(turn == _HUE).nonzero()[:, 0] for turn in turns]
+    shifts = [hue[group] for group in groups]
+    weights, *moved = to_device([weights, *groups, *shifts], values.device)
+    groups, shifts = moved[: len(groups)], moved[len(groups) :]
+    for step in range(len(turns)):
+        if any(factor is not None for factor in given[:3]):
+            factor, mean, grey = (
+                None if unused else weight
+                for unused, weight in zip(
+                    (False, given[1] is None, given[2] is None), weights[step], strict=True
+                )
+            )
+            values = _blend(values, factor, images.dtype, mean=mean, grey=grey)
+        if groups and len(groups[step]):
+            turned = _turn_hue(values[groups[step]], shifts[step], images.dtype)
+            values = values.index_copy(0, groups[step], turned)
+    return like(images, values)
+
+
+def _turns(order: Tensor, given: Sequence[Tensor | None]) -> Tensor:
+    """(turns, N): the columns of ``order``, without the operations that are left out."""
+    left_out = torch.tensor([factor is None for factor in given], dtype=torch.uint8)
+    taken = left_out[order].argsort(dim=1, stable=True)
+    return order.gather(1, taken).T[: sum(factor is not None for factor in given)]
+
+
+def _weights(turns: Tensor, given: Sequence[Tensor | None]) -> Tensor:
+    """(turns, 3, N): what a turn takes of the image, of its mean grey and of its grey pixels.
+
+    Brightness, contrast and saturation all are such sums, so they run together. A sample whose turn
+    is another gets (1, 0, 0), which leaves it exactly as it is.
+    """
+    weights = torch.zeros(len(turns), 3, turns.shape[1], dtype=torch.float64)
+    weights[:, 0] = 1
+    for number, factor in enumerate(given):
+        if factor is not None:
+            mine, factor = turns == number, factor.double()
+            weights[:, 0] = torch.where(mine, factor, weights[:, 0])
+            if number:
+                weights[:, number] = torch.where(mine, 1 - factor, 0)
+    return weights
+
+
+def _adjust(images: Tensor, name: str, factor: Tensor) -> Tensor:
+    """One operation on all samples."""
+    _check(images)
+    if not isinstance(factor, Tensor) or factor.shape != images.shape[:1]:
+        got = tuple(factor.shape) if isinstance(factor, Tensor) else repr(factor)
+        raise ValueError(f"{name} must be a tensor ({images.shape[0]},), got {got}")
+    if images.shape[1] == 1 and name in ("saturation", "hue"):
+        return images
+    if factor.device != images.device:
+        (factor,) = to_device([factor], images.device)
+    values = _values(images)
+    if name == "hue":
+        return like(images, _turn_hue(values, factor, images.dtype))
+    rest = {"contrast": "mean", "saturation": "grey"}.get(name)
+    return like(
+        images, _blend(values, factor, images.dtype, **({rest: 1 - factor} if rest else {}))
+    )
+
+
+def _check(images: Tensor) -> None:
+    check_images(images)
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"images must have 1 or 3 channels, got {images.shape[1]}")
+
+
+def _values(images: Tensor) -> Tensor:
+    """Floats with each channel in one piece: the operations go through the channels."""
+    return images.to(share_dtype(images), memory_format=torch.contiguous_format)
+
+
+def _blend(
+    values: Tensor,
+    factor: Tensor,
+    dtype: torch.dtype,
+    *,
+    mean: Tensor | None = None,
+    grey: Tensor | None = None,
+) -> Tensor:
+    """The image, its mean grey and its grey pixels, summed with these weights (N,)."""
+    blended = values * _column(factor, values)
+    if mean is not None or grey is not None:
+        greys = values if values.shape[1] == 1 else _grey(values, dtype)
+        if grey is not None:
+            blended.addcmul_(_column(grey, values), greys)
+        if mean is not None:
+            blended.addcmul_(_column(mean, values), greys.mean((1, 2, 3), keepdim=True))
+    if dtype == torch.uint8:
+        return blended.clamp_(0, 255).floor_()
+    return blended.clamp_(0, 1)
+
+
+def _column(numbers: Tensor, values: Tensor) -> Tensor:
+    return numbers.to(values.dtype).view(-1, 1, 1, 1)
+
+
+def _grey(values: Tensor, dtype: torch.dtype) -> Tensor:
+    red, green, blue = values.split(1, 1)
+    grey = (red * 0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)
+    return grey.floor_() if dtype == torch.uint8 else grey
+
+
+def _turn_hue(values: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
+    """RGB to HSV, the hue turned, and back."""
+    if dtype == torch.uint8:
+        values = values / 255
+    high, low = values.amax(1, keepdim=True), values.amin(1, keepdim=True)
+    chroma = high - low
+    red, green, blue = values.split(1, 1)
+    # Where a pixel is grey its hue does not matter: what it is multiplied by is 0.
+    unit = torch.where(chroma > 0, chroma, 1)
+    hue = torch.where(
+        high == red,
+        (green - blue) / unit,
+        torch.where(high == green, (blue - red) / unit + 2, (red - green) / unit + 4),
+    )
+    hue.div_(6).add_(_column(shift, values))
+    turned = []
+    for place in (0, 1 / 3, 2 / 3):  # of red, green and blue on the circle
+        away = hue - place
+        away.sub_(away.round()).abs_()  # in [0, 1/2]
+        # All of the colour within a sixth of the circle, none from a third on.
+        turned.append(high - away.mul_(6).sub_(1).clamp_(0, 1).mul_(chroma))
+    colors = torch.cat(turned, 1)
+    if dtype == torch.uint8:
+        # As torchvision turns [0, 1] into bytes, each of them standing for an equal part.
+        colors.mul_(255 + 1 - 1e-3).floor_()
+    return colors

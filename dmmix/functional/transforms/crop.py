@@ -1,0 +1,69 @@
+"""A window of each image, every sample with a place of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.mixing.checks import check_range, looks_at_values
+from dmmix.functional.transforms.checks import check_images, check_integers
+from dmmix.functional.transforms.layout import as_planes, from_planes
+from dmmix.functional.transforms.padding import PaddingMode, pad
+
+__all__ = ["crop"]
+
+
+def crop(
+    images: Tensor,
+    corners: Tensor,
+    size: tuple[int, int],
+    *,
+    padding: int | Sequence[int] = 0,
+    pad_val: float | Sequence[float] = 0,
+    padding_mode: PaddingMode = "constant",
+    check: bool | None = None,
+) -> Tensor:
+    """The window of each image at its corner, after padding.
+
+    Args:
+        images: (N, ch, H, W), uint8 or any float dtype, device and memory format; not written to.
+        corners: (N, 2) integers (top, left), the first row and column of the window in the padded
+            image, on the device of the images. See :func:`draw_crops`.
+        size: (height, width) of the windows, not larger than the padded image.
+        padding, pad_val, padding_mode: see :func:`pad`.
+        check: look whether all windows lie inside. ``None``: on the CPU only, elsewhere it would
+            wait for the device.
+
+    Returns:
+        (N, ch, *size), the dtype and memory format of the images.
+
+    Raises:
+        TypeError, ValueError: an argument of a wrong type, shape or size.
+    """
+    check_images(images)
+    check_integers("corners", corners, (images.shape[0], 2), images)
+    images = pad(images, padding, pad_val=pad_val, padding_mode=padding_mode)
+    height, width = images.shape[-2:]
+    rows, columns = size
+    if not (0 < rows <= height and 0 < columns <= width):
+        raise ValueError(f"size must be within the {height} x {width} of the images, got {size}")
+    if looks_at_values(check, corners):
+        last = corners.new_tensor([height - rows, width - columns])
+        rule = f"[0, {height - rows}] (top) and [0, {width - columns}] (left)"
+        check_range("corners", corners, (corners >= 0) & (corners <= last), rule)
+    planes = as_planes(images)
+    k = planes.shape[3]
+    if not len(planes):
+        return from_planes(planes[:, :rows, :columns], images)
+    # All rows of pixels that a window may have, from each pixel on: they overlap, so this is a
+    # view. Each row of a window then is one copy of a run of memory; picking pixels one by one
+    # takes over ten times as long.
+    runs = planes.as_strided((len(planes) * height * width - columns + 1, columns * k), (k, 1))
+    corners = corners.to(torch.int64).repeat_interleave(len(planes) // images.shape[0], 0)
+    row = torch.arange(len(planes), device=images.device).mul_(height).add_(corners[:, 0])
+    row = row[:, None] + torch.arange(rows, device=images.device)
+    start = row.mul_(width).add_(corners[:, 1:])
+    windows = runs.index_select(0, start.view(-1))
+    return from_planes(windows.view(len(planes), rows, columns, k), images)

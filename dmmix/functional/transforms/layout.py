@@ -1,0 +1,54 @@
+"""Images as rows of numbers that lie side by side in memory.
+
+With three channels last, an operation that broadcasts over the channels works in runs of three
+numbers: several times slower on a CPU than over whole rows of pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.mixing.checks import is_channels_last
+
+__all__ = ["as_planes", "from_planes", "like", "replace", "take"]
+
+
+def as_planes(images: Tensor) -> Tensor:
+    """(planes, H, W, k), contiguous: (N, H, W, ch) of channels-last images, otherwise
+    (N * ch, H, W, 1)."""
+    n, ch, height, width = images.shape
+    if is_channels_last(images):
+        return images.permute(0, 2, 3, 1)
+    return images.contiguous().view(n * ch, height, width, 1)
+
+
+def from_planes(planes: Tensor, images: Tensor) -> Tensor:
+    """(N, ch, H', W') with the memory format of ``images``, whose planes became ``planes``."""
+    if is_channels_last(images):
+        return planes.permute(0, 3, 1, 2)
+    return planes.view(*images.shape[:2], *planes.shape[1:3])
+
+
+def like(images: Tensor, values: Tensor) -> Tensor:
+    """(N, ch, H', W') values with the dtype and memory format of the images."""
+    last = is_channels_last(images)
+    memory_format = torch.channels_last if last else torch.contiguous_format
+    if images.dtype == torch.uint8 and values.is_floating_point():
+        values = values.to(torch.int16)  # a CPU has vector code for both steps, and none for one
+    return values.to(images.dtype).contiguous(memory_format=memory_format)
+
+
+def take(images: Tensor, index: Tensor) -> Tensor:
+    """``images[index]``, in their memory format and in whole runs of memory."""
+    if is_channels_last(images):
+        return images.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
+    return images.index_select(0, index)
+
+
+def replace(images: Tensor, index: Tensor, some: Tensor) -> Tensor:
+    """The images with some of them replaced by others; their memory format stays."""
+    if is_channels_last(images):
+        last = images.permute(0, 2, 3, 1).index_copy(0, index, some.permute(0, 2, 3, 1))
+        return last.permute(0, 3, 1, 2)
+    return images.index_copy(0, index, some)

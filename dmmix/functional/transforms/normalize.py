@@ -1,0 +1,57 @@
+"""Normalised floats out of the images of a dataset."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.mixing.checks import is_channels_last
+from dmmix.functional.transforms.checks import check_images
+
+__all__ = ["normalize"]
+
+
+def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    r"""Each channel with its mean taken off, in units of its standard deviation.
+
+    .. math:: \tilde x_c = (x_c - \mu_c) / \sigma_c
+
+    The same numbers as this formula in float32 gives, to the last bit, and several times as fast
+    as it for channels-last images on a CPU.
+
+    Args:
+        images: (N, ch, H, W), uint8 or any float dtype, device and memory format; not written to.
+        mean, std: one number, or one for each channel, of any shape that has as many ((ch,) or
+            (ch, 1, 1)), floats on the device of the images. ``std`` above 0, in the units of the
+            images (0 to 255 for uint8); not checked, that would wait for the device.
+
+    Returns:
+        (N, ch, H, W) float32 (float64 for float64 images), in the memory format of the images.
+
+    Raises:
+        TypeError: images that are neither uint8 nor floating point.
+        ValueError: a wrong number of means or of standard deviations.
+    """
+    check_images(images)
+    n, ch, height, width = images.shape
+    mean, std = (_per_channel(name, value, ch) for name, value in (("mean", mean), ("std", std)))
+    if images.dtype not in (torch.uint8, torch.float32, torch.float64):
+        images = images.float()
+    if not is_channels_last(images):
+        mean, std = mean.view(ch, 1, 1), std.view(ch, 1, 1)
+        return torch.sub(images, mean).div_(std)
+    # Whole rows at once: broadcast over the channels alone, the runs in memory are ch long.
+    lines = images.permute(0, 2, 3, 1).view(n * height, width * ch)
+    lines = torch.sub(lines, mean.repeat(width)).div_(std.repeat(width))
+    return lines.view(n, height, width, ch).permute(0, 3, 1, 2)
+
+
+def _per_channel(name: str, values: Tensor, channels: int) -> Tensor:
+    """(ch,), float32 at least."""
+    if values.numel() not in (1, channels):
+        raise ValueError(
+            f"{name} must have one number or one for each of the {channels} channels, "
+            f"got {tuple(values.shape)}"
+        )
+    values = values.reshape(-1).to(torch.promote_types(values.dtype, torch.float32))
+    return values.expand(channels)

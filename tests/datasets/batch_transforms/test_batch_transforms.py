@@ -1,0 +1,180 @@
+"""What holds for every batch transform: seeds, untouched inputs, formats, no waiting."""
+
+import inspect
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dmmix.datasets.batch_transforms import (
+    BatchColorJitter,
+    BatchCutout,
+    BatchRandomCrop,
+    BatchRandomErasing,
+    BatchRandomFlip,
+    BatchRandomResizedCrop,
+    BatchTransform,
+    build_batch_transform,
+)
+from tests.functional.transforms.pictures import LAYOUTS, generator, pictures, same_format
+from tests.mixups.waits import Waits
+
+SAME = {
+    "crop": BatchRandomCrop((9, 12), padding=2),
+    "crop, reflect": BatchRandomCrop((9, 12), padding=2, padding_mode="reflect"),
+    "resized crop": BatchRandomResizedCrop((9, 12)),
+    "resized crop, bicubic": BatchRandomResizedCrop((9, 12), interpolation="bicubic"),
+    "flip": BatchRandomFlip(),
+    "flip, two ways": BatchRandomFlip(0.8, ["horizontal", "vertical"]),
+    "cutout": BatchCutout(4, prob=0.7),
+    "jitter": BatchColorJitter(0.4, 0.4, 0.4, 0.1),
+    "jitter without hue": BatchColorJitter(0.4, 0.4, 0.4),
+}
+AFTER = {
+    "erasing": BatchRandomErasing(0.7),
+    "erasing, noise": BatchRandomErasing(0.7, mode="rand"),
+    "erasing, noise by channel": BatchRandomErasing(0.7, mode="rand", fill_std=(1, 2, 3)),
+}
+OF_BYTES = pytest.mark.parametrize("transform", SAME.values(), ids=SAME.keys())
+EVERY = {**SAME, **AFTER}
+every = pytest.mark.parametrize("transform", EVERY.values(), ids=EVERY.keys())
+
+
+def dtype_of(transform):
+    return torch.float32 if transform.after_normalize else torch.uint8
+
+
+@every
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_generator_decides(transform, layout):
+    images = pictures(8, dtype=dtype_of(transform), layout=layout)
+    before, state = images.clone(), torch.get_rng_state()
+    a, b = (transform(images, generator(1)) for _ in range(2))
+    assert torch.equal(a, b)
+    assert any(not torch.equal(transform(images, generator(s)), a) for s in range(2, 5))
+    assert torch.equal(images, before)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert a.shape == images.shape
+    same_format(a, images)
+
+
+@every
+def test_each_sample_draws_for_itself(transform):
+    images = pictures(1, dtype=dtype_of(transform)).repeat(64, 1, 1, 1)
+    images = images.contiguous(memory_format=torch.channels_last)
+    out = transform(images, generator())
+    kinds = len(out.flatten(1).unique(dim=0))
+    if isinstance(transform, BatchRandomFlip):
+        assert kinds == (2 if transform.direction == "horizontal" else 3)
+    else:
+        assert kinds > 15
+
+
+@every
+def test_draws_follow_each_other(transform):
+    images, source = pictures(8, dtype=dtype_of(transform)), generator()
+    assert not torch.equal(transform(images, source), transform(images, source))
+
+
+@every
+@given(data=st.data())
+@settings(max_examples=12, deadline=None)
+def test_any_images(transform, data):
+    n = data.draw(st.integers(0, 3))
+    by_channel = isinstance(getattr(transform, "fill_std", None), tuple)
+    ch = data.draw(st.sampled_from([3] if by_channel else [1, 3]))
+    size = data.draw(st.tuples(st.integers(5, 13), st.integers(8, 13)))
+    dtypes = [torch.float32, torch.float64, torch.float16]
+    dtypes += [] if transform.after_normalize else [torch.uint8]
+    dtype = data.draw(st.sampled_from(dtypes))
+    images = pictures(n, ch, size, dtype, data.draw(st.sampled_from(LAYOUTS)))
+    before = images.clone()
+    if isinstance(transform, BatchCutout) and dtype.is_floating_point:
+        transform = BatchCutout(4, 0.5)
+    out = transform(images, generator(data.draw(st.integers(0, 99))))
+    wanted = getattr(transform, "crop_size", getattr(transform, "scale", size))
+    assert out.shape == (n, ch, *wanted)
+    assert out.dtype == dtype
+    assert bool(out.isfinite().all())
+    if dtype != torch.uint8 and not transform.after_normalize and "bicubic" not in repr(transform):
+        assert bool(((out >= 0) & (out <= 1.001)).all())
+    assert torch.equal(images, before)
+
+
+@every
+def test_nothing_waits_for_the_device(transform):
+    """The draws are on the CPU and may be looked at: for them alone, which images get something."""
+    draws_looked_at = {"jitter": ["nonzero"] * 4, "erasing, noise": ["nonzero"]}
+    draws_looked_at["erasing, noise by channel"] = ["nonzero"]
+    (name,) = (name for name, kind in EVERY.items() if kind is transform)
+    with Waits() as waits:
+        transform(pictures(8, dtype=dtype_of(transform)), generator())
+    assert waits.found == draws_looked_at.get(name, [])
+
+
+@every
+def test_no_value_is_read(transform):
+    """Tensors without values stand for those whose values are not there yet: reading one raises."""
+    if isinstance(transform, BatchRandomResizedCrop) or "rand" in vars(transform).values():
+        pytest.skip("torch has neither autocast nor a generator for meta")
+    images = pictures(8, dtype=dtype_of(transform)).to("meta")
+    out = transform(images, generator())
+    assert out.device.type == "meta"
+    assert out.shape == images.shape
+
+
+@pytest.mark.parametrize(
+    "read", [lambda x: x.sum().item(), lambda x: x[x > 3], lambda x: bool(x.any())]
+)
+def test_a_read_is_noticed(read):
+    with pytest.raises((NotImplementedError, RuntimeError)):
+        read(pictures(1, 1, (1, 1)).to("meta"))
+
+
+@OF_BYTES
+def test_bytes_and_floats_agree(transform):
+    """The same draws; floats in [0, 1], up to the rounding of bytes."""
+    if isinstance(transform, (BatchCutout, BatchColorJitter)):
+        pytest.skip("its values are in the units of the images, or cut off")
+    images = pictures(8)
+    bytes_, floats = (transform(x, generator(3)) for x in (images, images.double() / 255))
+    floats = floats.clamp(0, 1)
+    assert (bytes_ / 255 - floats).abs().max() <= 0.5 / 255 + 1e-6
+
+
+@every
+def test_from_a_config(transform):
+    kind = type(transform)
+    options = {name: value for name, value in vars(transform).items() if value is not None}
+    again = build_batch_transform(dict(type=kind.__name__, **options))
+    assert type(again) is kind
+    assert repr(again) == repr(transform)
+    assert kind.__name__ in repr(transform)
+    assert isinstance(again, BatchTransform)
+    images = pictures(4, dtype=dtype_of(transform))
+    assert torch.equal(again(images, generator()), transform(images, generator()))
+
+
+@every
+def test_arguments_are_shown(transform):
+    for name in inspect.signature(type(transform)).parameters:
+        assert f"{name}=" in repr(transform)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@every
+def test_cuda_gives_what_the_cpu_gives_without_waiting(transform):
+    images = pictures(8, dtype=dtype_of(transform))
+    there = images.cuda()
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        out = transform(there, generator(1))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    expected = transform(images, generator(1))
+    assert out.stride() == expected.stride()
+    if getattr(transform, "mode", None) != "rand":  # noise is drawn where the images are
+        assert (out.cpu().double() - expected.double()).abs().max() <= 1

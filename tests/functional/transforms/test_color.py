@@ -1,0 +1,160 @@
+"""Colour operations, against torchvision image by image."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from dmmix import compat
+from dmmix.functional import transforms
+from dmmix.functional.transforms import color_jitter, draw_orders, draw_uniform
+from tests.functional.transforms.pictures import LAYOUTS, generator, pictures, same_format
+
+NAMES = ("brightness", "contrast", "saturation", "hue")
+RANGES = dict(brightness=(0, 2.5), contrast=(0, 2.5), saturation=(0, 2.5), hue=(-0.5, 0.5))
+N = 16
+
+
+@pytest.fixture(scope="module")
+def tv():
+    compat.prepare()
+    return pytest.importorskip("torchvision.transforms.v2.functional")
+
+
+def factors(n=N, seed=0):
+    drawn = {
+        name: draw_uniform(n, RANGES[name], generator(seed + k)) for k, name in enumerate(NAMES)
+    }
+    for name in NAMES[:3]:
+        drawn[name][:2] = torch.tensor([0.0, 1.0])
+    drawn["hue"][:3] = torch.tensor([0.0, 0.5, -0.5])
+    return drawn
+
+
+def photos(n=N, ch=3, size=(7, 10), dtype=torch.uint8, layout="channels_last"):
+    """Noise, with grey, black, white and pure pixels, and whole images of one colour."""
+    images = pictures(n, ch, size, torch.uint8, "contiguous", seed=5)
+    special = torch.tensor(
+        [[0, 0, 0], [255, 255, 255], [90, 90, 90], [255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 8]]
+    )
+    images[:, :, 0, :7] = special[:, :ch].T.to(torch.uint8)
+    images[-1] = 0
+    images[-2] = 77
+    last = images.contiguous(memory_format=torch.channels_last)
+    images = last if layout == "channels_last" else images
+    return images / 255 if dtype == torch.float32 else images.to(dtype)
+
+
+def near(out, expected):
+    if out.dtype == torch.uint8:
+        assert (out.int() - expected.int()).abs().max() <= 1
+        # Most are the same: what differs is where float32 stands next to a whole number.
+        assert (out != expected).float().mean() < 0.02
+    else:
+        assert_close(out, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("ch", [1, 3])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_torchvisions(name, ch, dtype, layout, tv):
+    images = photos(ch=ch, dtype=dtype, layout=layout)
+    before = images.clone()
+    factor = factors()[name]
+    out = getattr(transforms, f"adjust_{name}")(images, factor)
+    theirs = getattr(tv, f"adjust_{name}")
+    near(out, torch.stack([theirs(x, f) for x, f in zip(images, factor.tolist(), strict=True)]))
+    same_format(out, images)
+    assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("ch", [1, 3])
+@pytest.mark.parametrize("used", [NAMES, NAMES[:3], ("contrast", "hue"), ("saturation",), ("hue",)])
+def test_one_after_the_other_as_torchvision(used, ch, dtype, tv):
+    n = 40
+    images = photos(n, ch, dtype=dtype)
+    before = images.clone()
+    drawn = {name: factors(n, seed=9)[name] for name in used}
+    order = draw_orders(n, 4, generator(2))
+    out = color_jitter(images, order, **drawn)
+    expected = []
+    for row, (image, turns) in enumerate(zip(images, order.tolist(), strict=True)):
+        for number in turns:
+            if NAMES[number] in used:
+                change = getattr(tv, f"adjust_{NAMES[number]}")
+                image = change(image, drawn[NAMES[number]][row].item())
+        expected.append(image)
+    expected = torch.stack(expected)
+    if dtype == torch.uint8:
+        # A step of difference early on grows with the contrast and the brightness that follow.
+        apart = (out.int() - expected.int()).abs()
+        assert (apart > 1).float().mean() < 0.01
+        assert (apart > 0).float().mean() < 0.05
+    else:
+        assert_close(out, expected, rtol=0, atol=1e-4)
+    same_format(out, images)
+    assert torch.equal(images, before)
+
+
+def test_the_order_matters():
+    images = photos(6)
+    drawn = factors(6, seed=3)
+    rising = torch.arange(4).expand(6, 4)
+    out = color_jitter(images, rising, **drawn)
+    falling = color_jitter(images, rising.flip(1), **drawn)
+    assert not torch.equal(out, falling)
+    mixed = torch.cat((rising[:3], rising.flip(1)[3:]))
+    assert torch.equal(color_jitter(images, mixed, **drawn), torch.cat((out[:3], falling[3:])))
+
+
+def test_nothing_to_do():
+    images = photos()
+    order = draw_orders(N, 4, generator())
+    assert torch.equal(color_jitter(images, order), images)
+    ones = torch.ones(N)
+    same = dict(brightness=ones, contrast=ones, saturation=ones, hue=0 * ones)
+    assert torch.equal(color_jitter(images, order, **same), images)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize("ch", [1, 3])
+def test_no_image_and_one(ch, n):
+    images = photos(2, ch)[:n]
+    drawn = {name: factor[:n] for name, factor in factors().items()}
+    out = color_jitter(images, draw_orders(n, 4, generator()), **drawn)
+    assert out.shape == images.shape
+
+
+def test_strided_images():
+    whole = pictures(4, layout="strided")
+    drawn = {name: f[:4] for name, f in factors().items()}
+    order = draw_orders(4, 4, generator())
+    assert torch.equal(
+        color_jitter(whole, order, **drawn), color_jitter(whole.contiguous(), order, **drawn)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (dict(images=torch.zeros(2, 4, 3, 3)), ValueError, "1 or 3 channels, got 4"),
+        (dict(order=torch.zeros(2, 3, dtype=torch.int64)), ValueError, r"order must be \(2, 4\)"),
+        (dict(hue=torch.zeros(3)), ValueError, r"hue must be \(2,\)"),
+        (dict(contrast=0.3), TypeError, "contrast must be a Tensor"),
+    ],
+)
+def test_bad_arguments(options, error, message):
+    good = dict(images=photos(2), order=draw_orders(2, 4, generator()))
+    with pytest.raises(error, match=message):
+        color_jitter(**{**good, **options})
+    with pytest.raises(ValueError, match=r"brightness must be a tensor \(2,\), got \(3,\)"):
+        transforms.adjust_brightness(photos(2), torch.ones(3))
+    with pytest.raises(ValueError, match=r"hue must be a tensor \(2,\), got 0.1"):
+        transforms.adjust_hue(photos(2), 0.1)
+
+
+def test_layouts_agree():
+    drawn, order = factors(), draw_orders(N, 4, generator())
+    outs = [color_jitter(photos(layout=layout), order, **drawn) for layout in LAYOUTS[:2]]
+    assert torch.equal(*outs)

@@ -1,0 +1,170 @@
+"""Posterise, solarise, equalise and their like, against torchvision image by image."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dmmix import compat
+from dmmix.functional import transforms
+from tests.functional.transforms.pictures import LAYOUTS, generator, pictures, same_format
+from tests.mixups.waits import Waits
+
+N = 16
+SIZES = [(9, 12), (7, 13), (16, 16), (1, 5), (2, 2), (40, 33)]
+PLAIN = ("autocontrast", "equalize", "invert")
+DRAWN = {
+    "posterize": lambda g: torch.randint(9, (N,), generator=g),
+    "solarize": lambda g: torch.rand(N, generator=g, dtype=torch.float64) * 255,
+    "solarize_add": lambda g: torch.rand(N, generator=g, dtype=torch.float64) * 255,
+    "adjust_sharpness": lambda g: torch.rand(N, generator=g, dtype=torch.float64) * 2,
+}
+#: The value that changes nothing.
+NOTHING = {"posterize": 8, "solarize": 256.0, "solarize_add": 0.0, "adjust_sharpness": 1.0}
+OPS = (*PLAIN, *DRAWN)
+
+
+@pytest.fixture(scope="module")
+def tv():
+    compat.prepare()
+    return pytest.importorskip("torchvision.transforms.v2.functional")
+
+
+def photos(ch, size, layout="channels_last"):
+    """Noise, dark and bright images, few values, one value, two values, a gradient."""
+    images = pictures(N, ch, size, seed=3)
+    images[1:3] //= 4
+    images[3] = images[3] // 4 + 190
+    images[4] = images[4] // 64 * 64
+    images[5], images[6], images[7] = 77, 0, 255
+    images[8] = 254 + images[8] % 2
+    images[9] = torch.arange(images[9].numel()).view(ch, *size) * 255 // images[9].numel()
+    images[10, :, 0, 0] = 255 - images[10, :, 0, 0]
+    if layout == "strided":
+        wide = images.repeat_interleave(2, 3)
+        return wide[..., ::2]
+    last = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    return images.contiguous(memory_format=last)
+
+
+def run(op, images, values=None):
+    function = getattr(transforms, op)
+    return function(images) if values is None else function(images, values)
+
+
+def by_image(tv, op, images, values):
+    if op == "solarize_add":  # as mmpretrain has it
+        raised = (images + values.view(-1, 1, 1, 1)).clamp(max=255).to(torch.uint8)
+        return torch.where(images < 128, raised, images)
+    function = getattr(tv, op)
+    if values is None:
+        return torch.stack([function(image) for image in images])
+    return torch.stack([function(i, v) for i, v in zip(images, values.tolist(), strict=True)])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("ch", [1, 3])
+@pytest.mark.parametrize("op", OPS)
+def test_equals_torchvision(tv, op, ch, size, layout):
+    images = photos(ch, size, layout)
+    values = DRAWN[op](generator()) if op in DRAWN else None
+    out = run(op, images, values)
+    assert torch.equal(out, by_image(tv, op, images, values))
+    same_format(out, images)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0, 127.0, 127.5, 128.0, 254.5, 255.0, 256.0])
+def test_solarize_at_every_value(threshold):
+    images = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    out = transforms.solarize(images, torch.tensor([threshold])).flatten().tolist()
+    assert out == [255 - v if v >= threshold else v for v in range(256)]
+
+
+@pytest.mark.parametrize("threshold", [0, 0.5, 128, 255.5, 256])
+@pytest.mark.parametrize("addition", [0, 1.9, 110, 255])
+def test_solarize_add_at_every_value(addition, threshold):
+    images = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    out = transforms.solarize_add(images, torch.tensor([addition]), threshold).flatten().tolist()
+    assert out == [min(v + int(addition), 255) if v < threshold else v for v in range(256)]
+
+
+def test_equalize_flattens_the_histogram():
+    dark = (torch.rand(1, 1, 64, 64, generator=generator()) ** 3 * 255).to(torch.uint8)
+    quarters = transforms.equalize(dark).float().quantile(torch.tensor([0.25, 0.5, 0.75]))
+    assert torch.allclose(quarters, torch.tensor([64.0, 128, 191]), atol=16)
+
+
+@pytest.mark.parametrize("op", DRAWN)
+@pytest.mark.parametrize("ch", [1, 2, 3])
+def test_the_value_that_changes_nothing(op, ch):
+    images = photos(ch, (9, 12))
+    assert torch.equal(run(op, images, torch.full((N,), NOTHING[op])), images)
+
+
+@pytest.mark.parametrize("op", OPS)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_properties(op, data):
+    ch = data.draw(st.integers(1, 4))
+    size = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    images = pictures(N, ch, size, seed=data.draw(st.integers(0, 99)))
+    values = DRAWN[op](generator(data.draw(st.integers(0, 99)))) if op in DRAWN else None
+    before = images.clone()
+    out = run(op, images, values)
+    assert out.shape == images.shape
+    assert torch.equal(images, before)
+    assert out.untyped_storage().data_ptr() != images.untyped_storage().data_ptr()
+    # Each image is on its own.
+    order = torch.randperm(N, generator=generator())
+    again = run(op, images[order], None if values is None else values[order])
+    assert torch.equal(again, out[order])
+    # Doing it twice does no more, or undoes it.
+    if op in ("posterize", "autocontrast"):
+        twice = run(op, out, values)
+        slack = 0 if op == "posterize" else 1
+        assert (twice.int() - out.int()).abs().max() <= slack
+    if op == "invert":
+        assert torch.equal(run(op, out), images)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_nothing_waits(op):
+    images = photos(3, (9, 12))
+    arguments = (DRAWN[op](generator()),) if op in DRAWN else ()
+    with Waits() as waits:
+        getattr(transforms, op)(images, *arguments, **(dict(check=False) if arguments else {}))
+    assert waits.found == []
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_empty_batches(op):
+    values = (DRAWN[op](generator())[:0],) if op in DRAWN else ()
+    assert run(op, pictures(0), *values).shape == (0, 3, 9, 12)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_only_bytes(op):
+    values = (DRAWN[op](generator()),) if op in DRAWN else ()
+    with pytest.raises(TypeError, match=r"images must be uint8.*float32"):
+        run(op, torch.zeros(N, 3, 4, 4), *values)
+    with pytest.raises(ValueError, match=r"images must be \(N, ch, H, W\)"):
+        run(op, pictures(N)[0], *values)
+
+
+@pytest.mark.parametrize(
+    ("op", "values", "error", "message"),
+    [
+        ("posterize", [1.0, 2.0], TypeError, "bits must be integers, got torch.float32"),
+        ("posterize", [1, 9], ValueError, r"bits must be in \[0, 8\], got 9 for sample 1"),
+        ("posterize", [1], ValueError, r"bits must be \(2,\) for 2 images, got \(1,\)"),
+        ("solarize", [257.0, 0], ValueError, r"threshold must be in \[0, 256\], got 257"),
+        ("solarize", [0, float("nan")], ValueError, r"threshold must be in \[0, 256\], got nan"),
+        ("solarize_add", [-1, 0], ValueError, r"addition must be in \[0, 255\], got -1"),
+        ("adjust_sharpness", [-0.5, 0], ValueError, r"factor must be in \[0, inf\), got -0.5"),
+        ("adjust_sharpness", [float("inf"), 0], ValueError, r"factor must be in .* got inf"),
+    ],
+)
+def test_bad_values(op, values, error, message):
+    with pytest.raises(error, match=message):
+        run(op, pictures(2), torch.tensor(values))
