@@ -17,12 +17,14 @@ from mmpretrain import registry as mmpretrain  # noqa: E402
 __all__ = [
     "DATASETS",
     "DATA_SAMPLERS",
+    "EVALUATORS",
     "FUNCTIONS",
     "HOOKS",
     "LOOPS",
     "METRICS",
     "MIXUPS",
     "MODELS",
+    "OPTIM_WRAPPERS",
     "PARAM_SCHEDULERS",
     "RUNNERS",
     "TRANSFORMS",
@@ -37,6 +39,7 @@ _LOCATIONS = {
     "DATA_SAMPLERS": "dmmix.datasets",
     "TRANSFORMS": "dmmix.datasets",
     "METRICS": "dmmix.evaluation",
+    "EVALUATORS": "dmmix.evaluation",
 }
 
 
@@ -72,4 +75,6 @@ LOOPS = _children["LOOPS"]
 RUNNERS = _children["RUNNERS"]
 PARAM_SCHEDULERS = _children["PARAM_SCHEDULERS"]
 METRICS = _children["METRICS"]
+EVALUATORS = _children["EVALUATORS"]
+OPTIM_WRAPPERS = _children["OPTIM_WRAPPERS"]
 FUNCTIONS = _child("FUNCTIONS", MMENGINE_FUNCTIONS)

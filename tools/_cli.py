@@ -1,9 +1,15 @@
-"""What the tools share: options, configs, and errors that a user can act on."""
+"""What the tools share: options, configs, and errors that a user can act on.
+
+Nothing here imports torch or the OpenMMLab stack before it must: ``--help`` and most mistakes are
+answered before that (docs/benchmarks/startup.md).
+"""
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import difflib
+import gc
 import inspect
 import os
 import re
@@ -14,6 +20,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from _static_check import find_mistake, suggestion
+
+#: Arguments of mmengine's runner; a test compares them with the installed one.
+_RUNNER_KEYS = {
+    *("auto_scale_lr", "cfg", "custom_hooks", "data_preprocessor", "default_hooks"),
+    *("default_scope", "env_cfg", "experiment_name", "launcher", "load_from", "log_level"),
+    *("log_processor", "model", "optim_wrapper", "param_scheduler", "randomness", "resume"),
+    *("test_cfg", "test_dataloader", "test_evaluator", "train_cfg", "train_dataloader"),
+    *("val_cfg", "val_dataloader", "val_evaluator", "visualizer", "work_dir"),
+}
 #: Keys of a config that mmengine, mmpretrain or dmmix read besides the runner's arguments.
 _OTHER_KEYS = {
     "activation_checkpointing",
@@ -26,6 +42,7 @@ _OTHER_KEYS = {
     "find_unused_parameters",
     "model_wrapper_cfg",
     "runner_type",
+    "step",
     "sync_bn",
     "tta_model",
     "tta_pipeline",
@@ -39,26 +56,25 @@ class UserError(Exception):
 
 def config_options(description: str) -> argparse.ArgumentParser:
     """A parser with what every tool takes that reads a config."""
-    from mmengine.config import DictAction
-
-    class Overrides(DictAction):
-        def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
-            for value in values:
-                if "=" not in value:
-                    parser.error(f"argument --cfg-options: expected KEY=VALUE, got {value!r}")
-            super().__call__(parser, namespace, values, option)
-
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("config", help="config file")
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=Overrides,
+        action="extend",
+        type=_key_and_value,
         metavar="KEY=VALUE",
         help="overrides, such as model.head.loss.eta=1.0 or model.mixup.alpha=0.5",
     )
     parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
     return parser
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    return key, value
 
 
 def common_options(description: str) -> argparse.ArgumentParser:
@@ -87,15 +103,21 @@ def read_config(args: argparse.Namespace) -> Any:
     """The config with ``--cfg-options`` merged.
 
     Raises:
-        UserError: no such file, or one that cannot be read; a key that nothing reads.
+        UserError: no such file, or one that cannot be read; a key that nothing reads; a type or an
+            argument that is certainly none.
     """
     cfg = _read_config(args.config)
     _check_top_level(cfg)
     if cfg.get("model") is None:
         raise UserError(f"{args.config}: a config needs 'model', this one has {sorted(cfg)}")
     if args.cfg_options:
-        _check_overrides(cfg, args.cfg_options)
-        cfg.merge_from_dict(args.cfg_options)
+        overrides = _parse_overrides(args.cfg_options)
+        _check_overrides(cfg, overrides)
+        cfg.merge_from_dict(overrides)
+    mistake = find_mistake(cfg)
+    if mistake:
+        raise UserError(mistake)
+    _import_custom_modules(cfg)
     return cfg
 
 
@@ -156,6 +178,26 @@ def first_step_watch(runner: Any) -> Callable[[], bool]:
 
 
 @contextmanager
+def starting() -> Iterator[None]:
+    """While modules are imported and a runner is built, the garbage collector rests.
+
+    They make a million objects and next to no garbage; going through them again and again took a
+    quarter of the time to the first iteration. They stay to the end of the process, so no later
+    collection looks at them either.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        if not gc.get_freeze_count():  # once a process: what is frozen, garbage too, stays
+            gc.freeze()
+            atexit.register(gc.unfreeze)  # the end takes it apart: triton reports what is left
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
 def reported_errors(
     show_traceback: bool, running: Callable[[], bool] = lambda: False
 ) -> Iterator[None]:
@@ -191,7 +233,7 @@ def explain(error: BaseException) -> str:
     text = re.sub(r"class `(\w+)` in \S+: ", r"\1: ", text)
     argument = re.search(r"got an unexpected keyword argument '(\w+)'", text)
     if argument:
-        text += _suggest(argument[1], _arguments_of_failed_build(error))
+        text += suggestion(argument[1], _arguments_of_failed_build(error))
     return f"{type(error).__name__}: {text}"
 
 
@@ -210,8 +252,8 @@ def _unknown_type(name: str, registry: str) -> str:
                 and candidate.name == registry.split("::")[-1]
             ):
                 known |= set(candidate.module_dict)
-    suggestion = _suggest(name.split(".")[-1], known)
-    return f"unknown type {name!r}: not in the {registry} registry{suggestion}"
+    near = suggestion(name.split(".")[-1], known)
+    return f"unknown type {name!r}: not in the {registry} registry{near}"
 
 
 def _arguments_of_failed_build(error: BaseException) -> set[str]:
@@ -250,16 +292,30 @@ def _check_optimizer(cfg: Any) -> None:
 
 
 def _read_config(path: str) -> Any:
-    from mmengine.config import Config
-    from mmengine.hub import get_config
-
+    """The config as the file has it; what it wants imported is not yet."""
     installed = path.startswith("mmpretrain::")
     if not installed and not Path(path).is_file():
         raise UserError(f"no config file {path}{_near_files(path)}")
+    from mmengine.config import Config
+
     try:
-        return get_config(path) if installed else Config.fromfile(path)
+        # As mmengine.hub.get_config() does, which imports torch.
+        file = Config._get_cfg_path(path, "")[0] if installed else path
+        return Config.fromfile(file, import_custom_modules=False)
     except Exception as error:
         raise UserError(_unreadable(path, error)) from error
+
+
+def _import_custom_modules(cfg: Any) -> None:
+    from mmengine.utils import import_modules_from_strings
+
+    custom = cfg.get("custom_imports")
+    if not custom:
+        return
+    try:
+        import_modules_from_strings(**custom)
+    except Exception as error:
+        raise UserError(f"{cfg.filename}: custom_imports: {explain(error)}") from error
 
 
 def _unreadable(path: str, error: Exception) -> str:
@@ -280,15 +336,9 @@ def _unreadable(path: str, error: Exception) -> str:
     return f"{at}{f', line {lines[-1]}' if lines else ''}: {explain(error)}"
 
 
-def _runner_keys() -> set[str]:
-    from mmengine.runner import Runner
-
-    return set(inspect.signature(Runner.__init__).parameters) - {"self"} | _OTHER_KEYS
-
-
 def _check_top_level(cfg: Any) -> None:
     """A misspelt key would be ignored in silence: mmengine reads what it knows."""
-    known = _runner_keys()
+    known = _RUNNER_KEYS | _OTHER_KEYS
     for key in cfg:
         # Other names are the config's own helpers; train_pipeline is mmpretrain's most common.
         if key in known or key.endswith("_pipeline"):
@@ -298,14 +348,26 @@ def _check_top_level(cfg: Any) -> None:
             raise UserError(f"{cfg.filename}: unknown key {key!r}, did you mean {near[0]!r}?")
 
 
+def _parse_overrides(options: list[tuple[str, str]]) -> dict[str, Any]:
+    from mmengine.config import DictAction
+
+    parsed = argparse.Namespace(overrides={})
+    action = DictAction(["--cfg-options"], "overrides", nargs="+")
+    try:
+        action(None, parsed, [f"{key}={value}" for key, value in options])
+    except AssertionError as error:  # brackets that do not pair up
+        raise UserError(f"--cfg-options: {error}") from error
+    return parsed.overrides
+
+
 def _check_overrides(cfg: Any, options: dict) -> None:
-    known = _runner_keys()
+    known = _RUNNER_KEYS | _OTHER_KEYS
     for dotted in options:
         first, *rest = dotted.split(".")
         if first not in cfg and first not in known:
             raise UserError(
                 f"--cfg-options {dotted}: the config has no key {first!r}"
-                + _suggest(first, set(cfg) | known)
+                + suggestion(first, set(cfg) | known)
             )
         here = cfg.get(first)
         # The last part may be new: an argument that the config leaves at its default.
@@ -322,12 +384,7 @@ def _child(parent: Any, part: str, dotted: str, path: str) -> Any:
     if isinstance(parent, dict) and part in parent:
         return parent[part]
     names = set(parent) if isinstance(parent, dict) else set()
-    raise UserError(f"--cfg-options {dotted}: {path} has no {part!r}" + _suggest(part, names))
-
-
-def _suggest(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise UserError(f"--cfg-options {dotted}: {path} has no {part!r}" + suggestion(part, names))
 
 
 def _near_files(path: str) -> str:

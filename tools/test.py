@@ -20,7 +20,7 @@ def main() -> None:
     )
     args = _cli.parse(parser)
 
-    with _cli.reported_errors(args.traceback):
+    with _cli.reported_errors(args.traceback), _cli.starting():
         cfg = _cli.load_config(args)
         _cli.check_checkpoint(args.checkpoint)
         _check_out(args.out, args.out_item)

@@ -32,7 +32,7 @@ def main() -> None:
     )
     args = _cli.parse(parser)
 
-    with _cli.reported_errors(args.traceback):
+    with _cli.reported_errors(args.traceback), _cli.starting():
         cfg = _merge(_cli.load_config(args), args)
         if args.dry_run:
             _dry_run(cfg)

@@ -2,13 +2,23 @@
 default_scope = "dmmix"
 
 default_hooks = dict(
-    timer=dict(type="IterTimerHook"),
+    # Losses and times are read from the device where they are logged, not in every iteration.
+    runtime_info=dict(type="DeferredInfoHook"),
+    timer=dict(type="DeferredTimerHook"),
     logger=dict(type="LoggerHook", interval=100),
     param_scheduler=dict(type="ParamSchedulerHook"),
     checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # Each rank has BatchNorm statistics of its own: what is tested and saved is their mean.
     sync_buffers=dict(type="SyncBuffersHook"),
+)
+
+# How a training step is run; what stands here measured best (docs/benchmarks/throughput.md).
+step = dict(
+    fused_optimizer=True,  # one kernel for all weights, where torch has one
+    channels_last=True,  # memory format of images and weights
+    precision="fp32",  # or "bf16"
+    compile=False,  # True: torch.compile of mix, forward pass and loss; starts a minute later
 )
 
 env_cfg = dict(

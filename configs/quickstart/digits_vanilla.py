@@ -6,7 +6,7 @@ _base_ = [
     "../_base_/schedules/sgd_cosine_100e.py",
 ]
 
-train_dataloader = dict(dataset=dict(labels_per_class=10))
+train_dataloader = dict(dataset=dict(dataset=dict(labels_per_class=10)))
 default_hooks = dict(
     logger=dict(interval=5),
     checkpoint=dict(interval=50, max_keep_ckpts=2),

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmpretrain.datasets import BaseDataset
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from dmmix.datasets.label_subset import stratified_subset
 from dmmix.registry import DATASETS
 
 __all__ = ["Digits"]
+
+#: One bit an image, 1 where it is for training: what scikit-learn's train_test_split draws
+#: (test_size=0.5, stratified, random_state=0), without importing it, which takes a second.
+_IN_TRAIN = (
+    "Fce7NUoZhy5mqZDeKI2y4QXX8ezVS78Q2NOh987maGD+L8bNWcoBXGU8YQu117AgQ7no0TadMB01zg9Fn+EnWoYU"
+    "Xs+2p3I6eG294A9v7qq1E74O4d6JETP2egXIaXM8QHjBWFkhgbzb7dAkKxf6WUYC7O0Njhq/DtOPkWPIEFgt4LKh"
+    "N7+3nVZbY1WLtgmgapwRdCxUIG0SdTpd2tlgndwyDf0+DgJxJDe2BmqyaTHe9XMnVwqNyFHG3jayMzeRNJ7JLNVN"
+    "bPYJUY/SWThaNxCLficXW0uteEmlzSrDQ+KY"
+)
 
 
 @DATASETS.register_module()
@@ -54,14 +64,12 @@ class Digits(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """All samples of the split, in a fixed order."""
-        digits = load_digits()
+        ink, labels = _scans()
         # The scans count ink from 0 to 16.
-        images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
-        labels = digits.target.astype(np.int64)
-        train, test = train_test_split(
-            np.arange(len(labels)), test_size=0.5, stratify=labels, random_state=0
-        )
-        rows = np.sort(train if self.split == "train" else test)
+        images = np.rint(ink * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+        bits = np.frombuffer(base64.b64decode(_IN_TRAIN), np.uint8)
+        in_train = np.unpackbits(bits, count=len(labels)).astype(bool)
+        rows = np.flatnonzero(in_train if self.split == "train" else ~in_train)
         if self.labels_per_class is not None:
             rows = rows[stratified_subset(labels[rows], self.labels_per_class, self.subset_seed)]
         return [{"img": images[row], "gt_label": int(labels[row])} for row in rows]
@@ -69,3 +77,20 @@ class Digits(BaseDataset):
     def extra_repr(self) -> list[str]:
         """What of the data is used."""
         return [f"Split: \t{self.split}", f"Labels a class: \t{self.labels_per_class or 'all'}"]
+
+
+def _scans() -> tuple[np.ndarray, np.ndarray]:
+    """The file of scikit-learn's ``load_digits``, read without importing scikit-learn and SciPy.
+
+    Returns:
+        Pixels (1797, 64) and labels (1797,).
+    """
+    spec = find_spec("sklearn")
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        file = Path(folder, "datasets", "data", "digits.csv.gz")
+        if file.is_file():
+            table = np.loadtxt(file, delimiter=",", dtype=np.int64)
+            return table[:, :-1], table[:, -1]
+    from sklearn.datasets import load_digits  # it may keep the file elsewhere one day
+
+    return load_digits(return_X_y=True)

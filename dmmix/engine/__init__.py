@@ -3,13 +3,27 @@
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
 from dmmix.engine.cpu_distributed import init_cpu_processes, leave_processes
 from dmmix.engine.dry_run import dry_run
-from dmmix.engine.hooks import MixedAccuracyHook, RandomStateHook, seed_worker
+from dmmix.engine.hooks import (
+    DatasetEpochHook,
+    DeferredInfoHook,
+    DeferredTimerHook,
+    MixedAccuracyHook,
+    RandomStateHook,
+    seed_worker,
+)
+from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.runner import DmmixRunner
+from dmmix.engine.step_options import StepOptions
 
 __all__ = [
+    "DatasetEpochHook",
+    "DeferredInfoHook",
+    "DeferredTimerHook",
     "DmmixRunner",
     "MixedAccuracyHook",
     "RandomStateHook",
+    "StepOptimWrapper",
+    "StepOptions",
     "dry_run",
     "init_cpu_processes",
     "leave_processes",

@@ -1,14 +1,21 @@
 """mmengine's runner, with a resume that survives broken checkpoints."""
 
 from pathlib import Path
+from typing import Any
 
+import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import CheckpointLoader, Runner
+from torch import nn
+from torch.utils.data import DataLoader
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError
+from dmmix.datasets import whole_batch
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
-from dmmix.engine.hooks import RandomStateHook
+from dmmix.engine.hooks import DatasetEpochHook, RandomStateHook
+from dmmix.engine.step_options import StepOptions
+from dmmix.evaluation import batch_evaluator
 from dmmix.registry import RUNNERS
 
 __all__ = ["DmmixRunner"]
@@ -31,6 +38,12 @@ class DmmixRunner(Runner):
 
     A local ``load_from`` that does not exist is reported at once, before anything is built.
 
+    ``step = dict(...)`` of the config says how a training step is run: see
+    :class:`~dmmix.engine.StepOptions`.
+
+    A data loader whose dataset makes whole batches (``dataset.batched``) gets the collate function
+    that leaves them as they are.
+
     Config: ``runner_type = 'DmmixRunner'``.
 
     Raises:
@@ -41,11 +54,44 @@ class DmmixRunner(Runner):
         _check_exists(load_from)
         super().__init__(*args, load_from=load_from, **kwargs)
 
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """As mmengine does, after what ``step`` asks of the model."""
+        StepOptions.from_cfg(self.cfg).prepare(model)
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def _init_model_weights(self) -> None:
+        """As mmengine does; the memory format does not change which weights a seed gives."""
+        options = StepOptions.from_cfg(self.cfg)
+        # Random numbers are filled in as they lie in memory.
+        options.set_memory_format(self.model, torch.contiguous_format)
+        super()._init_model_weights()
+        options.set_memory_format(self.model, torch.channels_last)
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """As mmengine does, with what ``step`` asks of the optimiser."""
+        config = StepOptions.from_cfg(self.cfg).optim_wrapper(optim_wrapper)
+        return super().build_optim_wrapper(config)
+
+    def build_evaluator(self, evaluator: Any) -> Any:
+        """As mmengine does; metrics that can take whole batches get them whole."""
+        return super().build_evaluator(batch_evaluator(evaluator))
+
+    @staticmethod
+    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> DataLoader:
+        """As mmengine does; batches that the dataset makes as a whole are passed through."""
+        loader = Runner.build_dataloader(dataloader, *args, **kwargs)
+        if getattr(loader.dataset, "batched", False):
+            loader.collate_fn = whole_batch
+            if loader.num_workers == 0:
+                loader.pin_memory = False  # the batch may be on the GPU already
+        return loader
+
     def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:
-        """As mmengine does, plus the :class:`RandomStateHook` that an exact resume needs."""
+        """As mmengine does, plus the hooks that the same numbers in every run need."""
         super().register_hooks(default_hooks, custom_hooks)
-        if not any(isinstance(hook, RandomStateHook) for hook in self.hooks):
-            self.register_hook(RandomStateHook())
+        for kind in (RandomStateHook, DatasetEpochHook):
+            if not any(isinstance(hook, kind) for hook in self.hooks):
+                self.register_hook(kind())
 
     def load_or_resume(self) -> None:
         """Load weights, or go on from a checkpoint, as ``load_from`` and ``resume`` say.

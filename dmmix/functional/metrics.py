@@ -38,6 +38,8 @@ def mixed_accuracy(
     Source: Decoupled Mixup (arXiv 2203.10761).
     """
     labels = as_mixed_labels(labels)
+    if labels.classes.shape[1] == 2 and logits.shape[1] >= 2:
+        return _accuracy_of_pairs(logits, labels, min_share)
     slots = plan_slots(labels, dtype=torch.float32, min_share=min_share)
     several = slots.mixed.any(dim=1)
     # A sample of one class: a slot of the class with the largest share stands for it.
@@ -51,3 +53,19 @@ def mixed_accuracy(
     rank = torch.arange(width, device=logits.device)
     topk = (hit & (rank < size[:, None])).sum(dim=1) == size
     return MixedAccuracy(hit[:, 0], topk, several)
+
+
+def _accuracy_of_pairs(logits: Tensor, labels: MixedLabels, min_share: float) -> MixedAccuracy:
+    """The same for K = 2 with half the operations: it is measured in every training step."""
+    classes, shares = labels.classes, labels.shares
+    first, second = classes.unbind(1)
+    several = (first != second) & (shares.amin(dim=1) > min_share)
+    # [n, i, k]: the i-th highest prediction is the class of slot k.
+    hit = logits.topk(2, dim=1).indices[:, :, None] == classes[:, None, :]
+    alone = torch.where(shares[:, 0] >= shares[:, 1], hit[:, 0, 0], hit[:, 0, 1])
+    either = hit.any(dim=2)
+    return MixedAccuracy(
+        torch.where(several, either[:, 0], alone),
+        torch.where(several, either.all(dim=1), alone),
+        several,
+    )

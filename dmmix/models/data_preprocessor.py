@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from mmpretrain.models.utils import ClsDataPreprocessor
 from mmpretrain.structures import DataSample
-from torch import Tensor
+from torch import Generator, Tensor
 
+from dmmix.datasets.batch_transforms import BatchTransform, build_batch_transform
+from dmmix.functional.transforms import normalize
+from dmmix.mixups import step_generator
 from dmmix.registry import MODELS
 
 __all__ = ["MixupDataPreprocessor"]
+
+#: Of the random numbers of a step; the mixes have stream 0.
+AUGMENTATION_STREAM = 1
 
 
 @MODELS.register_module()
@@ -19,25 +26,45 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
     """mmpretrain's preprocessing, with the labels of a training batch as one tensor.
 
     Takes batches of :class:`~dmmix.datasets.PackLabels` (``inputs``, ``labels``) and of
-    mmpretrain's ``PackInputs`` (``inputs``, ``data_samples``). For training it returns
-    ``inputs`` and ``labels``, (N,) integers or (N, C) soft labels; for evaluation ``inputs``
-    and one data sample an image, as mmpretrain's metrics expect.
+    mmpretrain's ``PackInputs`` (``inputs``, ``data_samples``). It returns ``inputs`` and
+    ``labels``, (N,) integers or (N, C) soft labels; for evaluation, batches of ``PackInputs``
+    keep their data samples.
 
-    Args: those of :class:`mmpretrain.models.ClsDataPreprocessor` but ``batch_augments``: mixing
-        is the ``mixup`` of :class:`~dmmix.models.MixupClassifier`.
+    Args:
+        batch_transforms: batch transforms (or their configs) for training batches, in order; they
+            see the images as they come (uint8), on the device of the model, those with
+            ``after_normalize`` (random erasing) the normalised ones. Their random numbers come
+            from a stream of their own of :func:`~dmmix.mixups.step_generator`.
+        others: those of :class:`mmpretrain.models.ClsDataPreprocessor` but ``batch_augments``:
+            mixing is the ``mixup`` of :class:`~dmmix.models.MixupClassifier`.
+
+    Attributes:
+        channels_last: whether images come out in the channels-last memory format; ``False``
+            leaves the format as it is.
     """
 
-    def __init__(self, *args: Any, batch_augments: None = None, **kwargs: Any) -> None:
+    channels_last = False
+
+    def __init__(
+        self,
+        *args: Any,
+        batch_transforms: Sequence[dict | BatchTransform] = (),
+        batch_augments: None = None,
+        **kwargs: Any,
+    ) -> None:
         if batch_augments:
             raise ValueError(
                 "train_cfg.augments / batch_augments: MixupClassifier mixes through its own "
                 "argument, write model.mixup=dict(type=...) instead"
             )
         super().__init__(*args, **kwargs)
+        if self._enable_normalize and not (self.std > 0).all():
+            raise ValueError(f"std must be above 0, got {self.std.flatten().tolist()}")
+        self.before, self.after = _split(batch_transforms)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """``data`` as collated; returns what ``MixupClassifier.forward`` takes."""
-        inputs = super().forward({"inputs": data["inputs"]}, training)["inputs"]
+        inputs = self._images(data["inputs"], training)
         labels, samples = data.get("labels"), data.get("data_samples")
         if training:
             labels = _gather_labels(samples) if labels is None else labels
@@ -48,8 +75,58 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
                 )
             return {"inputs": inputs, "labels": self.cast_data(labels)}
         if samples is None and labels is not None:
-            samples = [_data_sample(label) for label in labels.cpu()]
+            return {"inputs": inputs, "labels": self.cast_data(labels)}
         return {"inputs": inputs, "data_samples": self.cast_data(samples)}
+
+    def _images(self, inputs: Tensor | Sequence[Tensor], training: bool) -> Tensor:
+        """Images on the device: augmented if ``training``, normalised, padded."""
+        generator = None
+        if training and (self.before or self.after):
+            generator = step_generator(stream=AUGMENTATION_STREAM)
+            inputs = self._augmented(inputs, generator)
+        if isinstance(inputs, Tensor) and self.pad_size_divisor <= 1:
+            inputs = self.cast_data(inputs)
+            if self.to_rgb and inputs.shape[1] == 3:
+                inputs = inputs.flip(1)
+            inputs = normalize(inputs, self.mean, self.std) if self._enable_normalize else inputs
+            inputs = inputs.float()
+        else:
+            inputs = super().forward({"inputs": inputs}, training)["inputs"]
+        for transform in self.after if training else ():
+            inputs = transform(inputs, generator)
+        if self.channels_last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return inputs
+
+    def _augmented(self, inputs: Tensor | Sequence[Tensor], generator: Generator) -> Tensor:
+        if not isinstance(inputs, Tensor):
+            if len({image.shape for image in inputs}) > 1:
+                raise ValueError(
+                    "batch_transforms need images of one size, this batch has "
+                    f"{sorted({tuple(image.shape) for image in inputs})}"
+                )
+            inputs = torch.stack(list(inputs))
+        inputs = self.cast_data(inputs)
+        for transform in self.before:
+            inputs = transform(inputs, generator)
+        return inputs
+
+
+def _split(
+    transforms: Sequence[dict | BatchTransform],
+) -> tuple[list[BatchTransform], list[BatchTransform]]:
+    """Those before and those after the images are normalised."""
+    if isinstance(transforms, Mapping) or not isinstance(transforms, Sequence):
+        raise TypeError(f"batch_transforms must be a list, got {transforms!r}")
+    built = [build_batch_transform(transform) for transform in transforms]
+    before = [transform for transform in built if not transform.after_normalize]
+    after = built[len(before) :]
+    if [*before, *after] != [*before, *(t for t in built if t.after_normalize)]:
+        names = [type(transform).__name__ for transform in built]
+        raise ValueError(
+            f"batch_transforms: those that see normalised images must be the last, got {names}"
+        )
+    return before, after
 
 
 def _gather_labels(samples: list[DataSample] | None) -> Tensor | None:
@@ -58,10 +135,3 @@ def _gather_labels(samples: list[DataSample] | None) -> Tensor | None:
     if "gt_score" in samples[0]:
         return torch.stack([sample.gt_score for sample in samples])
     return torch.cat([sample.gt_label for sample in samples])
-
-
-def _data_sample(label: Tensor) -> DataSample:
-    sample = DataSample()
-    if label.is_floating_point():
-        return sample.set_gt_score(label)
-    return sample.set_gt_label(label.reshape(1))

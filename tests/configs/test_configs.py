@@ -41,7 +41,9 @@ def keys():
     """What mmengine's runner reads, and what the tools do."""
     import inspect
 
-    return set(inspect.signature(Runner.__init__).parameters) | {"auto_scale_lr", "vis_backends"}
+    return set(inspect.signature(Runner.__init__).parameters) | {
+        "auto_scale_lr", "step", "vis_backends"
+    }  # fmt: skip
 
 
 def test_there_are_configs():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dmmix.datasets import Digits
+from dmmix.datasets import Digits, digits
 from dmmix.registry import DATASETS
 
 pytestmark = pytest.mark.openmmlab
@@ -56,6 +56,26 @@ def test_images_are_those_of_scikit_learn(train):
     }
     for sample in train:
         assert known[sample["img"].tobytes()] == sample["gt_label"]
+
+
+def test_the_splits_are_those_that_scikit_learn_draws(train, held_out):
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, numbers = load_digits(return_X_y=True)
+    drawn = train_test_split(
+        np.arange(len(numbers)), test_size=0.5, stratify=numbers, random_state=0
+    )
+    for rows, split in zip(drawn, (train, held_out), strict=True):
+        expected = np.rint(images[np.sort(rows)] * 255 / 16).astype(np.uint8)
+        assert pixels(split) == [image.tobytes() for image in expected]
+        assert labels(split).tolist() == numbers[np.sort(rows)].tolist()
+
+
+def test_without_the_file_scikit_learn_loads_it(train, monkeypatch):
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
+    assert pixels(Digits(split="train")) == pixels(train)
+    assert labels(Digits(split="train")).tolist() == labels(train).tolist()
 
 
 def test_the_splits_never_change(held_out):

@@ -100,6 +100,18 @@ def test_pairs_of_one_class_are_not_counted():
     assert measured["mixed/top2"] == pytest.approx(100 * top2 / len(counted))
 
 
+def test_batches_with_labels_are_measured_as_those_with_data_samples():
+    data = many()
+    whole = []
+    for batch in data:
+        labels = torch.cat([sample.gt_label for sample in batch["data_samples"]])
+        whole.append({"inputs": batch["inputs"], "labels": labels})
+    hook = MixedAccuracyHook(BLEND)
+    expected = hook.measure(constant(0, 3), data)
+    assert 0 < expected["mixed/top2"] < expected["mixed/top1"] < 100
+    assert hook.measure(constant(0, 3), whole) == expected
+
+
 def test_without_two_classes_there_is_nothing_to_measure():
     assert MixedAccuracyHook(BLEND).measure(Reader(), batches([2, 2, 2])) == {}
 

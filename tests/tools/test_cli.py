@@ -149,7 +149,8 @@ def test_overrides_of_what_is_not_there(call, dm, option, says):
         ("model.mixup.type=CutMixx", "unknown type 'CutMixx': .*; did you mean 'CutMix'"),
         ("model.head.loss.type=DecoupledMixupLos", "unknown .*; did you mean 'DecoupledMixupLoss'"),
         ("model.type=MixupClassifer", "unknown type .*; did you mean 'MixupClassifier'"),
-        ("train_dataloader.dataset.type=Digit", "unknown type .*; did you mean 'Digits'"),
+        ("train_dataloader.dataset.dataset.type=Digit", "unknown .*; did you mean 'Digits'"),
+        ("train_dataloader.dataset.type=InMemry", "unknown .*; did you mean 'InMemory'"),
         ("optim_wrapper.optimizer.type=SGDD", "unknown type 'SGDD': .*; did you mean 'SGD'"),
         ("param_scheduler.type=CosineAnnealin", "unknown .*; did you mean 'CosineAnnealingLR'"),
         ("val_evaluator.type=Acuracy", "unknown type 'Acuracy': .*; did you mean 'Accuracy'"),
@@ -164,10 +165,20 @@ def test_overrides_of_what_is_not_there(call, dm, option, says):
         ("model.backbone.dept=1", "'dept'; did you mean 'depth'"),
         ("model.backbone.depth=7", "invalid depth 7 for resnet"),
         ("train_cfg.max_epoch=1", "'max_epoch'; did you mean 'max_epochs'"),
-        ("train_dataloader.dataset.labels_per_class=5000", "=5000, but class 8 has only 87"),
-        ("train_dataloader.dataset.labels_per_class=0", "labels_per_class must be at least 1"),
-        ("train_dataloader.dataset.split=val", "split must be 'train' or 'test', got 'val'"),
-        ("data_preprocessor.std=[0.0]", "the loss of the first step is nan"),
+        (
+            "train_dataloader.dataset.dataset.labels_per_class=5000",
+            "=5000, but class 8 has only 87",
+        ),
+        (
+            "train_dataloader.dataset.dataset.labels_per_class=0",
+            "labels_per_class must be at least 1",
+        ),
+        (
+            "train_dataloader.dataset.dataset.split=val",
+            "split must be 'train' or 'test', got 'val'",
+        ),
+        ("data_preprocessor.std=[0.0]", r"std must be above 0, got \[0.0\]"),
+        ("data_preprocessor.mean=[nan]", "the loss of the first step is nan"),
         ("model.head.loss.loss_weight=1e400", "the loss of the first step is inf"),
         ("model.head.num_classes=5", r"classes must be in \[0, 5\)"),
     ],
@@ -176,6 +187,23 @@ def test_mistakes_in_the_parts_of_a_config(call, dm, tmp_path, option, says):
     message = error_of(call("train", dm, "--dry-run", "--cfg-options", option))
     assert re.search(says, message), message
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("model.mixup.type=CutMixx", "unknown type 'CutMixx': .*; did you mean 'CutMix'"),
+        ("optim_wrapper.optimizer.type=SGDD", "unknown type 'SGDD': .*; did you mean 'SGD'"),
+        ("model.head.loss.etaa=1", "DecoupledMixupLoss.* 'etaa'; did you mean 'eta'"),
+        ("model.backbone.dept=1", "'dept'; did you mean 'depth'"),
+        ("train_cfg.max_epoch=1", "'max_epoch'; did you mean 'max_epochs'"),
+    ],
+)
+def test_the_build_finds_them_too(call, child, option, says):
+    """With a module of the user's, which may register anything, the sources do not tell."""
+    config = child("custom_imports = dict(imports=['json'])")
+    message = error_of(call("train", config, "--dry-run", "--cfg-options", option))
+    assert re.search(says, message), message
 
 
 # Other options

@@ -1,4 +1,4 @@
-# scikit-learn's digits: 8 x 8 grey images, 10 classes; comes with the package.
+# As digits.py, augmented image by image through mmpretrain's transforms.
 dataset_type = "Digits"
 num_classes = 10
 

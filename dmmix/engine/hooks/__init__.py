@@ -1,7 +1,16 @@
 """What happens around the iterations of a training run. Importing it registers the hooks."""
 
+from dmmix.engine.hooks.dataset_epoch_hook import DatasetEpochHook
+from dmmix.engine.hooks.deferred_info_hook import DeferredInfoHook, DeferredTimerHook
 from dmmix.engine.hooks.mixed_accuracy_hook import MixedAccuracyHook
 from dmmix.engine.hooks.random_state_hook import RandomStateHook
 from dmmix.engine.hooks.worker_seed import seed_worker
 
-__all__ = ["MixedAccuracyHook", "RandomStateHook", "seed_worker"]
+__all__ = [
+    "DatasetEpochHook",
+    "DeferredInfoHook",
+    "DeferredTimerHook",
+    "MixedAccuracyHook",
+    "RandomStateHook",
+    "seed_worker",
+]

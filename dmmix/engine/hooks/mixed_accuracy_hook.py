@@ -69,10 +69,12 @@ class MixedAccuracyHook(Hook):
         # Models that are no mmpretrain classifiers are fine with mixes that ask nothing.
         asked = ClassifierGuide if self.mixup.needs_guide else Guide
         generator = torch.Generator().manual_seed(self.seed)
-        counts = torch.zeros(3, dtype=torch.float64)
+        counts = torch.zeros(3, dtype=torch.int64)
         for batch in batches:
             data = model.data_preprocessor(batch, training=False)
-            labels = torch.cat([sample.gt_label for sample in data["data_samples"]])
+            labels = data.get("labels")
+            if labels is None:
+                labels = torch.cat([sample.gt_label for sample in data["data_samples"]])
             labels = labels.to(data["inputs"].device)
             with asked(model).step() as guide:
                 mixed = self.mixup.mix(data["inputs"], labels, generator, guide)
@@ -81,7 +83,7 @@ class MixedAccuracyHook(Hook):
             accuracy = mixed_accuracy(logits, as_mixed_labels(labels))
             several = accuracy.mixed
             hits = [accuracy.top1 & several, accuracy.topk & several, several]
-            counts += torch.stack([hit.sum() for hit in hits]).cpu()
+            counts = counts.to(logits.device) + torch.stack([hit.sum() for hit in hits])
         for module, mode in modes:
             module.training = mode
         all_reduce(counts)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from mmpretrain.models import ImageClassifier
+import torch
+from mmpretrain.models import ClsHead, ImageClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from dmmix.evaluation import Predictions
 from dmmix.functional import MixedLabels
-from dmmix.mixups import Mix, build_mix
+from dmmix.mixups import DrawnMix, Mix, build_mix, step_generator
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.heads import MixedLabelsMixin
 from dmmix.registry import MODELS
@@ -55,6 +58,7 @@ class MixupClassifier(ImageClassifier):
             data_preprocessor = {"type": "dmmix.MixupDataPreprocessor", **(data_preprocessor or {})}
         super().__init__(backbone, neck, head, pretrained, train_cfg, data_preprocessor, init_cfg)
         self.mixup = None if mixup is None else build_mix(mixup)
+        self._compiled_step: Callable | None = None
 
     def forward(
         self,
@@ -64,26 +68,107 @@ class MixupClassifier(ImageClassifier):
         labels: Tensor | None = None,
     ) -> Any:
         """As :meth:`mmpretrain.models.ImageClassifier.forward`; ``mode='loss'`` takes ``labels``,
-        (N,) integers or (N, C) soft labels."""
+        (N,) integers or (N, C) soft labels, and ``mode='predict'`` too, see :meth:`predict`."""
         if mode == "loss":
             return self.loss(inputs, labels)
+        if mode == "predict":
+            return self.predict(inputs, data_samples, labels=labels)
         return super().forward(inputs, data_samples, mode)
+
+    def predict(
+        self,
+        inputs: Tensor,
+        data_samples: list[DataSample] | None = None,
+        labels: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Predictions | list[DataSample]:
+        """As :meth:`mmpretrain.models.ImageClassifier.predict`; with ``labels`` and no
+        ``data_samples`` the batch stays in one piece, :class:`~dmmix.evaluation.Predictions`.
+
+        A head that makes something else than the softmax of its logits predicts data samples.
+        """
+        if data_samples is None and labels is not None:
+            if self._predicts_softmax and not kwargs:
+                return Predictions(self.head(self.extract_feat(inputs)).softmax(dim=1), labels)
+            data_samples = self._data_samples(labels)
+        return super().predict(inputs, data_samples, **kwargs)
+
+    @property
+    def _predicts_softmax(self) -> bool:
+        """Whether the head's predictions are those of :class:`mmpretrain.models.ClsHead`."""
+        methods = ("predict", "_get_predictions")
+        return all(
+            getattr(type(self.head), name, None) is getattr(ClsHead, name) for name in methods
+        )
+
+    def compile_step(self, **options: Any) -> None:
+        """Compiles what a training step does between the random draws and the loss: one graph of
+        mix, backbone, neck, head and loss.
+
+        Args:
+            options: those of :func:`torch.compile`.
+
+        Raises:
+            ValueError: a mix that looks into the network or acts in it, which the compiler cannot
+                follow.
+        """
+        if self._looks_inside:
+            raise ValueError(
+                f"step.compile does not go with {type(self.mixup).__name__}, which looks into the "
+                "network while it runs; leave step.compile=False, or mix images alone (CutMix, ...)"
+            )
+        # The class's function, not the bound one: a copy of the model (an average of its weights,
+        # say) must not train the original.
+        self._compiled_step = torch.compile(type(self)._drawn_loss, **options)
 
     def loss(self, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Mixes the batch and returns the head's losses."""
-        weights: dict[str, Tensor] = {}
+        if self._compiled_step is not None:
+            return self._compiled_step(self, *self._drawn(inputs, labels))
         if self.mixup is None:
-            feats = self.extract_feat(inputs)
-        else:
-            with ClassifierGuide(self).step() as guide:
-                mixed = self.mixup.mix(inputs, labels, guide=guide)
-                feats = self.extract_feat(mixed.images)
-                labels = guide.settle(mixed.labels)
-            if mixed.weights is not None:
-                weights["weight"] = mixed.weights
+            return self._head_loss(self.extract_feat(inputs), labels)
+        if not self._looks_inside:
+            mixed = self.mixup.mix(inputs, labels)
+            return self._head_loss(self.extract_feat(mixed.images), mixed.labels, mixed.weights)
+        with ClassifierGuide(self).step() as guide:
+            mixed = self.mixup.mix(inputs, labels, guide=guide)
+            feats = self.extract_feat(mixed.images)
+            labels = guide.settle(mixed.labels)
+        return self._head_loss(feats, labels, mixed.weights)
+
+    @property
+    def _looks_inside(self) -> bool:
+        """Whether the mix asks the network what it sees, or acts in it."""
+        return self.mixup is not None and (self.mixup.needs_guide or self.mixup.mixes_features)
+
+    def _drawn(self, inputs: Tensor, labels: Tensor) -> tuple:
+        """What :meth:`_drawn_loss` takes: with the draws of a mix that tells them apart from the
+        mixing, or mixed already."""
+        if self.mixup is None:
+            return inputs, labels, None, None
+        if isinstance(self.mixup, DrawnMix):
+            return inputs, labels, None, self.mixup.draw(inputs, step_generator())
+        mixed = self.mixup.mix(inputs, labels)
+        return mixed.images, mixed.labels, mixed.weights, None
+
+    def _drawn_loss(
+        self,
+        inputs: Tensor,
+        labels: MixedLabels | Tensor,
+        weights: Tensor | None,
+        drawn: tuple[Tensor, ...] | None,
+    ) -> dict[str, Tensor]:
+        if drawn is not None:
+            inputs, labels, *_ = self.mixup.blend(inputs, labels, *drawn)
+        return self._head_loss(self.extract_feat(inputs), labels, weights)
+
+    def _head_loss(
+        self, feats: tuple, labels: MixedLabels | Tensor, weights: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        options = {} if weights is None else {"weight": weights}
         if isinstance(self.head, MixedLabelsMixin):
-            return self.head.loss(feats, labels, **weights)
-        return self.head.loss(feats, self._data_samples(labels), **weights)
+            return self.head.loss(feats, labels, **options)
+        return self.head.loss(feats, self._data_samples(labels), **options)
 
     def _data_samples(self, labels: MixedLabels | Tensor) -> list[DataSample]:
         """Labels for a head that knows only mmpretrain's objects."""

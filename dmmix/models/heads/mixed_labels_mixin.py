@@ -64,7 +64,8 @@ def _accuracy(logits: Tensor, labels: MixedLabels | Tensor) -> dict[str, Tensor]
     if isinstance(labels, Tensor) and labels.is_floating_point():
         labels = MixedLabels.from_dense(labels, check=False)
     accuracy = mixed_accuracy(logits, as_mixed_labels(labels))
+    percent = 100 / max(1, logits.shape[0])
     return {
-        "mixed_top1": 100 * accuracy.top1.float().mean(),
-        "mixed_top2": 100 * accuracy.topk.float().mean(),
+        "mixed_top1": accuracy.top1.sum() * percent,
+        "mixed_top2": accuracy.topk.sum() * percent,
     }

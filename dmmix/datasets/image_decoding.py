@@ -1,0 +1,122 @@
+"""Image files to arrays, large JPEGs at a fraction of their size."""
+
+from __future__ import annotations
+
+import io
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+__all__ = ["ImageHeader", "decode", "read_header", "reduction", "resize"]
+
+_ORIENTATION = 0x0112  # tag of EXIF
+_CV2_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+class ImageHeader(NamedTuple):
+    """What is known of an encoded image before its pixels are: the size is the upright one."""
+
+    height: int
+    width: int
+    orientation: int
+    is_jpeg: bool
+
+
+def read_header(data: bytes) -> ImageHeader:
+    """Size and orientation (EXIF) of an encoded image.
+
+    Raises:
+        OSError: (or another error of Pillow) it is no image.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+        orientation = image.getexif().get(_ORIENTATION, 1) if "exif" in image.info else 1
+        if orientation not in range(1, 9):
+            orientation = 1
+        if orientation >= 5:
+            height, width = width, height
+        return ImageHeader(height, width, orientation, image.format == "JPEG")
+
+
+def reduction(header: ImageHeader, have: tuple[int, int], want: tuple[int, int]) -> int:
+    """The largest of 1, 2, 4, 8 by which a JPEG can be reduced and still be large enough.
+
+    Args:
+        header: of the image; only a JPEG can be decoded at a fraction of its size.
+        have: height and width of the part of the image that is used.
+        want: those that it is resized to.
+    """
+    factor = 1
+    while (
+        header.is_jpeg
+        and factor < 8
+        and all(h >= 2 * factor * w for h, w in zip(have, want, strict=True))
+    ):
+        factor *= 2
+    return factor
+
+
+def decode(
+    data: bytes, header: ImageHeader, factor: int, backend: Literal["cv2", "pillow"]
+) -> np.ndarray:
+    """The upright image, (H, W, 3) uint8 RGB, at ``1 / factor`` of its size (rounded up).
+
+    Raises:
+        ValueError, OSError: it is damaged.
+    """
+    image = _decode_cv2(data, factor) if backend == "cv2" else _decode_pillow(data, factor)
+    expected = [-(-side // factor) for side in (header.height, header.width)]
+    image = _upright(image, header.orientation)
+    if list(image.shape[:2]) != expected:
+        raise ValueError(f"decoded to {image.shape[:2]} instead of {tuple(expected)}")
+    return image
+
+
+def _decode_cv2(data: bytes, factor: int) -> np.ndarray:
+    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data:
+        raise ValueError("the JPEG is cut off")  # some versions of OpenCV fill the rest with grey
+    flags = _CV2_FLAGS[factor] | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if image is None:
+        raise ValueError("OpenCV cannot decode it")
+    return image[..., ::-1]  # a view; resize makes it contiguous
+
+
+def _decode_pillow(data: bytes, factor: int) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        if image.mode[:1] in "IF":
+            raise ValueError(f"mode {image.mode!r} has more than 8 bits; backend='cv2' reads it")
+        if factor > 1:
+            width, height = image.size
+            image.draft("RGB", (width // factor, height // factor))
+        return np.asarray(image.convert("RGB"))
+
+
+def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """The image turned as its orientation (EXIF, 1 to 8) says; a view."""
+    if orientation >= 5:
+        image = image.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return image
+
+
+def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) RGB resized to ``size`` (height, width): areas averaged where it shrinks."""
+    height, width = image.shape[:2]
+    shrinks = height >= size[0] and width >= size[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    if image.strides[2] == -1 and image.strides[0] > 0 and image.strides[1] == 3:
+        # OpenCV's own order of the channels: turning them afterwards is less work.
+        small = cv2.resize(image[..., ::-1], size[::-1], interpolation=how)
+        return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+    return cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=how)

@@ -1,0 +1,284 @@
+"""A dataset as one tensor, and its batches as one gather."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from mmpretrain.datasets import BaseDataset
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from dmmix.datasets.mapped_array import MappedArray
+from dmmix.datasets.stacking import stack_images
+from dmmix.functional.mixing import to_device
+from dmmix.registry import DATASETS
+
+__all__ = ["InMemory"]
+
+_DEVICES = ("auto", "cpu", "cuda")
+_PIECE = 64 << 20  # bytes
+
+
+@DATASETS.register_module()
+class InMemory(Dataset):
+    """Holds the images of a dataset as one uint8 tensor and gathers whole batches from it.
+
+    For datasets whose samples have their image in memory: CIFAR10, CIFAR100, MNIST and
+    FashionMNIST of mmpretrain, :class:`~dmmix.datasets.Digits`,
+    :class:`~dmmix.datasets.NPZDataset`. Nothing is done per image; augmentation belongs to
+    the batch (``data_preprocessor.batch_transforms``).
+
+    A batch is ``inputs`` (B, ch, H, W) uint8, in the channels-last memory format, and ``labels``
+    (B,) int64. Images that an ``NPZDataset`` maps stay in their file, and a batch reads its rows.
+
+    Take ``num_workers=0``: to gather a batch is less work than to send it from one process to
+    another. Workers, where there are any, share the tensor: forked ones its pages, spawned ones
+    through shared memory, where torch moves it when they start. ``pin_memory`` must be off where
+    the data is on a GPU.
+
+    Config::
+
+        train_dataloader = dict(
+            dataset=dict(type='InMemory', dataset=dict(type='CIFAR10', data_root='data/cifar10')),
+            collate_fn=dict(type='whole_batch'), ...)
+
+    Args:
+        dataset: a dataset without a pipeline, or its config.
+        device: where the tensor is and the batches come from. ``'auto'`` is the current GPU if
+            there is one and the data takes less than a quarter of its free memory, and the CPU
+            otherwise and in worker processes. The data is moved by the first batch.
+        lazy_init: load the data later, when it is needed.
+
+    Attributes:
+        batched: ``True``: the dataset makes whole batches (``__getitems__``).
+
+    Raises:
+        TypeError: images that are not uint8 arrays; samples without ``img`` or ``gt_label``.
+        ValueError: a pipeline, images of several sizes, no samples, an unknown device or one that
+            is not there.
+        RuntimeError: (when a batch is taken) data on a GPU in a worker process.
+    """
+
+    batched = True
+
+    def __init__(
+        self,
+        dataset: Mapping | BaseDataset,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        lazy_init: bool = False,
+    ) -> None:
+        if device not in _DEVICES:
+            raise ValueError(f"device must be one of {_DEVICES}, got {device!r}")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device='cuda', but there is no CUDA device; take 'auto' or 'cpu'")
+        self.device = device
+        self._ours = isinstance(dataset, Mapping)
+        self._source: BaseDataset | None = _build(dataset) if self._ours else dataset
+        self._refuse_pipeline()
+        self._text = type(self._source).__name__
+        self._metainfo = copy.deepcopy(self._source.metainfo)
+        self._images: Tensor | MappedArray
+        self._labels: Tensor  # stays on the CPU, for whoever asks for single labels
+        self._labels_there: Tensor  # beside the images
+        self._fully_initialized = False
+        self._placed = False
+        if not lazy_init:
+            self.full_init()
+
+    def _refuse_pipeline(self) -> None:
+        pipeline = getattr(getattr(self._source, "pipeline", None), "transforms", None)
+        if pipeline:
+            names = [type(transform).__name__ for transform in pipeline]
+            raise ValueError(
+                f"InMemory makes whole batches and runs no pipeline, dataset has {names}: put what "
+                "augments into data_preprocessor.batch_transforms and leave the pipeline out"
+            )
+
+    def full_init(self) -> None:
+        """Loads the data; once. The dataset that it came from is let go."""
+        if self._fully_initialized:
+            return
+        source, self._source = self._source, None
+        try:
+            images, labels = _load(source, overwrite=self._ours)
+        except BaseException:
+            self._source = source
+            raise
+        self._metainfo = copy.deepcopy(source.metainfo)
+        self._images = images
+        self._labels = self._labels_there = labels
+        self._fully_initialized = True
+
+    @property
+    def metainfo(self) -> dict:
+        """A copy of the dataset's meta information, with ``classes``."""
+        return copy.deepcopy(self._metainfo)
+
+    @property
+    def CLASSES(self) -> Sequence[str] | None:
+        """Names of the classes."""
+        return self._metainfo.get("classes")
+
+    def __len__(self) -> int:
+        self.full_init()
+        return len(self._labels)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        """``inputs`` (ch, H, W) and ``labels`` () of one sample."""
+        batch = self._gather(self._index([i]))
+        return {key: value[0] for key, value in batch.items()}
+
+    def __getitems__(self, indices: Sequence[int] | Tensor) -> dict[str, Tensor]:
+        """A batch; a loader that has this method to call gives it all indices of a batch.
+
+        Args:
+            indices: (B,) integers, from ``-len(self)`` to ``len(self) - 1``.
+        """
+        index = self._index(indices)
+        self._place()
+        return self._gather(index)
+
+    def _index(self, indices: Sequence[int] | Tensor) -> Tensor:
+        n = len(self)
+        index = torch.as_tensor(indices, device="cpu") if len(indices) else torch.zeros(0).long()
+        if index.ndim != 1 or index.dtype.is_floating_point or index.dtype == torch.bool:
+            raise TypeError(
+                f"indices must be (B,) integers, got {tuple(index.shape)} {index.dtype}"
+            )
+        index = index.long()
+        if len(index):
+            low, high = (int(value) for value in index.aminmax())
+            if low < -n or high >= n:
+                wrong = low if low < -n else high
+                raise IndexError(f"index {wrong} is out of range for {n} samples")
+            if low < 0:
+                index = torch.where(index < 0, index + n, index)
+        return index
+
+    def _gather(self, index: Tensor) -> dict[str, Tensor]:
+        if isinstance(self._images, MappedArray):
+            images = torch.from_numpy(self._images.take(index.numpy()))
+        else:
+            self._refuse_gpu_in_worker(self._images.is_cuda)
+            (index,) = to_device([index], self._images.device)
+            # As rows of bytes: a quarter faster than over four axes.
+            images = self._images.flatten(1).index_select(0, index)
+            images = images.view(len(index), *self._images.shape[1:])
+        labels = self._labels_there.index_select(0, index)
+        return {"inputs": images.permute(0, 3, 1, 2), "labels": labels}
+
+    def _place(self) -> None:
+        """Moves the data to the GPU if that is where it belongs; once, in the main process."""
+        if get_worker_info() is not None:
+            self._refuse_gpu_in_worker(self.device == "cuda")
+            return
+        if self._placed:
+            return
+        if self.device == "cuda" or (self.device == "auto" and _fits_on_gpu(self._images.nbytes)):
+            self._move(torch.device("cuda", torch.cuda.current_device()))
+        self._placed = True
+
+    def _move(self, device: torch.device) -> None:
+        self._images = _moved(self._images, device)
+        self._labels_there = self._labels.to(device)
+
+    def _refuse_gpu_in_worker(self, on_gpu: bool) -> None:
+        if on_gpu and get_worker_info() is not None:
+            raise RuntimeError(
+                f"InMemory(device={self.device!r}) has its data on the GPU, where worker "
+                "processes cannot use it: take num_workers=0 (nothing is left for workers to do), "
+                "or device='cpu'"
+            )
+
+    def get_gt_labels(self) -> np.ndarray:
+        """Labels of all samples, (N,)."""
+        self.full_init()
+        return self._labels.numpy().copy()
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The class of a sample, in a list, as mmengine's samplers ask for it."""
+        self.full_init()
+        return [int(self._labels[idx])]
+
+    def __repr__(self) -> str:
+        lines = ["Dataset InMemory"]
+        if self._fully_initialized:
+            n, height, width, channels = self._images.shape
+            lines += [
+                f"Number of samples: \t{n}",
+                f"Images: \t{channels} x {height} x {width} uint8, {self._where()}",
+            ]
+        else:
+            lines.append("Haven't been initialized")
+        if self.CLASSES is not None:
+            lines.append(f"Number of categories: \t{len(self.CLASSES)}")
+        lines += [f"Device: \t{self.device}", f"Made from: \t{self._text}"]
+        return "\n    ".join(lines)
+
+    def _where(self) -> str:
+        if isinstance(self._images, MappedArray):
+            return f"mapped from {self._images.path}"
+        size = self._images.nbytes
+        return f"{size / 2**20:.1f} MiB on {self._images.device}"
+
+
+def _build(config: Mapping) -> BaseDataset:
+    dataset = DATASETS.build({"_scope_": "dmmix", **config, "lazy_init": True})
+    if getattr(dataset, "split", None) == "test":
+        # mmpretrain's MNIST chooses its files by test_mode, whatever the split.
+        dataset.test_mode = True
+    return dataset
+
+
+def _load(source: BaseDataset, overwrite: bool) -> tuple[Tensor | MappedArray, Tensor]:
+    """Images (N, H, W, ch) uint8 and labels (N,) int64."""
+    if hasattr(source, "arrays"):
+        images, labels = source.arrays()
+    else:
+        if not source._fully_initialized:
+            source.serialize_data = False
+        source.full_init()
+        images, labels = _collect(source, overwrite)
+    if isinstance(images, np.ndarray):
+        images = torch.from_numpy(images if images.flags.writeable else images.copy())
+    return images, torch.from_numpy(labels)
+
+
+def _collect(source: BaseDataset, overwrite: bool) -> tuple[np.ndarray, np.ndarray]:
+    name = type(source).__name__
+    if source.serialize_data:
+        samples = [source.get_data_info(i) for i in range(len(source))]
+    else:
+        samples = source.data_list  # get_data_info would copy each image
+    if not samples:
+        raise ValueError(f"{name} has no samples")
+    for key in ("img", "gt_label"):
+        if key not in samples[0]:
+            hint = "; DecodedFolder is for image files" if "img_path" in samples[0] else ""
+            raise TypeError(
+                f"InMemory needs {key!r}, the samples of {name} have {sorted(samples[0])}{hint}"
+            )
+    labels = np.array([int(sample["gt_label"]) for sample in samples], dtype=np.int64)
+    return stack_images([sample["img"] for sample in samples], overwrite), labels
+
+
+def _moved(images: Tensor | MappedArray, device: torch.device) -> Tensor:
+    if isinstance(images, Tensor):
+        return images.to(device)
+    # Piece by piece: the file may be larger than the memory.
+    moved = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    step = max(1, _PIECE * len(images) // images.nbytes)
+    for at in range(0, len(images), step):
+        moved[at : at + step] = torch.from_numpy(images.take(slice(at, at + step)))
+    return moved
+
+
+def _fits_on_gpu(size: int) -> bool:
+    if not torch.cuda.is_available():
+        return False
+    free, _ = torch.cuda.mem_get_info()
+    return size < free / 4

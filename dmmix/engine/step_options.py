@@ -1,0 +1,127 @@
+"""The switches of a training step that change its speed: ``step = dict(...)`` of a config."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from mmengine.device import get_device
+from torch import nn
+
+from dmmix.engine.optim_wrappers import StepOptimWrapper
+from dmmix.models import MixupClassifier
+
+__all__ = ["StepOptions"]
+
+_PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How a training step is run. A config without ``step`` runs as mmengine runs it.
+
+    Attributes:
+        fused_optimizer: one kernel for all weights, for torch's SGD, Adam and AdamW (unless the
+            optimiser's config says ``fused`` or ``foreach`` itself).
+        channels_last: memory format of images and weights.
+        precision: ``'fp32'``, or ``'bf16'`` for autocast to bfloat16.
+        compile: :func:`torch.compile` of mix, forward pass and loss together; ``True``, or a dict
+            of its options. The first steps take a minute or so.
+    """
+
+    fused_optimizer: bool = False
+    channels_last: bool = False
+    precision: str = "fp32"
+    compile: bool | dict = False
+
+    @classmethod
+    def from_cfg(cls, cfg: Mapping | None) -> StepOptions:
+        """The options of a run's config.
+
+        Raises:
+            ValueError: an unknown option, or a value that is not allowed.
+        """
+        chosen = dict((cfg or {}).get("step") or {})
+        known = [field.name for field in fields(cls)]
+        for name in chosen:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"step: unknown option {name!r}, allowed are {known}{hint}")
+        options = cls(**chosen)
+        for name in ("fused_optimizer", "channels_last"):
+            if not isinstance(getattr(options, name), bool):
+                raise ValueError(
+                    f"step.{name} must be True or False, got {getattr(options, name)!r}"
+                )
+        if options.precision not in _PRECISIONS:
+            raise ValueError(
+                f"step.precision must be one of {_PRECISIONS}, got {options.precision!r}"
+            )
+        if not isinstance(options.compile, bool | Mapping):
+            raise ValueError(
+                "step.compile must be True, False or a dict of torch.compile's options, got "
+                f"{options.compile!r}"
+            )
+        if options.compile is not False and (cfg or {}).get("compile"):
+            raise ValueError("step.compile and mmengine's own compile: only one of them, please")
+        return options
+
+    def prepare(self, model: nn.Module) -> None:
+        """Gives the model (before it is wrapped) its memory format and its compiled step.
+
+        Raises:
+            ValueError: ``compile`` for a model that is no :class:`dmmix.models.MixupClassifier`.
+        """
+        self.set_memory_format(model, torch.channels_last)
+        if self.channels_last and getattr(model, "data_preprocessor", None) is not None:
+            model.data_preprocessor.channels_last = True
+        if self.compile is not False:
+            if not isinstance(model, MixupClassifier):
+                raise ValueError(
+                    f"step.compile needs a MixupClassifier, got {type(model).__name__}; for other "
+                    "models take mmengine's compile = True"
+                )
+            model.compile_step(**({} if self.compile is True else self.compile))
+
+    def set_memory_format(self, model: nn.Module, memory_format: torch.memory_format) -> None:
+        """Lays the weights out in this format, where ``channels_last`` is on."""
+        if self.channels_last:
+            model.to(memory_format=memory_format)
+
+    def optim_wrapper(self, config: Any) -> Any:
+        """The config of the optimiser's wrapper, with what the options ask for.
+
+        Raises:
+            ValueError: ``precision`` beside a wrapper that has a precision of its own.
+        """
+        if not isinstance(config, Mapping) or not isinstance(config.get("optimizer"), Mapping):
+            return config
+        config = dict(config)
+        kind = config.get("type", "OptimWrapper")
+        if kind == "OptimWrapper":
+            config.update(type=StepOptimWrapper, precision=self.precision)
+        elif self.precision != "fp32":
+            raise ValueError(
+                f"step.precision={self.precision!r} does not go with optim_wrapper.type={kind!r}"
+            )
+        if self.fused_optimizer:
+            config["optimizer"] = _fused(dict(config["optimizer"]))
+        return config
+
+
+def _fused(optimizer: dict) -> dict:
+    kind = optimizer.get("type")
+    kind = getattr(torch.optim, kind, None) if isinstance(kind, str) else kind
+    if (
+        kind in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+        and "fused" in inspect.signature(kind.__init__).parameters
+        and get_device() in ("cpu", "cuda")
+        and not {"fused", "foreach", "differentiable"} & optimizer.keys()
+    ):
+        optimizer["fused"] = True
+    return optimizer

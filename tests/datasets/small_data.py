@@ -1,0 +1,63 @@
+"""Files of CIFAR and MNIST with a few random images, and datasets that read them."""
+
+import pickle
+
+import numpy as np
+
+from dmmix.registry import DATASETS
+
+# Not imported from mmpretrain: dmmix has to prepare torchvision first.
+BaseDataset, CIFAR10, CIFAR100, MNIST = (
+    DATASETS.get(name) for name in ("mmpretrain.BaseDataset", "CIFAR10", "CIFAR100", "MNIST")
+)
+
+
+class SmallCIFAR10(CIFAR10):
+    """CIFAR10 with the checksums left out."""
+
+    train_list = [[f"data_batch_{i}", None] for i in (1, 2)]  # noqa: RUF012
+    test_list = [["test_batch", None]]  # noqa: RUF012
+
+
+class SmallCIFAR100(CIFAR100):
+    """CIFAR100 with the checksums left out."""
+
+    train_list = [["train", None]]  # noqa: RUF012
+    test_list = [["test", None]]  # noqa: RUF012
+
+
+def write_cifar(folder, kind, count=30, seed=0):
+    """Writes the files; returns images (N, H, W, 3) and labels of the splits, by name."""
+    rng = np.random.default_rng(seed)
+    classes = 100 if kind is SmallCIFAR100 else 10
+    key = "fine_labels" if kind is SmallCIFAR100 else "labels"
+    (folder / kind.base_folder).mkdir(parents=True)
+    written = {}
+    for split, files in (("train", kind.train_list), ("test", kind.test_list)):
+        images, labels = [], []
+        for name, _ in files:
+            # A row is 1024 red values, then green, then blue.
+            data = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
+            targets = rng.integers(0, classes, count).tolist()
+            with open(folder / kind.base_folder / name, "wb") as file:
+                pickle.dump({"data": data, key: targets}, file)
+            images.append(data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+            labels += targets
+        written[split] = np.concatenate(images), np.array(labels)
+    return written
+
+
+def write_mnist(folder, count=30, seed=0):
+    """Writes the unpacked files; returns images (N, 28, 28, 1) and labels, by split."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for split, files in (("train", MNIST.train_list), ("test", MNIST.test_list)):
+        images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = rng.integers(0, 10, count).astype(np.uint8)
+        for array, (name, _) in zip((images, labels), files, strict=True):
+            head = bytes([0, 0, 8, array.ndim])
+            sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+            (folder / name.removesuffix(".gz")).write_bytes(head + sizes + array.tobytes())
+        written[split] = images[..., None], labels.astype(np.int64)
+    return written

@@ -1,0 +1,250 @@
+"""step = dict(...): switches that change how fast a step is, and not what it computes."""
+
+import uuid
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from torch.testing import assert_close
+
+from dmmix.engine import DmmixRunner, StepOptimWrapper, StepOptions
+from dmmix.models import MixupClassifier
+
+pytestmark = pytest.mark.openmmlab
+
+BACKBONE = {
+    "type": "ResNet_CIFAR", "depth": 18, "in_channels": 1, "stem_channels": 4, "base_channels": 4,
+    "num_stages": 2, "strides": (1, 2), "dilations": (1, 1), "out_indices": (1,),
+}  # fmt: skip
+
+
+def model(mixup=None, **options):
+    return {
+        "type": "MixupClassifier",
+        "backbone": BACKBONE,
+        "neck": {"type": "GlobalAveragePooling"},
+        "head": {
+            "type": "DMLinearClsHead",
+            "num_classes": 10,
+            "in_channels": 8,
+            "loss": {"type": "DecoupledMixupLoss", "eta": 0.1},
+        },
+        "mixup": mixup,
+        **options,
+    }
+
+
+def runner(work_dir, step, **settings):
+    settings = {
+        "model": model({"type": "CutMix", "alpha": 1.0}),
+        "data_preprocessor": {"type": "MixupDataPreprocessor", "mean": [78.0], "std": [96.0]},
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.9}},
+        **settings,
+    }
+    cfg = ConfigDict(
+        work_dir=str(work_dir),
+        default_scope="dmmix",
+        train_dataloader={
+            "batch_size": 20,
+            "num_workers": 0,
+            "dataset": {
+                "type": "Digits", "labels_per_class": 6, "pipeline": [{"type": "PackLabels"}]
+            },
+            "sampler": {"type": "DefaultSampler", "shuffle": True},
+            "collate_fn": {"type": "default_collate"},
+        },
+        train_cfg={"by_epoch": True, "max_epochs": 1},
+        default_hooks={"checkpoint": None},
+        experiment_name=uuid.uuid4().hex,
+        randomness={"seed": 0},
+        log_level="WARNING",
+        step=step,
+        **settings,
+    )  # fmt: skip
+    return DmmixRunner.from_cfg(cfg)
+
+
+def losses(run):
+    run.train()
+    return torch.tensor(run.message_hub.get_scalar("train/loss").data[0])
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return losses(runner(tmp_path_factory.mktemp("plain"), None))
+
+
+# What a config may say
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"fused_optimiser": True}, r"step: unknown option 'fused_optimiser'.*'fused_optimizer'\?"),
+        ({"channels_last": "yes"}, r"step.channels_last must be True or False, got 'yes'"),
+        ({"precision": "fp16"}, r"step.precision must be one of \('fp32', 'bf16'\), got 'fp16'"),
+        ({"compile": "max-autotune"}, r"step.compile must be True, False or a dict .*'max-auto"),
+    ],
+)
+def test_bad_options(step, message):
+    with pytest.raises(ValueError, match=message):
+        StepOptions.from_cfg({"step": step})
+
+
+def test_two_ways_to_compile_are_refused():
+    with pytest.raises(ValueError, match="only one of them"):
+        StepOptions.from_cfg({"step": {"compile": True}, "compile": True})
+
+
+def test_bad_options_are_told_before_anything_is_built(tmp_path):
+    with pytest.raises(ValueError, match="unknown option"):
+        runner(tmp_path, {"fuse": True})
+
+
+def test_a_config_without_step_runs_as_mmengine_does():
+    assert StepOptions.from_cfg({}) == StepOptions(False, False, "fp32", False)
+
+
+# What each switch does
+
+
+def test_default_runtime_trains_to_the_same_losses(tmp_path, root, plain):
+    from mmengine.config import Config
+
+    step = Config.fromfile(root / "configs/_base_/default_runtime.py").step
+    assert step.fused_optimizer
+    assert step.channels_last
+    found = losses(runner(tmp_path, step))
+    assert_close(found[0], plain[0], rtol=1e-5, atol=1e-5)
+    assert_close(found, plain, rtol=1e-2, atol=1e-2)  # rounding grows from step to step
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW"])
+def test_fused_optimizer(tmp_path, plain, kind):
+    run = runner(
+        tmp_path, {"fused_optimizer": True}, optim_wrapper={"optimizer": {"type": kind, "lr": 0.1}}
+    )
+    run.train()
+    assert run.optim_wrapper.optimizer.defaults["fused"] is True
+
+
+@pytest.mark.parametrize("said", [{"fused": False}, {"foreach": True}])
+def test_what_the_optimizer_says_itself_stays(said):
+    config = {"optimizer": {"type": "SGD", "lr": 0.1, **said}}
+    changed = StepOptions(fused_optimizer=True).optim_wrapper(config)
+    assert changed["optimizer"] == config["optimizer"]
+
+
+@pytest.mark.parametrize("kind", ["Lamb", "RMSprop"])
+def test_others_are_left_alone(kind):
+    config = {"optimizer": {"type": kind, "lr": 0.1}}
+    changed = StepOptions(fused_optimizer=True).optim_wrapper(config)
+    assert changed["optimizer"] == config["optimizer"]
+
+
+def test_config_of_the_optimizer_is_not_changed():
+    config = {"optimizer": {"type": "SGD", "lr": 0.1}}
+    StepOptions(fused_optimizer=True, precision="bf16").optim_wrapper(config)
+    assert config == {"optimizer": {"type": "SGD", "lr": 0.1}}
+
+
+def test_channels_last_reaches_weights_and_images(tmp_path, monkeypatch):
+    seen = []
+    extract = MixupClassifier.extract_feat
+    monkeypatch.setattr(
+        MixupClassifier,
+        "extract_feat",
+        lambda self, inputs, **kwargs: seen.append(inputs) or extract(self, inputs, **kwargs),
+    )
+    run = runner(tmp_path, {"channels_last": True})
+    run.train()
+    last = {"memory_format": torch.channels_last}
+    assert all(w.is_contiguous(**last) for w in run.model.parameters() if w.ndim == 4)
+    assert len(seen) == 3
+    assert all(images.is_contiguous(**last) for images in seen)
+    momentum = [s["momentum_buffer"] for s in run.optim_wrapper.optimizer.state.values()]
+    assert all(m.is_contiguous(**last) for m in momentum if m.ndim == 4)
+
+
+def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32(tmp_path, monkeypatch, plain):
+    seen = []
+    extract = MixupClassifier.extract_feat
+    monkeypatch.setattr(
+        MixupClassifier,
+        "extract_feat",
+        lambda self, *args, **kwargs: (
+            feats := extract(self, *args, **kwargs),
+            seen.append(feats[0].dtype),
+        )[0],
+    )
+    run = runner(tmp_path, {"precision": "bf16"})
+    found = losses(run)
+    assert set(seen) == {torch.bfloat16}
+    assert all(w.dtype == torch.float32 for w in run.model.parameters())
+    assert_close(found, plain, rtol=0.05, atol=0.05)
+
+
+def test_bf16_beside_another_wrapper_is_refused():
+    config = {"type": "AmpOptimWrapper", "optimizer": {"type": "SGD", "lr": 0.1}}
+    with pytest.raises(ValueError, match=r"precision='bf16' does not go with .*AmpOptimWrapper"):
+        StepOptions(precision="bf16").optim_wrapper(config)
+    assert StepOptions().optim_wrapper(config) == config
+
+
+def test_wrapper_says_what_precisions_there_are():
+    with pytest.raises(ValueError, match=r"precision must be one of \['bf16', 'fp32'\], got 'fp8'"):
+        StepOptimWrapper(torch.optim.SGD([torch.zeros(1)], lr=0.1), precision="fp8")
+
+
+# Compiled steps. The backend that only traces shows that the graph is whole and right.
+
+TRACED = {"fullgraph": True, "backend": "aot_eager"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "mix",
+    [
+        None,
+        {"type": "Mixup"},
+        {"type": "CutMix"},
+        {"type": "CutMix", "min_area": 0.1, "max_area": 0.5},
+        {"type": "FMix"},
+        {"type": "GridMix", "grid": 2},
+        {"type": "SmoothMix"},
+        {"type": "ResizeMix"},
+        {"type": "SaliencyMix"},
+        {"type": "RandomMix", "mixups": [{"type": "CutMix"}, {"type": "Mixup"}]},
+        {"type": "RegMixup"},
+    ],
+    ids=lambda mix: mix["type"] if mix else "none",
+)
+def test_compiled_step_has_no_graph_break_and_the_same_losses(tmp_path, fresh_mmengine, mix):
+    torch._dynamo.reset()
+    expected = losses(runner(tmp_path / "plain", None, model=model(mix)))
+    fresh_mmengine()
+    found = losses(runner(tmp_path / "compiled", {"compile": TRACED}, model=model(mix)))
+    assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("mix", ["PuzzleMix", "ManifoldMix", "TransMix"])
+def test_mixes_that_look_into_the_network_are_not_compiled(tmp_path, mix):
+    with pytest.raises(ValueError, match=f"step.compile does not go with {mix}"):
+        runner(tmp_path, {"compile": True}, model=model({"type": mix}))
+
+
+def test_other_models_are_not_compiled():
+    with pytest.raises(ValueError, match=r"step.compile needs a MixupClassifier, got Linear"):
+        StepOptions(compile=True).prepare(torch.nn.Linear(1, 1))
+
+
+def test_a_copy_of_a_compiled_model_trains_itself(tmp_path):
+    import copy
+
+    run = runner(tmp_path, {"compile": {"backend": "eager"}})
+    other = copy.deepcopy(run.model)
+    with torch.no_grad():
+        for weight in other.parameters():
+            weight.zero_()
+    images, labels = torch.rand(4, 1, 8, 8), torch.arange(4)
+    assert float(other.loss(images, labels)["loss_mixup"]) == pytest.approx(2.302585, abs=1e-5)
