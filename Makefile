@@ -6,7 +6,8 @@ PIP     = $(VENV)/bin/python -m pip install -q --disable-pip-version-check -c re
 SETUP   = setup.py dmmix/version.py $(wildcard requirements/*.txt)
 JOBS   ?= 2
 
-.PHONY: quickstart test test-openmmlab lint docs benchmark-loss benchmark-mixing clean
+.PHONY: quickstart test test-openmmlab lint docs clean \
+	benchmark-loss benchmark-mixing benchmark-throughput benchmark-startup benchmark-gpu
 
 quickstart: $(VENV)/.mm
 	$(VENV)/bin/python tools/quickstart.py
@@ -27,6 +28,17 @@ benchmark-loss: $(VENV)/.test
 
 benchmark-mixing: $(VENV)/.benchmarks
 	$(VENV)/bin/python tools/benchmarks/mixing.py
+
+benchmark-throughput: $(VENV)/.mm
+	$(VENV)/bin/python tools/benchmarks/throughput.py
+
+benchmark-startup: $(VENV)/.mm
+	$(VENV)/bin/python tools/benchmarks/startup.py
+
+# The rows that need a GPU, in under nine minutes.
+benchmark-gpu: $(VENV)/.mm
+	$(VENV)/bin/python tools/benchmarks/throughput.py --device cuda --seconds 10 --rounds 3 \
+		--compile --precision bf16 --bare-compile --out throughput_gpu.json
 
 # The upstream stack (mmengine, mmcv-lite, mmpretrain) in an environment of its own.
 test-openmmlab: $(VENV)-openmmlab/.test

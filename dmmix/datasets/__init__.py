@@ -2,6 +2,7 @@
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
 from dmmix.datasets import batch_transforms
+from dmmix.datasets.batch_loader import BatchLoader
 from dmmix.datasets.digits import Digits
 from dmmix.datasets.image_folder import DecodedFolder
 from dmmix.datasets.in_memory import InMemory
@@ -12,6 +13,7 @@ from dmmix.datasets.pack_labels import PackLabels
 from dmmix.datasets.whole_batch import whole_batch
 
 __all__ = [
+    "BatchLoader",
     "DecodedFolder",
     "Digits",
     "InMemory",

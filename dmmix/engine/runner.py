@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError
-from dmmix.datasets import whole_batch
+from dmmix.datasets import BatchLoader, whole_batch
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
 from dmmix.engine.hooks import DatasetEpochHook, RandomStateHook
 from dmmix.engine.step_options import StepOptions
@@ -41,8 +41,8 @@ class DmmixRunner(Runner):
     ``step = dict(...)`` of the config says how a training step is run: see
     :class:`~dmmix.engine.StepOptions`.
 
-    A data loader whose dataset makes whole batches (``dataset.batched``) gets the collate function
-    that leaves them as they are.
+    A data loader whose dataset makes whole batches (``dataset.batched``) leaves them as they are,
+    and without worker processes is a :class:`~dmmix.datasets.BatchLoader`.
 
     Config: ``runner_type = 'DmmixRunner'``.
 
@@ -80,10 +80,11 @@ class DmmixRunner(Runner):
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> DataLoader:
         """As mmengine does; batches that the dataset makes as a whole are passed through."""
         loader = Runner.build_dataloader(dataloader, *args, **kwargs)
-        if getattr(loader.dataset, "batched", False):
-            loader.collate_fn = whole_batch
-            if loader.num_workers == 0:
-                loader.pin_memory = False  # the batch may be on the GPU already
+        if not getattr(loader.dataset, "batched", False):
+            return loader
+        if loader.num_workers == 0:
+            return BatchLoader(loader)  # pins no memory: the batch may be on the GPU already
+        loader.collate_fn = whole_batch
         return loader
 
     def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:

@@ -317,7 +317,9 @@ def reduce_loss(
         return loss
     if reduction == "sum":
         return loss.sum()
-    return loss.mean() if avg_factor is None else loss.sum() / avg_factor
+    if avg_factor is None or (isinstance(avg_factor, int) and avg_factor == len(loss) > 0):
+        return loss.mean()
+    return loss.sum() / avg_factor
 
 
 def _check_logits(logits: Tensor) -> None:

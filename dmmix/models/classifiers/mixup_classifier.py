@@ -136,6 +136,16 @@ class MixupClassifier(ImageClassifier):
             labels = guide.settle(mixed.labels)
         return self._head_loss(feats, labels, mixed.weights)
 
+    def parse_losses(
+        self, losses: dict[str, Tensor | list[Tensor]]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """As mmengine does, without the mean of what is one number already."""
+        values = losses.values()
+        if not all(isinstance(value, Tensor) and value.ndim == 0 for value in values):
+            return super().parse_losses(losses)
+        loss = sum(value for name, value in losses.items() if "loss" in name)
+        return loss, {"loss": loss, **losses}
+
     @property
     def _looks_inside(self) -> bool:
         """Whether the mix asks the network what it sees, or acts in it."""

@@ -82,7 +82,8 @@ class MixupLoss(nn.Module):
         reduction = reduction or self.reduction
         if reduction != "mean":
             avg_factor = None  # mmpretrain's heads always pass one
-        return self.loss_weight * reduce_loss(loss, weight, reduction, avg_factor)
+        loss = reduce_loss(loss, weight, reduction, avg_factor)
+        return loss if self.loss_weight == 1 else self.loss_weight * loss
 
 
 @MODELS.register_module()

@@ -1,0 +1,500 @@
+"""tools/benchmarks/throughput.py: what is trained beside what, turns, memory, parts, its table."""
+
+import importlib
+import json
+import os
+import sys
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+TOOLS = (
+    "_timing",
+    "throughput_memory",
+    "throughput_rows",
+    "throughput_profile",
+    "throughput_turns",
+    "throughput_peers",
+    "throughput",
+)
+
+
+@pytest.fixture(scope="module")
+def tools(root):
+    """The modules of the tool by name; once, since one of them registers a data set."""
+    folder = str(root / "tools" / "benchmarks")
+    sys.path.insert(0, folder)
+    try:
+        importlib.import_module("dmmix.registry")
+        yield {name: importlib.import_module(name) for name in TOOLS}
+    finally:
+        sys.path.remove(folder)
+        for name in TOOLS:
+            sys.modules.pop(name, None)
+        registries = importlib.import_module("mmpretrain.registry")
+        registries.DATASETS.module_dict.pop("ImagesInMemory", None)
+
+
+@pytest.fixture
+def run(tools, monkeypatch, capsys):
+    """``run(OPTION...)`` calls main() and returns what it prints."""
+
+    def call(*options):
+        monkeypatch.setattr(sys, "argv", ["throughput.py", *map(str, options)])
+        monkeypatch.setenv("COLUMNS", "160")
+        tools["throughput"].main()
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def arguments(tools, monkeypatch):
+    def parse(*options):
+        monkeypatch.setattr(sys, "argv", ["throughput.py", *map(str, options)])
+        return tools["throughput"].parse_args()
+
+    return parse
+
+
+class Clock:
+    """A clock that stands still unless it is told to go on."""
+
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+    def tick(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+# -- the tool --------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_all_contenders_of_a_row(run, tmp_path):
+    file = tmp_path / "throughput.json"
+    options = ["--rows", "digits", "--seconds", 0.2, "--rounds", 2, "--warm-up", 0, "--threads", 1]
+    shown = run(*options, "--peer-workers", 0, "--no-switches", "--profile", "--out", file)
+    report = json.loads(file.read_text())
+    assert report["environment"]["torch"] == torch.__version__
+    assert report["environment"]["threads"] == 1
+    assert report["options"]["rows"] == ["digits"]
+    found = report["rows"]["digits"]["contenders"]
+    assert list(found) == ["dmmix", "mmpretrain", "bare loop"]
+    for name, contender in found.items():
+        assert name in shown
+        assert len(contender["by_round"]) == 2
+        assert min(contender["by_round"]) > 0
+        assert contender["iterations"] >= 4
+        assert contender["device_memory"] is None
+        if sys.platform == "linux":
+            assert 5e7 < contender["memory"] < 5e9
+    assert found["dmmix"]["dmmix_ratio"] == 1
+    parts = report["rows"]["digits"]["profile"]
+    assert {"loader", "preprocess", "mix", "draws", "forward", "loss", "backward"} <= set(parts)
+    assert {"optimiser", "hooks, logging", "sum of losses", "rest"} <= set(parts)
+    assert all(seconds > 0 for seconds in parts.values())
+
+
+def test_a_contender_that_fails_is_reported(tools, run, monkeypatch, tmp_path):
+    class Failing(tools["throughput"].Running):
+        def __init__(self, name, contender):
+            work_dir, pipe = tmp_path / "x", tools["throughput"].multiprocessing.Pipe()
+            work_dir.mkdir(exist_ok=True)
+            (work_dir / "log.txt").write_text("what it printed")
+            self.name, self.contender = name, SimpleNamespace(work_dir=str(work_dir))
+            self.pipe = pipe[0]
+            pipe[1].send(("failed", "ValueError: no good"))
+            self.host = SimpleNamespace(stop=lambda: None)
+            self.process = SimpleNamespace(join=lambda *_: None, is_alive=lambda: False)
+
+    monkeypatch.setattr(tools["throughput"], "Running", Failing)
+    said = []
+    console = tools["throughput"].Console
+    monkeypatch.setattr(console, "print", lambda self, text="", **_: said.append(str(text)))
+    with pytest.raises(SystemExit) as stop:
+        run("--rows", "digits")
+    assert stop.value.code == 1
+    (text,) = [text for text in said if "no good" in text]
+    assert "digits: dmmix: ValueError: no good\nwhat it printed" in text
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_says_why(tools, tmp_path):
+    contender = tools["throughput_turns"].Contender("bare", "no row", "", str(tmp_path), "cpu")
+    running = tools["throughput"].Running("bare loop", contender)
+    try:
+        with pytest.raises(tools["throughput"].ContenderFailed, match="KeyError: 'no row'"):
+            running.wait_until_warm()
+    finally:
+        running.end()
+    assert not running.process.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rounds", 0], "--rounds must be at least 1, got 0"),
+        (["--threads", 0], "--threads must be at least 1, got 0"),
+        (["--images", -3], "--images must be at least 1, got -3"),
+        (["--seconds", 0], "--seconds must be above 0, got 0.0"),
+        (["--seconds", "nan"], "--seconds must be above 0, got nan"),
+        (["--peer-workers", -1], "--peer-workers must be at least 0, got -1"),
+        (["--clock", "cpu", "--peer-workers", 1], "--clock cpu sees neither a GPU nor workers"),
+        (["--clock", "cpu", "--workers", 1], "--clock cpu sees neither a GPU nor workers"),
+        (["--rows", "mnist"], "invalid choice: 'mnist'"),
+        (["--ours", "both"], "invalid choice: 'both'"),
+    ],
+)
+def test_bad_options(arguments, capsys, options, message):
+    with pytest.raises(SystemExit) as stop:
+        arguments(*options)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_no_gpu(arguments, capsys):
+    with pytest.raises(SystemExit):
+        arguments("--device", "cuda")
+    assert "torch sees no GPU" in capsys.readouterr().err
+
+
+def test_contenders(tools, arguments):
+    found = tools["throughput"].contenders(
+        "digits", "data", "folder", arguments("--profile", "--bare-compile", "--ours", "batched")
+    )
+    assert list(found) == [
+        "dmmix",
+        "mmpretrain",
+        "bare loop",
+        "bare loop, dmmix's switches",
+        "bare loop, compiled, bf16",
+        "profile",
+    ]
+    assert found["dmmix"].form == "batched"
+    assert found["dmmix"].workers == 0
+    assert found["mmpretrain"].workers == 2
+    assert found["bare loop"].switches == {}
+    assert found["bare loop, dmmix's switches"].switches == found["dmmix"].switches
+    assert found["bare loop, compiled, bf16"].switches["compile"] is True
+    assert found["bare loop, compiled, bf16"].switches["precision"] == "bf16"
+    assert found["profile"].profile
+    assert not found["dmmix"].profile
+    assert len({one.work_dir for one in found.values()}) == len(found)
+    assert found["dmmix"].switches == tools["throughput_rows"].default_step()
+    plain = tools["throughput"].contenders("digits", "", "", arguments("--no-switches"))
+    assert list(plain) == ["dmmix", "mmpretrain", "bare loop"]
+    assert not any(plain["dmmix"].switches[name] for name in ("fused_optimizer", "channels_last"))
+    fast = arguments("--precision", "bf16", "--compile")
+    fast = tools["throughput"].contenders("digits", "", "", fast)["dmmix"].switches
+    assert (fast["precision"], fast["compile"]) == ("bf16", True)
+    folder = tools["throughput"].contenders("r50_224", "", "", arguments("--peer-workers", 5))
+    assert folder["dmmix"].workers == folder["mmpretrain"].workers == 5
+
+
+def test_ratios_are_medians_over_rounds(tools):
+    def turns(*rates):
+        return [{"images": 2 * rate, "seconds": 2.0, "iterations": 3} for rate in rates]
+
+    memory = {"dmmix": dict(memory=300, device_memory=None)}
+    memory["bare loop"] = dict(memory=200, device_memory=7)
+    found = tools["throughput"].summary(
+        {"dmmix": turns(10, 40, 30), "bare loop": turns(20, 50, 10)}, memory
+    )["contenders"]
+    assert found["dmmix"]["images_per_second"] == 30
+    assert found["bare loop"]["images_per_second"] == 20
+    assert found["bare loop"]["dmmix_ratio"] == 0.8  # of 0.5, 0.8, 3.0; the medians' is 1.5
+    assert found["bare loop"]["dmmix_ratio_range"] == [0.5, 3.0]
+    assert found["bare loop"]["iterations"] == 9
+    assert found["bare loop"]["dmmix_memory_ratio"] == 1.5
+    assert found["bare loop"]["dmmix_device_memory_ratio"] is None
+
+
+# -- turns -----------------------------------------------------------------------------------------
+
+
+class Pipe:
+    """Gives these commands; what is sent is kept."""
+
+    def __init__(self, *commands):
+        self.commands, self.sent = list(commands), []
+
+    def send(self, message):
+        self.sent.append(message)
+
+    def recv(self):
+        return self.commands.pop(0)
+
+
+def train(tools, turns, clock):
+    """Trains, a second and ten images an iteration, until it is told to stop: iterations."""
+    counts = iter(range(1000))
+
+    def forever():
+        for _ in counts:
+            clock.tick(1)
+            turns.after_iteration(10)
+
+    with pytest.raises(tools["throughput_turns"].Stop):
+        forever()
+    return next(counts)
+
+
+def test_turns(tools, clock):
+    pipe = Pipe(("run", 4), ("run", 0.5), ("stop", None))
+    turns = tools["throughput_turns"].Turns(
+        pipe, "cpu", lead_in=3, warm_up=2.5, warm_iterations=5, clock=clock
+    )
+    # 5 to be warm; lead-in 3, turn 4; lead-in 3, turn of at least 2.
+    assert train(tools, turns, clock) == 5 + 3 + 4 + 3 + 2
+    assert pipe.sent == [
+        ("ready", None),
+        ("ran", {"images": 40, "seconds": 4.0, "iterations": 4}),
+        ("ran", {"images": 20, "seconds": 2.0, "iterations": 2}),
+    ]
+
+
+def test_a_warm_up_lasts_as_long_as_asked_for(tools, clock):
+    turns = tools["throughput_turns"].Turns(
+        Pipe(("stop", None)), "cpu", warm_up=20, warm_iterations=2, clock=clock
+    )
+    assert train(tools, turns, clock) == 20
+
+
+def test_the_wait_between_turns_does_not_count(tools, clock):
+
+    class Slow(Pipe):
+        def recv(self):
+            clock.tick(50)
+            return super().recv()
+
+    pipe = Slow(("run", 3), ("run", 3), ("stop", None))
+    turns = tools["throughput_turns"].Turns(
+        pipe, "cpu", lead_in=1, warm_up=0, warm_iterations=1, clock=clock
+    )
+    train(tools, turns, clock)
+    assert [told["seconds"] for said, told in pipe.sent if said == "ran"] == [3.0, 3.0]
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+def process(proc, pid, children=(), anon=0, shmem=0, files=0):
+    task = proc / str(pid) / "task" / str(pid)
+    task.mkdir(parents=True)
+    (task / "children").write_text(" ".join(map(str, children)))
+    (proc / str(pid) / "smaps_rollup").write_text(
+        f"00-ff ---p 00 [rollup]\nPss:  9999 kB\nPss_Anon:  {anon} kB\nPss_Shmem:  {shmem} kB\n"
+    )
+    (proc / str(pid) / "status").write_text(f"Name:\tpython\nRssFile:\t  {files} kB\n")
+
+
+def test_memory_of_a_tree(tools, monkeypatch, tmp_path):
+    memory = tools["throughput_memory"]
+    monkeypatch.setattr(memory, "PROC", tmp_path)
+    process(tmp_path, 1, (2, 3), anon=10, shmem=1, files=100)
+    process(tmp_path, 2, (4, 5), anon=20, files=300)  # 5 has just ended
+    process(tmp_path, 3, anon=30, files=200)
+    process(tmp_path, 4, anon=40)
+    process(tmp_path, 6, anon=1000)  # somebody else's
+    assert memory.tree_memory(1) == 1024 * (10 + 1 + 20 + 30 + 40 + 300)
+    assert memory.tree_memory(7) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_the_peak_is_kept(tools):
+    peak = tools["throughput_memory"].PeakMemory(os.getpid(), every=0.005)
+    peak.stop()
+    peak.look()
+    before = peak.peak
+    held = np.ones(40_000_000, dtype=np.uint8)
+    peak.look()
+    during = peak.peak
+    del held
+    peak.look()
+    assert peak.peak == during >= before + 38_000_000
+
+
+# -- parts -----------------------------------------------------------------------------------------
+
+
+def test_a_part_is_what_it_takes_without_those_inside(tools, clock):
+    parts = tools["throughput_profile"].Parts("cpu", clock)
+    inner = parts.timed("inner", lambda: clock.tick(3))
+
+    def work():
+        clock.tick(1)
+        inner()
+        clock.tick(0.5)
+        inner()
+
+    outer = parts.timed("outer", work)
+    clock.tick(7)
+    parts.reset()
+    for _ in range(2):
+        clock.tick(0.25)
+        outer()
+    assert parts.read(2) == {"loader": 0.25, "outer": 1.5, "inner": 6.0}
+
+
+def test_parts_may_be_read_and_reset_inside_of_one(tools, clock):
+    parts = tools["throughput_profile"].Parts("cpu", clock)
+    parts.timed("hooks", lambda: (clock.tick(2), parts.reset(), clock.tick(5)))()
+    clock.tick(1)
+    assert parts.read(1) == {"hooks": 5.0, "loader": 1.0}
+
+
+def test_a_part_that_fails_ends(tools, clock):
+    parts = tools["throughput_profile"].Parts("cpu", clock)
+
+    def fail():
+        clock.tick(2)
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        parts.timed("broken", fail)()
+    clock.tick(1)
+    assert parts.read(1) == {"broken": 2.0, "loader": 1.0}
+
+
+# -- what is trained -------------------------------------------------------------------------------
+
+
+def configs(tools, name, form="per_image"):
+    row = tools["throughput_rows"].ROWS[name]
+    place = dict(data="data", work_dir="work", workers=3, cuda=False)
+    ours = tools["throughput_rows"].ours(row, form, step={"compile": True}, **place)
+    return row, ours, tools["throughput_peers"].stock(row, alpha=0.2, **place)
+
+
+@pytest.mark.parametrize("name", ["digits", "cifar_small", "r18_cifar", "r50_224"])
+def test_both_train_the_same(tools, name):
+    row, ours, stock = configs(tools, name)
+    assert ours.model.type == "MixupClassifier"
+    assert stock.model.type == "ImageClassifier"
+    assert ours.model.backbone == stock.model.backbone == row.backbone
+    assert ours.model.neck == stock.model.neck
+    for key in ("num_classes", "in_channels", "init_cfg"):
+        assert ours.model.head[key] == stock.model.head[key]
+    for key in ("num_classes", "mean", "std", "to_rgb"):
+        assert ours.data_preprocessor[key] == stock.data_preprocessor[key]
+    assert ours.model.mixup == dict(type="CutMix", alpha=stock.model.train_cfg.augments.alpha)
+    for key in ("batch_size", "sampler", "num_workers"):
+        assert ours.train_dataloader[key] == stock.train_dataloader[key]
+    datasets = [cfg.train_dataloader.dataset for cfg in (ours, stock)]
+    datasets = [dataset.get("dataset", dataset) for dataset in datasets]
+    assert datasets[0].pipeline[:-1] == datasets[1].pipeline[:-1]
+    assert [d.pipeline[-1].type for d in datasets] == ["PackLabels", "PackInputs"]
+    assert ours.optim_wrapper == stock.optim_wrapper
+    assert ours.param_scheduler.type == stock.param_scheduler.type
+    assert ours.param_scheduler.T_max == stock.param_scheduler.T_max
+    assert ours.default_hooks.logger.interval == stock.default_hooks.logger.interval
+    for cfg in (ours, stock):
+        assert cfg.default_hooks.checkpoint is None
+        assert cfg.get("val_dataloader") is None
+        assert cfg.work_dir == "work"
+    assert ours.step == {**tools["throughput_rows"].default_step(), "compile": True}
+
+
+@pytest.mark.parametrize("name", ["digits", "cifar_small", "r18_cifar"])
+def test_batched_data_lie_in_memory(tools, name):
+    row, ours, stock = configs(tools, name, "batched")
+    assert ours.train_dataloader.dataset.type == "InMemory"
+    crop, *flip = ours.data_preprocessor.batch_transforms
+    theirs = stock.train_dataloader.dataset.pipeline
+    assert crop == dict(
+        type="BatchRandomCrop", crop_size=theirs[0].crop_size, padding=theirs[0].padding
+    )
+    assert crop.crop_size == row.size
+    assert len(flip) == len(theirs) - 2
+    assert all(f == dict(type="BatchRandomFlip", prob=theirs[1].prob) for f in flip)
+
+
+def test_a_folder_is_cut_to_size_in_the_workers(tools):
+    row, ours, stock = configs(tools, "r50_224", "batched")
+    loader, theirs = ours.train_dataloader, stock.train_dataloader
+    assert loader.dataset.times == theirs.dataset.times
+    assert loader.dataset.dataset == dict(type="DecodedFolder", data_root="data", size=row.size)
+    flip = theirs.dataset.dataset.pipeline[2]
+    assert ours.data_preprocessor.batch_transforms == [dict(type="BatchRandomFlip", prob=flip.prob)]
+    assert not ours.data_preprocessor.to_rgb  # DecodedFolder makes RGB, LoadImageFromFile BGR
+    assert stock.data_preprocessor.to_rgb
+
+
+def test_images_in_memory_are_those_of_the_file(tools, tmp_path):
+    row = tools["throughput_rows"].ROWS["cifar_small"].with_images(25)
+    data = tools["throughput_rows"].write_data(row, tmp_path)
+    with np.load(data) as file:
+        images, labels = file["x_train"], file["y_train"]
+    assert images.shape == (25, 32, 32, 3)
+    assert images.dtype == np.uint8
+    assert labels.max() == 9
+    found = tools["throughput_peers"].ImagesInMemory(data, pipeline=[])
+    assert len(found) == 25
+    for k in range(25):
+        assert np.array_equal(found[k]["img"], images[k])
+        assert found[k]["gt_label"] == labels[k]
+
+
+def test_a_folder_of_files(tools, tmp_path):
+    row = tools["throughput_rows"].ROWS["r50_224"].with_images(12)
+    data = tools["throughput_rows"].write_data(row, tmp_path)
+    files = sorted((tmp_path / "images").rglob("*.jpg"))
+    assert len(files) == 12
+    assert cv2.imread(str(files[0])).shape == (375, 500, 3)
+    assert 2e4 < files[0].stat().st_size < 3e5
+    config = tools["throughput_rows"].dataset(row, data, [])
+    with importlib.import_module("mmengine.registry").DefaultScope.overwrite_default_scope(
+        "mmpretrain"
+    ):
+        found = importlib.import_module("mmpretrain.registry").DATASETS.build(config)
+    assert len(found) == row.length == 12 * 128
+    assert {found[k]["gt_label"] for k in range(12)} == set(range(10))
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [{}, dict(channels_last=True, fused_optimizer=True), dict(precision="bf16")],
+    ids=["plain", "switched", "bf16"],
+)
+def test_the_bare_loop_learns_its_batch(tools, monkeypatch, switches):
+    made, seen = [], []
+    sgd = torch.optim.SGD
+    monkeypatch.setattr(
+        tools["throughput_peers"].torch.optim, "SGD", lambda *a, **k: made.append(k) or sgd(*a, **k)
+    )
+    net = tools["throughput_peers"]._Net
+    forward = net.forward
+
+    def watched(self, images):
+        logits = forward(self, images)
+        seen.append((images, logits, self.backbone.layer1[0].conv1.weight))
+        return logits
+
+    monkeypatch.setattr(net, "forward", watched)
+    step = tools["throughput_peers"].bare_step(
+        tools["throughput_rows"].ROWS["digits"], "cpu", switches
+    )
+    losses = [float(step().detach()) for _ in range(8)]
+    assert losses[-1] < losses[0]
+    assert bool(made[0]["fused"]) is switches.get("fused_optimizer", False)
+    assert (made[0]["lr"], made[0]["momentum"], made[0]["weight_decay"]) == (0.1, 0.9, 1e-4)
+    images, logits, weight = seen[0]
+    assert weight.is_contiguous(memory_format=torch.channels_last) is (
+        switches.get("channels_last", False)
+    )
+    assert images.shape == (20, 1, 8, 8)
+    assert logits.shape == (20, 10)
+    low = switches.get("precision") == "bf16"
+    assert logits.dtype == (torch.bfloat16 if low else torch.float32)

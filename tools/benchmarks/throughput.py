@@ -1,0 +1,379 @@
+"""Images a second of whole training, beside stock mmpretrain and beside a bare PyTorch loop.
+
+Whole training: loader, augmentation, mix, forward, backward, optimiser step, logging. The bare loop
+trains the same backbone and head on one normalised batch that stays in memory: the limit.
+
+    python tools/benchmarks/throughput.py --rows digits --threads 1 --out throughput.json
+    python tools/benchmarks/throughput.py --device cuda --seconds 10 --bare-compile
+
+Each contender is a process. All are warmed up, then they take turns, in a new order each round, so
+that whatever else the machine does hits all alike; a ratio is the median of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from _timing import environment
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from throughput_memory import PeakMemory
+from throughput_rows import ROWS, default_step, write_data
+from throughput_turns import CLOCKS, Contender, train_in_turns
+
+CPU_ROWS = ["digits", "cifar_small"]
+OURS, STOCK, BARE = "dmmix", "mmpretrain", "bare loop"
+PROFILED = "profile"
+PACKAGES = ("dmmix", "torchvision", "mmengine", "onedl-mmengine", "mmpretrain", "onedl-mmpretrain")
+#: How long a contender takes to start, in turns; only the time left on display depends on it.
+START = 3
+
+
+class ContenderFailed(Exception):
+    """Its process raised an error or died."""
+
+
+def main() -> None:
+    args = parse_args()
+    console = Console(stderr=True)
+    columns = [TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
+    results, failed = {}, False
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console) as progress:
+        per_row = sum(START + args.rounds for _ in contenders("digits", "", "", args))
+        task = progress.add_task("", total=per_row * len(args.rows))
+        for k, name in enumerate(args.rows):
+            say = partial(progress.update, task)
+            try:
+                results[name] = measure(name, args, say)
+            except ContenderFailed as error:
+                console.print(f"[red]{name}: {escape(str(error))}", highlight=False)
+                failed = True
+            if args.out:  # after each row: a long run may be cut short
+                write(results, args)
+            say(completed=per_row * (k + 1))
+    for name, result in results.items():
+        Console().print(table(name, result, args))
+        if "profile" in result:
+            Console().print(profile_table(name, result["profile"], args.device))
+    if args.out:
+        console.print(f"written to {args.out}")
+    if failed:
+        sys.exit(1)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument(
+        "--rows", nargs="+", choices=list(ROWS), help="default: the two small ones; all on a GPU"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="for which each contender of a row is timed"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="turns that these are split into")
+    parser.add_argument("--threads", type=int, help="CPU threads of each process")
+    parser.add_argument(
+        "--ours", choices=["batched", "per_image"], default="batched", help="dmmix's data"
+    )
+    parser.add_argument(
+        "--workers", type=int, help="of dmmix's loader (default: 0; as the peer's, for a folder)"
+    )
+    parser.add_argument(
+        "--peer-workers",
+        type=int,
+        help="of mmpretrain's loader (default: 2; 8 with a GPU; 0 with --clock cpu)",
+    )
+    parser.add_argument(
+        "--clock",
+        choices=list(CLOCKS),
+        default="wall",
+        help="cpu: processor time, for a busy machine; without loader workers and with one thread",
+    )
+    # Without these dmmix runs as its configs say.
+    parser.add_argument("--precision", choices=["fp32", "bf16"], help="dmmix's")
+    parser.add_argument("--compile", action="store_true", help="compile dmmix's step")
+    parser.add_argument(
+        "--no-switches", action="store_true", help="no fused optimiser, no channels-last for dmmix"
+    )
+    parser.add_argument(
+        "--bare-compile", action="store_true", help="also a bare loop with torch.compile and bf16"
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="also where the time of dmmix's step goes"
+    )
+    parser.add_argument(
+        "--warm-up", type=float, default=3, help="seconds of training before anything is timed"
+    )
+    parser.add_argument("--images", type=int, help="how many images to make, for a quick look")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    args = parser.parse_args()
+    for name in ("rounds", "threads", "images"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f"--{name} must be at least 1, got {value}")
+    for name in ("workers", "peer_workers", "warm_up"):
+        value = getattr(args, name)
+        if value is not None and value < 0:
+            parser.error(f"--{name.replace('_', '-')} must be at least 0, got {value}")
+    if not args.seconds > 0:
+        parser.error(f"--seconds must be above 0, got {args.seconds}")
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch sees no GPU")
+    if args.rows is None:
+        args.rows = CPU_ROWS if args.device == "cpu" else list(ROWS)
+    if args.peer_workers is None:
+        args.peer_workers = 8 if args.device == "cuda" else 2 if args.clock == "wall" else 0
+    if args.clock == "cpu" and (args.device == "cuda" or args.peer_workers or args.workers):
+        parser.error("--clock cpu sees neither a GPU nor workers: --device cpu, no workers")
+    return args
+
+
+def contenders(row: str, data: str, folder: str, args: argparse.Namespace) -> dict[str, Contender]:
+    """All that trains ``row``, by name."""
+    switches = default_step()
+    if args.no_switches:
+        switches.update(fused_optimizer=False, channels_last=False)
+    if args.precision:
+        switches["precision"] = args.precision
+    if args.compile:
+        switches["compile"] = True
+    workers = args.workers
+    if workers is None:
+        workers = args.peer_workers if ROWS[row].data == "folder" else 0
+    shared = Contender(
+        "bare",
+        row,
+        data,
+        folder,
+        args.device,
+        threads=args.threads,
+        images=args.images,
+        clock=args.clock,
+        warm_up=args.warm_up,
+    )
+    found = {
+        OURS: replace(shared, kind="dmmix", form=args.ours, workers=workers, switches=switches),
+        STOCK: replace(shared, kind="mmpretrain", workers=args.peer_workers),
+        BARE: shared,
+    }
+    if any(value not in (False, "fp32") for value in switches.values()):
+        found[f"{BARE}, dmmix's switches"] = replace(shared, switches=switches)
+    if args.bare_compile:
+        compiled = dict(switches, precision="bf16", compile=True)
+        found[f"{BARE}, compiled, bf16"] = replace(shared, switches=compiled)
+    if args.profile:
+        found[PROFILED] = replace(found[OURS], profile=True)
+    return {
+        name: replace(one, work_dir=str(Path(folder, f"process{k}")))
+        for k, (name, one) in enumerate(found.items())
+    }
+
+
+def measure(row: str, args: argparse.Namespace, say: Any) -> dict[str, Any]:
+    """Every contender of a row: images a second by turn, memory; with ``--profile`` the parts.
+
+    Raises:
+        ContenderFailed: one of them cannot be timed.
+    """
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        say(description=f"{row}: making images")
+        made = ROWS[row].with_images(args.images) if args.images else ROWS[row]
+        data = write_data(made, Path(folder))
+        running = {}
+        for name, contender in contenders(row, data, folder, args).items():
+            running[name] = Running(name, contender)
+            stack.callback(running[name].end)
+            if args.device == "cpu":  # few cores: one starts after the other
+                say(description=f"{row}: starting {name}")
+                running[name].wait_until_warm()
+                say(advance=START)
+        if args.device != "cpu":
+            say(description=f"{row}: starting all")
+            for one in running.values():
+                one.wait_until_warm()
+                say(advance=START)
+        turns = take_turns(running, args, partial(say, advance=1), row, say)
+        memory = {name: one.memory() for name, one in running.items()}
+    return summary(turns, memory)
+
+
+def take_turns(
+    running: dict[str, Running], args: argparse.Namespace, advance: Any, row: str, say: Any
+) -> dict[str, list[dict]]:
+    """What each said of its turns."""
+    order, shuffle = list(running), random.Random(0).shuffle
+    turns: dict[str, list[dict]] = {name: [] for name in running}
+    for k in range(args.rounds):
+        shuffle(order)
+        for name in order:
+            say(description=f"{row}: round {k + 1} of {args.rounds}, {name}")
+            turns[name].append(running[name].run(args.seconds / args.rounds))
+            advance()
+    return turns
+
+
+class Running:
+    """The process of a contender."""
+
+    def __init__(self, name: str, contender: Contender) -> None:
+        self.name, self.contender = name, contender
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=train_in_turns, args=(theirs, contender))
+        self.process.start()
+        theirs.close()
+        self.host = PeakMemory(self.process.pid)
+        self.device_memory: int | None = None
+
+    def wait_until_warm(self) -> None:
+        """Until it could start a turn at once."""
+        self._answer("ready")
+        self.host.stop()
+
+    def run(self, seconds: float) -> dict:
+        """A turn."""
+        self.pipe.send(("run", seconds))
+        turn = self._answer("ran")
+        self.host.look()
+        self.device_memory = turn.pop("device_memory", None)
+        return turn
+
+    def memory(self) -> dict[str, int | None]:
+        """Peak bytes, of the processes and of the GPU."""
+        return {"memory": self.host.peak, "device_memory": self.device_memory}
+
+    def end(self) -> None:
+        """Ends the process."""
+        self.host.stop()
+        with suppress(OSError):  # it may have ended already
+            self.pipe.send(("stop", None))
+        self.process.join(20)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+    def _answer(self, expected: str) -> Any:
+        try:
+            said, told = self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            said, told = "failed", f"it ended with status {self.process.exitcode}"
+        if said != expected:
+            raise ContenderFailed(f"{self.name}: {told}\n{self._log()}")
+        return told
+
+    def _log(self) -> str:
+        try:
+            return Path(self.contender.work_dir, "log.txt").read_text()[-2000:]
+        except OSError:
+            return ""
+
+
+def summary(turns: dict[str, list[dict]], memory: dict[str, dict]) -> dict[str, Any]:
+    """Medians, and dmmix's ratios to each of the others."""
+    speeds = {
+        name: [turn["images"] / turn["seconds"] for turn in said] for name, said in turns.items()
+    }
+    found: dict[str, Any] = {"contenders": {}}
+    for name, rates in speeds.items():
+        if name == PROFILED:
+            found["profile"] = _profile(turns[name])
+            continue
+        ratios = [ours / theirs for ours, theirs in zip(speeds[OURS], rates, strict=True)]
+        found["contenders"][name] = {
+            "images_per_second": statistics.median(rates),
+            "by_round": rates,
+            "dmmix_ratio": statistics.median(ratios),
+            "dmmix_ratio_range": [min(ratios), max(ratios)],
+            "iterations": sum(turn["iterations"] for turn in turns[name]),
+            **memory[name],
+            **{
+                f"dmmix_{kind}_ratio": _ratio(memory[OURS][kind], memory[name][kind])
+                for kind in ("memory", "device_memory")
+            },
+        }
+    return found
+
+
+def _profile(turns: list[dict]) -> dict[str, float]:
+    """Seconds an iteration by part, the longest first; the medians of the turns."""
+    names = {name for turn in turns for name in turn["parts"]}
+    seconds = {n: statistics.median(turn["parts"].get(n, 0.0) for turn in turns) for n in names}
+    return dict(sorted(seconds.items(), key=lambda item: -item[1]))
+
+
+def _ratio(ours: int | None, theirs: int | None) -> float | None:
+    return ours / theirs if ours and theirs else None
+
+
+def table(name: str, result: dict[str, Any], args: argparse.Namespace) -> Table:
+    row = ROWS[name]
+    title = (
+        f"{name}: {row.channels} x {row.size} x {row.size}, batch {row.batch_size}, "
+        f"{args.device}, data {args.ours}, {args.clock} clock"
+    )
+    made = Table(title=title, title_justify="left")
+    made.add_column("training")
+    device = args.device != "cpu"
+    columns = ["images/s", "dmmix / this", "range", "memory, MB", "dmmix / this"]
+    columns += ["GPU memory, MB", "dmmix / this"] if device else []
+    for column in columns:
+        made.add_column(column, justify="right")
+    for contender, found in result["contenders"].items():
+        cells = [
+            f"{found['images_per_second']:,.0f}",
+            f"{found['dmmix_ratio']:.2f}",
+            "{:.2f}-{:.2f}".format(*found["dmmix_ratio_range"]),
+            *_memory_cells(found, "memory"),
+            *(_memory_cells(found, "device_memory") if device else ()),
+        ]
+        made.add_row(contender, *cells)
+    return made
+
+
+def _memory_cells(found: dict[str, Any], kind: str) -> Iterable[str]:
+    if found[kind] is None:
+        return "", ""
+    ratio = found[f"dmmix_{kind}_ratio"]
+    return f"{found[kind] / 1e6:,.0f}", "" if ratio is None else f"{ratio:.2f}"
+
+
+def profile_table(name: str, parts: dict[str, float], device: str) -> Table:
+    title = f"{name}: an iteration of dmmix by part"
+    made = Table(title=title + ("" if device == "cpu" else ", waiting for the GPU at each"))
+    made.add_column("part")
+    made.add_column("µs", justify="right")
+    made.add_column("%", justify="right")
+    whole = sum(parts.values())
+    for part, seconds in parts.items():
+        made.add_row(part, f"{seconds * 1e6:,.0f}", f"{100 * seconds / whole:.1f}")
+    made.add_section()
+    made.add_row("all", f"{whole * 1e6:,.0f}", "")
+    return made
+
+
+def write(results: dict[str, Any], args: argparse.Namespace) -> None:
+    found = environment(args.device, PACKAGES)
+    found["threads"] = args.threads or found["threads"]
+    options = {name: value for name, value in vars(args).items() if name != "out"}
+    report = {"environment": found, "options": options, "rows": results}
+    args.out.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
