@@ -84,6 +84,6 @@ def test_an_error_in_training_is_passed_on(runner):
 
 
 def test_an_error_in_validation_is_found(runner):
-    bad = runner({"val_dataloader.dataset.split": "val"})
+    bad = runner({"val_dataloader.dataset.dataset.split": "val"})
     with pytest.raises(ValueError, match="split must be"):
         dry_run(bad)

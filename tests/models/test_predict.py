@@ -95,6 +95,8 @@ HEADS = {
 
 @pytest.mark.parametrize("name", list(HEADS))
 def test_heads_with_predictions_of_their_own_keep_them(name):
+    if MODELS.get(f"mmpretrain.{name}") is None:
+        pytest.skip(f"this mmpretrain has no {name}")
     model = build(head=dict(type=f"mmpretrain.{name}", **HEADS[name])).eval()
     batch = soft_batch() if name.startswith("Multi") else tensor_batch()
     with torch.no_grad():
