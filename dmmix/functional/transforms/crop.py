@@ -37,7 +37,7 @@ def crop(
             wait for the device.
 
     Returns:
-        (N, ch, *size), the dtype and memory format of the images.
+        (N, ch, height, width) of ``size``, the dtype and memory format of the images.
 
     Raises:
         TypeError, ValueError: an argument of a wrong type, shape or size.

@@ -42,7 +42,7 @@ def resized_crop(
             wait for the device.
 
     Returns:
-        (N, ch, *size), the dtype and memory format of the images.
+        (N, ch, height, width) of ``size``, the dtype and memory format of the images.
 
     Raises:
         TypeError, ValueError: an argument of a wrong type, shape or value.
