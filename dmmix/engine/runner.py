@@ -1,5 +1,6 @@
 """mmengine's runner, with a resume that survives broken checkpoints."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +55,26 @@ class DmmixRunner(Runner):
         _check_exists(load_from)
         super().__init__(*args, load_from=load_from, **kwargs)
 
+    @cached_property
+    def step_options(self) -> StepOptions:
+        """What the config says under ``step``."""
+        return StepOptions.from_cfg(self.cfg)
+
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """As mmengine does, after what ``step`` asks of the model."""
-        StepOptions.from_cfg(self.cfg).prepare(model)
+        self.step_options.prepare(model)
         return super().wrap_model(model_wrapper_cfg, model)
 
     def _init_model_weights(self) -> None:
         """As mmengine does; the memory format does not change which weights a seed gives."""
-        options = StepOptions.from_cfg(self.cfg)
         # Random numbers are filled in as they lie in memory.
-        options.set_memory_format(self.model, torch.contiguous_format)
+        self.step_options.set_memory_format(self.model, torch.contiguous_format)
         super()._init_model_weights()
-        options.set_memory_format(self.model, torch.channels_last)
+        self.step_options.set_memory_format(self.model, torch.channels_last)
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """As mmengine does, with what ``step`` asks of the optimiser."""
-        config = StepOptions.from_cfg(self.cfg).optim_wrapper(optim_wrapper)
+        config = self.step_options.optim_wrapper(optim_wrapper)
         return super().build_optim_wrapper(config)
 
     def build_evaluator(self, evaluator: Any) -> Any:

@@ -120,8 +120,8 @@ def _split(
         raise TypeError(f"batch_transforms must be a list, got {transforms!r}")
     built = [build_batch_transform(transform) for transform in transforms]
     before = [transform for transform in built if not transform.after_normalize]
-    after = built[len(before) :]
-    if [*before, *after] != [*before, *(t for t in built if t.after_normalize)]:
+    after = [transform for transform in built if transform.after_normalize]
+    if built != before + after:
         names = [type(transform).__name__ for transform in built]
         raise ValueError(
             f"batch_transforms: those that see normalised images must be the last, got {names}"

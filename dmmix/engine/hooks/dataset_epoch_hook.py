@@ -15,11 +15,9 @@ class DatasetEpochHook(Hook):
     """Calls ``set_epoch(epoch)`` of the training dataset, if it has one, before each epoch.
 
     Such a dataset draws what is random in a sample from (seed, epoch, index): the sample is the
-    same whichever worker makes it, and after a resume. Workers that outlive an epoch would not
-    hear of the next one, so ``persistent_workers=True`` is refused.
-
-    Raises:
-        ValueError: such a dataset in a data loader with ``persistent_workers=True``.
+    same whichever worker makes it, and after a resume. With ``persistent_workers=True`` it has to
+    keep the epoch in shared memory, as :class:`~dmmix.datasets.DecodedFolder` does. In an
+    iteration-based loop it hears of the first epoch only.
     """
 
     # Before the workers of the epoch are started.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from mmengine.hooks import IterTimerHook, RuntimeInfoHook
+from mmengine.hooks import Hook, IterTimerHook, RuntimeInfoHook
 from mmengine.runner import Runner
 
 from dmmix.engine.deferred import DeferredScalars, is_logged
@@ -14,8 +14,21 @@ from dmmix.registry import HOOKS
 __all__ = ["DeferredInfoHook", "DeferredTimerHook"]
 
 
+class _Deferring(Hook):
+    """A hook whose numbers of an iteration wait in :class:`DeferredScalars`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scalars = DeferredScalars()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Puts the message hub as it is now into the checkpoint."""
+        self._scalars.flush(runner.message_hub)
+        checkpoint["message_hub"] = runner.message_hub.state_dict()
+
+
 @HOOKS.register_module()
-class DeferredInfoHook(RuntimeInfoHook):
+class DeferredInfoHook(_Deferring, RuntimeInfoHook):
     """:class:`mmengine.hooks.RuntimeInfoHook` that reads the losses at the logging interval only.
 
     The histories in the message hub are the same, value for value, but they lag behind between
@@ -24,9 +37,6 @@ class DeferredInfoHook(RuntimeInfoHook):
 
     Config: ``default_hooks = dict(runtime_info=dict(type='DeferredInfoHook'))``.
     """
-
-    def __init__(self) -> None:
-        self._scalars = DeferredScalars()
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Notes the iteration and the learning rates."""
@@ -60,14 +70,9 @@ class DeferredInfoHook(RuntimeInfoHook):
         self._scalars.flush(runner.message_hub)
         super().after_train(runner)
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Puts the message hub as it is now into the checkpoint."""
-        self._scalars.flush(runner.message_hub)
-        checkpoint["message_hub"] = runner.message_hub.state_dict()
-
 
 @HOOKS.register_module()
-class DeferredTimerHook(IterTimerHook):
+class DeferredTimerHook(_Deferring, IterTimerHook):
     """:class:`mmengine.hooks.IterTimerHook` that writes the times down at the logging interval.
 
     Where nothing waits for the device in between, the time of one iteration on a GPU is that of
@@ -75,10 +80,6 @@ class DeferredTimerHook(IterTimerHook):
 
     Config: ``default_hooks = dict(timer=dict(type='DeferredTimerHook'))``.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._scalars = DeferredScalars()
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Notes how long the data took."""
@@ -96,8 +97,3 @@ class DeferredTimerHook(IterTimerHook):
             self._scalars.flush(runner.message_hub)
             mean = self.time_sec_tot / (runner.iter - self.start_iter + 1)
             runner.message_hub.update_info("eta", mean * (runner.max_iters - runner.iter - 1))
-
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Puts the message hub as it is now into the checkpoint."""
-        self._scalars.flush(runner.message_hub)
-        checkpoint["message_hub"] = runner.message_hub.state_dict()

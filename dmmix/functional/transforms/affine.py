@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from dmmix.functional.mixing.draws import to_device
-from dmmix.functional.transforms.layout import like
-from dmmix.functional.transforms.per_sample import check_bytes, check_per_sample, to_bytes
+from dmmix.functional.transforms.layout import like, to_bytes
+from dmmix.functional.transforms.per_sample import check_bytes, check_per_sample
 
 __all__ = [
     "INTERPOLATIONS",

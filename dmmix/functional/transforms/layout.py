@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dmmix.functional.mixing.checks import is_channels_last
 
-__all__ = ["as_planes", "from_planes", "like", "replace", "take"]
+__all__ = ["as_planes", "from_planes", "like", "replace", "take", "to_bytes"]
 
 
 def as_planes(images: Tensor) -> Tensor:
@@ -35,8 +35,16 @@ def like(images: Tensor, values: Tensor) -> Tensor:
     last = is_channels_last(images)
     memory_format = torch.channels_last if last else torch.contiguous_format
     if images.dtype == torch.uint8 and values.is_floating_point():
-        values = values.to(torch.int16)  # a CPU has vector code for both steps, and none for one
+        values = to_bytes(values)
     return values.to(images.dtype).contiguous(memory_format=memory_format)
+
+
+def to_bytes(values: Tensor) -> Tensor:
+    """Floats in [0, 255] as uint8, cut off to integers.
+
+    The detour over int16 is several times faster on a CPU than the direct conversion.
+    """
+    return values.to(torch.int16).to(torch.uint8)
 
 
 def take(images: Tensor, index: Tensor) -> Tensor:

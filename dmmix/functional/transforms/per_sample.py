@@ -6,18 +6,16 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.mixing.checks import check_range, check_tensor, looks_at_values
+from dmmix.functional.transforms.checks import check_images
 
-__all__ = ["as_column", "check_bytes", "check_per_sample", "to_bytes"]
+__all__ = ["as_column", "check_bytes", "check_per_sample"]
 
 
 def check_bytes(images: Tensor) -> None:
     """Raises unless ``images`` is (N, ch, H, W) uint8."""
-    if not isinstance(images, Tensor):
-        raise TypeError(f"images must be a Tensor, got {type(images).__name__}")
-    if images.dtype != torch.uint8:
+    if isinstance(images, Tensor) and images.dtype != torch.uint8:
         raise TypeError(f"images must be uint8, not normalised yet, got {images.dtype}")
-    if images.ndim != 4:
-        raise ValueError(f"images must be (N, ch, H, W), got {tuple(images.shape)}")
+    check_images(images)
 
 
 def check_per_sample(
@@ -46,11 +44,3 @@ def check_per_sample(
 def as_column(values: Tensor) -> Tensor:
     """(N,) as (N, 1, 1, 1)."""
     return values.view(-1, 1, 1, 1)
-
-
-def to_bytes(values: Tensor) -> Tensor:
-    """Floats in [0, 255] as uint8, cut off to integers.
-
-    The detour over int16 is several times faster on a CPU than the direct conversion.
-    """
-    return values.to(torch.int16).to(torch.uint8)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from dmmix.functional.transforms.layout import to_bytes
 from dmmix.functional.transforms.per_sample import (
     as_column,
     check_bytes,
     check_per_sample,
-    to_bytes,
 )
 
 __all__ = ["adjust_sharpness"]

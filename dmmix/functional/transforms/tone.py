@@ -5,12 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.transforms.layout import like
+from dmmix.functional.transforms.layout import like, to_bytes
 from dmmix.functional.transforms.per_sample import (
     as_column,
     check_bytes,
     check_per_sample,
-    to_bytes,
 )
 
 __all__ = ["autocontrast", "equalize", "invert", "posterize", "solarize", "solarize_add"]
