@@ -145,6 +145,24 @@ def test_something_else_than_a_list_is_refused(given):
         MixupDataPreprocessor(batch_transforms=given)
 
 
+@pytest.mark.parametrize(
+    ("config", "error", "message"),
+    [
+        (
+            {"type": "BatchRandomFlip", "prob": 1.5},
+            ValueError,
+            r"prob must be in \[0, 1\], got 1.5",
+        ),
+        ({"type": "BatchCutout", "shape": "4"}, TypeError, "shape must be an integer or"),
+    ],
+)
+def test_a_bad_argument_is_told_with_the_transform_that_has_it(config, error, message):
+    flip = {"type": "BatchRandomFlip", "prob": 0.5}
+    with pytest.raises(error, match=f"{config['type']}: .*{message}") as raised:
+        MixupDataPreprocessor(batch_transforms=[flip, config])
+    assert str(raised.value).count(config["type"]) == 1
+
+
 def test_images_of_several_sizes_are_refused():
     inputs = [torch.zeros(3, 4, 4), torch.zeros(3, 5, 4)]
     preprocessor = MixupDataPreprocessor(batch_transforms=[Shift()])

@@ -44,10 +44,17 @@ def build_batch_transform(config: Mapping | BatchTransform) -> BatchTransform:
     Raises:
         KeyError: an unknown type.
         TypeError: what is built is not a batch transform (a transform of single images, say).
+        TypeError, ValueError: a bad argument; the message begins with the type, since several
+            transforms of a list may have an argument of that name.
     """
     transform = config
     if isinstance(config, Mapping):
-        transform = TRANSFORMS.build({"_scope_": "dmmix", **config})
+        try:
+            transform = TRANSFORMS.build({"_scope_": "dmmix", **config})
+        except (TypeError, ValueError) as error:
+            if str(config["type"]) in str(error):
+                raise
+            raise type(error)(f"{config['type']}: {error}") from error
     if not isinstance(transform, BatchTransform):
         kind = type(transform)
         raise TypeError(
