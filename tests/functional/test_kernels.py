@@ -16,7 +16,7 @@ from dmmix.functional import (
     decoupled_mixup_terms,
     mixup_cross_entropy,
 )
-from dmmix.functional.kernels import cpu
+from dmmix.functional.kernels import cpu, dispatch
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 1e-2, torch.float16: 2e-3}
 DTYPES = list(TOLERANCE)
@@ -50,6 +50,14 @@ def check_agreement(logits, labels, **options):
     got = values_and_gradient(logits, labels, "single_pass", **options)
     for mine, readable in zip(got, want, strict=True):
         torch.testing.assert_close(mine, readable, rtol=tolerance, atol=tolerance)
+
+
+@pytest.fixture(scope="module", autouse=True, params=["few logits", "chunks"])
+def form(request):
+    """Both forms that the CPU has, whatever the number of logits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatch, "FEW_LOGITS", 1 << 30 if request.param == "few logits" else 0)
+        yield request.param
 
 
 # -- agreement -------------------------------------------------------------------------------
@@ -347,16 +355,29 @@ def _tensors(tree):
 
 
 def takes_single_pass(call):
-    with Ops() as ops:
-        call()
-    # The eager form draws a (N, C) table of what is left out.
-    return not any(name.startswith("scatter.") for name in ops.names)
+    # A form of one pass is a single step of the backward pass, with a gradient of its own.
+    return type(call().mixup.grad_fn).__name__ == "_TermsBackward"
 
 
 def test_auto_takes_the_single_pass():
     logits, labels = draw(7, 10, 2)
     assert takes_single_pass(lambda: decoupled_mixup_terms(logits, labels))
     assert not takes_single_pass(lambda: decoupled_mixup_terms(logits, labels, backend="eager"))
+
+
+@pytest.mark.parametrize(
+    ("few", "shape", "options"),
+    [
+        (True, (20, 10), {}),
+        (True, (20, 10), dict(class_weight=torch.ones(10, dtype=torch.float64), k=3)),
+        (False, (20, 10), dict(label_smoothing=0.1)),
+        (False, (64, 257), {}),
+    ],
+)
+def test_few_logits_have_a_form_of_their_own(monkeypatch, few, shape, options):
+    monkeypatch.setattr(dispatch, "FEW_LOGITS", 64 * 256)
+    monkeypatch.delattr(dispatch, "cpu_terms" if few else "small_terms")
+    decoupled_mixup_terms(*draw(*shape, 2), **options)
 
 
 def test_labels_that_need_a_gradient():
@@ -451,6 +472,7 @@ def test_compiles_into_one_graph():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_allocates_no_more_than_the_gradient_and_two_chunks(monkeypatch, dtype, smoothing):
+    monkeypatch.setattr(dispatch, "FEW_LOGITS", 0)
     monkeypatch.setattr(cpu, "CHUNK_ELEMENTS", 1000)
     n, c = 64, 500
     logits, labels = draw(n, c, 2, dtype=dtype)
@@ -466,6 +488,7 @@ def test_allocates_no_more_than_the_gradient_and_two_chunks(monkeypatch, dtype, 
 
 
 def test_the_chunks_are_kept(monkeypatch):
+    monkeypatch.setattr(dispatch, "FEW_LOGITS", 0)
     monkeypatch.setattr(cpu, "CHUNK_ELEMENTS", 1000)
     logits, labels = draw(64, 500, 2, dtype=torch.float32)
     decoupled_mixup_cross_entropy(logits, labels).backward()
@@ -498,7 +521,8 @@ def test_backward_twice_gives_the_same_gradient(dtype):
     assert torch.equal(kept, third)
 
 
-def test_nothing_is_kept_where_nothing_learns():
+def test_nothing_is_kept_where_nothing_learns(monkeypatch):
+    monkeypatch.setattr(dispatch, "FEW_LOGITS", 0)
     logits, labels = draw(64, 500, 2, dtype=torch.float32)
     with torch.no_grad(), Ops() as ops:
         decoupled_mixup_cross_entropy(logits, labels)

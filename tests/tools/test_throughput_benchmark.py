@@ -13,6 +13,7 @@ import torch
 
 TOOLS = (
     "_timing",
+    "throughput_limit",
     "throughput_memory",
     "throughput_rows",
     "throughput_profile",
@@ -147,7 +148,9 @@ def test_a_process_that_fails_says_why(tools, tmp_path):
         (["--rounds", 0], "--rounds must be at least 1, got 0"),
         (["--threads", 0], "--threads must be at least 1, got 0"),
         (["--images", -3], "--images must be at least 1, got -3"),
+        (["--batch-size", 0], "--batch-size must be at least 1, got 0"),
         (["--seconds", 0], "--seconds must be above 0, got 0.0"),
+        (["--minutes", 0], "--minutes must be above 0, got 0.0"),
         (["--seconds", "nan"], "--seconds must be above 0, got nan"),
         (["--peer-workers", -1], "--peer-workers must be at least 0, got -1"),
         (["--clock", "cpu", "--peer-workers", 1], "--clock cpu sees neither a GPU nor workers"),
@@ -285,6 +288,66 @@ def test_the_wait_between_turns_does_not_count(tools, clock):
     )
     train(tools, turns, clock)
     assert [told["seconds"] for said, told in pipe.sent if said == "ran"] == [3.0, 3.0]
+
+
+# -- the limit -------------------------------------------------------------------------------------
+
+
+def test_rows_share_the_time_that_is_left(tools, clock):
+    limit = tools["throughput_limit"].TimeLimit(10, rows=3, clock=clock)
+    limit.next_row()
+    assert limit.left() == 200
+    clock.tick(60)  # 540 s for two rows
+    limit.next_row()
+    assert limit.left() == 270
+    clock.tick(300)  # longer than it should: 240 s for the last
+    assert limit.left() == 0
+    limit.next_row()
+    assert limit.left() == 240
+
+
+def test_turns_share_the_time_of_their_row(tools, clock):
+    limit = tools["throughput_limit"].TimeLimit(5, rows=1, clock=clock)
+    limit.next_row()
+    assert limit.turn(4, 10) == 4
+    assert limit.turn(40, 10) == pytest.approx(0.7 * 30)
+    clock.tick(400)
+    assert limit.turn(4, 10) == 0
+
+
+def test_no_limit(tools, clock):
+    limit = tools["throughput_limit"].TimeLimit(None, rows=2, clock=clock)
+    limit.next_row()
+    assert limit.left() is None
+    assert limit.turn(4, 10**6) == 4
+
+
+def test_rounds_are_cut_short_when_time_is_up(tools, arguments, clock):
+    asked = []
+
+    def run(seconds):
+        asked.append(seconds)
+        clock.tick(20)
+        return {"seconds": seconds}
+
+    limit = tools["throughput_limit"].TimeLimit(1, rows=1, clock=clock)
+    limit.next_row()
+    running = {name: SimpleNamespace(run=run) for name in ("dmmix", "bare loop")}
+    args = arguments("--rounds", 5, "--seconds", 100)
+    say = lambda **_: None  # noqa: E731
+    turns = tools["throughput"].take_turns(running, args, limit, "digits", say)
+    # Rounds begin at 0 s and at 40 s, and each is finished, so that all have the same turns.
+    assert {name: len(said) for name, said in turns.items()} == {"dmmix": 2, "bare loop": 2}
+    assert asked == pytest.approx([0.7 * 60 / 10, 0.7 * 40 / 9, 0.7 * 20 / 8, 0])
+
+
+def test_who_is_not_warm_in_time_is_reported(tools):
+    class Slow(tools["throughput"].Running):
+        def __init__(self):
+            self.name, self.pipe = "mmpretrain", SimpleNamespace(poll=lambda seconds: seconds > 9)
+
+    with pytest.raises(tools["throughput"].ContenderFailed, match=r"mmpretrain: not warm.*minutes"):
+        Slow().wait_until_warm(5)
 
 
 # -- memory ----------------------------------------------------------------------------------------
@@ -451,7 +514,7 @@ def test_a_folder_is_cut_to_size_in_the_workers(tools):
 
 
 def test_images_in_memory_are_those_of_the_file(tools, tmp_path):
-    row = tools["throughput_rows"].ROWS["cifar_small"].with_images(25)
+    row = tools["throughput_rows"].ROWS["cifar_small"].but(images=25)
     data = tools["throughput_rows"].write_data(row, tmp_path)
     with np.load(data) as file:
         images, labels = file["x_train"], file["y_train"]
@@ -466,7 +529,7 @@ def test_images_in_memory_are_those_of_the_file(tools, tmp_path):
 
 
 def test_a_folder_of_files(tools, tmp_path):
-    row = tools["throughput_rows"].ROWS["r50_224"].with_images(12)
+    row = tools["throughput_rows"].ROWS["r50_224"].but(images=12)
     data = tools["throughput_rows"].write_data(row, tmp_path)
     files = sorted((tmp_path / "images").rglob("*.jpg"))
     assert len(files) == 12

@@ -32,6 +32,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from throughput_limit import TimeLimit
 from throughput_memory import PeakMemory
 from throughput_rows import ROWS, default_step, write_data
 from throughput_turns import CLOCKS, Contender, train_in_turns
@@ -53,13 +54,15 @@ def main() -> None:
     console = Console(stderr=True)
     columns = [TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
     results, failed = {}, False
+    limit = TimeLimit(args.minutes, len(args.rows))
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console) as progress:
         per_row = sum(START + args.rounds for _ in contenders("digits", "", "", args))
         task = progress.add_task("", total=per_row * len(args.rows))
         for k, name in enumerate(args.rows):
             say = partial(progress.update, task)
             try:
-                results[name] = measure(name, args, say)
+                limit.next_row()
+                results[name] = measure(name, args, limit, say)
             except ContenderFailed as error:
                 console.print(f"[red]{name}: {escape(str(error))}", highlight=False)
                 failed = True
@@ -120,18 +123,24 @@ def parse_args() -> argparse.Namespace:
         "--warm-up", type=float, default=3, help="seconds of training before anything is timed"
     )
     parser.add_argument("--images", type=int, help="how many images to make, for a quick look")
+    parser.add_argument("--batch-size", type=int, help="of all rows, for a machine of less memory")
+    parser.add_argument(
+        "--minutes", type=float, help="for everything: rounds are cut short to keep to it"
+    )
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    for name in ("rounds", "threads", "images"):
+    for name in ("rounds", "threads", "images", "batch_size"):
         value = getattr(args, name)
         if value is not None and value < 1:
-            parser.error(f"--{name} must be at least 1, got {value}")
+            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     for name in ("workers", "peer_workers", "warm_up"):
         value = getattr(args, name)
         if value is not None and value < 0:
             parser.error(f"--{name.replace('_', '-')} must be at least 0, got {value}")
-    if not args.seconds > 0:
-        parser.error(f"--seconds must be above 0, got {args.seconds}")
+    for name in ("seconds", "minutes"):
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            parser.error(f"--{name} must be above 0, got {value}")
     if args.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: torch sees no GPU")
     if args.rows is None:
@@ -163,6 +172,7 @@ def contenders(row: str, data: str, folder: str, args: argparse.Namespace) -> di
         args.device,
         threads=args.threads,
         images=args.images,
+        batch_size=args.batch_size,
         clock=args.clock,
         warm_up=args.warm_up,
     )
@@ -184,46 +194,50 @@ def contenders(row: str, data: str, folder: str, args: argparse.Namespace) -> di
     }
 
 
-def measure(row: str, args: argparse.Namespace, say: Any) -> dict[str, Any]:
+def measure(row: str, args: argparse.Namespace, limit: TimeLimit, say: Any) -> dict[str, Any]:
     """Every contender of a row: images a second by turn, memory; with ``--profile`` the parts.
 
     Raises:
-        ContenderFailed: one of them cannot be timed.
+        ContenderFailed: one of them cannot be timed, or there is no time left to do it.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         say(description=f"{row}: making images")
-        made = ROWS[row].with_images(args.images) if args.images else ROWS[row]
-        data = write_data(made, Path(folder))
+        data = write_data(ROWS[row].but(args.images, args.batch_size), Path(folder))
         running = {}
         for name, contender in contenders(row, data, folder, args).items():
             running[name] = Running(name, contender)
             stack.callback(running[name].end)
             if args.device == "cpu":  # few cores: one starts after the other
                 say(description=f"{row}: starting {name}")
-                running[name].wait_until_warm()
+                running[name].wait_until_warm(limit.left())
                 say(advance=START)
         if args.device != "cpu":
             say(description=f"{row}: starting all")
             for one in running.values():
-                one.wait_until_warm()
+                one.wait_until_warm(limit.left())
                 say(advance=START)
-        turns = take_turns(running, args, partial(say, advance=1), row, say)
+        turns = take_turns(running, args, limit, row, say)
         memory = {name: one.memory() for name, one in running.items()}
     return summary(turns, memory)
 
 
 def take_turns(
-    running: dict[str, Running], args: argparse.Namespace, advance: Any, row: str, say: Any
+    running: dict[str, Running], args: argparse.Namespace, limit: TimeLimit, row: str, say: Any
 ) -> dict[str, list[dict]]:
-    """What each said of its turns."""
+    """What each said of its turns; fewer rounds than asked for where time is up before."""
     order, shuffle = list(running), random.Random(0).shuffle
     turns: dict[str, list[dict]] = {name: [] for name in running}
+    to_come = args.rounds * len(order)
     for k in range(args.rounds):
+        if k and limit.left() == 0:
+            break
         shuffle(order)
         for name in order:
             say(description=f"{row}: round {k + 1} of {args.rounds}, {name}")
-            turns[name].append(running[name].run(args.seconds / args.rounds))
-            advance()
+            seconds = limit.turn(args.seconds / args.rounds, to_come)
+            turns[name].append(running[name].run(seconds))
+            to_come -= 1
+            say(advance=1)
     return turns
 
 
@@ -240,8 +254,14 @@ class Running:
         self.host = PeakMemory(self.process.pid)
         self.device_memory: int | None = None
 
-    def wait_until_warm(self) -> None:
-        """Until it could start a turn at once."""
+    def wait_until_warm(self, seconds: float | None = None) -> None:
+        """Until it could start a turn at once.
+
+        Raises:
+            ContenderFailed: it failed, or is not warm after so many seconds.
+        """
+        if seconds is not None and not self.pipe.poll(seconds):
+            raise ContenderFailed(f"{self.name}: not warm when its time was up; more --minutes")
         self._answer("ready")
         self.host.stop()
 
@@ -322,7 +342,7 @@ def _ratio(ours: int | None, theirs: int | None) -> float | None:
 
 
 def table(name: str, result: dict[str, Any], args: argparse.Namespace) -> Table:
-    row = ROWS[name]
+    row = ROWS[name].but(args.images, args.batch_size)
     title = (
         f"{name}: {row.channels} x {row.size} x {row.size}, batch {row.batch_size}, "
         f"{args.device}, data {args.ours}, {args.clock} clock"

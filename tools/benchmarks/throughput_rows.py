@@ -53,9 +53,12 @@ class Row:
         """Images an epoch."""
         return self.images * (_FOLDER_REPEATS if self.data == "folder" else 1)
 
-    def with_images(self, images: int) -> Row:
-        """The same with fewer or more images; scikit-learn's digits are as many as they are."""
-        return self if self.data == "digits" else replace(self, images=images)
+    def but(self, images: int | None = None, batch_size: int | None = None) -> Row:
+        """The same with so many images (scikit-learn's digits are as many as they are), or with
+        another batch size."""
+        if images and self.data != "digits":
+            self = replace(self, images=images)
+        return replace(self, batch_size=batch_size) if batch_size else self
 
 
 def _small_resnet(channels: int, stages: int) -> dict:

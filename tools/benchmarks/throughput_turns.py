@@ -28,7 +28,7 @@ class Contender:
         switches: ``step`` of a dmmix config; for ``'bare'`` the same switches.
         form: of dmmix's data, ``'per_image'`` or ``'batched'``.
         workers: of the data loader.
-        images: overrides how many there are.
+        images, batch_size: override those of the row.
         clock: of ``CLOCKS``.
         warm_up: seconds before the first turn, at least.
         profile: time the parts of dmmix's step.
@@ -44,6 +44,7 @@ class Contender:
     form: str = "per_image"
     workers: int = 0
     images: int | None = None
+    batch_size: int | None = None
     clock: str = "wall"
     warm_up: float = 3.0
     profile: bool = False
@@ -167,9 +168,7 @@ def _train(pipe: Connection, contender: Contender) -> None:
 
     if contender.threads:
         torch.set_num_threads(contender.threads)
-    row = ROWS[contender.row]
-    if contender.images:
-        row = row.with_images(contender.images)
+    row = ROWS[contender.row].but(contender.images, contender.batch_size)
     epoch = -(-row.length // row.batch_size)
     turns = Turns(
         pipe,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.kernels.cpu import cpu_terms
+from dmmix.functional.kernels.cpu_small import FEW_LOGITS, small_terms
 from dmmix.functional.slots import Slots
 from dmmix.functional.terms import eager_terms
 
@@ -36,8 +37,11 @@ def mixup_terms(
     if backend != "eager":
         obstacle = _obstacle(logits, slots, class_weight)
         if obstacle is None:
-            single_pass = cpu_terms if logits.device.type == "cpu" else _triton_terms()
-            return single_pass(logits, slots, class_weight)
+            if logits.device.type == "cuda":
+                return _triton_terms()(logits, slots, class_weight)
+            if _are_few(logits, slots):
+                return small_terms(logits, slots)
+            return cpu_terms(logits, slots, class_weight)
         if backend == "single_pass":
             raise ValueError(
                 f"backend='single_pass' does not support {obstacle}: it takes float16, bfloat16, "
@@ -69,6 +73,14 @@ def _obstacle(logits: Tensor, slots: Slots, class_weight: Tensor | None) -> str 
     if logits.device.type != "cuda":
         return f"logits on {logits.device}"
     return None if _has_triton() else f"logits on {logits.device} without Triton"
+
+
+def _are_few(logits: Tensor, slots: Slots) -> bool:
+    return (
+        logits.numel() <= FEW_LOGITS
+        and slots.smoothing is None
+        and logits.dtype == slots.target.dtype
+    )
 
 
 def _needs_gradient(slots: Slots, class_weight: Tensor | None) -> bool:

@@ -61,7 +61,9 @@ def crop(
     # view. Each row of a window then is one copy of a run of memory; picking pixels one by one
     # takes over ten times as long.
     runs = planes.as_strided((len(planes) * height * width - columns + 1, columns * k), (k, 1))
-    corners = corners.to(torch.int64).repeat_interleave(len(planes) // images.shape[0], 0)
+    corners = corners.to(torch.int64)
+    if len(planes) > len(corners):
+        corners = corners.repeat_interleave(len(planes) // len(corners), 0)
     row = torch.arange(len(planes), device=images.device).mul_(height).add_(corners[:, 0])
     row = row[:, None] + torch.arange(rows, device=images.device)
     start = row.mul_(width).add_(corners[:, 1:])
