@@ -12,8 +12,9 @@ from mmpretrain.datasets import BaseDataset
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
+from dmmix.datasets.label_subset import LabelSubset, check_subset
+from dmmix.datasets.loading import build_source, load_arrays
 from dmmix.datasets.mapped_array import MappedArray
-from dmmix.datasets.stacking import stack_images
 from dmmix.functional.mixing import to_device
 from dmmix.registry import DATASETS
 
@@ -52,6 +53,9 @@ class InMemory(Dataset):
             there is one and the data takes less than a quarter of its free memory, and the CPU
             otherwise and in worker processes. The data is moved by the first batch.
         lazy_init: load the data later, when it is needed.
+        subset: which of the samples are used, such as ``dict(labels_per_class=4, seed=0)`` or
+            ``dict(label_fraction=0.15, file='splits/15_percent.json')``: see
+            :class:`~dmmix.datasets.LabelSubset`. Only their images are kept.
 
     Attributes:
         batched: ``True``: the dataset makes whole batches (``__getitems__``).
@@ -59,7 +63,7 @@ class InMemory(Dataset):
     Raises:
         TypeError: images that are not uint8 arrays; samples without ``img`` or ``gt_label``.
         ValueError: a pipeline, images of several sizes, no samples, an unknown device or one that
-            is not there.
+            is not there; a subset that the data does not have.
         RuntimeError: (when a batch is taken) data on a GPU in a worker process.
     """
 
@@ -70,20 +74,23 @@ class InMemory(Dataset):
         dataset: Mapping | BaseDataset,
         device: Literal["auto", "cpu", "cuda"] = "auto",
         lazy_init: bool = False,
+        subset: Mapping | LabelSubset | None = None,
     ) -> None:
+        self.subset = None if subset is None else check_subset(subset)
         if device not in _DEVICES:
             raise ValueError(f"device must be one of {_DEVICES}, got {device!r}")
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device='cuda', but there is no CUDA device; take 'auto' or 'cpu'")
         self.device = device
         self._ours = isinstance(dataset, Mapping)
-        self._source: BaseDataset | None = _build(dataset) if self._ours else dataset
+        self._source: BaseDataset | None = build_source(dataset) if self._ours else dataset
         self._refuse_pipeline()
         self._text = type(self._source).__name__
         self._metainfo = copy.deepcopy(self._source.metainfo)
         self._images: Tensor | MappedArray
         self._labels: Tensor  # stays on the CPU, for whoever asks for single labels
         self._labels_there: Tensor  # beside the images
+        self._rows: Tensor | None  # of the subset, in the whole
         self._fully_initialized = False
         self._placed = False
         if not lazy_init:
@@ -104,13 +111,14 @@ class InMemory(Dataset):
             return
         source, self._source = self._source, None
         try:
-            images, labels = _load(source, overwrite=self._ours)
+            images, labels, rows = load_arrays(source, self._ours, self.subset)
         except BaseException:
             self._source = source
             raise
         self._metainfo = copy.deepcopy(source.metainfo)
         self._images = images
         self._labels = self._labels_there = labels
+        self._rows = rows
         self._fully_initialized = True
 
     @property
@@ -194,6 +202,12 @@ class InMemory(Dataset):
                 "or device='cpu'"
             )
 
+    @property
+    def rows(self) -> np.ndarray:
+        """Which samples of the whole dataset are used, (N,), sorted."""
+        self.full_init()
+        return np.arange(len(self)) if self._rows is None else self._rows.numpy().copy()
+
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all samples, (N,)."""
         self.full_init()
@@ -216,6 +230,8 @@ class InMemory(Dataset):
             lines.append("Haven't been initialized")
         if self.CLASSES is not None:
             lines.append(f"Number of categories: \t{len(self.CLASSES)}")
+        if self.subset is not None:
+            lines.append(f"Subset: \t{self.subset}")
         lines += [f"Device: \t{self.device}", f"Made from: \t{self._text}"]
         return "\n    ".join(lines)
 
@@ -224,46 +240,6 @@ class InMemory(Dataset):
             return f"mapped from {self._images.path}"
         size = self._images.nbytes
         return f"{size / 2**20:.1f} MiB on {self._images.device}"
-
-
-def _build(config: Mapping) -> BaseDataset:
-    dataset = DATASETS.build({"_scope_": "dmmix", **config, "lazy_init": True})
-    if getattr(dataset, "split", None) == "test":
-        # mmpretrain's MNIST chooses its files by test_mode, whatever the split.
-        dataset.test_mode = True
-    return dataset
-
-
-def _load(source: BaseDataset, overwrite: bool) -> tuple[Tensor | MappedArray, Tensor]:
-    """Images (N, H, W, ch) uint8 and labels (N,) int64."""
-    if hasattr(source, "arrays"):
-        images, labels = source.arrays()
-    else:
-        if not source._fully_initialized:
-            source.serialize_data = False
-        source.full_init()
-        images, labels = _collect(source, overwrite)
-    if isinstance(images, np.ndarray):
-        images = torch.from_numpy(images if images.flags.writeable else images.copy())
-    return images, torch.from_numpy(labels)
-
-
-def _collect(source: BaseDataset, overwrite: bool) -> tuple[np.ndarray, np.ndarray]:
-    name = type(source).__name__
-    if source.serialize_data:
-        samples = [source.get_data_info(i) for i in range(len(source))]
-    else:
-        samples = source.data_list  # get_data_info would copy each image
-    if not samples:
-        raise ValueError(f"{name} has no samples")
-    for key in ("img", "gt_label"):
-        if key not in samples[0]:
-            hint = "; DecodedFolder is for image files" if "img_path" in samples[0] else ""
-            raise TypeError(
-                f"InMemory needs {key!r}, the samples of {name} have {sorted(samples[0])}{hint}"
-            )
-    labels = np.array([int(sample["gt_label"]) for sample in samples], dtype=np.int64)
-    return stack_images([sample["img"] for sample in samples], overwrite), labels
 
 
 def _moved(images: Tensor | MappedArray, device: torch.device) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -81,6 +81,7 @@ class NPZDataset(BaseDataset):
         self.subset_seed = subset_seed
         self.mmap = mmap
         self.num_classes = num_classes
+        self._choose: Callable[[np.ndarray], np.ndarray] | None = None
         # A tensor, because torch shares those with worker processes instead of copying them.
         self._images: Tensor | MappedArray
         self._labels: Tensor
@@ -136,7 +137,21 @@ class NPZDataset(BaseDataset):
         if self._indices is not None:
             rows = np.arange(len(labels)) if rows is None else rows
             rows = _picked(rows, self._indices)
+        if self._choose is not None:
+            chosen = self._choose(labels if rows is None else labels[rows])
+            rows = chosen if rows is None else rows[chosen]
         return rows
+
+    def chosen(self, choose: Callable[[np.ndarray], np.ndarray]) -> NPZDataset:
+        """A dataset of the samples whose numbers ``choose(labels)`` gives.
+
+        Where the images are not read yet, those of the other samples never are.
+        """
+        if self._fully_initialized:
+            return self.get_subset(choose(self.get_gt_labels()))
+        other = copy.copy(self)
+        other._choose = choose
+        return other
 
     def _hold(
         self, arrays: NpzArrays, name: str, header: ArrayHeader, rows: np.ndarray | None

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
 from dmmix.engine import DmmixRunner, dry_run
-from tests.datasets.small_data import SmallCIFAR10, SmallCIFAR100, write_cifar
+from dmmix.testing.layouts import LAYOUTS, make_layout
 
 pytestmark = pytest.mark.openmmlab
 
@@ -19,47 +18,44 @@ NAMES = sorted(path.stem for path in (CONFIGS / "_base_" / "datasets").glob("*.p
 
 def lay_out(name, folder):
     """Writes tiny data; returns how many channels its images have and what to change."""
-    kind = name.removesuffix("_per_image")
-    if kind == "digits":
+    cfg = Config.fromfile(CONFIGS / "_base_" / "datasets" / f"{name}.py")
+    if name.startswith("digits"):
         return 1, {}
-    if kind in ("cifar10", "cifar100"):
-        write_cifar(folder / "data" / kind, SmallCIFAR10 if kind == "cifar10" else SmallCIFAR100)
+    if "data_file" in cfg:
+        write_npz(folder / cfg.data_file)
+        return 1, {}
+    if name.endswith("_npz"):
+        write_npz(folder / cfg.train_dataloader.dataset.dataset.data_file, (32, 32, 3))
         return 3, {}
+    kind = max((layout for layout in LAYOUTS if name.startswith(layout)), key=len)
+    few = 2 if name.endswith("_224") else 8
+    made = make_layout(kind, folder / "data", classes=3, per_class=few, size=(40, 44))
+    assert Path(made) == folder / cfg.data_root
+    changes = {"train_dataloader.batch_size": 4, "val_dataloader.batch_size": 12}
+    for part in ("train_dataloader", "val_dataloader"):
+        changes[f"{part}.num_workers"] = min(1, cfg[part].num_workers)
+        where, dataset = f"{part}.dataset", cfg[part].dataset
+        if "size" in dataset:
+            changes[f"{where}.size"] = 32
+        if "dataset" in dataset:
+            where, dataset = f"{where}.dataset", dataset.dataset
+        if dataset.type.startswith("CIFAR"):
+            changes[f"{where}.checksums"] = False
+    return 3, changes
+
+
+def write_npz(path, shape=(28, 28)):
     rng = np.random.default_rng(0)
-    if kind == "npz":
-        arrays = {
-            name: rng.integers(0, top, shape, dtype=np.uint8)
-            for split in ("train", "test")
-            for name, top, shape in (
-                (f"x_{split}", 256, (30, 9, 7)), (f"y_{split}", 10, (30,))
-            )
-        }  # fmt: skip
-        (folder / "data").mkdir()
-        np.savez(folder / "data" / "images.npz", **arrays)
-        return 1, {}
-    for split in ("train", "val"):
-        for k in range(12):
-            path = folder / "data" / "images" / split / f"class{k % 3}" / f"{k}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), rng.integers(0, 256, (40 + k, 50, 3), dtype=np.uint8))
-    small = {f"{part}_dataloader.dataset.size": 32 for part in ("train", "val")}
-    return 3, {**small, "train_dataloader.batch_size": 4}
-
-
-@pytest.fixture
-def small_cifar(monkeypatch):
-    """CIFAR whose files need no checksums."""
-    from dmmix.registry import DATASETS
-
-    for name, small in (("CIFAR10", SmallCIFAR10), ("CIFAR100", SmallCIFAR100)):
-        monkeypatch.setattr(DATASETS.get(name), "train_list", small.train_list)
-        monkeypatch.setattr(DATASETS.get(name), "test_list", small.test_list)
-        monkeypatch.setattr(DATASETS.get(name), "_check_integrity", lambda self: True)
-        monkeypatch.setattr(DATASETS.get(name), "_load_meta", lambda self, root: None)
+    path.parent.mkdir(exist_ok=True)
+    arrays = {}
+    for split in ("train", "test"):
+        arrays[f"x_{split}"] = rng.integers(0, 256, (30, *shape), dtype=np.uint8)
+        arrays[f"y_{split}"] = rng.integers(0, 10, 30, dtype=np.uint8)
+    np.savez(path, **arrays)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_step_and_one_evaluation(tmp_path, monkeypatch, small_cifar, name):
+def test_one_step_and_one_evaluation(tmp_path, monkeypatch, name):
     channels, changes = lay_out(name, tmp_path)
     path = tmp_path / "config.py"
     bases = [
@@ -93,9 +89,7 @@ def test_one_step_and_one_evaluation(tmp_path, monkeypatch, small_cifar, name):
         assert data["inputs"].shape[1] == channels
         assert data["labels"].shape == data["inputs"].shape[:1]
     dataset = runner.train_dataloader.dataset
-    assert getattr(dataset, "batched", False) == (
-        not name.endswith("_per_image") and name != "image_folder"
-    )
+    assert getattr(dataset, "batched", False) == (cfg.train_dataloader.dataset.type == "InMemory")
     metrics = runner.val_loop.run()
     assert 0 <= metrics["accuracy/top1"] <= 100
 

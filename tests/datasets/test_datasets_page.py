@@ -8,6 +8,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from dmmix.registry import DATASETS
+from dmmix.testing.layouts import make_layout
 from tests.datasets.pictures import picture, save
 from tests.datasets.small_data import SmallCIFAR10, write_cifar
 
@@ -24,6 +25,8 @@ def here(tmp_path, monkeypatch):
     """The data that the page takes for granted, in the folder that it is run in."""
     monkeypatch.chdir(tmp_path)
     write_cifar(tmp_path / "data" / "cifar10", SmallCIFAR10)
+    make_layout("cub200", tmp_path / "data")
+    make_layout("tiny_imagenet", tmp_path / "data")
     for split in ("train", "val"):
         for name in ("ant", "bee"):
             folder = tmp_path / "photos" / split / name
@@ -45,6 +48,9 @@ def test_all_of_it_is_run():
         "Digits",
         "InMemory",
         "Folders of photos",
+        "Image files",
+        "Tiny-ImageNet",
+        "Fewer labels",
     ]
 
 
@@ -55,6 +61,8 @@ def test_all_of_it_is_run():
         ("CIFAR and MNIST", "train_dataloader", (60, 3, 32, 32)),
         ("Folders of photos", "train_dataloader", (2, 3, 224, 224)),
         ("Folders of photos", "val_dataloader", (2, 3, 224, 224)),
+        ("Image files", "train_dataloader", (16, 3, 224, 224)),
+        ("Tiny-ImageNet", "train_dataloader", (16, 3, 64, 64)),
     ],
 )
 def test_configs_make_batches(title, key, shape):
@@ -71,6 +79,14 @@ def test_digits():
     names = {}
     exec(CODE["Digits"][0], names)
     assert len(DATASETS.build(names["dataset"])) == 100
+
+
+def test_fewer_labels():
+    names = {}
+    exec(CODE["Fewer labels"][0], names)
+    names["dataset"]["dataset"]["type"] = SmallCIFAR10
+    names["dataset"]["dataset"]["download"] = False
+    assert 9 <= len(DATASETS.build(names["dataset"])) < 30  # of 60, in ten classes
 
 
 def test_plain_pytorch():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dmmix.datasets import stratified_subset
+from dmmix.datasets import check_subset, stratified_subset, subset_indices
 
 LABELS = np.random.default_rng(0).integers(0, 4, 200)
 
@@ -51,3 +51,99 @@ def test_all_of_the_smallest_class():
 def test_bad_counts(count, says):
     with pytest.raises(ValueError, match=says):
         stratified_subset(np.array([3, 3, 9, 9, 9]), count, 0)
+
+
+# subset = dict(...)
+
+UNEVEN = np.random.default_rng(1).permutation(np.repeat(range(5), [1, 3, 10, 30, 100]))
+
+
+def counts(labels, subset, **options):
+    return np.bincount(labels[subset_indices(labels, subset, **options)]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (0.15, [1, 1, 2, 5, 15]),  # .15, .45, 1.5, 4.5 (halves up), 15; never less than 1
+        (0.145, [1, 1, 1, 4, 15]),  # 14.5 is not 14.499...
+        (0.5, [1, 2, 5, 15, 50]),
+        (1, [1, 3, 10, 30, 100]),
+        (1e-9, [1, 1, 1, 1, 1]),
+    ],
+)
+def test_a_fraction_of_each_class(share, expected):
+    chosen = subset_indices(UNEVEN, dict(label_fraction=share))
+    assert np.bincount(UNEVEN[chosen]).tolist() == expected
+    assert (np.diff(chosen) > 0).all()
+    assert chosen.dtype == np.int64
+
+
+def test_both_ways_to_say_it_choose_alike():
+    labels = np.repeat([0, 1], 20)
+    expected = stratified_subset(labels, 3, 5).tolist()
+    for subset in (dict(labels_per_class=3, seed=5), dict(label_fraction=0.15, seed=5)):
+        assert subset_indices(labels, subset).tolist() == expected
+    assert (
+        subset_indices(labels, dict(labels_per_class=3)).tolist()
+        == stratified_subset(labels, 3, 0).tolist()
+    )
+
+
+def test_what_a_seed_chooses_stays():
+    """Published results depend on it."""
+    assert stratified_subset(LABELS, 2, seed=0).tolist() == [1, 12, 63, 71, 125, 143, 168, 175]
+
+
+def test_classes_that_do_not_count():
+    labels = np.array([7, 7, 2, 2])
+    assert counts(labels, dict(labels_per_class=1)) == [0, 0, 1, 0, 0, 0, 0, 1]
+    assert counts(labels, dict(label_fraction=0.6)) == [0, 0, 1, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("subset", "says"),
+    [
+        ({}, "subset needs labels_per_class, label_fraction, or an index file"),
+        (dict(seed=1), "subset needs labels_per_class"),
+        (dict(labels_per_class=4, label_fraction=0.1), "label_fraction=0.1: only one of them"),
+        (dict(labels_per_class=0), "labels_per_class must be a whole number, at least 1, got 0"),
+        (dict(labels_per_class=2.5), "labels_per_class must be a whole number.*2.5"),
+        (dict(labels_per_class=True), "labels_per_class must be a whole number.*True"),
+        (dict(label_fraction=0), r"label_fraction must be above 0 and at most 1 \(15 % is 0.15\)"),
+        (dict(label_fraction=15), "label_fraction must be above 0 and at most 1.*15"),
+        (dict(label_fraction="0.1"), "label_fraction must be above 0.*'0.1'"),
+        (dict(label_fraction=float("nan")), "label_fraction must be above 0.*nan"),
+        (dict(labels_per_class=4, seed=-1), "subset.seed must be a whole number.* got -1"),
+        (dict(labels_per_class=4, file=""), "subset.file must be the path.*, got ''"),
+        (dict(label_per_class=4), "unknown key 'label_per_class'.*did you mean 'labels_per_class'"),
+        (dict(number=4), r"unknown key 'number', allowed are .*'file'\]$"),
+    ],
+)  # fmt: skip
+def test_bad_subsets(subset, says):
+    with pytest.raises(ValueError, match=says):
+        check_subset(subset)
+
+
+def test_a_subset_that_is_no_dict():
+    with pytest.raises(TypeError, match=r"subset must be a dict such as .*, got float 0.15"):
+        check_subset(0.15)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "says"),
+    [
+        ([3, 3, 9], None, "labels_per_class=2, but class 9 has only 1 samples"),
+        ([0, 0, 1], ["cat", "dog"], r"labels_per_class=2, but class 1 \('dog'\) has only 1"),
+        ([0, 0, 2, 2], ["cat", "dog", "eel"], r"1 of 3 classes have no samples: 1 \('dog'\)$"),
+        ([0, 0], list("abcdefgh"), r"7 of 8 .*1 \('b'\), .*5 \('f'\), \.\.\.$"),
+        ([0, 2], ["cat", "dog"], "sample 1 has label 2, but there are only 2 classes"),
+        ([0, -1, 0], None, r"sample 1 has no label \(-1\)"),
+        ([], None, r"labels must be \(N,\) integers, N at least 1, got \(0,\)"),
+        ([[0, 1]], None, r"got \(1, 2\)"),
+        ([0.5], None, r"got \(1,\) float64"),
+    ],
+)
+def test_bad_labels(labels, classes, says):
+    with pytest.raises(ValueError, match=says):
+        subset_indices(np.array(labels), dict(labels_per_class=2), classes)

@@ -1,0 +1,49 @@
+# Stanford Cars as its publisher ships it, in data/stanford_cars, with the augmentation of the
+# transfer experiments. Workers decode and crop to one size, the rest is done batch by batch. The
+# paper resizes to 256 before it crops: boxes of the whole image have the same distribution. It
+# tests on ten crops; here it is the middle one.
+dataset_type = "StanfordCars"
+data_root = "data/stanford_cars"
+num_classes = 196
+
+data_preprocessor = dict(
+    type="MixupDataPreprocessor",
+    mean=[123.675, 116.28, 103.53],
+    std=[58.395, 57.12, 57.375],
+    num_classes=num_classes,
+    batch_transforms=[
+        dict(type="BatchRandomFlip", prob=0.5),
+        dict(type="BatchRandAugment", policies="fixmatch", num_policies=2),
+    ],
+)
+
+train_dataloader = dict(
+    batch_size=24,
+    num_workers=4,
+    drop_last=True,
+    dataset=dict(
+        type="DecodedImages",
+        dataset=dict(type=dataset_type, data_root=data_root, split="train"),
+        size=224,
+    ),
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    collate_fn=dict(type="default_collate"),
+)
+
+val_dataloader = dict(
+    batch_size=100,
+    num_workers=4,
+    dataset=dict(
+        type="DecodedImages",
+        dataset=dict(type=dataset_type, data_root=data_root, split="test"),
+        size=224,
+        resize_edge=256,
+        test_mode=True,
+    ),
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    collate_fn=dict(type="default_collate"),
+)
+val_evaluator = dict(type="Accuracy", topk=(1, 5))
+
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator

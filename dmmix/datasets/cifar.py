@@ -1,0 +1,154 @@
+"""CIFAR-10 and CIFAR-100: mmpretrain's, with files that are checked and read with care."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import mmengine.dist as dist
+import mmpretrain.datasets
+import numpy as np
+from mmengine.fileio import exists, get, join_path
+
+from dmmix.compat.numpy_pickles import numpy_globals
+from dmmix.datasets.file_checksums import file_digest
+from dmmix.registry import DATASETS
+
+__all__ = ["CIFAR10", "CIFAR100"]
+
+
+class _Files:
+    """What both have in common, put before mmpretrain's class."""
+
+    def __init__(self, data_root: str = "", checksums: bool = True, **kwargs: Any) -> None:
+        self.checksums = checksums
+        super().__init__(data_root=data_root, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """All samples of the split, in the order of the files."""
+        folder = join_path(self.data_prefix["root"], self.base_folder)
+        self._provide(folder)
+        images, labels = [], []
+        for name, _ in self.train_list if self.split == "train" else self.test_list:
+            rows, classes = self._read(join_path(folder, name))
+            images.append(rows)
+            labels += classes
+        # A row is 1024 red values, then green, then blue.
+        pixels = np.vstack(images).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        return [{"img": i, "gt_label": c} for i, c in zip(pixels, labels, strict=True)]
+
+    def _check_integrity(self) -> bool:
+        """Whether all files are there.
+
+        Raises:
+            ValueError: one has another checksum than its publisher states.
+        """
+        folder = join_path(self.data_prefix["root"], self.base_folder)
+        files = [(join_path(folder, name), md5) for name, md5 in self.train_list + self.test_list]
+        if not all(exists(path) for path, _ in files):
+            return False
+        for path, md5 in files:
+            found = file_digest(path, "md5") if self.checksums and md5 else md5
+            if found != md5:
+                raise ValueError(
+                    f"{path} has the MD5 checksum {found} instead of {md5}: it is damaged or not "
+                    f"{type(self).__name__}'s. Remove it to have it downloaded again; "
+                    "checksums=False takes it as it is"
+                )
+        return True
+
+    def _provide(self, folder: str) -> None:
+        """Downloads the files where they are missing; in one process, while the others wait."""
+        problem = None
+        if dist.is_main_process():
+            try:
+                if not self._check_integrity():
+                    self._fetch(folder)
+            except Exception as error:  # told after the others are let go
+                problem = error
+        dist.barrier()
+        if problem is not None:
+            raise problem
+        if not self._check_integrity():
+            raise FileNotFoundError(f"{type(self).__name__} has files missing in {folder}")
+
+    def _fetch(self, folder: str) -> None:
+        root, name = self.data_prefix["root"], type(self).__name__
+        if not self.download:
+            raise FileNotFoundError(
+                f"{name} has files missing in {folder}: unpack {self.filename} ({self.url}) in "
+                f"{root}, as tools/data/prepare.py does, or say download=True"
+            )
+        try:
+            mmpretrain.datasets.utils.download_and_extract_archive(
+                self.url, root, filename=self.filename, md5=self.tgz_md5
+            )
+        except OSError as error:
+            raise FileNotFoundError(
+                f"{name} has files missing in {folder} and cannot be downloaded ({error}): get "
+                f"{self.url} elsewhere and unpack it in {root}, as tools/data/prepare.py does"
+            ) from error
+
+    def _read(self, path: str) -> tuple[np.ndarray, list[int]]:
+        try:
+            entry = _Unpickler(io.BytesIO(get(path)), encoding="latin1").load()
+            rows = np.asarray(entry["data"], dtype=np.uint8).reshape(-1, 3072)
+            labels = [int(label) for label in entry.get("labels", entry.get("fine_labels"))]
+        except Exception as error:  # a damaged pickle raises whatever it runs into
+            raise ValueError(f"{path} cannot be read as a batch of CIFAR: {error}") from error
+        if len(rows) != len(labels):
+            raise ValueError(f"{path} has {len(labels)} labels for {len(rows)} images")
+        for i, label in enumerate(labels):
+            if not 0 <= label < len(self.CLASSES):
+                raise ValueError(
+                    f"{path}: image {i} has the label {label}, labels must be at least 0 and below "
+                    f"{len(self.CLASSES)}"
+                )
+        return rows, labels
+
+
+def _name(function: Callable) -> tuple[str, str]:
+    return function.__module__, function.__name__
+
+
+class _Unpickler(pickle.Unpickler):
+    """Builds numbers, strings, lists, dicts and plain arrays, and can call nothing else."""
+
+    _allowed = {  # noqa: RUF012
+        **{_name(function): function for function in numpy_globals()},
+        ("_codecs", "encode"): lambda text, code: text.encode(code),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class or function, if it is one of those that arrays are made of."""
+        if (module, name) not in self._allowed:
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in it")
+        return self._allowed[module, name]
+
+
+@DATASETS.register_module()
+class CIFAR10(_Files, mmpretrain.datasets.CIFAR10):
+    """CIFAR-10, 32 x 32 pixels, 10 classes, 50,000 training and 10,000 test images.
+
+    As mmpretrain's class, but a file whose checksum is wrong is named instead of overwritten by a
+    download, and pickles can build arrays only.
+
+    Args:
+        data_root: the folder with ``cifar-10-batches-py``; downloaded there if it is absent.
+        checksums: compare the files with the published MD5 checksums. ``False`` reads other data
+            of the same layout.
+        others: of :class:`mmpretrain.datasets.CIFAR10`: ``split``, ``download``, ...
+
+    Raises:
+        FileNotFoundError: files are missing and cannot be downloaded.
+        ValueError: a file with a wrong checksum, one that cannot be read, or a label out of range.
+
+    Source: Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009.
+    """
+
+
+@DATASETS.register_module()
+class CIFAR100(_Files, mmpretrain.datasets.CIFAR100):
+    """CIFAR-100: as :class:`CIFAR10`, with 100 classes, in ``cifar-100-python``."""

@@ -1,0 +1,51 @@
+"""Which files could not be decoded, told once and counted over all workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from mmengine.logging import MMLogger
+
+__all__ = ["CorruptFiles"]
+
+_SHOWN = 3
+
+
+class CorruptFiles:
+    """A flag for each file, in memory that worker processes share.
+
+    Args:
+        count: of the files.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._flags = torch.zeros(count, dtype=torch.uint8).share_memory_()
+        self._told = 0
+
+    def __len__(self) -> int:
+        return int(self._flags.count_nonzero())
+
+    @property
+    def rows(self) -> list[int]:
+        """Numbers of the files."""
+        return self._flags.nonzero().flatten().tolist()
+
+    def add(self, row: int, reason: str) -> None:
+        """Marks a file, and logs it if it is new."""
+        if not self._flags[row]:
+            self._flags[row] = 1
+            MMLogger.get_current_instance().warning(
+                "%s: skipped, another sample takes its place", reason
+            )
+
+    def tell(self, path: Callable[[int], str]) -> None:
+        """Logs how many there are, if there are more than the last time."""
+        count = len(self)
+        if count > self._told:
+            names = ", ".join(path(row) for row in self.rows[:_SHOWN])
+            MMLogger.get_current_instance().warning(
+                "%d of %d images are corrupt and were replaced by others so far: %s%s",
+                count, len(self._flags), names, ", ..." if count > _SHOWN else "",
+            )  # fmt: skip
+            self._told = count

@@ -1,0 +1,281 @@
+"""Image files of any dataset, decoded and cropped to one size, and no more."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from mmengine.fileio import get
+from mmengine.logging import MMLogger
+from mmpretrain.datasets import BaseDataset
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dmmix.datasets.corrupt_files import CorruptFiles
+from dmmix.datasets.image_crops import DAMAGE, ImageCrops
+from dmmix.datasets.label_subset import LabelSubset, check_subset, subset_indices
+from dmmix.datasets.sample_list import UNLABELLED, build_source, read_samples, refuse_pipeline
+from dmmix.registry import DATASETS
+
+__all__ = ["DecodedImages"]
+
+_CORRUPT = ("raise", "skip")
+_TRAINING = (None, "", "train", "trainval")
+
+
+@DATASETS.register_module()
+class DecodedImages(Dataset):
+    """The images of a dataset as crops of one size, for datasets whose samples are files.
+
+    ImageNet, CUB, FGVCAircraft, StanfordCars and CustomDataset of mmpretrain: every dataset whose
+    samples have ``img_path`` and ``gt_label`` (-1 where no sample has one). For training a sample
+    is a random resized crop, for testing the middle of the image after its short edge was resized.
+    It is ``inputs`` (3, H, W) uint8 RGB and ``labels`` () int64, for ``default_collate``; all
+    other augmentation is done on the batch (``data_preprocessor.batch_transforms``). Images are
+    turned upright as their EXIF says.
+
+    The box of an image is drawn from (``seed``, epoch, its number in the whole dataset) and nothing
+    else: it is the same with any number of workers, after a resume, and in a subset.
+    :meth:`set_epoch` says which epoch it is. For repeated augmentation an index may be
+    ``i + k * len(dataset)``: sample ``i`` with the ``k``-th box of its own (see
+    :class:`~dmmix.datasets.RepeatAugSampler`).
+
+    Recipes that resize the short edge before a random resized crop need no option: the boxes have
+    the same distribution on the whole image, which is cropped and resized in one go, and sharper.
+
+    Config::
+
+        dataset = dict(
+            type='DecodedImages', size=224,
+            dataset=dict(type='CUB', data_root='data/CUB_200_2011', split='train'))
+
+    Args:
+        dataset: a dataset without a pipeline, or its config.
+        size: of the crops: one number, or (height, width).
+        test_mode: crops the middle instead of a random box. ``None``: if the dataset's ``split``
+            is not ``'train'`` or ``'trainval'``, or its own ``test_mode`` is set.
+        resize_edge: (testing) length of the short edge before the crop; 8/7 of the larger side of
+            ``size`` by default, 256 for 224.
+        crop_ratio: instead: larger side of ``size`` over that length, as ``0.95``; the length is
+            rounded.
+        scale: (training) bounds of the box's share of the image's area.
+        ratio: (training) bounds of its width over its height.
+        square: resize to a square of side ``resize_edge``, whatever the image's shape, instead of
+            by the short edge; for training, draw the box as if that had been done.
+        interpolation: ``'bilinear'``, areas averaged where it shrinks; or ``'bicubic'`` with
+            antialiasing (Pillow's), slower.
+        reduced: decode a JPEG at 1/2, 1/4 or 1/8 of its size where that is still larger than the
+            crop. Much faster for large photos; pixels differ a little.
+        backend: what decodes: ``'cv2'`` or ``'pillow'``.
+        seed: of the boxes; by default what torch is seeded with when the dataset is made, which a
+            runner does with the seed of the run.
+        corrupt: of a file that cannot be decoded: ``'raise'`` an error that names it, or
+            ``'skip'`` it: the next sample of the dataset that can be decoded takes its place.
+        subset: which of the samples are used, such as ``dict(labels_per_class=4, seed=0)``: see
+            :class:`~dmmix.datasets.LabelSubset`.
+        num_classes: labels must be below it; by default the number of the dataset's classes.
+        lazy_init: load the lists later, when they are needed.
+
+    Raises:
+        TypeError: samples without ``img_path``.
+        ValueError: an argument out of range, a pipeline, no samples, annotations that cannot be
+            read, a label out of range; (when a sample is read) a file that cannot be decoded,
+            which is named, or with ``corrupt='skip'`` no file that can.
+    """
+
+    #: Whether indices beyond the length stand for more boxes of the same samples.
+    repeats = True
+
+    def __init__(
+        self,
+        dataset: Mapping | BaseDataset,
+        size: int | tuple[int, int] = 224,
+        test_mode: bool | None = None,
+        resize_edge: int | None = None,
+        crop_ratio: float | None = None,
+        scale: tuple[float, float] = (0.08, 1.0),
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        square: bool = False,
+        interpolation: Literal["bilinear", "bicubic"] = "bilinear",
+        reduced: bool = True,
+        backend: Literal["cv2", "pillow"] = "cv2",
+        seed: int | None = None,
+        corrupt: Literal["raise", "skip"] = "raise",
+        subset: Mapping | LabelSubset | None = None,
+        num_classes: int | None = None,
+        lazy_init: bool = False,
+    ) -> None:
+        self.subset = None if subset is None else check_subset(subset)
+        if corrupt not in _CORRUPT:
+            raise ValueError(f"corrupt must be one of {_CORRUPT}, got {corrupt!r}")
+        if num_classes is not None and num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+        self.seed = torch.initial_seed() if seed is None else seed
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, got {seed}")
+        self.corrupt = corrupt
+        self.num_classes = num_classes
+        self.crops = ImageCrops(
+            size, bool(test_mode), resize_edge, crop_ratio, scale, ratio, square, interpolation,
+            reduced, backend,
+        )  # fmt: skip
+        self._source: BaseDataset | None = build_source(dataset)
+        refuse_pipeline(self._source, type(self).__name__)
+        self._text = type(self._source).__name__
+        if test_mode is None:
+            split = dataset.get("split") if isinstance(dataset, Mapping) else None
+            split = split or getattr(self._source, "split", None)
+            self.crops.test_mode = split not in _TRAINING or getattr(
+                self._source, "test_mode", False
+            )
+        self._metainfo = copy.deepcopy(self._source.metainfo)
+        # Shared, so that workers that live on from epoch to epoch see it too.
+        self._epoch = torch.tensor(0).share_memory_()
+        self._fully_initialized = False
+        if not lazy_init:
+            self.full_init()
+
+    def full_init(self) -> None:
+        """Loads paths and labels; once. The dataset that they came from is let go."""
+        if self._fully_initialized:
+            return
+        source = self._source
+        self._samples = read_samples(source)
+        self._metainfo = copy.deepcopy(source.metainfo)
+        self._check_labels()
+        self.rows = np.arange(len(self._samples))
+        if self.subset is not None:
+            self.rows = subset_indices(self._samples.labels, self.subset, self.CLASSES)
+        self._corrupt = CorruptFiles(len(self._samples))
+        self._source = None
+        self._fully_initialized = True
+
+    def _check_labels(self) -> None:
+        labels, classes = self._samples.labels, self.CLASSES
+        if (labels == UNLABELLED).all():
+            return
+        limit = self.num_classes or (None if classes is None else len(classes))
+        wrong = labels < 0 if limit is None else (labels < 0) | (labels >= limit)
+        if wrong.any():
+            row = int(wrong.argmax())
+            most = "" if limit is None else f" and below {limit}"
+            raise ValueError(
+                f"{self._samples.path(row)} has the label {labels[row]}, labels must be at least 0"
+                f"{most}; {int(wrong.sum())} of {len(labels)} are not"
+            )
+        if limit is not None and not self.test_mode:
+            empty = np.flatnonzero(np.bincount(labels, minlength=limit) == 0)
+            if len(empty):
+                names = [str(classes[c]) if classes and c < len(classes) else str(c) for c in empty]
+                more = ", ..." if len(names) > 3 else ""
+                MMLogger.get_current_instance().warning(
+                    "%s: %d of %d classes have no image: %s%s",
+                    self._text, len(empty), limit, ", ".join(names[:3]), more,
+                )  # fmt: skip
+
+    @property
+    def test_mode(self) -> bool:
+        """Whether the middle is cropped instead of a random box."""
+        return self.crops.test_mode
+
+    @property
+    def metainfo(self) -> dict:
+        """A copy of the dataset's meta information, with ``classes``."""
+        return copy.deepcopy(self._metainfo)
+
+    @property
+    def CLASSES(self) -> Sequence[str] | None:
+        """Names of the classes."""
+        return self._metainfo.get("classes")
+
+    @property
+    def corrupt_count(self) -> int:
+        """How many files could not be decoded so far, in all workers of this process."""
+        self.full_init()
+        return len(self._corrupt)
+
+    @property
+    def corrupt_files(self) -> list[str]:
+        """Which ones."""
+        self.full_init()
+        return [self._samples.path(row) for row in self._corrupt.rows]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Makes the boxes those of another epoch; to be called before the loader is iterated.
+
+        :class:`~dmmix.engine.DatasetEpochHook` does it in a runner. Files that were skipped in the
+        epoch before are logged.
+        """
+        if epoch < 0:
+            raise ValueError(f"epoch must be at least 0, got {epoch}")
+        self._epoch.fill_(epoch)
+        if self._fully_initialized:
+            self._corrupt.tell(self._samples.path)
+
+    def __len__(self) -> int:
+        self.full_init()
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """``inputs`` (3, H, W) and ``labels`` () of one sample."""
+        n, index = len(self), operator.index(index)
+        repeat, position = divmod(index, n) if index >= 0 else (0, index + n)
+        if position < 0:
+            raise IndexError(f"index {index} is out of range for {n} samples")
+        if self.corrupt == "raise":
+            return self._sample(int(self.rows[position]), repeat)
+        for step in range(n):
+            row = int(self.rows[(position + step) % n])
+            try:
+                return self._sample(row, repeat)
+            except ValueError as error:
+                self._corrupt.add(row, str(error))
+        raise ValueError(f"none of the {n} images of {self._text} can be decoded")
+
+    def _sample(self, row: int, repeat: int) -> dict[str, Tensor]:
+        path = self._samples.path(row)
+        seeds = (self.seed, self._epoch.item(), row, *([repeat] if repeat else []))
+        try:
+            image = self.crops(get(path), seeds)
+        except DAMAGE as error:
+            hint = "" if self.corrupt == "skip" else "; corrupt='skip' passes such files over"
+            raise ValueError(f"{path} is no image or damaged: {error}{hint}") from error
+        return {
+            "inputs": torch.from_numpy(image).permute(2, 0, 1).contiguous(),
+            "labels": torch.tensor(int(self._samples.labels[row])),
+        }
+
+    def get_gt_labels(self) -> np.ndarray:
+        """Labels of all samples, (N,)."""
+        self.full_init()
+        return self._samples.labels[self.rows]
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The class of a sample, in a list, as mmengine's samplers ask for it."""
+        self.full_init()
+        return [int(self._samples.labels[self.rows[idx]])]
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """``img_path``, ``gt_label`` and ``sample_idx`` (in the whole dataset) of a sample."""
+        self.full_init()
+        row = int(self.rows[idx])
+        label = int(self._samples.labels[row])
+        return {"img_path": self._samples.path(row), "gt_label": label, "sample_idx": row}
+
+    def __repr__(self) -> str:
+        lines = [f"Dataset {type(self).__name__}"]
+        if self._fully_initialized:
+            lines.append(f"Number of samples: \t{len(self)}")
+        else:
+            lines.append("Haven't been initialized")
+        if self.CLASSES is not None:
+            lines.append(f"Number of categories: \t{len(self.CLASSES)}")
+        if self.subset is not None:
+            lines.append(f"Subset: \t{self.subset}")
+        lines += [*self.crops.describe(), f"Seed: \t{self.seed}"]
+        lines += [f"Corrupt files: \t{self.corrupt}", f"Made from: \t{self._text}"]
+        return "\n    ".join(lines)

@@ -1,0 +1,156 @@
+"""Crops of one size out of encoded images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from dmmix.datasets.crop_boxes import draw_crop_box
+from dmmix.datasets.image_decoding import ImageHeader, decode, read_header, reduction, resize
+
+__all__ = ["DAMAGE", "ImageCrops"]
+
+#: What a file raises that is no image or damaged.
+DAMAGE = (OSError, ValueError, SyntaxError, cv2.error)
+_BACKENDS = ("cv2", "pillow")
+_INTERPOLATIONS = ("bilinear", "bicubic")
+
+
+class ImageCrops:
+    """What :class:`~dmmix.datasets.DecodedImages` makes of a file; its arguments are told there.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    def __init__(
+        self,
+        size: int | tuple[int, int],
+        test_mode: bool,
+        resize_edge: int | None,
+        crop_ratio: float | None,
+        scale: tuple[float, float],
+        ratio: tuple[float, float],
+        square: bool,
+        interpolation: Literal["bilinear", "bicubic"],
+        reduced: bool,
+        backend: Literal["cv2", "pillow"],
+    ) -> None:
+        self.size = _check_size(size)
+        self.test_mode = test_mode
+        self.resize_edge = _check_edge(resize_edge, crop_ratio, max(self.size))
+        if not 0 < scale[0] <= scale[1] <= 1:
+            raise ValueError(f"scale must be (low, high) with 0 < low <= high <= 1, got {scale}")
+        if not 0 < ratio[0] <= ratio[1]:
+            raise ValueError(f"ratio must be (low, high) with 0 < low <= high, got {ratio}")
+        if backend not in _BACKENDS:
+            raise ValueError(f"backend must be one of {_BACKENDS}, got {backend!r}")
+        if interpolation not in _INTERPOLATIONS:
+            raise ValueError(
+                f"interpolation must be one of {_INTERPOLATIONS}, got {interpolation!r}"
+            )
+        self.scale, self.ratio = tuple(scale), tuple(ratio)
+        self.square = square
+        self.interpolation = interpolation
+        self.reduced = reduced
+        self.backend = backend
+
+    def __call__(self, data: bytes, seeds: Sequence[int]) -> np.ndarray:
+        """A crop, (H, W, 3) uint8 RGB.
+
+        Args:
+            data: the encoded image.
+            seeds: of the random box; the same seeds and the same image, the same box.
+
+        Raises:
+            OSError, ValueError, SyntaxError, cv2.error: it is no image or damaged.
+        """
+        header = read_header(data)
+        return self._middle(data, header) if self.test_mode else self._random(data, header, seeds)
+
+    def _random(self, data: bytes, header: ImageHeader, seeds: Sequence[int]) -> np.ndarray:
+        have = (header.height, header.width)
+        drawn_in = (self.resize_edge, self.resize_edge) if self.square else have
+        box = draw_crop_box(*drawn_in, self.scale, self.ratio, np.random.default_rng(seeds))
+        if self.square:
+            box = _scaled_box(box, self.resize_edge, have)
+        factor = reduction(header, box[2:], self.size) if self.reduced else 1
+        image = decode(data, header, factor, self.backend)
+        rows, columns = (
+            _reduced_range(box[axis], box[axis + 2], factor, image.shape[axis]) for axis in (0, 1)
+        )
+        return self._resize(image[rows, columns], self.size)
+
+    def _middle(self, data: bytes, header: ImageHeader) -> np.ndarray:
+        short, edge = min(header.height, header.width), self.resize_edge
+        size = (header.height * edge // short, header.width * edge // short)
+        if self.square:
+            size = (edge, edge)
+        factor = reduction(header, (header.height, header.width), size) if self.reduced else 1
+        image = self._resize(decode(data, header, factor, self.backend), size)
+        top, left = (round((have - want) / 2) for have, want in zip(size, self.size, strict=True))
+        return image[top : top + self.size[0], left : left + self.size[1]]
+
+    def _resize(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        if self.interpolation == "bilinear":
+            return resize(image, size)
+        # OpenCV's does not average where it shrinks.
+        picture = Image.fromarray(np.ascontiguousarray(image))
+        return np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC)).copy()
+
+    def describe(self) -> list[str]:
+        """What is made of the images, in lines."""
+        if self.test_mode:
+            how = f"{'square of' if self.square else 'short edge'} {self.resize_edge}, middle"
+        else:
+            how = f"random box, scale={self.scale}, ratio={self.ratio}"
+            how += f" of a square of {self.resize_edge}" if self.square else ""
+        return [
+            f"Crops: \t{self.size[0]} x {self.size[1]}, {how}, {self.interpolation}",
+            f"Decoder: \t{self.backend}, reduced={self.reduced}",
+        ]
+
+
+def _check_size(size: int | Sequence[int]) -> tuple[int, int]:
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or min(pair) < 1:
+        raise ValueError(f"size must be a number or (height, width), at least 1, got {size}")
+    return pair
+
+
+def _check_edge(edge: int | None, crop_ratio: float | None, side: int) -> int:
+    if crop_ratio is not None:
+        if edge is not None:
+            raise ValueError(f"resize_edge={edge} and crop_ratio={crop_ratio}: give one of them")
+        if not 0 < crop_ratio <= 1:
+            raise ValueError(f"crop_ratio must be above 0 and at most 1, got {crop_ratio}")
+        return round(side / crop_ratio)
+    edge = side * 8 // 7 if edge is None else edge
+    if edge < side:
+        raise ValueError(f"resize_edge={edge} is smaller than size={side}")
+    return edge
+
+
+def _scaled_box(
+    box: tuple[int, int, int, int], edge: int, size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """A box of a square of side ``edge``, in an image of ``size`` that was resized to it."""
+    starts, lengths = [], []
+    for axis in (0, 1):
+        start = min(round(box[axis] * size[axis] / edge), size[axis] - 1)
+        end = min(
+            max(round((box[axis] + box[axis + 2]) * size[axis] / edge), start + 1), size[axis]
+        )
+        starts.append(start)
+        lengths.append(end - start)
+    return (*starts, *lengths)
+
+
+def _reduced_range(start: int, length: int, factor: int, limit: int) -> slice:
+    """The pixels of the reduced image that are nearest to a range of the whole one."""
+    end = min(limit, max(1, round((start + length) / factor)))
+    return slice(min(round(start / factor), end - 1), end)

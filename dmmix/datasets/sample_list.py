@@ -1,0 +1,96 @@
+"""Paths and labels of many files, in little memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from mmpretrain.datasets import BaseDataset
+
+from dmmix.datasets.paths import near_names
+from dmmix.registry import DATASETS
+
+__all__ = ["UNLABELLED", "SampleList", "build_source", "read_samples", "refuse_pipeline"]
+
+#: The label of samples that have none.
+UNLABELLED = -1
+
+
+class SampleList:
+    """Paths and labels as three arrays: forked workers share them, and a million take 100 MB.
+
+    Args:
+        paths: of the files.
+        labels: (N,) integers.
+    """
+
+    def __init__(self, paths: Sequence[str], labels: Sequence[int]) -> None:
+        encoded = [path.encode("utf-8", "surrogateescape") for path in paths]
+        self._bytes = np.frombuffer(b"".join(encoded), np.uint8)
+        self._ends = np.cumsum([0, *map(len, encoded)])
+        self.labels = np.array(labels, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def path(self, row: int) -> str:
+        """Of one file."""
+        start, end = self._ends[row : row + 2]
+        return self._bytes[start:end].tobytes().decode("utf-8", "surrogateescape")
+
+
+def build_source(dataset: Mapping | BaseDataset) -> BaseDataset:
+    """The dataset of a config, its lists not yet loaded; or the one that is given.
+
+    Raises:
+        FileNotFoundError: there is no folder ``data_root``.
+        ValueError: files in it are missing.
+    """
+    if not isinstance(dataset, Mapping):
+        return dataset
+    root = str(dataset.get("data_root", ""))
+    if root and "://" not in root and not os.path.isdir(os.path.expanduser(root)):
+        raise FileNotFoundError(
+            f"there is no folder {root}{near_names(root)} (tools/data/prepare.py unpacks data sets)"
+        )
+    try:
+        return DATASETS.build({"_scope_": "dmmix", **dataset, "lazy_init": True})
+    except RuntimeError as error:  # StanfordCars: with line breaks and many spaces
+        raise ValueError(f"{root}: {' '.join(str(error).split())}") from error
+
+
+def refuse_pipeline(source: BaseDataset, name: str) -> None:
+    """Raises ValueError if ``source`` has a pipeline, which ``name`` would not run."""
+    if getattr(getattr(source, "pipeline", None), "transforms", None):
+        raise ValueError(
+            f"{name} runs no pipeline: put what augments into "
+            "data_preprocessor.batch_transforms and leave the pipeline out"
+        )
+
+
+def read_samples(source: BaseDataset) -> SampleList:
+    """Paths and labels of a dataset, which is loaded if it is not yet.
+
+    Raises:
+        TypeError: the samples are not such.
+        ValueError: there are none, or what lists them cannot be read.
+    """
+    name = type(source).__name__
+    if not source._fully_initialized:
+        source.serialize_data = False  # the list is read once, and let go
+        try:
+            source.full_init()
+        except (AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            if getattr(source, "errors_name_files", False):
+                raise
+            where = source.ann_file or source.data_root
+            raise ValueError(f"{where} cannot be read as {name}'s: {error}") from error
+    infos = source.data_list or [source.get_data_info(i) for i in range(len(source))]
+    if not infos:
+        raise ValueError(f"{name} has no samples")
+    if "img_path" not in infos[0]:
+        hint = "; InMemory is for images in memory" if "img" in infos[0] else ""
+        raise TypeError(f"DecodedImages needs 'img_path', {name} has {sorted(infos[0])}{hint}")
+    labels = [info.get("gt_label", UNLABELLED) for info in infos]
+    return SampleList([info["img_path"] for info in infos], labels)

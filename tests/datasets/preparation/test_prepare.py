@@ -1,0 +1,264 @@
+"""Archives become the folders that the dataset classes read, whatever happens in between."""
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dmmix.datasets.preparation import DATA_SETS, PreparationError, check, prepare, run
+from dmmix.datasets.preparation import instructions as instructions_of
+from tests.datasets.preparation.archives import files_in, publish
+
+NAMES = sorted(DATA_SETS)
+
+
+@pytest.fixture
+def shop_of(tmp_path, monkeypatch):
+    return lambda name: publish(name, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """``--to``."""
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_result_is_the_layout(shop_of, data, name):
+    data_set, shop, made = shop_of(name)
+    found = prepare(data_set, [str(shop)], str(data))
+    target = data / data_set.folder
+    assert found[0].startswith(f"{target}: ")
+    skip = ("meta", "devkit") if name == "imagenet" else ()
+    expected = files_in(made, skip)
+    if name == "imagenet":
+        assert (target / "meta" / "val.txt").read_text() == (made / "meta/val.txt").read_text()
+        shutil.copy(made / "meta" / "train.txt", target / "meta")
+    assert files_in(target, skip) == expected
+    assert sorted(os.listdir(data)) == [data_set.folder]  # nothing is left behind
+    assert check(data_set, str(target), decode=True) == (found, [])
+    assert prepare(data_set, [], str(data))[0] == "it is there already"
+
+
+def test_archives_one_by_one(shop_of, data):
+    data_set, shop, made = shop_of("stanford_cars")
+    names = [archive.name for archive in data_set.archives]
+    for name in names[:-1]:
+        with pytest.raises(PreparationError, match=r"still needs .*cars_test\.tgz \(test images\)"):
+            prepare(data_set, [str(shop / name)], str(data))
+        assert not (data / "stanford_cars").exists()
+    prepare(data_set, [str(shop / names[-1])], str(data))
+    assert files_in(data / "stanford_cars") == files_in(made)
+
+
+def test_what_is_inside_of_a_folder_that_is_replaced_is_asked_for_again(shop_of, data):
+    data_set, shop, _ = shop_of("stanford_cars")
+    kit, labels = (str(shop / archive.name) for archive in data_set.archives[:2])
+    with pytest.raises(PreparationError, match="still needs"):
+        prepare(data_set, [kit, labels], str(data))
+    os.utime(kit, (1, 1))  # another file
+    with pytest.raises(PreparationError, match=r"still needs cars_test_annos_withlabels\.mat"):
+        prepare(data_set, [kit], str(data))
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("name", ["cub200", "imagenet", "tiny_imagenet"])
+@pytest.mark.parametrize("after", [1, 8, 14])
+def test_an_unpacking_that_was_killed_goes_on(shop_of, data, monkeypatch, name, after):
+    from dmmix.datasets.preparation import unpack as module
+
+    data_set, shop, made = shop_of(name)
+    written = []
+    write = module._write
+
+    def killed(path, content, size, guard):
+        write(path, content, size, guard)
+        written.append(path)
+        if len(written) == after:
+            Path(path).write_bytes(Path(path).read_bytes()[: size // 2])  # in the middle of it
+            raise Killed
+
+    monkeypatch.setattr(module, "_write", killed)
+    with pytest.raises(Killed):
+        prepare(data_set, [str(shop)], str(data))
+    assert not (data / data_set.folder).exists()
+    monkeypatch.setattr(module, "_write", write)
+    for path in written[:-1]:  # where they are by now
+        for found in data.rglob(os.path.basename(path)):
+            os.utime(found, (1, 1))
+    prepare(data_set, [str(shop)], str(data))
+    skip = ("meta", "devkit") if name == "imagenet" else ()
+    assert files_in(data / data_set.folder, skip) == files_in(made, skip)
+    times = [path.stat().st_mtime for path in (data / data_set.folder).rglob("*")]
+    assert times.count(1) >= len(written) - 1  # they were not written again
+
+
+def test_tars_that_are_finished_are_passed_over(shop_of, data, monkeypatch):
+    from dmmix.datasets.preparation import unpack as module
+
+    data_set, shop, made = shop_of("imagenet")
+    untar, seen = module._untar, []
+
+    def watched(tar, guard, inside=""):
+        seen.append(inside)
+        if len(seen) == 5:  # the kit, val, and two classes are done
+            raise Killed
+        untar(tar, guard, inside)
+
+    monkeypatch.setattr(module, "_untar", watched)
+    with pytest.raises(Killed):
+        prepare(data_set, [str(shop)], str(data))
+    seen[:] = []
+    monkeypatch.setattr(module, "_untar", lambda *a: seen.append(a[2:]) or untar(*a))
+    prepare(data_set, [str(shop)], str(data))
+    assert seen == [("n01484850",)]
+    assert files_in(data / "imagenet" / "train") == files_in(made / "train")
+
+
+def test_another_archive_is_begun_from_the_start(shop_of, data, monkeypatch):
+    data_set, shop, made = shop_of("cub200")
+    archive = shop / data_set.archives[0].name
+    raw = data / ".cub200.unpacking" / f"raw-{archive.name}"
+    (raw / "CUB_200_2011").mkdir(parents=True)
+    (raw / "CUB_200_2011" / "stranger").write_text("of another archive")
+    prepare(data_set, [str(archive)], str(data))
+    assert files_in(data / "CUB_200_2011") == files_in(made)
+
+
+def test_a_wrong_checksum(shop_of, data):
+    data_set, shop, _ = shop_of("cub200")
+    archive = shop / "CUB_200_2011.tgz"
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:-100])
+    with pytest.raises(PreparationError, match=r"2011\.tgz: wrong checksum.*is it cut off\?"):
+        prepare(data_set, [str(archive)], str(data))
+    archive.write_bytes(whole[:-1] + b"x")
+    with pytest.raises(PreparationError, match=r"instead of .*is it another file\?"):
+        prepare(data_set, [str(archive)], str(data))
+    other = dataclasses.replace(
+        data_set, archives=(dataclasses.replace(data_set.archives[0], md5="0" * 32),)
+    )
+    archive.write_bytes(whole)
+    with pytest.raises(PreparationError, match="wrong checksum"):
+        prepare(other, [str(archive)], str(data))
+    prepare(other, [str(archive)], str(data), checksums=False)
+    assert (data / "CUB_200_2011").is_dir()
+
+
+@pytest.mark.parametrize("name", ["cub200", "tiny_imagenet", "imagenet"])
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_an_archive_that_is_cut_off(shop_of, data, name, share):
+    data_set, shop, made = shop_of(name)
+    archive = shop / data_set.archives[-1].name
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(PreparationError, match=f"{archive.name} is cut off or damaged|images"):
+        prepare(data_set, [str(shop)], str(data), checksums=False)
+    assert not (data / data_set.folder).exists()
+    archive.write_bytes(whole)
+    prepare(data_set, [str(shop)], str(data))
+    skip = ("meta", "devkit") if name == "imagenet" else ()
+    assert files_in(data / data_set.folder, skip) == files_in(made, skip)
+
+
+def test_a_check_that_fails_leaves_the_folder_unmade(shop_of, data):
+    data_set, shop, _ = shop_of("cub200")
+    more = dataclasses.replace(data_set, counts={"train": 13, "test": 12}, classes=4)
+    with pytest.raises(PreparationError) as error:
+        prepare(more, [str(shop)], str(data))
+    lines = str(error.value).splitlines()
+    assert lines[0].endswith("3 classes, there should be 4")
+    assert lines[1].endswith("12 train images, there should be 13")
+    assert lines[-1] == f"so {data}/CUB_200_2011 is not made"
+    assert not (data / "CUB_200_2011").exists()
+
+
+def test_what_is_there_is_never_touched(shop_of, data):
+    data_set, shop, _ = shop_of("cub200")
+    (data / "CUB_200_2011").mkdir(parents=True)
+    with pytest.raises(PreparationError, match=r"is there, and not whole: .*move it away"):
+        prepare(data_set, [str(shop)], str(data))
+    assert list((data / "CUB_200_2011").iterdir()) == []
+
+
+def test_sources(shop_of, data, tmp_path):
+    data_set, shop, _ = shop_of("stanford_cars")
+    with pytest.raises(PreparationError, match="there is no file nowhere"):
+        prepare(data_set, ["nowhere"], str(data))
+    with pytest.raises(PreparationError, match=r"has none of car_devkit\.tgz, "):
+        prepare(data_set, [str(tmp_path)], str(data))
+    (shop / "other.tgz").write_bytes(b"")
+    with pytest.raises(PreparationError, match=r"other\.tgz: which one is it\? stanford_cars"):
+        prepare(data_set, [str(shop / "other.tgz")], str(data))
+    birds = DATA_SETS["cub200"]
+    assert run.match(birds, ["http://x.org/files/birds.tgz?download=1"]) == {
+        "CUB_200_2011.tgz": "http://x.org/files/birds.tgz?download=1"
+    }
+
+
+def test_only_one_process(shop_of, data):
+    from dmmix.datasets.preparation.lock import only_one
+
+    data_set, shop, _ = shop_of("cub200")
+    work = data / ".cub200.unpacking"
+    work.mkdir(parents=True)
+    with only_one(str(work)), pytest.raises(PreparationError, match="another process is at work"):
+        prepare(data_set, [str(shop)], str(data))
+    prepare(data_set, [str(shop)], str(data))
+
+
+def test_no_room(shop_of, data, monkeypatch):
+    data_set, shop, _ = shop_of("cub200")
+    usage = shutil.disk_usage("/")._replace(free=10)
+    monkeypatch.setattr(run.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(PreparationError, match=r"0\.0 GB are free, CUB_200_2011\.tgz needs"):
+        prepare(data_set, [str(shop)], str(data))
+
+
+def test_a_folder_that_cannot_be_written(shop_of, tmp_path):
+    data_set, shop, _ = shop_of("cub200")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PreparationError, match=r"file.*: Not a directory"):
+        prepare(data_set, [str(shop)], str(tmp_path / "file" / "data"))
+
+
+def test_another_content(shop_of, data):
+    data_set, shop, _ = shop_of("cub200")
+    other = dataclasses.replace(
+        data_set, archives=(dataclasses.replace(data_set.archives[0], inner="birds"),)
+    )
+    with pytest.raises(PreparationError, match="has no folder birds; it has CUB_200_2011"):
+        prepare(other, [str(shop)], str(data))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_instructions_name_all_that_is_needed(name):
+    data_set = DATA_SETS[name]
+    text = instructions_of(data_set, "data")
+    for archive in data_set.archives:
+        assert archive.name in text
+        assert archive.md5 in text
+        assert (archive.url or "") in text
+    assert data_set.page in text
+    assert f"prepare.py {name} --to data --from" in text
+    assert ("log in" in text) == (name == "imagenet")
+    assert ("mirrors" in text) == (name == "stanford_cars")
+
+
+def test_the_table_says_what_mmpretrain_says():
+    from dmmix.datasets import CIFAR10, CIFAR100
+    from dmmix.datasets.preparation.verify import _CIFAR
+
+    for kind, name in ((CIFAR10, "cifar10"), (CIFAR100, "cifar100")):
+        (archive,) = DATA_SETS[name].archives
+        assert (archive.url, archive.md5, archive.name) == (kind.url, kind.tgz_md5, kind.filename)
+        folder, files = _CIFAR[name]
+        assert folder == kind.base_folder
+        stated = dict(kind.train_list + kind.test_list)
+        stated[kind.meta["filename"]] = kind.meta["md5"]
+        assert files == stated

@@ -1,0 +1,248 @@
+"""Archives that nobody vouches for: nothing leaves the folder, and nothing is overrun."""
+
+import gzip
+import io
+import os
+import stat
+import tarfile
+import zipfile
+
+import pytest
+
+from dmmix.datasets.preparation import PreparationError
+from dmmix.datasets.preparation import entries as entries_module
+from dmmix.datasets.preparation.errors import RefusedEntryError
+from dmmix.datasets.preparation.unpack import unpack
+from tests.datasets.preparation.archives import entry, files_in, tar_of
+
+BAD_NAMES = {
+    "../out": r"leads out of the folder \(\.\.\)",
+    "a/../../out": r"leads out of the folder \(\.\.\)",
+    "a/..": r"leads out of the folder \(\.\.\)",
+    "/etc/out": "has an absolute path",
+    "//out": "has an absolute path",
+    "C:/out": "is no name for a file",
+    "a\\..\\out": "is no name for a file",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "inside" / "folder"
+
+
+def everything_but(tmp_path, *known):
+    return sorted(p for p in tmp_path.rglob("*") if p.is_file() and p not in known)
+
+
+def zip_of(path, *members):
+    """A zip of (name or ZipInfo, bytes)."""
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in members:
+            file.writestr(name, data)
+    return str(path)
+
+
+def zip_entry(name, kind=0):
+    info = zipfile.ZipInfo("x")
+    info.filename = name  # the constructor would put it right
+    info.external_attr = (kind | 0o644) << 16
+    return info
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_tar_names(tmp_path, folder, name):
+    path = tar_of(tmp_path / "a.tar", entry("fine"), entry(name))
+    with pytest.raises(RefusedEntryError, match=rf"a\.tar: entry .* {BAD_NAMES[name]}"):
+        unpack(path, str(folder), 10**6)
+    assert everything_but(tmp_path, tmp_path / "a.tar") == [folder / "fine"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_zip_names(tmp_path, folder, name):
+    path = zip_of(tmp_path / "a.zip", ("fine", b""), (zip_entry(name), b"content"))
+    with pytest.raises(RefusedEntryError, match=rf"a\.zip: entry .* {BAD_NAMES[name]}"):
+        unpack(path, str(folder), 10**6)
+    assert everything_but(tmp_path, tmp_path / "a.zip") == []  # all were looked at first
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (entry("link", tarfile.SYMTYPE, link="../out"), r"is a link to '\.\./out'"),
+        (entry("link", tarfile.SYMTYPE, link="fine"), "is a link to 'fine'"),
+        (entry("link", tarfile.LNKTYPE, link="/etc/passwd"), "is a link to '/etc/passwd'"),
+        (entry("device", tarfile.CHRTYPE), "is a device"),
+        (entry("device", tarfile.BLKTYPE), "is a device"),
+        (entry("pipe", tarfile.FIFOTYPE), "is a device"),
+        (entry("fine"), "is there twice"),
+        (entry("./fine"), "is there twice"),
+        (entry("fine", tarfile.DIRTYPE), "is there twice"),
+        (entry("fine/more"), "lies in a file"),
+    ],
+)
+def test_tar_entries(tmp_path, folder, bad, says):
+    path = tar_of(tmp_path / "a.tar", entry("fine"), bad)
+    with pytest.raises(RefusedEntryError, match=rf"a\.tar: entry .* {says}"):
+        unpack(path, str(folder), 10**6)
+    assert everything_but(tmp_path, tmp_path / "a.tar") == [folder / "fine"]
+    assert (folder / "fine").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (zip_entry("link", stat.S_IFLNK), "is a link"),
+        (zip_entry("device", stat.S_IFCHR), "is a device"),
+        (zip_entry("fine"), "is there twice"),
+        (zip_entry("fine/more"), "lies in a file"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_zip_entries(tmp_path, folder, bad, says):
+    path = zip_of(tmp_path / "a.zip", (zip_entry("fine"), b""), (bad, b"/etc/passwd"))
+    with pytest.raises(RefusedEntryError, match=rf"a\.zip: entry .* {says}"):
+        unpack(path, str(folder), 10**6)
+    assert everything_but(tmp_path, tmp_path / "a.zip") == []
+
+
+def test_folders_in_any_order(tmp_path, folder):
+    path = tar_of(
+        tmp_path / "a.tar",
+        entry("a/b/1"),
+        entry("a", tarfile.DIRTYPE),
+        entry("a/2"),
+        entry("./a/3"),
+    )
+    unpack(path, str(folder), 10**6)
+    assert files_in(folder) == {"a/b/1": b"content", "a/2": b"content", "a/3": b"content"}
+
+
+def test_modes_and_owners_are_not_taken_over(tmp_path, folder):
+    info, data = entry("tool")
+    info.mode, info.uid = 0o4777, 12345
+    unpack(tar_of(tmp_path / "a.tar", (info, data)), str(folder), 10**6)
+    found = (folder / "tool").stat()
+    assert found.st_mode & 0o7111 == 0
+    assert found.st_uid == os.getuid()
+
+
+def test_notes_of_a_mac_are_left_out(tmp_path, folder):
+    path = tar_of(tmp_path / "a.tar", entry("a/._1"), entry("__MACOSX/a/1"), entry("a/1"))
+    unpack(path, str(folder), 10**6)
+    assert files_in(folder) == {"a/1": b"content"}
+
+
+def test_bombs_by_what_they_declare(tmp_path, folder):
+    zipped = tmp_path / "a.zip"
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as file:
+        for k in range(3):
+            file.writestr(f"{k}", bytes(400))
+    with pytest.raises(RefusedEntryError, match=r"a\.zip: more than 1,000 bytes would come out"):
+        unpack(str(zipped), str(folder), 1000)
+    assert everything_but(tmp_path, zipped) == []
+    info, _ = entry("large")
+    info.size = 10**15
+    raw = tmp_path / "b.tar"
+    raw.write_bytes(info.tobuf() + bytes(1024))
+    with pytest.raises(RefusedEntryError, match="more than 1,000 bytes"):
+        unpack(str(raw), str(folder), 1000)
+    # What is left out counts, too.
+    path = tar_of(tmp_path / "c.tar", *(entry(f"__MACOSX/{k}", data=bytes(400)) for k in range(3)))
+    with pytest.raises(RefusedEntryError, match="more than 1,000 bytes"):
+        unpack(path, str(folder), 1000)
+
+
+def test_bombs_by_what_comes_out(tmp_path, folder):
+    """The directory of the zip says 10 bytes, the data is a million."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("large", bytes(10**6))
+    data = path.read_bytes()
+    path.write_bytes(data.replace((10**6).to_bytes(4, "little"), (10).to_bytes(4, "little")))
+    with pytest.raises(PreparationError, match=r"a\.zip is cut off or damaged"):
+        unpack(str(path), str(folder), 1000)
+    assert sum(len(content) for content in files_in(folder).values()) <= 10
+
+
+def test_too_many_entries(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(entries_module.Guard, "most_files", 5)
+    path = tar_of(tmp_path / "a.tar", *(entry(str(k)) for k in range(8)))
+    with pytest.raises(RefusedEntryError, match="it has more than 5 entries"):
+        unpack(path, str(folder), 10**6)
+
+
+def test_encrypted(tmp_path, folder):
+    path = tmp_path / "a.zip"
+    zip_of(path, ("secret", b"content"))
+    data = bytearray(path.read_bytes())
+    for magic, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(magic) + at] |= 1
+    path.write_bytes(data)
+    with pytest.raises(RefusedEntryError, match="entry 'secret' is encrypted"):
+        unpack(str(path), str(folder), 10**6)
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip"])
+def test_content_that_is_damaged(tmp_path, folder, kind):
+    names = [entry(str(k), data=os.urandom(3000)) for k in range(9)]
+    path = tmp_path / f"a.{kind}"
+    tar_of(path, *names)
+    if kind == "tar.gz":
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    if kind == "zip":
+        zip_of(path, *((info.name, data) for info, data in names))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(PreparationError, match=rf"a\.{kind} is cut off or damaged: "):
+        unpack(str(path), str(folder), 10**6)
+    if kind != "tar":  # which has no checksums
+        path.write_bytes(whole[:5000] + b"damage" + whole[5006:])
+        with pytest.raises(PreparationError, match=rf"a\.{kind} is cut off or damaged: "):
+            unpack(str(path), str(folder / "other"), 10**6)
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", b"PK\3\4", b"<html>not found</html>" * 99])
+def test_what_is_no_archive(tmp_path, folder, data):
+    path = tmp_path / "a.tgz"
+    path.write_bytes(data)
+    with pytest.raises(PreparationError, match=r"a\.tgz is "):
+        unpack(str(path), str(folder), 10**6)
+
+
+def inner_tar(*entries):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for info, content in entries:
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return data.getvalue()
+
+
+def test_tars_in_a_tar(tmp_path, folder):
+    path = tar_of(
+        tmp_path / "a.tar",
+        entry("x/n1.tar", data=inner_tar(entry("1.JPEG"), entry("2.JPEG"))),
+        entry("n2.tar", data=inner_tar(entry("1.JPEG"))),
+    )
+    unpack(path, str(folder), 10**6, tars=True)
+    assert sorted(files_in(folder)) == ["n1/1.JPEG", "n1/2.JPEG", "n2/1.JPEG"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (entry("n2.tar", data=inner_tar(entry("../out"))), "leads out"),
+        (entry("n2.tar", data=inner_tar(entry("l", tarfile.SYMTYPE, link="/"))), "is a link"),
+        (entry("n1.tar", data=inner_tar(entry("1.JPEG"))), "is there twice"),
+        (entry("readme.txt"), "is no tar file"),
+        (entry("..tar", data=inner_tar(entry("1.JPEG"))), "is a tar file without a name"),
+        (entry("...tar", data=inner_tar(entry("1.JPEG"))), "leads out"),
+    ],
+)
+def test_bad_tars_in_a_tar(tmp_path, folder, bad, says):
+    path = tar_of(tmp_path / "a.tar", entry("n1.tar", data=inner_tar(entry("1.JPEG"))), bad)
+    with pytest.raises(RefusedEntryError, match=says):
+        unpack(path, str(folder), 10**6, tars=True)
+    found = [p for p in everything_but(tmp_path, tmp_path / "a.tar") if p.name != ".finished"]
+    assert found == [folder / "n1" / "1.JPEG"]

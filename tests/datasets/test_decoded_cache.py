@@ -1,0 +1,51 @@
+"""The name of the file of decoded images says which images it has."""
+
+import os
+
+import numpy as np
+import pytest
+
+from dmmix.datasets.decoded_cache import DecodedCache
+
+pytestmark = pytest.mark.openmmlab
+
+
+def test_all_that_matters_changes_the_name(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        os.utime(tmp_path / "data" / folder, (1, 1))
+    data = str(tmp_path / "data")
+
+    def name(names=("a/1.jpg", "b/2.jpg"), labels=(0, 1), backend="cv2", split="train"):
+        paths = [os.path.join(data, name) for name in names]
+        cache = DecodedCache(str(tmp_path), split, paths, np.array(labels), data, backend)
+        return cache.path
+
+    first = name()
+    assert name() == first
+    others = [
+        name(names=("a/1.jpg", "b/3.jpg")), name(names=("b/2.jpg", "a/1.jpg")),
+        name(names=("a/1.jpg", "a/2.jpg")), name(labels=(0, 2)), name(backend="pillow"),
+        name(split="val"),
+    ]  # fmt: skip
+    os.utime(tmp_path / "data" / "b", (2, 2))  # a file was added or removed
+    others.append(name())
+    assert len({first, *others}) == 1 + len(others)
+    os.rename(tmp_path / "data", tmp_path / "moved")  # elsewhere, it is the same
+    before, data = others[-1], str(tmp_path / "moved")
+    assert name() == before
+
+
+def test_it_is_written_and_read(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 3), dtype=np.uint8)
+    paths = [str(tmp_path / f"{i}.jpg") for i in range(5)]
+    cache = DecodedCache(str(tmp_path / "new"), "x", paths, np.arange(5), str(tmp_path), "cv2")
+    assert not cache.is_there()
+    cache.write(images)
+    assert cache.is_there()
+    assert np.array_equal(cache.read(None, mmap=False), images)
+    assert np.array_equal(cache.read(np.array([3, 1]), mmap=False), images[[3, 1]])
+    assert np.array_equal(cache.read(np.array([3, 1]), mmap=True).take(slice(None)), images[[3, 1]])
+    more = DecodedCache(str(tmp_path / "new"), "x", paths, np.arange(5), str(tmp_path), "cv2")
+    more.count = 6
+    assert not more.is_there()

@@ -1,0 +1,108 @@
+"""tools/data/split.py: index files from the command line."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.openmmlab
+
+
+@pytest.fixture
+def digits(root):
+    return root / "configs" / "quickstart" / "digits_vanilla.py"
+
+
+def test_it_makes_a_file_that_training_uses(call, digits, tmp_path):
+    made = call("data/split", digits, "--label-fraction", "0.5", "--seed", "2", "--out", "s/5.json")
+    assert made.status == 0, made.err
+    assert "10 classes" in made.out
+    assert "s/5.json is made; use it with subset = dict(file='s/5.json')" in made.out
+    data = json.loads((tmp_path / "s" / "5.json").read_text())
+    assert (data["label_fraction"], data["seed"], data["samples"]) == (0.5, 2, 50)
+    config = tmp_path / "few.py"
+    config.write_text(
+        f"_base_ = {str(digits)!r}\ntrain_dataloader = dict(dataset=dict(subset=dict(file='s/5.json"
+        "')))\n"
+    )
+    trained = call("train", config, "--dry-run")
+    assert trained.status == 0, trained.err
+    checked = call("data/split", config, "--check", "s/5.json")
+    assert checked.status == 0, checked.err
+    assert "s/5.json fits the training data" in checked.out
+
+
+def test_the_subset_of_the_config(call, digits, tmp_path):
+    config = tmp_path / "few.py"
+    config.write_text(
+        f"_base_ = {str(digits)!r}\ntrain_dataloader = dict(dataset=dict(subset=dict(labels_per_"
+        "class=4, file='elsewhere.json')))\n"
+    )
+    made = call("data/split", config, "--seed", "7", "--out", "4.json")
+    assert made.status == 0, made.err
+    data = json.loads((tmp_path / "4.json").read_text())
+    assert (data["labels_per_class"], data["seed"], data["samples"]) == (4, 7, 40)
+    assert not (tmp_path / "elsewhere.json").exists()
+
+
+def test_a_thousand_classes_are_not_all_listed(call, tmp_path):
+    labels = np.repeat(range(30), 3)
+    np.savez(tmp_path / "d.npz", x_train=np.zeros((90, 2, 2, 3), np.uint8), y_train=labels)
+    (tmp_path / "d.py").write_text(
+        "model = dict(type='MixupClassifier')\ndefault_scope = 'dmmix'\ntrain_dataloader = dict("
+        "dataset=dict(type='InMemory', dataset=dict(type='NPZDataset', data_file='d.npz')))\n"
+    )
+    made = call("data/split", "d.py", "--labels-per-class", "2", "--out", "d.json")
+    assert made.status == 0, made.err
+    assert "10 more, each" in made.out
+    assert "2 to 2" in made.out
+    assert "90" in made.out
+    assert "60" in made.out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ([], "one of --out FILE (make it) and --check FILE is needed"),
+        (["--out", "a.json", "--check", "b.json"], "one of --out FILE"),
+        (["--out", "there.json", "--labels-per-class", "4"], "--out there.json exists"),
+        (["--check", "their.json"], "no file their.json; did you mean there.json?"),
+        (["--check", "there.json"], "no index file of a label subset"),
+        (["--out", "a.json"], "--labels-per-class or --label-fraction is needed"),
+        (["--out", "a.json", "--label-fraction", "15"], "15 % is 0.15"),
+        (["--out", "a.json", "--labels-per-class", "11"], "class 0 ('0') has only 10 samples"),
+        (["--out", "a.json", "--labels-per-class", "4", "--label-fraction", ".1"], "only one of"),
+        (["--out", "a.json", "--labels-per-class", "4", "--seed", "-1"], "seed must be a whole"),
+    ],
+)
+def test_mistakes(call, digits, tmp_path, options, says):
+    (tmp_path / "there.json").write_text("{")
+    done = call("data/split", digits, *options)
+    assert done.status == 2
+    assert says in done.err
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_a_file_for_other_data(call, digits):
+    call("data/split", digits, "--labels-per-class", "4", "--out", "4.json")
+    options = ["--cfg-options", "train_dataloader.dataset.dataset.labels_per_class=20"]
+    done = call("data/split", digits, *options, "--check", "4.json")
+    assert done.status == 2
+    assert "4.json was made for a dataset of 100 samples, this one has 200" in done.err
+
+
+def test_help_imports_nothing(root, tool_environment):
+    tool = str(root / "tools" / "data" / "split.py")
+    code = (
+        "import runpy, sys; sys.argv = ['split.py', '--help']\n"
+        f"try: runpy.run_path({tool!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'numpy', 'mmengine', 'dmmix', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=tool_environment, capture_output=True, text=True
+    )
+    assert done.stdout.endswith("[]\n"), done.stderr
+    assert "15 % of each" in done.stdout
