@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from _static_check import find_mistake, suggestion
+from _static_check import arguments, find_mistake, suggestion
 
 #: Arguments of mmengine's runner; a test compares them with the installed one.
 _RUNNER_KEYS = {
@@ -372,18 +372,31 @@ def _check_overrides(cfg: Any, options: dict) -> None:
         here = cfg.get(first)
         # The last part may be new: an argument that the config leaves at its default.
         for depth, part in enumerate(rest[:-1], start=1):
-            here = _child(here, part, dotted, ".".join([first, *rest[: depth - 1]]))
+            path = ".".join([first, *rest[: depth - 1]])
+            new = _arguments(here, path)
+            if part in new:  # so may a dict that is an argument
+                here = None
+                break
+            here = _child(here, part, dotted, path, new)
         if rest and here is not None and not isinstance(here, dict | list | tuple):
             path = ".".join([first, *rest[:-1]])
             raise UserError(f"--cfg-options {dotted}: {path} is {here!r} and has no parts")
 
 
-def _child(parent: Any, part: str, dotted: str, path: str) -> Any:
+def _arguments(part: Any, path: str) -> set[str]:
+    """Arguments of a part of the config that it leaves at their defaults."""
+    if not isinstance(part, dict):
+        return set()
+    default = {"optim_wrapper": "OptimWrapper"}.get(path)
+    return arguments(part.get("type", default)) - set(part)
+
+
+def _child(parent: Any, part: str, dotted: str, path: str, new: set[str]) -> Any:
     if isinstance(parent, list | tuple) and part.isdigit() and int(part) < len(parent):
         return parent[int(part)]
     if isinstance(parent, dict) and part in parent:
         return parent[part]
-    names = set(parent) if isinstance(parent, dict) else set()
+    names = {*parent, *new} if isinstance(parent, dict) else set()
     raise UserError(f"--cfg-options {dotted}: {path} has no {part!r}" + suggestion(part, names))
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["find_mistake", "suggestion"]
+__all__ = ["arguments", "find_mistake", "suggestion"]
 
 #: Where the types of a config come from, by scope.
 _PACKAGES = ("dmmix", "mmpretrain", "mmengine", "mmcv")
@@ -69,6 +69,13 @@ def find_mistake(cfg: Any) -> str | None:
             if near := suggestion(key, known):
                 return f"{path}: {name} has no argument {key!r}{near}"
     return None
+
+
+def arguments(kind: Any) -> set[str]:
+    """What the class that a ``type`` names is known to take; empty where that is not known."""
+    bare = _bare(kind)
+    known = None if bare is None else _Sources().arguments(bare)
+    return set(known or ())
 
 
 def suggestion(name: str, known: set[str]) -> str:
@@ -134,9 +141,11 @@ class _Sources:
     """The text of the packages, and what can be read off it."""
 
     def __init__(self) -> None:
-        folders = [folder for package in _PACKAGES for folder in _folders(package)]
+        ours = "\n".join(text for folder in _folders("dmmix") for text in _read(folder))
+        folders = [folder for package in _PACKAGES[1:] for folder in _folders(package)]
         folders += [os.path.join(folder, "optim") for folder in _folders("torch")]
-        self._text = "\n".join(text for folder in folders for text in _read(folder))
+        self._text = "\n".join([ours, *(text for folder in folders for text in _read(folder))])
+        self._end_of_ours = len(ours)
         #: Where the classes of a name begin.
         self._classes: dict[str, list[int]] = {}
         for found in re.finditer(r"^class (\w+)", self._text, re.M):
@@ -167,10 +176,21 @@ class _Sources:
     def arguments(self, name: str) -> set[str] | None:
         """What classes of the name take by keyword, or ``None`` where that is not plain to see."""
         if name not in self._arguments:
-            self._arguments[name] = None  # for a class whose base has the same name
-            places = self._classes.get(name, [])
-            self._arguments[name] = _union(self._arguments_at(place) for place in places)
+            ours, theirs = self._places(name)
+            # A class of ours is found first, and its base may have the same name.
+            self._arguments[name] = self._union_at(theirs)
+            if ours:
+                self._arguments[name] = self._union_at(ours)
         return self._arguments[name]
+
+    def _places(self, name: str) -> tuple[list[int], list[int]]:
+        """Where classes of the name begin: dmmix's, and those of the other packages."""
+        places = self._classes.get(name, [])
+        ours = [place for place in places if place < self._end_of_ours]
+        return ours, places[len(ours) :]
+
+    def _union_at(self, places: list[int]) -> set[str] | None:
+        return _union([self._arguments_at(place) for place in places])
 
     def _arguments_at(self, start: int) -> set[str] | None:
         line = self._text.index("\n", start)
@@ -184,7 +204,7 @@ class _Sources:
             return own
         bases = [base.strip() for base in (header[1] or "").split(",") if base.strip()]
         # All bases, not only the next one: too many known arguments are no false alarm.
-        names = [base.removeprefix("nn.") for base in bases if "=" not in base]
+        names = [base.rpartition(".")[2] for base in bases if "=" not in base]
         return _union([own, *(self.arguments(name) for name in names)])
 
 

@@ -73,8 +73,14 @@ def _use_amp(cfg: Any) -> None:
     import torch
 
     if not torch.cuda.is_available():
-        raise UserError("--amp needs a GPU; none is visible")
+        raise UserError(
+            "--amp needs a GPU; none is visible (--cfg-options step.precision=bf16 works on a CPU)"
+        )
     kind = cfg.optim_wrapper.get("type", "OptimWrapper")
+    if kind == "OptimWrapper" and cfg.get("step") and not cfg.get("runner_type"):
+        if cfg.step.get("precision", "fp32") == "fp32":
+            cfg.step.precision = "fp16"
+        return  # a config that says bf16 has its mixed precision already
     if kind not in ("OptimWrapper", "AmpOptimWrapper"):
         raise UserError(f"--amp does not go with optim_wrapper.type={kind!r}")
     cfg.optim_wrapper.type = "AmpOptimWrapper"

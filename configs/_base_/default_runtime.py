@@ -17,7 +17,7 @@ default_hooks = dict(
 step = dict(
     fused_optimizer=True,  # one kernel for all weights, where torch has one
     channels_last=True,  # memory format of images and weights
-    precision="fp32",  # or "bf16"
+    precision="fp32",  # or "bf16", "fp16"
     compile=False,  # True: torch.compile of mix, forward pass and loss; starts a minute later
 )
 

@@ -1,12 +1,14 @@
 """Training: the runner, its hooks, loops and schedules. Importing it registers them."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+from dmmix.engine.averaged_model import ExponentialMovingAverage
 from dmmix.engine.cpu_distributed import init_cpu_processes, leave_processes
 from dmmix.engine.dry_run import dry_run
 from dmmix.engine.hooks import (
     DatasetEpochHook,
     DeferredInfoHook,
     DeferredTimerHook,
+    EMAHook,
     MixedAccuracyHook,
     RandomStateHook,
     seed_worker,
@@ -20,6 +22,8 @@ __all__ = [
     "DeferredInfoHook",
     "DeferredTimerHook",
     "DmmixRunner",
+    "EMAHook",
+    "ExponentialMovingAverage",
     "MixedAccuracyHook",
     "RandomStateHook",
     "StepOptimWrapper",

@@ -1,4 +1,4 @@
-"""The update of the weights: precision, and gradient norms that nobody waits for."""
+"""The update of the weights: precision, groups of batches, gradient norms that nobody waits for."""
 
 from __future__ import annotations
 
@@ -14,29 +14,56 @@ from dmmix.registry import OPTIM_WRAPPERS
 
 __all__ = ["StepOptimWrapper"]
 
-_DTYPES = {"fp32": None, "bf16": torch.bfloat16}
+_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @OPTIM_WRAPPERS.register_module()
 class StepOptimWrapper(OptimWrapper):
-    """:class:`mmengine.optim.OptimWrapper` in fp32 or in bfloat16, on any device.
+    """:class:`mmengine.optim.OptimWrapper` in fp32, bfloat16 or float16, on any device.
 
-    The norm that ``clip_grad`` measures stays on the device until it is logged. For float16 with
-    its scaled loss take mmengine's ``AmpOptimWrapper``.
+    The norm that ``clip_grad`` measures stays on the device until it is logged.
+
+    With ``accumulative_counts = n`` the weights are updated after every n batches, with the mean
+    of their gradients, so n batches of equal size do what one of n times that size would (as long
+    as no BatchNorm looks at them one by one). The last group of an epoch has the batches that are
+    left, and the mean is over those; mmengine's goes on into the next epoch, where a resumed run
+    has lost the gradients of the last.
 
     Args:
-        precision: ``'fp32'``, or ``'bf16'`` for autocast to bfloat16 in the forward pass.
+        accumulative_counts: batches of an update.
+        precision: ``'fp32'``, or ``'bf16'`` or ``'fp16'`` for autocast in the forward pass.
+            float16 comes with a scaled loss, whose scale is saved in checkpoints; an update with
+            gradients that are not finite is left out, and the scale halved.
         others: those of :class:`mmengine.optim.OptimWrapper`.
 
+    Attributes:
+        epoch_length: batches of an epoch; ``None`` (an iteration-based loop) has no ends of epochs.
+
     Raises:
-        ValueError: another ``precision``.
+        ValueError: another ``precision``, or ``accumulative_counts`` that is no number of batches.
     """
 
-    def __init__(self, *args: Any, precision: str = "fp32", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        *args: Any,
+        accumulative_counts: int = 1,
+        precision: str = "fp32",
+        **kwargs: Any,
+    ) -> None:
+        if type(accumulative_counts) is not int or accumulative_counts < 1:
+            raise ValueError(
+                "accumulative_counts must be a whole number, at least 1, got "
+                f"{accumulative_counts!r}"
+            )
+        super().__init__(*args, accumulative_counts=accumulative_counts, **kwargs)
         if precision not in _DTYPES:
             raise ValueError(f"precision must be one of {sorted(_DTYPES)}, got {precision!r}")
         self.precision = precision
+        self.epoch_length: int | None = None
+        self._scaler: torch.amp.GradScaler | None = None
+        if precision == "fp16":
+            device = self.optimizer.param_groups[0]["params"][0].device.type
+            self._scaler = torch.amp.GradScaler(device)
         self._scalars: dict[str, Tensor] = {}
 
     @contextmanager
@@ -50,6 +77,76 @@ class StepOptimWrapper(OptimWrapper):
                 device = next(model.parameters()).device.type
                 with torch.autocast(device, dtype):
                     yield
+
+    # Groups of batches
+
+    @property
+    def accumulative_counts(self) -> int:
+        """How many batches make one update."""
+        return self._accumulative_counts
+
+    def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
+        """As mmengine's, which would warn where a run is resumed after an incomplete group."""
+        if self.epoch_length is None:
+            super().initialize_count_status(model, init_counts, max_counts)
+        else:
+            super().initialize_count_status(model, 0, max_counts)
+            self._inner_count = init_counts
+
+    def should_update(self) -> bool:
+        """Whether the batch just seen was the last of its group."""
+        return self._ends_group(self._inner_count, super().should_update())
+
+    def should_sync(self) -> bool:
+        """Whether the next batch is the last of its group."""
+        return self._ends_group(self._inner_count + 1, super().should_sync())
+
+    def _ends_group(self, count: int, otherwise: bool) -> bool:
+        if self.epoch_length is None:
+            return otherwise
+        done = count % self.epoch_length
+        return done % self._accumulative_counts == 0 or count == self._max_counts
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """The loss over the number of batches in its group."""
+        if self.epoch_length is None:
+            return super().scale_loss(loss)
+        done = self._inner_count % self.epoch_length
+        start = done - done % self._accumulative_counts
+        size = min(self._accumulative_counts, self.epoch_length - start)
+        return loss / size if size > 1 else loss
+
+    # The update
+
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        """Computes the gradients, of the scaled loss in float16."""
+        super().backward(loss if self._scaler is None else self._scaler.scale(loss), **kwargs)
+
+    def step(self, **kwargs: Any) -> None:
+        """Updates the weights."""
+        if self._scaler is None:
+            super().step(**kwargs)
+            return
+        if self.clip_grad_kwargs:
+            self._scaler.unscale_(self.optimizer)
+            self._clip_grad()
+        self._scaler.step(self.optimizer, **kwargs)
+        self._scaler.update()
+
+    def state_dict(self) -> dict:
+        """That of the optimiser; in float16 also ``loss_scaler``, as mmengine's AmpOptimWrapper."""
+        state = super().state_dict()
+        if self._scaler is not None:
+            state["loss_scaler"] = self._scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Takes the state of a run in any precision; without ``loss_scaler`` it starts anew."""
+        state_dict = dict(state_dict)
+        scaler = state_dict.pop("loss_scaler", None)
+        if self._scaler is not None and scaler:
+            self._scaler.load_state_dict(scaler)
+        super().load_state_dict(state_dict)
 
     def pop_scalars(self) -> dict[str, Tensor]:
         """What was measured since the last call, by name; the values are still on the device."""

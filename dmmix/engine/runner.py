@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -15,6 +17,7 @@ from dmmix.compat import CheckpointError, CorruptCheckpointError
 from dmmix.datasets import BatchLoader, whole_batch
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
 from dmmix.engine.hooks import DatasetEpochHook, RandomStateHook
+from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.step_options import StepOptions
 from dmmix.evaluation import batch_evaluator
 from dmmix.registry import RUNNERS
@@ -61,7 +64,12 @@ class DmmixRunner(Runner):
         return StepOptions.from_cfg(self.cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """As mmengine does, after what ``step`` asks of the model."""
+        """As mmengine does, after what ``step`` asks of the model.
+
+        Raises:
+            ValueError: an unknown ``sync_bn``, or one that this device cannot do.
+        """
+        _check_sync_bn(self.cfg.get("sync_bn"), self.distributed)
         self.step_options.prepare(model)
         return super().wrap_model(model_wrapper_cfg, model)
 
@@ -75,7 +83,42 @@ class DmmixRunner(Runner):
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """As mmengine does, with what ``step`` asks of the optimiser."""
         config = self.step_options.optim_wrapper(optim_wrapper)
-        return super().build_optim_wrapper(config)
+        wrapper = super().build_optim_wrapper(config)
+        if config is not optim_wrapper:
+            self.step_options.merge_groups(wrapper.optimizer)
+        if isinstance(wrapper, StepOptimWrapper) and isinstance(
+            self._train_loop, EpochBasedTrainLoop
+        ):
+            wrapper.epoch_length = len(self._train_loop.dataloader)
+        return wrapper
+
+    def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
+        """Multiplies the learning rates by the batch size over ``base_batch_size``.
+
+        The batch size is what one update of the weights sees: that of a process, times the number
+        of processes, times ``accumulative_counts`` (mmengine leaves the last one out).
+
+        Raises:
+            ValueError: ``base_batch_size`` is missing or no positive number.
+        """
+        if not (auto_scale_lr or {}).get("enable", False):
+            return
+        base = auto_scale_lr.get("base_batch_size")
+        if isinstance(base, bool) or not isinstance(base, int | float) or base <= 0:
+            raise ValueError(f"auto_scale_lr.base_batch_size must be above 0, got {base!r}")
+        loader = self._train_dataloader
+        size = loader.batch_size if isinstance(loader, DataLoader) else loader["batch_size"]
+        several = isinstance(optim_wrapper, OptimWrapperDict)
+        for wrapper in optim_wrapper.values() if several else [optim_wrapper]:
+            batches = wrapper._accumulative_counts
+            ratio = size * self.world_size * batches / base
+            self.logger.info(
+                f"Learning rates times {ratio:g}: the batch is {size * self.world_size * batches} "
+                f"({size} x {self.world_size} processes x {batches} batches an update), "
+                f"base_batch_size {base}."
+            )
+            for group in wrapper.param_groups:
+                group["lr"] *= ratio
 
     def build_evaluator(self, evaluator: Any) -> Any:
         """As mmengine does; metrics that can take whole batches get them whole."""
@@ -173,6 +216,31 @@ def _problem(path: str) -> str | None:
         return str(error)
     absent = [key for key in _NEEDED if not isinstance(checkpoint, dict) or key not in checkpoint]
     return f"it holds no {', '.join(absent)} to go on from" if absent else None
+
+
+def _check_sync_bn(kind: Any, distributed: bool) -> None:
+    if kind is None:
+        return
+    if kind not in ("torch", "mmcv"):
+        raise ValueError(f"sync_bn must be 'torch', 'mmcv' or None, got {kind!r}")
+    if not distributed:
+        return  # mmengine puts plain BatchNorm in its place
+    if get_device() == "cpu":
+        raise ValueError(
+            f"sync_bn={kind!r} needs a GPU in each process: torch has no synchronised BatchNorm on "
+            "the CPU. Leave sync_bn out there; the SyncBuffersHook of configs/_base_ averages the "
+            "statistics after each epoch"
+        )
+    if kind == "mmcv" and not _has_mmcv_ops():
+        raise ValueError("sync_bn='mmcv' needs mmcv with compiled ops; take sync_bn='torch'")
+
+
+def _has_mmcv_ops() -> bool:
+    try:
+        from mmcv.ops import SyncBatchNorm  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _check_exists(load_from: str | None) -> None:

@@ -17,7 +17,7 @@ from dmmix.models import MixupClassifier
 
 __all__ = ["StepOptions"]
 
-_PRECISIONS = ("fp32", "bf16")
+_PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class StepOptions:
         fused_optimizer: one kernel for all weights, for torch's SGD, Adam and AdamW (unless the
             optimiser's config says ``fused`` or ``foreach`` itself).
         channels_last: memory format of images and weights.
-        precision: ``'fp32'``, or ``'bf16'`` for autocast to bfloat16.
+        precision: ``'fp32'``, or ``'bf16'`` or ``'fp16'`` for autocast to bfloat16 or float16; the
+            latter with a scaled loss.
         compile: :func:`torch.compile` of mix, forward pass and loss together; ``True``, or a dict
             of its options. The first steps take a minute or so.
     """
@@ -112,6 +113,21 @@ class StepOptions:
         if self.fused_optimizer:
             config["optimizer"] = _fused(dict(config["optimizer"]))
         return config
+
+    def merge_groups(self, optimizer: torch.optim.Optimizer) -> None:
+        """Makes one group of all weights with the same settings, for a fused optimiser.
+
+        With ``paramwise_cfg`` mmengine makes a group for each weight, and there is a kernel for
+        each group.
+        """
+        if not (self.fused_optimizer and optimizer.defaults.get("fused")):
+            return
+        merged: dict[tuple, dict] = {}
+        for group in optimizer.param_groups:
+            settings = {name: value for name, value in group.items() if name != "params"}
+            key = tuple(sorted((name, repr(value)) for name, value in settings.items()))
+            merged.setdefault(key, {"params": [], **settings})["params"] += group["params"]
+        optimizer.param_groups[:] = merged.values()
 
 
 def _fused(optimizer: dict) -> dict:

@@ -39,6 +39,8 @@ def runner(work_dir, step, **settings):
         "model": model({"type": "CutMix", "alpha": 1.0}),
         "data_preprocessor": {"type": "MixupDataPreprocessor", "mean": [78.0], "std": [96.0]},
         "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.9}},
+        "train_cfg": {"by_epoch": True, "max_epochs": 1},
+        "default_hooks": {"checkpoint": None},
         **settings,
     }
     cfg = ConfigDict(
@@ -53,8 +55,6 @@ def runner(work_dir, step, **settings):
             "sampler": {"type": "DefaultSampler", "shuffle": True},
             "collate_fn": {"type": "default_collate"},
         },
-        train_cfg={"by_epoch": True, "max_epochs": 1},
-        default_hooks={"checkpoint": None},
         experiment_name=uuid.uuid4().hex,
         randomness={"seed": 0},
         log_level="WARNING",
@@ -82,7 +82,10 @@ def plain(tmp_path_factory):
     [
         ({"fused_optimiser": True}, r"step: unknown option 'fused_optimiser'.*'fused_optimizer'\?"),
         ({"channels_last": "yes"}, r"step.channels_last must be True or False, got 'yes'"),
-        ({"precision": "fp16"}, r"step.precision must be one of \('fp32', 'bf16'\), got 'fp16'"),
+        (
+            {"precision": "fp8"},
+            r"step.precision must be one of \('fp32', 'bf16', 'fp16'\), got 'fp8'",
+        ),
         ({"compile": "max-autotune"}, r"step.compile must be True, False or a dict .*'max-auto"),
     ],
 )
@@ -166,7 +169,12 @@ def test_channels_last_reaches_weights_and_images(tmp_path, monkeypatch):
     assert all(m.is_contiguous(**last) for m in momentum if m.ndim == 4)
 
 
-def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32(tmp_path, monkeypatch, plain):
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_it_computes_in_16_bits_and_keeps_weights_in_fp32(
+    tmp_path, monkeypatch, plain, precision, dtype
+):
     seen = []
     extract = MixupClassifier.extract_feat
     monkeypatch.setattr(
@@ -177,22 +185,26 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32(tmp_path, monkeypatch, 
             seen.append(feats[0].dtype),
         )[0],
     )
-    run = runner(tmp_path, {"precision": "bf16"})
+    run = runner(tmp_path, {"precision": precision})
     found = losses(run)
-    assert set(seen) == {torch.bfloat16}
+    assert set(seen) == {dtype}
     assert all(w.dtype == torch.float32 for w in run.model.parameters())
     assert_close(found, plain, rtol=0.05, atol=0.05)
 
 
-def test_bf16_beside_another_wrapper_is_refused():
+def test_a_precision_beside_another_wrapper_is_refused():
     config = {"type": "AmpOptimWrapper", "optimizer": {"type": "SGD", "lr": 0.1}}
-    with pytest.raises(ValueError, match=r"precision='bf16' does not go with .*AmpOptimWrapper"):
-        StepOptions(precision="bf16").optim_wrapper(config)
+    for kind in ("bf16", "fp16"):
+        says = rf"precision='{kind}' does not go with .*AmpOptimWrapper"
+        with pytest.raises(ValueError, match=says):
+            StepOptions(precision=kind).optim_wrapper(config)
     assert StepOptions().optim_wrapper(config) == config
 
 
 def test_wrapper_says_what_precisions_there_are():
-    with pytest.raises(ValueError, match=r"precision must be one of \['bf16', 'fp32'\], got 'fp8'"):
+    with pytest.raises(
+        ValueError, match=r"precision must be one of \['bf16', 'fp16', 'fp32'\], got 'fp8'"
+    ):
         StepOptimWrapper(torch.optim.SGD([torch.zeros(1)], lr=0.1), precision="fp8")
 
 

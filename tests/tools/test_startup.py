@@ -258,6 +258,9 @@ def test_the_optimisers_of_other_packages(find_mistake, check, monkeypatch):
         ("model = dict(backbone=dict(type='ResNet_CIFAR', dept=18))", "did you mean 'depth'"),
         ("model = dict(head=dict(type='DMLinearClsHead', num_clases=1))", "'num_classes'"),
         ("train_dataloader = dict(dataset=dict(type='Digits', pipline=[]))", "'pipeline'"),
+        # A class of dmmix, of one of mmpretrain's of the same name.
+        ("train_dataloader = dict(dataset=dict(type='CIFAR10', checksum=False))", "'checksums'"),
+        ("train_dataloader = dict(dataset=dict(type='CIFAR100', data_rot=''))", "'data_root'"),
     ],
 )
 def test_what_is_certain(find_mistake, text, says):

@@ -2,6 +2,7 @@
 
 from dmmix.engine.hooks.dataset_epoch_hook import DatasetEpochHook
 from dmmix.engine.hooks.deferred_info_hook import DeferredInfoHook, DeferredTimerHook
+from dmmix.engine.hooks.ema_hook import EMAHook
 from dmmix.engine.hooks.mixed_accuracy_hook import MixedAccuracyHook
 from dmmix.engine.hooks.random_state_hook import RandomStateHook
 from dmmix.engine.hooks.worker_seed import seed_worker
@@ -10,6 +11,7 @@ __all__ = [
     "DatasetEpochHook",
     "DeferredInfoHook",
     "DeferredTimerHook",
+    "EMAHook",
     "MixedAccuracyHook",
     "RandomStateHook",
     "seed_worker",

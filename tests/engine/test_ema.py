@@ -1,0 +1,260 @@
+"""The moving average: weights and buffers, in tests, checkpoints and after a resume."""
+
+import uuid
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.model import ExponentialMovingAverage as StockAverage
+from torch.testing import assert_close
+
+from dmmix.engine import DmmixRunner, EMAHook, ExponentialMovingAverage
+from dmmix.registry import HOOKS
+from tests.engine.test_step_options import model
+
+pytestmark = pytest.mark.openmmlab
+
+
+def small_net():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Linear(6, 3)
+    )
+
+
+def runner(work_dir, epochs=2, step=None, **settings):
+    cfg = dict(
+        work_dir=str(work_dir),
+        default_scope="dmmix",
+        model=model({"type": "CutMix", "alpha": 1.0}),
+        data_preprocessor={"type": "MixupDataPreprocessor", "mean": [78.0], "std": [96.0]},
+        train_dataloader={
+            "batch_size": 20,
+            "num_workers": 0,
+            "dataset": {"type": "InMemory", "dataset": {"type": "Digits", "labels_per_class": 6}},
+            "sampler": {"type": "DefaultSampler", "shuffle": True},
+        },
+        val_dataloader={
+            "batch_size": 450,
+            "num_workers": 0,
+            "dataset": {"type": "InMemory", "dataset": {"type": "Digits", "split": "test"}},
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+        },
+        val_evaluator={"type": "Accuracy"},
+        val_cfg={},
+        train_cfg={"by_epoch": True, "max_epochs": epochs},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}},
+        default_hooks={
+            "checkpoint": {"type": "CheckpointHook", "interval": 1},
+            "ema": {"type": "EMAHook", "momentum": 0.1},
+        },
+        experiment_name=uuid.uuid4().hex,
+        randomness={"seed": 0},
+        log_level="WARNING",
+        step=step,
+    )
+    cfg = Config(cfg)
+    cfg.merge_from_dict(settings)
+    return DmmixRunner.from_cfg(cfg)
+
+
+def hook_of(run):
+    return next(hook for hook in run.hooks if isinstance(hook, EMAHook))
+
+
+class Follow:
+    """Averages beside the hook, in float64, from what the model is after each iteration."""
+
+    def __init__(self, run, momentum, counts=1):
+        self.average, self.momentum = None, momentum
+        hook, self.seen = hook_of(run), 0
+        after = hook.after_train_iter
+
+        def follow(r, *args, **kwargs):
+            self.seen += 1
+            if self.seen % counts == 0:
+                self.take({k: v.clone() for k, v in r.model.state_dict().items()})
+            after(r, *args, **kwargs)
+
+        hook.after_train_iter = follow
+
+    def take(self, state):
+        if self.average is None:
+            self.average = {k: v.double() for k, v in state.items()}
+        for name, value in state.items():
+            if value.is_floating_point():
+                old = self.average[name]
+                self.average[name] = old + self.momentum * (value.double() - old)
+            else:
+                self.average[name] = value
+
+
+# The average
+
+
+@pytest.mark.parametrize("buffers", [True, False])
+@pytest.mark.parametrize("interval", [1, 2])
+def test_it_is_that_of_mmengine_where_that_is_right(buffers, interval):
+    net = small_net()
+    options = dict(momentum=0.3, interval=interval, update_buffers=buffers)
+    ours, theirs = ExponentialMovingAverage(net, **options), StockAverage(net, **options)
+    for _ in range(6):
+        with torch.no_grad():
+            for tensor in [*net.parameters(), *net.buffers()]:
+                tensor.add_(torch.rand(tensor.shape) if tensor.is_floating_point() else 1)
+        ours.update_parameters(net)
+        theirs.update_parameters(net)
+        for (name, a), b in zip(
+            ours.state_dict().items(), theirs.state_dict().values(), strict=True
+        ):
+            if "num_batches" not in name:
+                assert_close(a, b, rtol=1e-6, atol=1e-6)
+    last = [6] if interval == 1 or not buffers else [5]
+    assert [int(b) for n, b in ours.named_buffers() if "num_batches" in n] == last
+    assert int(ours.steps) == 6
+
+
+def test_a_loaded_average_goes_on_where_it_was():
+    net = small_net()
+    first = ExponentialMovingAverage(net, momentum=0.5)
+    first.update_parameters(net)
+    second = ExponentialMovingAverage(small_net(), momentum=0.5)
+    second.update_parameters(net)
+    first.update_parameters(net)
+    second.load_state_dict(first.state_dict())
+    with torch.no_grad():
+        net[0].weight.add_(1)
+    first.update_parameters(net)
+    second.update_parameters(net)
+    assert torch.equal(first.module[0].weight, second.module[0].weight)
+    fresh = ExponentialMovingAverage(small_net(), momentum=0.5)
+    fresh.update_parameters(small_net())
+    fresh.load_state_dict({**first.state_dict(), "steps": torch.tensor(0)})
+    fresh.update_parameters(net)  # the first one copies
+    assert torch.equal(fresh.module[0].weight, net[0].weight)
+
+
+# In a run
+
+
+@pytest.mark.parametrize("step", [None, {"channels_last": True, "fused_optimizer": True}])
+def test_what_is_tested_and_saved(tmp_path, step):
+    run = runner(tmp_path, step=step)
+    assert type(hook_of(run)) is EMAHook
+    follow, tested = Follow(run, 0.1), []
+    step_of = type(run.model).val_step
+
+    def val_step(self, data):
+        tested.append({k: v.clone() for k, v in self.state_dict().items()})
+        return step_of(self, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(run.model), "val_step", val_step)
+        run.train()
+    saved = torch.load(tmp_path / "epoch_2.pth", weights_only=False)
+    trained, ema = run.model.state_dict(), saved["ema_state_dict"]
+    assert isinstance(hook_of(run).ema_model, ExponentialMovingAverage)
+    different = 0
+    for name, expected in follow.average.items():
+        expected = expected.to(trained[name].dtype)
+        assert_close(tested[-1][name], expected, rtol=1e-4, atol=1e-6)
+        assert_close(saved["state_dict"][name], expected, rtol=1e-4, atol=1e-6)
+        assert torch.equal(ema[f"module.{name}"], trained[name])
+        different += not torch.equal(saved["state_dict"][name], trained[name])
+    running = [name for name in trained if "running_" in name]
+    assert running
+    assert all(not torch.equal(saved["state_dict"][n], trained[n]) for n in running)
+    counted = [name for name in trained if "num_batches_tracked" in name]
+    assert all(int(saved["state_dict"][name]) == 6 for name in counted)
+    assert different > len(running)
+
+
+@pytest.mark.parametrize(
+    "step", [None, {"channels_last": True, "fused_optimizer": True, "precision": "bf16"}]
+)
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, fresh_mmengine, step):
+    whole = runner(tmp_path / "whole", 4, step)
+    whole.train()
+    fresh_mmengine()
+    runner(tmp_path / "parts", 2, step).train()
+    fresh_mmengine()
+    parts = runner(tmp_path / "parts", 4, step, resume=True)
+    parts.train()
+    for a, b in (
+        (whole.model, parts.model),
+        (hook_of(whole).ema_model, hook_of(parts).ema_model),
+    ):
+        for name, tensor in a.state_dict().items():
+            assert torch.equal(tensor, b.state_dict()[name]), name
+
+
+def test_a_compiled_step(tmp_path, fresh_mmengine):
+    torch._dynamo.reset()
+    plain = runner(tmp_path / "plain", 1)
+    plain.train()
+    fresh_mmengine()
+    compiled = runner(tmp_path / "compiled", 1, {"compile": {"backend": "eager"}})
+    compiled.train()
+    for name, tensor in hook_of(plain).ema_model.state_dict().items():
+        assert_close(tensor, hook_of(compiled).ema_model.state_dict()[name], rtol=1e-4, atol=1e-5)
+    first = next(compiled.model.parameters())
+    assert not torch.equal(first, next(hook_of(compiled).ema_model.parameters()))
+
+
+def test_it_moves_when_the_weights_do(tmp_path):
+    """Four batches an epoch, two an update."""
+    run = runner(
+        tmp_path, **{"optim_wrapper.accumulative_counts": 2, "train_dataloader.batch_size": 15}
+    )
+    follow = Follow(run, 0.1, counts=2)
+    run.train()
+    assert int(hook_of(run).ema_model.steps) == 4
+    for name, expected in follow.average.items():
+        found = hook_of(run).ema_model.module.state_dict()[name]
+        assert_close(found, expected.to(found.dtype), rtol=1e-4, atol=1e-6)
+
+
+def test_until_it_begins_it_is_a_copy(tmp_path):
+    run = runner(tmp_path, **{"default_hooks.ema.begin_epoch": 2})
+    hook = hook_of(run)
+    copies = []
+    after = hook.after_train_epoch
+
+    def look(r):
+        weights = zip(r.model.parameters(), hook.ema_model.module.parameters(), strict=True)
+        copies.append(all(torch.equal(a, b) for a, b in weights))
+        after(r)
+
+    hook.after_train_epoch = look
+    run.train()
+    assert copies == [True, False]
+
+
+def test_hooks_that_look_after_validation_see_the_average(tmp_path):
+    seen = {}
+
+    @HOOKS.register_module(force=True)
+    class LookAfterwards(HOOKS.get("MixedAccuracyHook").__mro__[1]):
+        def after_val_epoch(self, runner, metrics=None):
+            seen["weight"] = next(runner.model.parameters()).clone()
+
+    run = runner(tmp_path, custom_hooks=[{"type": "LookAfterwards"}])
+    run.train()
+    assert torch.equal(seen["weight"], next(hook_of(run).ema_model.module.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("momentum", "says"),
+    [(0.99996, "got 0.99996; for a decay of 0.99996 it is 4e-05"), (0, "got 0"), (1.5, "got 1.5$")],
+)
+def test_a_decay_is_no_momentum(momentum, says):
+    with pytest.raises(ValueError, match=f"momentum is the share of the new weights.*{says}"):
+        EMAHook(momentum=momentum)
+
+
+def test_other_averages(tmp_path):
+    run = runner(tmp_path, 1)
+    hook = EMAHook(ema_type="StochasticWeightAverage")
+    hook.before_run(run)
+    assert type(hook.ema_model).__name__ == "StochasticWeightAverage"
+    assert hook.ema_model.update_buffers is True
