@@ -6,7 +6,7 @@ PIP     = $(VENV)/bin/python -m pip install -q --disable-pip-version-check -c re
 SETUP   = setup.py dmmix/version.py $(wildcard requirements/*.txt)
 JOBS   ?= 2
 
-.PHONY: quickstart test test-openmmlab lint docs clean \
+.PHONY: quickstart test test-openmmlab test-recipes headline lint docs clean \
 	benchmark-loss benchmark-mixing benchmark-throughput benchmark-startup benchmark-gpu
 
 quickstart: $(VENV)/.mm
@@ -14,6 +14,10 @@ quickstart: $(VENV)/.mm
 
 test: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal
+
+# Every recipe and every cell of every sweep trains one step, on tiny data made for it.
+test-recipes: $(VENV)/.test
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal -m recipes
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
@@ -40,6 +44,15 @@ benchmark-gpu: $(VENV)/.mm
 	$(VENV)/bin/python tools/benchmarks/throughput.py --device cuda --minutes 8.5 \
 		--rows r18_cifar r50_224 cifar_small digits --seconds 15 --rounds 5 --profile \
 		--compile --precision bf16 --bare-compile --out throughput_gpu.json
+
+# CIFAR-100, ResNet-18, 200 epochs: Mixup and CutMix, MCE and DM(CE), three seeds, on one GPU.
+# Started again, it goes on where it was stopped.
+headline: $(VENV)/.mm data/cifar100.npz
+	$(VENV)/bin/python tools/sweep.py configs/sweeps/headline.py
+	$(VENV)/bin/python tools/analysis/summarize.py work_dirs/headline
+
+data/cifar100.npz: | $(VENV)/.mm
+	$(VENV)/bin/python tools/data/to_npz.py configs/cifar100/resnet18.py --out $@
 
 # The upstream stack (mmengine, mmcv-lite, mmpretrain) in an environment of its own.
 test-openmmlab: $(VENV)-openmmlab/.test

@@ -5,13 +5,14 @@ import pickle
 import re
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import URLError
 from urllib.parse import urlparse
 
 import torch
 
 from dmmix.compat.allowlist import allowed
 from dmmix.compat.diagnosis import find_damage
-from dmmix.compat.errors import CorruptCheckpointError, UnsafeCheckpointError
+from dmmix.compat.errors import CheckpointError, CorruptCheckpointError, UnsafeCheckpointError
 
 __all__ = ["load", "load_url"]
 
@@ -62,19 +63,26 @@ def load_url(
     Raises:
         UnsafeCheckpointError: The file holds a class that is not allowed.
         CorruptCheckpointError: The cached file is damaged; the message says which to delete.
+        CheckpointError: It cannot be downloaded; the message says where to put the file.
     """
     folder = Path(model_dir or Path(torch.hub.get_dir(), "checkpoints"))
     cached = folder / (file_name or Path(urlparse(url).path).name)
-    with _judged(cached, f"{url} (cached as {cached})"):
-        return torch.hub.load_state_dict_from_url(
-            url,
-            model_dir=model_dir,
-            map_location=map_location,
-            progress=progress,
-            check_hash=check_hash,
-            file_name=file_name,
-            weights_only=True,
-        )
+    try:
+        with _judged(cached, f"{url} (cached as {cached})"):
+            return torch.hub.load_state_dict_from_url(
+                url,
+                model_dir=model_dir,
+                map_location=map_location,
+                progress=progress,
+                check_hash=check_hash,
+                file_name=file_name,
+                weights_only=True,
+            )
+    except (URLError, ConnectionError, TimeoutError) as error:
+        raise CheckpointError(
+            f"{url} cannot be downloaded ({error}). Get the file on another machine and put it "
+            f"where it would be kept, {cached}, or name a file of yours in place of the URL"
+        ) from error
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Classifiers, heads and losses for mixed samples, registered under the scope ``dmmix``."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+from dmmix.models.backbones import ConvNeXt_CIFAR, ResNeXt_CIFAR, WideResNet
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.classifiers import MixupClassifier
 from dmmix.models.data_preprocessor import MixupDataPreprocessor
@@ -19,6 +20,7 @@ from dmmix.models.losses import (
 
 __all__ = [
     "ClassifierGuide",
+    "ConvNeXt_CIFAR",
     "DMLinearClsHead",
     "DMStackedLinearClsHead",
     "DMVisionTransformerClsHead",
@@ -29,4 +31,6 @@ __all__ = [
     "MixupCrossEntropyLoss",
     "MixupDataPreprocessor",
     "MixupLoss",
+    "ResNeXt_CIFAR",
+    "WideResNet",
 ]

@@ -1,0 +1,10 @@
+# Pretrained ResNets on fine-grained data, 200 epochs.
+optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.001, momentum=0.9, weight_decay=5e-4))
+param_scheduler = dict(type="CosineAnnealingLR", T_max=200, eta_min=0.0, by_epoch=True)
+
+# Tested every 20 epochs, and after each of the last ten: the paper reports their median.
+train_cfg = dict(by_epoch=True, max_epochs=200, val_interval=20, dynamic_intervals=[(192, 1)])
+val_cfg = dict()
+test_cfg = dict()
+
+auto_scale_lr = dict(base_batch_size=16)

@@ -1,0 +1,10 @@
+# ResNets on ImageNet, PyTorch's recipe stretched to 100 epochs with a cosine, stepped per epoch.
+optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9, weight_decay=1e-4))
+param_scheduler = dict(type="CosineAnnealingLR", T_max=100, eta_min=0.0, by_epoch=True)
+
+# Tested every 10 epochs, and after each of the last ten: the paper reports their median.
+train_cfg = dict(by_epoch=True, max_epochs=100, val_interval=10, dynamic_intervals=[(92, 1)])
+val_cfg = dict()
+test_cfg = dict()
+
+auto_scale_lr = dict(base_batch_size=256)

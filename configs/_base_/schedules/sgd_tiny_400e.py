@@ -1,0 +1,10 @@
+# ResNets on Tiny-ImageNet, 400 epochs: SGD without Nesterov, one cosine to 0, stepped per epoch.
+optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.2, momentum=0.9, weight_decay=1e-4))
+param_scheduler = dict(type="CosineAnnealingLR", T_max=400, eta_min=0.0, by_epoch=True)
+
+# Tested every 20 epochs, and after each of the last ten: the paper reports their median.
+train_cfg = dict(by_epoch=True, max_epochs=400, val_interval=20, dynamic_intervals=[(392, 1)])
+val_cfg = dict()
+test_cfg = dict()
+
+auto_scale_lr = dict(base_batch_size=100)

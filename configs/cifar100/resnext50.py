@@ -1,0 +1,10 @@
+# ResNeXt-50 (32x4d) on CIFAR-100, 800 epochs, no mixing.
+_base_ = [
+    "../_base_/default_runtime.py",
+    "../_base_/datasets/cifar100.py",
+    "../_base_/models/resnext50_cifar.py",
+    "../_base_/schedules/sgd_cifar_800e.py",
+]
+
+model = dict(head=dict(num_classes={{_base_.num_classes}}))
+default_hooks = dict(checkpoint=dict(interval=20))

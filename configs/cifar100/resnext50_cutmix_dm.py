@@ -1,0 +1,4 @@
+# ResNeXt-50 on CIFAR-100: CutMix with DM(CE).
+_base_ = ["./resnext50_cutting.py", "../_base_/mixups/cutmix.py", "../_base_/objectives/dm_ce.py"]
+
+model = dict(mixup={{_base_.mixup}}, head=dict(loss={{_base_.objective}}))

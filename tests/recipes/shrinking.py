@@ -1,0 +1,83 @@
+"""A recipe made small: few small images at a time, no workers, no checksums, no downloads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from dmmix.engine import DmmixRunner
+from dmmix.registry import MODELS
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+#: Types whose files cannot have the checksums that their publisher states.
+CHECKED = ("CIFAR10", "CIFAR100")
+#: Networks that take images of any size.
+ANY_SIZE = ("ResNet", "ResNeXt", "ConvNeXt")
+
+#: The large networks with a block or two in each stage, of the same widths.
+SHALLOW = {
+    "VisionTransformer": dict(
+        arch=dict(embed_dims=384, num_layers=2, num_heads=6, feedforward_channels=1536)
+    ),
+    "SwinTransformer": dict(arch=dict(embed_dims=96, depths=[1] * 4, num_heads=[3, 6, 12, 24])),
+    "ConvNeXt_CIFAR": dict(arch=dict(depths=[1] * 4, channels=[96, 192, 384, 768])),
+    "WideResNet": dict(depth=10),
+}
+
+
+def recipes():
+    """Names of all that is neither a base file nor a sweep, without the quickstart."""
+    names = (path.relative_to(CONFIGS) for path in sorted(CONFIGS.rglob("*.py")))
+    skipped = ("_base_", "quickstart", "sweeps")
+    return [str(name.with_suffix("")) for name in names if name.parts[0] not in skipped]
+
+
+def load(name):
+    return Config.fromfile(CONFIGS / f"{name}.py")
+
+
+def shrink(cfg, root, batch=2, size=64, shallow=False):
+    """Changes a config in place, for a run whose working folder is ``root``."""
+    if shallow:
+        cfg.model.backbone.update(SHALLOW.get(cfg.model.backbone.type, {}))
+    cfg.work_dir = str(root / "work")
+    cfg.log_level = "ERROR"
+    cfg.step.compile = False  # takes a minute
+    for part in ("train", "val", "test"):
+        loader = cfg[f"{part}_dataloader"]
+        loader.update(batch_size=batch, num_workers=0, persistent_workers=False)
+        _shrink_dataset(loader.dataset, size if cfg.model.backbone.type in ANY_SIZE else None)
+    pretrained = cfg.model.backbone.get("init_cfg")
+    if isinstance(pretrained, dict) and pretrained["type"] == "Pretrained":
+        pretrained["checkpoint"] = str(_weights(cfg, root))
+    return cfg
+
+
+def _shrink_dataset(dataset, size):
+    while True:
+        if dataset.type in CHECKED:
+            dataset.checksums = False
+        if size is not None and dataset.get("size", 0) > size:
+            dataset.size = size
+            dataset.pop("resize_edge", None)
+        if not isinstance(dataset.get("dataset"), dict):
+            return
+        dataset = dataset.dataset
+
+
+def _weights(cfg, root):
+    """A checkpoint as a published one, of a network that was trained for other classes."""
+    kind = cfg.model.backbone.type
+    path = root / f"{kind}{cfg.model.backbone.depth}.pth"
+    if not path.is_file():
+        options = {k: v for k, v in cfg.model.backbone.items() if k != "init_cfg"}
+        backbone = MODELS.build({**options, "_scope_": "dmmix"})
+        state = {f"backbone.{k}": v.fill_(0.125) for k, v in backbone.state_dict().items()}
+        torch.save({"state_dict": {**state, "head.fc.weight": torch.zeros(1000, 9)}}, path)
+    return path
+
+
+def runner_of(cfg):
+    return DmmixRunner.from_cfg(cfg)
