@@ -31,7 +31,7 @@ setup(
     install_requires=requirements("base"),
     extras_require={
         extra: requirements(extra)
-        for extra in ("mm", "openmmlab", "test", "docs", "triton", "benchmarks")
+        for extra in ("mm", "openmmlab", "test", "docs", "triton", "benchmarks", "sweep")
     },
     keywords=["mixup", "cutmix", "classification", "semi-supervised", "pytorch", "openmmlab"],
     classifiers=[

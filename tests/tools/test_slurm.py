@@ -161,6 +161,37 @@ def test_two_tasks_train_and_test(cluster, root, start_tool, tmp_path):
         assert metrics[name] == pytest.approx(validated[name])
 
 
+@pytest.mark.slow
+@pytest.mark.slurm
+def test_a_sweep_as_a_job_array(cluster, root, start_tool, tmp_path):
+    pytest.importorskip("submitit")
+    sweep = tmp_path / "two.py"
+    sweep.write_text(
+        "recipes = {'digits': 'quickstart/digits_vanilla.py'}\n"
+        "axes = dict(mixup=['cutmix'], objective=['mce', 'dm_ce'], epochs=[2])\n"
+    )
+    common = [sweep, "--work-dir", tmp_path / "work"]
+    said = start_tool(
+        *["sweep.py", *common, "--slurm", "partition=local", "timeout_min=10", "cpus_per_task=1"],
+        **cluster,
+    )
+    assert "2 of 2 cells submitted" in said
+    results = [
+        tmp_path / "work" / f"cutmix-{name}-2ep" / "result.json" for name in ("mce", "dm_ce")
+    ]
+    logs = tmp_path / "work" / "slurm"
+    deadline = time.monotonic() + 240
+    while not all(result.is_file() for result in results):
+        if time.monotonic() > deadline:
+            shown = [path.read_text()[-1000:] for path in sorted(logs.rglob("*.[oe]*"))]
+            raise AssertionError("the cells did not end\n" + "\n".join(shown))
+        time.sleep(0.5)
+    assert all(json.loads(result.read_text())["complete"] for result in results)
+    arrays = {folder.name.partition("_")[0] for folder in logs.iterdir() if folder.is_dir()}
+    assert len(arrays) == 1  # both are tasks of one job
+    assert "0 of 2 cells submitted" in start_tool("sweep.py", *common, "--slurm", **cluster)
+
+
 # What the launchers tell a process
 
 

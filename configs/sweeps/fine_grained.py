@@ -1,0 +1,24 @@
+"""CUB-200-2011 and FGVC-Aircraft from ImageNet weights, 200 epochs, MCE against DM(CE)."""
+
+recipes = {
+    "cub_r18": "cub200/resnet18.py",
+    "cub_rx50": "cub200/resnext50.py",
+    "air_r18": "fgvc_aircraft/resnet18.py",
+    "air_rx50": "fgvc_aircraft/resnext50.py",
+}
+axes = dict(
+    recipe=list(recipes),
+    mixup=["mixup", "cutmix", "manifoldmix", "fmix", "resizemix"],
+    objective=["mce", "dm_ce"],
+    seed=[0, 1, 2],
+)
+baseline = dict(objective="mce")
+
+published_by = ("mixup", "recipe", "objective")
+published = {
+    "mixup": ((78.39, 79.90), (84.58, 85.04), (79.52, 82.66), (85.18, 86.68)),
+    "cutmix": ((78.40, 78.76), (85.68, 85.97), (78.84, 81.64), (84.55, 85.75)),
+    "manifoldmix": ((79.76, 79.92), (86.38, 86.42), (80.68, 82.57), (86.60, 86.92)),
+    "fmix": ((77.28, 80.10), (84.06, 84.85), (79.36, 80.44), (84.85, 85.04)),
+    "resizemix": ((78.50, 79.58), (84.77, 84.92), (78.10, 79.54), (84.08, 84.51)),
+}

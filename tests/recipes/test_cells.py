@@ -1,0 +1,45 @@
+"""Every cell of every sweep trains one step and tests one batch on tiny data."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from dmmix.engine import dry_run
+from tests.recipes.cells import SWEEPS, cells, covering, pairs
+from tests.recipes.shrinking import runner_of, shrink
+
+CELLS = cells(Path("work_dirs"))
+COVERING = covering(CELLS)
+
+
+def test_every_sweep_has_cells():
+    assert len(SWEEPS) >= 10
+    assert {name.partition("/")[0] for name in CELLS} == set(SWEEPS)
+    assert len(CELLS) > 250
+
+
+def test_what_is_always_run_covers_all_pairs():
+    found = set().union(*(pairs(CELLS[name]) for name in COVERING))
+    assert found == set().union(*map(pairs, CELLS.values()))
+    assert len(COVERING) < 0.7 * len(CELLS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.recipes(always=n in COVERING)) for n in CELLS],
+)
+def test_one_step(name, tiny_data, tmp_path, monkeypatch):
+    cell = CELLS[name]
+    monkeypatch.chdir(tiny_data)
+    cfg = shrink(cell.merged, tmp_path, shallow=True)
+    subset = cfg.train_dataloader.dataset.get("subset")
+    if subset is not None and "labels_per_class" in subset:
+        subset.labels_per_class = 2
+    outputs = dry_run(runner_of(cfg))
+    assert math.isfinite(outputs["loss"])
+    loss = cfg.model.head.loss.type
+    assert ("loss_decoupled" in outputs) == (loss == "DecoupledMixupLoss")
+    assert ("loss_bce" in outputs) == (loss == "DecoupledMixupBCELoss")
+    mixup = cell.point.get("mixup")
+    assert (cfg.model.get("mixup") is None) == (mixup in (None, "none"))

@@ -1,0 +1,1 @@
+"""Grids of trainings: what tools/sweep.py and tools/analysis/summarize.py share."""

@@ -1,0 +1,102 @@
+"""Groups as a table in markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from _sweep.runs import TRAINED
+from _sweep.statistics import Group
+
+__all__ = ["FORMATS", "as_csv", "as_json", "as_markdown"]
+
+
+def as_markdown(groups: Sequence[Group]) -> str:
+    """A table whose columns also line up as plain text."""
+    axes, compared, published, trained = _columns(groups)
+    header = [*axes, "n", "mean ± sd"]
+    header += ["difference (95 %)"] * compared + ["published"] * published + trained
+    rows = []
+    for group in groups:
+        row = [group.axes.get(axis, "") for axis in axes]
+        sd = "" if group.deviation is None else f" ± {group.deviation:.2f}"
+        row += [str(len(group.values)), f"{group.mean:.2f}{sd}"]
+        if compared:
+            row.append(_difference(group))
+        if published:
+            row.append("" if group.published is None else f"{group.published:.2f}")
+        row += [_number(group.trained.get(name)) for name in trained]
+        rows.append(row)
+    widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
+    left = len(axes)
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rule = ["-" * w if place < left else "-" * (w - 1) + ":" for place, w in enumerate(widths)]
+    return "\n".join(map(line, [header, rule, *rows])) + "\n"
+
+
+def as_csv(groups: Sequence[Group]) -> str:
+    """A line for each group; empty where there is no number."""
+    records = [_record(group) for group in groups]
+    names = list(dict.fromkeys(name for record in records for name in record))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow({**record, "seeds": " ".join(record["seeds"])})
+    return text.getvalue()
+
+
+def as_json(groups: Sequence[Group]) -> str:
+    """A list of groups, with the value of each seed."""
+    records = [{**_record(group), "values": group.values} for group in groups]
+    return json.dumps(records, indent=2) + "\n"
+
+
+#: By the name of the format.
+FORMATS = {"md": as_markdown, "csv": as_csv, "json": as_json}
+
+
+def _columns(groups: Sequence[Group]) -> tuple[list[str], bool, bool, list[str]]:
+    axes = list(dict.fromkeys(axis for group in groups for axis in group.axes))
+    compared = any(group.difference for group in groups)
+    published = any(group.published is not None for group in groups)
+    trained = [name for name in TRAINED if any(name in group.trained for group in groups)]
+    return axes, compared, published, trained
+
+
+def _record(group: Group) -> dict:
+    difference = group.difference
+    half = None if difference is None else difference.half_width
+    return {
+        **group.axes,
+        "n": len(group.values),
+        "seeds": sorted(group.values),
+        "mean": group.mean,
+        "deviation": group.deviation,
+        "difference": difference and difference.mean,
+        "low": None if half is None else difference.mean - half,
+        "high": None if half is None else difference.mean + half,
+        "pairs": difference.n if difference else 0,
+        "published": group.published,
+        **{name: group.trained.get(name) for name in TRAINED},
+    }
+
+
+def _difference(group: Group) -> str:
+    if group.difference is None:
+        return ""
+    half = group.difference.half_width
+    return f"{group.difference.mean:+.2f}" + ("" if half is None else f" ± {half:.2f}")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"

@@ -1,0 +1,98 @@
+"""Finished and unfinished runs in work folders, of a sweep or of tools/train.py alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from _cli import UserError, _near_files
+
+from _sweep.files import read_json
+from _sweep.metric import measure
+from _sweep.plain_run import of_config, run_name
+from _sweep.records import read_records
+from _sweep.state import read_result
+
+__all__ = ["TRAINED", "Run", "find_runs"]
+
+#: Names of what is measured in training, on the mixed samples themselves.
+TRAINED = ("mixed_top1", "mixed_top2")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        folder: where it is.
+        axes: the values of its axes by name; of a run that no sweep made, ``run`` (its folder) and
+            ``seed``.
+        finished: whether it came to its end.
+        val, train: its curves by name, (step, value) in order.
+        about: what cell.json says; empty for a run that no sweep made.
+    """
+
+    folder: Path
+    axes: dict[str, str]
+    finished: bool
+    val: dict[str, list]
+    train: dict[str, list]
+    about: dict[str, Any]
+
+    def value(self, key: str, metric: str) -> float | None:
+        """What it is worth; ``None`` where it logged no such thing."""
+        curve = self.val.get(key) or (self.train.get(key) if key in TRAINED else None)
+        return measure(curve, metric) if curve else None
+
+    @property
+    def published(self) -> float | None:
+        return self.about.get("published")
+
+
+def find_runs(folders: Iterable[Path]) -> list[Run]:
+    """All runs in the folders, however deep, in order of their paths.
+
+    Raises:
+        UserError: a folder that is none, or without a run in it.
+    """
+    found: dict[Path, Run] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"no work folder {folder}{_near_files(str(folder))}")
+        here = {path.resolve(): run for path, run in _runs_in(folder)}
+        if not here:
+            raise UserError(f"{folder}: no run in it: no cell.json and no vis_data/scalars.json")
+        found.update(here)
+    return [found[path] for path in sorted(found)]
+
+
+def _runs_in(folder: Path) -> Iterator[tuple[Path, Run]]:
+    cells = {file.parent for file in folder.rglob("cell.json")}
+    logs = {file.parents[2] for file in folder.rglob("*/vis_data/scalars.json")}
+    for path in cells:
+        yield path, _cell(path)
+    for path in logs - cells:
+        yield path, _plain(path, folder)
+
+
+def _cell(path: Path) -> Run:
+    about = read_json(path / "cell.json") or {}
+    result = read_result(path)
+    if result is not None:
+        curves = [{k: list(map(tuple, v)) for k, v in result[n].items()} for n in ("val", "train")]
+        return Run(path, result["axes"], True, *curves, result)
+    records = read_records(path)
+    axes = about.get("axes") or {"run": path.name}
+    # Trained by tools/train.py and no sweep: there is no result, but a log up to the last step.
+    done = bool(about.get("steps")) and bool(records.val) and records.step >= about["steps"]
+    return Run(path, axes, done, records.val, records.train, about)
+
+
+def _plain(path: Path, root: Path) -> Run:
+    records, (seed, steps) = read_records(path), of_config(path)
+    name = run_name(path, root, seed)
+    axes = {"run": name} if seed is None else {"run": name, "seed": str(seed)}
+    done = steps is not None and records.step >= steps and bool(records.val)
+    return Run(path, axes, done, records.val, records.train, dict(steps=steps))

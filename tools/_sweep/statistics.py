@@ -1,0 +1,143 @@
+"""Runs grouped over seeds: means, deviations, paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+
+from _cli import UserError
+from _static_check import suggestion
+
+from _sweep.runs import TRAINED, Run
+
+__all__ = ["Difference", "Group", "groups_of", "interval"]
+
+#: The axis that is averaged over.
+SEED = "seed"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A group minus the baseline, over the seeds that both have.
+
+    Attributes:
+        mean: of the differences.
+        half_width: of the 95 % interval around it; ``None`` for one seed.
+        n: seeds.
+    """
+
+    mean: float
+    half_width: float | None
+    n: int
+
+
+@dataclass
+class Group:
+    """Runs that differ in nothing but the seed.
+
+    Attributes:
+        axes: what they share.
+        values: by seed.
+        published: the published number, if there is one.
+        difference: to the baseline; ``None`` for the baseline itself, and where none is paired.
+        unpaired: seeds that the baseline, or this group, lacks.
+        trained: means of what was measured in training.
+    """
+
+    axes: dict[str, str]
+    values: dict[str, float] = field(default_factory=dict)
+    published: float | None = None
+    difference: Difference | None = None
+    unpaired: list[str] = field(default_factory=list)
+    trained: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> float:
+        return mean(self.values.values())
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample's, with n - 1; ``None`` for one seed."""
+        return stdev(self.values.values()) if len(self.values) > 1 else None
+
+
+def groups_of(
+    runs: Sequence[Run], key: str, metric: str, baseline: Mapping[str, str] | None = None
+) -> list[Group]:
+    """The groups, in the order in which they come first.
+
+    Args:
+        runs: those that are finished.
+        key: what is measured, such as ``accuracy/top1``.
+        metric: which number of its curve (:mod:`_sweep.metric`).
+        baseline: the values of some axes: what each group is compared with has these, and shares
+            all its other axes.
+
+    Raises:
+        UserError: two runs of the same axes and seed; a baseline that no run has.
+    """
+    groups: dict[tuple, Group] = {}
+    trained: dict[tuple, list[Run]] = {}
+    seen: dict[tuple, Run] = {}
+    for run in runs:
+        value = run.value(key, metric)
+        if value is None:
+            continue
+        axes = {axis: name for axis, name in run.axes.items() if axis != SEED}
+        seed = run.axes.get(SEED, "")
+        place = tuple(axes.items())
+        if (other := seen.setdefault((place, seed), run)) is not run:
+            shown = ", ".join(f"{axis}={name}" for axis, name in run.axes.items())
+            raise UserError(f"{other.folder} and {run.folder} are both {shown}: leave one out")
+        group = groups.setdefault(place, Group(axes, published=run.published))
+        group.values[seed] = value
+        trained.setdefault(place, []).append(run)
+    for place, members in trained.items():
+        for name in TRAINED:
+            measured = [value for run in members if (value := run.value(name, metric)) is not None]
+            if len(measured) == len(members):
+                groups[place].trained[name] = mean(measured)
+    if baseline:
+        _check_baseline(baseline, runs)
+        _compare(groups, baseline)
+    return list(groups.values())
+
+
+def interval(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and half width of its 95 % interval (Student's t), ``None`` for one value."""
+    if len(values) < 2:
+        return values[0], None
+    from scipy.stats import t
+
+    quantile = float(t.ppf(0.975, len(values) - 1))
+    return mean(values), quantile * stdev(values) / math.sqrt(len(values))
+
+
+def _compare(groups: Mapping[tuple, Group], baseline: Mapping[str, str]) -> None:
+    for group in groups.values():
+        axes = {axis: baseline.get(axis, name) for axis, name in group.axes.items()}
+        other = groups.get(tuple(axes.items()))
+        if other is None:
+            group.unpaired = sorted(group.values)
+            continue
+        if other is group:
+            continue
+        paired = [seed for seed in group.values if seed in other.values]
+        group.unpaired = sorted({*group.values} ^ {*other.values})
+        if paired:
+            differences = [group.values[seed] - other.values[seed] for seed in paired]
+            group.difference = Difference(*interval(differences), len(paired))
+
+
+def _check_baseline(baseline: Mapping[str, str], runs: Sequence[Run]) -> None:
+    for axis, name in baseline.items():
+        axes = {axis for run in runs for axis in run.axes} - {SEED}
+        if axis not in axes:
+            near = suggestion(axis, axes) or f"; there are {', '.join(sorted(axes))}"
+            raise UserError(f"--baseline: no axis {axis!r}{near}")
+        names = {run.axes[axis] for run in runs if axis in run.axes}
+        if name not in names:
+            near = suggestion(name, names) or f"; there are {', '.join(sorted(names))}"
+            raise UserError(f"--baseline: no finished run with {axis}={name}{near}")

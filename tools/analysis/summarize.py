@@ -1,0 +1,137 @@
+"""One table of many runs: python tools/analysis/summarize.py WORK_DIRS.
+
+Runs that differ only in their seed are a line: mean, standard deviation, and how much they differ
+from the baseline, seed by seed, with a 95 % interval. Reads the folders of tools/sweep.py and those
+of tools/train.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import _cli
+from _cli import UserError
+
+
+def main() -> None:
+    args = _parser().parse_args()
+    with _cli.reported_errors(args.traceback):
+        _summarize(args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="One table of many runs, grouped over seeds")
+    parser.add_argument("work_dirs", nargs="+", type=Path, help="folders with runs in them")
+    parser.add_argument(
+        "--baseline",
+        nargs="+",
+        action="extend",
+        type=_cli._key_and_value,
+        metavar="AXIS=VALUE",
+        help="what to compare with, such as objective=mce; default: what the sweep file says",
+    )
+    parser.add_argument(
+        "--metric",
+        help="median10, best or last; default: what the sweep file says, or median10",
+    )
+    parser.add_argument("--key", help="what is measured; default: accuracy/top1")
+    parser.add_argument("--format", choices=["md", "csv", "json"], help="default: of --out, or md")
+    parser.add_argument("--out", type=Path, help="write the table into this file")
+    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
+    return parser
+
+
+def _summarize(args: Any) -> None:
+    from _sweep.formats import FORMATS
+    from _sweep.metric import METRICS, check_metric
+    from _sweep.runs import find_runs
+    from _sweep.statistics import groups_of
+
+    kind = args.format or (args.out and args.out.suffix[1:]) or "md"
+    if kind not in FORMATS:
+        raise UserError(f"--out must end in .md, .csv or .json without --format, got {args.out}")
+    if args.metric:
+        check_metric(args.metric)
+    runs = _with_sweeps(find_runs(args.work_dirs))
+    metric = args.metric or _common(runs, "metric") or "median10"
+    key = args.key or _common(runs, "key") or "accuracy/top1"
+    finished = [run for run in runs if run.finished]
+    baseline = dict(args.baseline or _common(runs, "baseline") or {})
+    if not args.baseline and not all(_has(finished, *item) for item in baseline.items()):
+        baseline = {}  # the sweep's own, of which nothing is finished yet
+    groups = groups_of(finished, key, metric, baseline)
+    notes = _notes(runs, groups, key, metric)
+    if not groups:
+        raise UserError("\n".join(["no finished run has a value to show", *notes]))
+    text = FORMATS[kind](groups)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(text)
+        print(f"written to {args.out}")
+    else:
+        print(text, end="")
+    compared = " Differences are to " + _shown(baseline) + "." if baseline else ""
+    # Beside the table, so that a CSV or JSON on standard output stays one.
+    print(f"{key}, {METRICS[metric]}.{compared}", *notes, sep="\n", file=sys.stderr)
+
+
+def _with_sweeps(runs: Sequence[Any]) -> list[Any]:
+    """The sweep is an axis of its own where there are several."""
+    from dataclasses import replace
+
+    names = {run.about.get("sweep") for run in runs}
+    if len(names) < 2:
+        return list(runs)
+    return [replace(r, axes={"sweep": r.about.get("sweep", ""), **r.axes}) for r in runs]
+
+
+def _has(runs: Sequence[Any], axis: str, name: str) -> bool:
+    return any(run.axes.get(axis) == name for run in runs)
+
+
+def _common(runs: Sequence[Any], name: str) -> Any:
+    """What all sweeps say, if they say the same."""
+    said = [run.about.get(name) for run in runs if run.about.get("sweep")]
+    return said[0] if said and all(value == said[0] for value in said) else None
+
+
+def _notes(runs: Sequence[Any], groups: Sequence[Any], key: str, metric: str) -> list[str]:
+    """What the table leaves out, and why."""
+    notes = []
+    for run in runs:
+        if not run.finished:
+            steps = [
+                step for curve in (*run.val.values(), *run.train.values()) for step, _ in curve
+            ]
+            at = f"{max(steps, default=0)} of {run.about.get('steps') or 'an unknown number'}"
+            notes.append(f"not finished, left out: {run.folder} (at {at})")
+        elif run.value(key, metric) is None:
+            known = ", ".join(sorted(run.val)) or "nothing"
+            notes.append(f"no {key} was logged, left out: {run.folder} ({known} was)")
+        elif metric == "median10":
+            curve = run.val.get(key) or run.train[key]
+            expected = min(10, run.about.get("steps") or 10)
+            seen = sum(step > curve[-1][0] - 10 for step, _ in curve)
+            if seen < expected:
+                notes.append(f"{run.folder}: only {seen} of the last 10 epochs were evaluated")
+    for group in groups:
+        if group.unpaired:
+            seeds = ", ".join(seed or "none" for seed in group.unpaired)
+            notes.append(
+                f"{_shown(group.axes)}: seeds without a pair, not in the difference: {seeds}"
+            )
+    return notes
+
+
+def _shown(axes: dict[str, str]) -> str:
+    return " ".join(f"{axis}={name}" for axis, name in axes.items())
+
+
+if __name__ == "__main__":
+    main()
