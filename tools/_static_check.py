@@ -178,9 +178,11 @@ class _Sources:
         if name not in self._arguments:
             ours, theirs = self._places(name)
             # A class of ours is found first, and its base may have the same name.
-            self._arguments[name] = self._union_at(theirs)
+            self._arguments[name] = known = self._union_at(theirs)
             if ours:
-                self._arguments[name] = self._union_at(ours)
+                own = self._union_at(ours)
+                # Which of the two is meant depends on the scope: what either takes is no mistake.
+                self._arguments[name] = _union([own, known]) if theirs else own
         return self._arguments[name]
 
     def _places(self, name: str) -> tuple[list[int], list[int]]:

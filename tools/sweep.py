@@ -17,12 +17,13 @@ from typing import Any
 
 import _cli
 from _cli import UserError
+from _sweep.pipe import quiet_pipe
 
 
 def main() -> None:
     args = _parser().parse_args()
     try:
-        with _cli.reported_errors(args.traceback):
+        with _cli.reported_errors(args.traceback), quiet_pipe():
             done = _run(args)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on with it", file=sys.stderr)

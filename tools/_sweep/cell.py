@@ -87,13 +87,13 @@ class Cell:
             mix = sweep.axes["mixup"][mixup]
             if not isinstance(mix, dict):
                 mix = mix_config(mixup, objective or "mce", self.recipe)
-            model["mixup"] = _instead(mix, recipe.model.get("mixup"))
+            model["mixup"] = _instead(plain(mix), recipe.model.get("mixup"))
         if objective is not None:
             old = recipe.model.head.get("loss")
             loss = sweep.axes["objective"][objective]
             if not isinstance(loss, dict):
                 loss = _with_kept(loss_config(objective, mixup or "none", self.recipe), old)
-            model["head"] = dict(loss=_instead(loss, old))
+            model["head"] = dict(loss=_instead(plain(loss), old))
         _set_numbers(model, point, sweep.axes)
         changes: dict[str, Any] = dict(model=model) if model else {}
         _merge(changes, _subset(point, sweep))
@@ -164,11 +164,14 @@ class Cell:
 
     def _validation(self, changes: dict[str, Any], recipe: Any) -> dict[str, Any]:
         """Each of the last ten epochs is evaluated where their median counts."""
-        train = {**recipe.train_cfg, **changes.get("train_cfg", {})}
+        changed = changes.get("train_cfg", {})
+        train = {**recipe.train_cfg, **changed}
         epochs = train.get("max_epochs")
         if self.sweep.metric != "median10" or epochs is None or train.get("val_interval", 1) == 1:
             return {}
-        if "dynamic_intervals" in train:
+        # Those of the recipe are its own last ten: of no use where the length is another.
+        of_recipe = epochs == recipe.train_cfg.get("max_epochs") and "dynamic_intervals" in train
+        if of_recipe or "dynamic_intervals" in changed:
             return {}
         return dict(train_cfg=dict(dynamic_intervals=[(max(epochs - 9, 1), 1)]))
 

@@ -28,7 +28,7 @@ __all__ = ["check_published", "find_published", "numbers", "without_cell"]
 def check_published(
     table: Any, published_by: tuple[str, ...], axes: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Raises UserError where a key is no value of its axis, or the table is too deep or too long."""
+    """Raises UserError where a key is no value of its axis, or the depth or a length is wrong."""
     if isinstance(table, int | float) or table is None:
         if published_by and table is not None:
             raise UserError(f"published: a number where {published_by[0]} was expected")

@@ -168,9 +168,12 @@ def _run(path: Path) -> dict[str, Any]:
     try:
         return runpy.run_path(str(path))
     except Exception as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1]
-        raise UserError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
+        # The innermost line of this file, which may have called others.
+        stack = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in stack if frame.filename == str(path)]
+        line = lines[-1] if lines else getattr(error, "lineno", None)
+        at = "" if line is None else f", line {line}"
+        raise UserError(f"{path}{at}: {type(error).__name__}: {error}") from error
 
 
 def _checked(path: Path, about: str, **given: Any) -> Sweep:
@@ -185,6 +188,12 @@ def _checked(path: Path, about: str, **given: Any) -> Sweep:
         axes = {"recipe": list(recipes), **axes}
     axes = {axis: _axis(axis, values, recipes) for axis, values in axes.items()}
     _check_together(axes)
+    overrides = given.get("overrides", {})
+    if not isinstance(overrides, Mapping):
+        raise UserError(f"overrides must be a dict, got {overrides!r}")
+    for name in ("exclude", "special"):
+        if not isinstance(given.get(name, []), list | tuple):
+            raise UserError(f"{name} must be a list of dicts, got {given[name]!r}")
     where = {
         "exclude": given.get("exclude", []),
         "special": [_where_of(entry) for entry in given.get("special", [])],
@@ -193,6 +202,9 @@ def _checked(path: Path, about: str, **given: Any) -> Sweep:
     for name, entries in where.items():
         for entry in entries:
             _check_where(entry, axes, name)
+    for axis, value in (given.get("baseline") or {}).items():
+        if not isinstance(value, str | int | float):
+            raise UserError(f"baseline: {axis} must be one value, got {value!r}")
     published_by = tuple(given.get("published_by", ()))
     for axis in published_by:
         if axis not in axes:
@@ -207,7 +219,7 @@ def _checked(path: Path, about: str, **given: Any) -> Sweep:
         recipes=recipes,
         axes=axes,
         exclude=[_strings(entry) for entry in where["exclude"]],
-        overrides=given.get("overrides", {}),
+        overrides=overrides,
         special=[
             dict(where=_strings(entry["where"]), set=entry["set"])
             for entry in given.get("special", [])
@@ -244,6 +256,8 @@ def _axis(axis: str, values: Any, recipes: Mapping[str, str]) -> dict[str, Any]:
     known = {"recipe": set(recipes), "mixup": {*MIXES, "none"}, "objective": set(OBJECTIVES)}
     by_name: dict[str, Any] = {}
     for value in values:
+        if axis not in known and not isinstance(values, Mapping):
+            _check_number(axis, value)
         name = "all" if value is None else str(value)
         if not re.fullmatch(r"[\w.]+", name):
             raise UserError(
@@ -264,7 +278,8 @@ def _axis(axis: str, values: Any, recipes: Mapping[str, str]) -> dict[str, Any]:
                 raise UserError(f"axes[{axis!r}]: no {axis} {name!r}{hint}")
             by_name[name] = value
         else:
-            _check_number(axis, value)
+            if value in by_name.values():  # by another name: 1 and 1.0
+                raise UserError(f"axes[{axis!r}] has {value!r} twice")
             by_name[name] = value
     return by_name
 
@@ -304,6 +319,8 @@ def _subset_seed(value: Any, axes: Mapping[str, Any]) -> int | str:
 def _where_of(entry: Any) -> dict:
     if not isinstance(entry, Mapping) or set(entry) != {"where", "set"}:
         raise UserError(f"special must be of dict(where=..., set=...), got {entry!r}")
+    if not isinstance(entry["set"], Mapping):
+        raise UserError(f"special: set must be a dict of overrides, got {entry['set']!r}")
     return entry["where"]
 
 

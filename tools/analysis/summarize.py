@@ -17,11 +17,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import _cli
 from _cli import UserError
+from _sweep.pipe import quiet_pipe
 
 
 def main() -> None:
     args = _parser().parse_args()
-    with _cli.reported_errors(args.traceback):
+    with _cli.reported_errors(args.traceback), quiet_pipe():
         _summarize(args)
 
 

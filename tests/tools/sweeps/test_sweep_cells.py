@@ -1,0 +1,267 @@
+"""The config of a cell: what was meant, and nothing else."""
+
+import argparse
+import runpy
+import sys
+
+import pytest
+
+AXES = "axes = dict(mixup=['cutmix', 'none'], objective=['dm_ce', 'mce'], seed=[0, 4])\n"
+
+
+@pytest.fixture
+def only_cell(make_cells):
+    def make(text, **only):
+        (cell,) = make_cells(text, {axis: [value] for axis, value in only.items()})
+        return cell
+
+    return make
+
+
+def load(cell, code):
+    """The config as tools/train.py reads it from the cell's folder, with its checks."""
+    import _cli
+
+    code.training.prepare(cell)
+    return _cli.read_config(argparse.Namespace(config=str(cell.config), cfg_options=[]))
+
+
+def test_mix_loss_and_seed(code, only_cell):
+    cfg = load(only_cell(AXES, mixup="cutmix", objective="dm_ce", seed="4"), code)
+    assert cfg.model.mixup == dict(type="CutMix", alpha=0.2)
+    assert cfg.model.head.loss == dict(type="DecoupledMixupLoss", eta=0.1)
+    assert cfg.model.head.type == "DMLinearClsHead"  # the rest is the recipe's
+    assert cfg.randomness.seed == 4
+    assert cfg.train_dataloader.dataset.dataset.labels_per_class == 10
+
+
+def test_no_mix(code, only_cell):
+    cfg = load(only_cell(AXES, mixup="none", objective="mce", seed="0"), code)
+    assert cfg.model.get("mixup") is None
+    assert cfg.model.head.loss == dict(type="MixupCrossEntropyLoss")
+
+
+def test_the_file_is_short_and_refers_to_the_recipe(code, only_cell, root):
+    cell = only_cell(AXES, mixup="cutmix", objective="dm_ce", seed="4")
+    code.training.prepare(cell)
+    text = cell.config.read_text()
+    assert text.startswith("# Cell cutmix-dm_ce-s4 of the sweep small")
+    assert len(text.splitlines()) < 15
+    assert max(map(len, text.splitlines()[2:])) <= 100
+    written = runpy.run_path(str(cell.config))
+    assert written["_base_"] == str(root / "configs/quickstart/digits_vanilla.py")
+    assert "num_classes" not in text
+
+
+def test_inside_the_repository_the_recipe_is_relative(code, sweep_file, root):
+    sweep = code.spec.read_sweep(sweep_file(AXES))
+    cell = code.cell.cells_of(sweep, root / "work_dirs" / "small")[0]  # not written
+    assert "_base_ = '../../../configs/quickstart/digits_vanilla.py'" in cell.text().replace(
+        '"', "'"
+    )
+
+
+def test_cell_json(only_cell):
+    text = "baseline = dict(objective='mce')\npublished_by = ('mixup',)\n"
+    text += "published = dict(cutmix=70.5)\n"
+    cell = only_cell(AXES + text, mixup="cutmix", objective="mce", seed="4")
+    about = cell.description()
+    assert about["axes"] == {"mixup": "cutmix", "objective": "mce", "seed": "4"}
+    assert (about["sweep"], about["cell"]) == ("small", "cutmix-mce-s4")
+    assert about["recipe"] == "quickstart/digits_vanilla.py"
+    assert (about["published"], about["baseline"]) == (70.5, {"objective": "mce"})
+    assert (about["steps"], about["by_epoch"]) == (100, True)
+
+
+def test_the_command_that_trains_a_cell(only_cell, root):
+    cell = only_cell("axes = dict(seed=[0])")
+    train = [str(root / "tools/train.py"), str(cell.config), "--work-dir", str(cell.folder)]
+    assert cell.command() == [sys.executable, *train]
+    assert cell.command(resume=True) == [sys.executable, *train, "--resume"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=3"]
+    assert cell.command(3, resume=True) == [*torchrun, *train, "--launcher", "pytorch", "--resume"]
+
+
+# Length
+
+
+def validated(train_cfg):
+    """The epochs after which mmengine's loop validates."""
+    from mmengine.runner.utils import calc_dynamic_intervals
+
+    milestones, intervals = calc_dynamic_intervals(
+        train_cfg.val_interval, train_cfg.get("dynamic_intervals")
+    )
+    last = train_cfg.max_epochs
+    epochs = []
+    for epoch in range(1, last + 1):
+        interval = [i for m, i in zip(milestones, intervals, strict=True) if m <= epoch + 1][-1]
+        if epoch % interval == 0 or epoch == last:
+            epochs.append(epoch)
+    return epochs
+
+
+def test_epochs_stretch_a_schedule(code, only_cell):
+    cfg = load(only_cell("axes = dict(epochs=[30])"), code)
+    assert cfg.train_cfg.max_epochs == 30
+    assert cfg.param_scheduler.T_max == 30
+    assert set(range(21, 31)) <= set(validated(cfg.train_cfg))
+
+
+def test_epochs_of_a_schedule_with_a_warm_up(only_cell):
+    text = "recipes = {'vit': 'cifar100/deit_small.py'}\naxes = dict(epochs=[600])"
+    warm_up, cosine = only_cell(text).merged.param_scheduler
+    assert (warm_up.begin, warm_up.end) == (0, 5)
+    assert (cosine.begin, cosine.end, cosine.T_max) == (5, 600, 595)
+
+
+@pytest.mark.parametrize("sweep", ["cifar100_epochs", "vit_cifar100", "cifar_tiny", "headline"])
+def test_the_last_ten_epochs_are_validated_whatever_the_length(sweep, code, root, tmp_path):
+    cells = code.cell.cells_of(
+        code.spec.read_sweep(root / "configs/sweeps" / f"{sweep}.py"), tmp_path, {"seed": ["0"]}
+    )
+    lengths = {(cell.recipe, cell.point.get("epochs")): cell for cell in cells}
+    for cell in lengths.values():
+        train_cfg = cell.merged.train_cfg
+        last = train_cfg.max_epochs
+        epochs = validated(train_cfg)
+        assert set(range(last - 9, last + 1)) <= set(epochs), cell.name
+        assert len(epochs) <= last // train_cfg.val_interval + 11, cell.name
+
+
+def test_the_last_ten_epochs_are_not_added_where_another_metric_counts(only_cell):
+    cell = only_cell("axes = dict(epochs=[30])\nmetric = 'best'")
+    assert "dynamic_intervals" not in cell.merged.train_cfg
+
+
+def test_intervals_of_the_sweep_itself_stay(only_cell):
+    text = "overrides = dict(train_cfg=dict(max_epochs=30, dynamic_intervals=[(5, 2)]))\n"
+    cell = only_cell("axes = dict(seed=[0])\n" + text)
+    assert cell.merged.train_cfg.dynamic_intervals == [(5, 2)]
+
+
+# Few labels, numbers, overrides
+
+
+def subset(cell):
+    return cell.merged.train_dataloader.dataset.get("subset")
+
+
+def test_few_labels_are_the_same_ones_for_all_seeds(make_cells):
+    cells = make_cells("axes = dict(label_fraction=[0.15, None], seed=[1, 2])")
+    assert list(map(subset, cells)) == [dict(label_fraction=0.15, seed=0)] * 2 + [None] * 2
+
+
+@pytest.mark.parametrize(
+    ("more", "seeds"),
+    [
+        ("subset_seed = 5", [5, 5]),
+        ("subset_seed = 'seed'", [1, 2]),
+        ("axes['subset_seed'] = [7]", [7, 7]),
+    ],
+)
+def test_the_seed_of_the_few_labels(more, seeds, make_cells):
+    cells = make_cells(f"axes = dict(labels_per_class=[4], seed=[1, 2])\n{more}\n")
+    assert list(map(subset, cells)) == [dict(labels_per_class=4, seed=seed) for seed in seeds]
+
+
+def test_alpha_and_eta(make_cells):
+    cells = make_cells(
+        "axes = dict(mixup=['mixup'], objective=['dm_ce'], alpha=[0.5, 1.0], eta=[2.0, 0.01])"
+    )
+    found = [(cell.merged.model.mixup.alpha, cell.merged.model.head.loss.eta) for cell in cells]
+    assert found == [(0.5, 2.0), (0.5, 0.01), (1.0, 2.0), (1.0, 0.01)]
+
+
+def test_alpha_and_eta_of_dicts_do_not_leak_into_other_cells(make_cells):
+    cells = make_cells(
+        "axes = dict(mixup={'m': dict(type='Mixup', alpha=9.0)}, alpha=[0.5, 1.0],"
+        " objective={'o': dict(type='DecoupledMixupLoss', eta=9.0)}, eta=[2.0, 3.0])"
+    )
+    changed = [cell.changes["model"] for cell in cells]
+    assert [model["mixup"]["alpha"] for model in changed] == [0.5, 0.5, 1.0, 1.0]
+    assert [model["head"]["loss"]["eta"] for model in changed] == [2.0, 3.0, 2.0, 3.0]
+    assert cells[0].sweep.axes["mixup"]["m"]["alpha"] == 9.0
+
+
+def test_eta_of_a_loss_that_has_none(code, only_cell):
+    cell = only_cell("axes = dict(mixup=['mixup'], objective=['mce'], eta=[1.0])")
+    with pytest.raises(code.UserError, match=r"axes\['eta'\]: objective 'mce' has no eta"):
+        _ = cell.changes
+
+
+def test_overrides_special_and_own_axes(make_cells):
+    cells = make_cells(
+        AXES.replace(")", ", size={'b5': dict(train_dataloader=dict(batch_size=5)), 'b': dict()})")
+        + "overrides = dict(optim_wrapper=dict(optimizer=dict(lr=0.7)))\n"
+        "special = [dict(where=dict(mixup='cutmix', seed=[4]),"
+        " set=dict(optim_wrapper=dict(optimizer=dict(lr=0.3))))]\n",
+        {"objective": ["mce"]},
+    )
+    found = {
+        cell.name: (cell.merged.optim_wrapper.optimizer.lr, cell.merged.train_dataloader.batch_size)
+        for cell in cells
+    }
+    assert found == {
+        "cutmix-mce-s0-b5": (0.7, 5),
+        "cutmix-mce-s0-b": (0.7, 20),
+        "cutmix-mce-s4-b5": (0.3, 5),
+        "cutmix-mce-s4-b": (0.3, 20),
+        "none-mce-s0-b5": (0.7, 5),
+        "none-mce-s0-b": (0.7, 20),
+        "none-mce-s4-b5": (0.7, 5),
+        "none-mce-s4-b": (0.7, 20),
+    }
+
+
+def test_a_mix_and_a_loss_of_ones_own(only_cell):
+    model = only_cell(
+        "axes = dict(mixup={'a': dict(type='Mixup', alpha=7.0)},"
+        " objective={'b': dict(type='DecoupledMixupLoss', eta=5.0)})"
+    ).merged.model
+    assert model.mixup == dict(type="Mixup", alpha=7.0)
+    assert model.head.loss == dict(type="DecoupledMixupLoss", eta=5.0)
+
+
+def test_label_smoothing_of_the_recipe_stays_where_the_loss_has_it(make_cells):
+    cells = make_cells(
+        "recipes = {'deit': 'imagenet/deit_small.py'}\n"
+        "axes = dict(mixup=['mixup_cutmix'], objective=['mce', 'dm_ce', 'dm_bce'])"
+    )
+    assert [cell.merged.model.head.loss for cell in cells] == [
+        dict(type="MixupCrossEntropyLoss", label_smoothing=0.1),
+        dict(type="DecoupledMixupLoss", eta=0.1, label_smoothing=0.1),
+        dict(type="DecoupledMixupBCELoss", t=1.0, xi=0.8),
+    ]
+
+
+# All files
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["cifar_tiny", "cifar100_epochs", "deit", "eta", "fashion_mnist_length", "headline"],
+        *["few_labels_cifar100", "few_labels_cifar100_small", "fine_grained", "imagenet"],
+        *["quickstart_digits", "rsb_a3", "vit_cifar100"],
+    ],
+)
+def test_configs_of_a_sweep_have_no_unknown_key(name, code, root, tmp_path):
+    """Each value of each axis in one of them; read as tools/train.py does."""
+    sweep = code.spec.read_sweep(root / "configs/sweeps" / f"{name}.py")
+    seen = set()
+    for cell in code.cell.cells_of(sweep, tmp_path, {"seed": [next(iter(sweep.axes["seed"]))]}):
+        kinds = set(cell.point.items())
+        if kinds <= seen:  # all of it has been in another cell
+            continue
+        seen |= kinds
+        cfg = load(cell, code)
+        known = _keys_that_are_read()
+        assert [key for key in cell.changes if key not in known] == []
+        assert cfg.randomness.seed == int(cell.point["seed"])
+
+
+def _keys_that_are_read():
+    import _cli
+
+    return _cli._RUNNER_KEYS | _cli._OTHER_KEYS

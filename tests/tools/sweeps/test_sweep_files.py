@@ -1,0 +1,222 @@
+"""Reading a sweep file, and what is said of a mistake in it."""
+
+import pytest
+
+AXES = "axes = dict(mixup=['mixup', 'none'], objective=['mce', 'dm_ce'], seed=[0, 1])\n"
+
+
+@pytest.fixture
+def read(code, sweep_file):
+    return lambda text: code.spec.read_sweep(sweep_file(text))
+
+
+@pytest.fixture
+def mistake(code, read):
+    """The message about a sweep file with this text; it begins with the name of the file."""
+
+    def message(text):
+        with pytest.raises(code.UserError) as error:
+            read(text)
+        assert "small.py" in str(error.value).split(":")[0]
+        return str(error.value)
+
+    return message
+
+
+def names(sweep, **only):
+    return [sweep.label(point) for point in sweep.points(only)]
+
+
+# What a file says
+
+
+def test_cells_are_all_combinations_and_the_last_axis_changes_fastest(read):
+    sweep = read(AXES)
+    assert sweep.name == "small"
+    assert names(sweep) == [
+        *["mixup-mce-s0", "mixup-mce-s1", "mixup-dm_ce-s0", "mixup-dm_ce-s1"],
+        *["none-mce-s0", "none-mce-s1", "none-dm_ce-s0", "none-dm_ce-s1"],
+    ]
+
+
+def test_defaults(read):
+    sweep = read(AXES)
+    assert (sweep.metric, sweep.key) == ("median10", "accuracy/top1")
+    assert (sweep.subset_seed, sweep.baseline, sweep.overrides) == (0, None, {})
+    assert sweep.published_value({"mixup": "mixup", "objective": "mce", "seed": "0"}) is None
+
+
+def test_only_and_exclude(read):
+    sweep = read(AXES + "exclude = [dict(mixup='none', objective=['dm_ce']), dict(seed=1)]\n")
+    assert names(sweep) == ["mixup-mce-s0", "mixup-dm_ce-s0", "none-mce-s0"]
+    assert names(sweep, objective=["mce"]) == ["mixup-mce-s0", "none-mce-s0"]
+
+
+def test_nothing_left(code, read):
+    sweep = read(AXES + "exclude = [dict(seed=1)]\n")
+    with pytest.raises(code.UserError, match="no cell is left"):
+        names(sweep, seed=["1"])
+
+
+def test_several_recipes_are_an_axis(read):
+    sweep = read(
+        "recipes = {'a': 'quickstart/digits_vanilla.py', 'b': 'cifar100/resnet18.py'}\n"
+        "axes = dict(seed=[3])\n"
+    )
+    assert names(sweep) == ["a-s3", "b-s3"]
+    assert sweep.recipe({"recipe": "b", "seed": "3"}) == "cifar100/resnet18.py"
+
+
+def test_labels_of_all_axes(read):
+    sweep = read(
+        "axes = dict(epochs=[5], label_fraction=[0.15, None], subset_seed=[2],"
+        " mixup=['mixup'], objective=['dm_ce'], alpha=[1.0], eta=[0.1],"
+        " batch=dict(small=dict(train_dataloader=dict(batch_size=5))))\n"
+    )
+    assert names(sweep) == [
+        "5ep-frac0.15-split2-mixup-dm_ce-alpha1.0-eta0.1-small",
+        "5ep-all-split2-mixup-dm_ce-alpha1.0-eta0.1-small",
+    ]
+
+
+def test_names_with_an_underscore_and_modules_are_the_files_own(read):
+    assert names(read("import os\n_n = [7]\naxes = dict(seed=_n)\n")) == ["s7"]
+
+
+def test_published_by_name_and_by_place(read):
+    sweep = read(
+        AXES + "published_by = ('mixup', 'objective')\n"
+        "published = {'mixup': (70.5, None), 'none': dict(mce=60.0), 'automix': (80.0, 81.0)}\n"
+    )
+
+    def value(mixup, objective):
+        return sweep.published_value({"mixup": mixup, "objective": objective, "seed": "1"})
+
+    assert value("mixup", "mce") == 70.5
+    assert value("mixup", "dm_ce") is None
+    assert value("none", "mce") == 60.0
+    assert value("none", "dm_ce") is None
+    assert sweep.published_without_cell() == ["automix"]
+
+
+# What is wrong with one
+
+MISTAKES = {
+    "unknown name": (AXES + "overides = {}", ["unknown name 'overides'", "'overrides'"]),
+    "no axes": ("axes = {}", ["axes must be a dict with something in it, got {}"]),
+    "no recipes": ("recipes = {}\n" + AXES, ["recipes must be a dict"]),
+    "recipe that is none": (
+        "recipes = {'r': 'cifar100/resnet81.py'}\n" + AXES,
+        ["recipes['r']: no config file", "did you mean", "resnet18.py"],
+    ),
+    "recipe that is no path": ("recipes = {'r': 3}\n" + AXES, ["recipes['r']", "got 3"]),
+    "unknown axis": ("axes = dict(mixups=['mixup'])", ["unknown axis 'mixups'", "'mixup'"]),
+    "unknown axis, nothing near": ("axes = dict(zzz=[1])", ["unknown axis 'zzz'", "overrides"]),
+    "near name for an axis of one's own": (
+        "axes = dict(sed=dict(a=dict(), b=dict()))",
+        ["unknown axis 'sed'", "did you mean 'seed'"],
+    ),
+    "unknown mix": ("axes = dict(mixup=['cutmx'])", ["no mixup 'cutmx'", "did you mean 'cutmix'"]),
+    "mix that is not built": ("axes = dict(mixup=['automix'])", ["AutoMix is not built"]),
+    "unknown objective": (
+        "axes = dict(objective=['dm_cee'])",
+        ["no objective 'dm_cee'", "'dm_ce'"],
+    ),
+    "unknown recipe": ("axes = dict(recipe=['digit'])", ["no recipe 'digit'", "'digits'"]),
+    "empty axis": ("axes = dict(seed=[])", ["axes['seed']", "not empty"]),
+    "axis of one value": ("axes = dict(seed=3)", ["axes['seed'] must be a list", "got 3"]),
+    "twice": ("axes = dict(mixup=['mixup', 'mixup'])", ["'mixup' twice"]),
+    "number twice": ("axes = dict(seed=[0, 1, 0])", ["axes['seed'] has '0' twice"]),
+    "number twice, written otherwise": ("axes = dict(eta=[1, 1.0])", ["has 1.0 twice"]),
+    "negative seed": ("axes = dict(seed=[-1])", ["axes['seed']", "0 or more"]),
+    "seed that is no integer": ("axes = dict(seed=[0.5])", ["must be integers", "0.5"]),
+    "seed that is a bool": ("axes = dict(seed=[True])", ["must be integers", "True"]),
+    "no epochs": ("axes = dict(epochs=[0])", ["axes['epochs'] must be integers, 1 or more"]),
+    "fraction above 1": ("axes = dict(label_fraction=[15])", ["in (0, 1] or None, got 15"]),
+    "fraction 0": ("axes = dict(label_fraction=[0.0])", ["in (0, 1] or None, got 0.0"]),
+    "no labels": ("axes = dict(labels_per_class=[0])", ["labels_per_class", "1 or more"]),
+    "eta below 0": ("axes = dict(eta=[-0.1])", ["axes['eta'] must be numbers, 0 or more"]),
+    "eta without a number": ("axes = dict(eta=[float('nan')])", ["axes['eta']", "nan"]),
+    "eta without an end": ("axes = dict(eta=[float('inf')])", ["axes['eta']", "inf"]),
+    "name for no folder": ("axes = dict(mixup={'a/b': dict()})", ["'a/b'", "folder"]),
+    "numbers by name": ("axes = dict(seed=dict(a=0))", ["axes['seed'] must be a list"]),
+    "mix of one's own that is no dict": ("axes = dict(mixup={'a': 3})", ["['a'] must be a dict"]),
+    "two kinds of few labels": (
+        "axes = dict(label_fraction=[0.1], labels_per_class=[4])",
+        ["do not go together"],
+    ),
+    "split of nothing": ("axes = dict(subset_seed=[0])", ["subset_seed needs label_fraction"]),
+    "subset_seed": (AXES + "subset_seed = -1", ["subset_seed must be", "got -1"]),
+    "subset_seed without seeds": (
+        "axes = dict(labels_per_class=[4])\nsubset_seed = 'seed'",
+        ["needs the axis seed"],
+    ),
+    "exclude of an unknown axis": (AXES + "exclude = [dict(mix='none')]", ["exclude: no axis"]),
+    "exclude of an unknown value": (
+        AXES + "exclude = [dict(mixup='nome')]",
+        ["exclude: mixup has no 'nome'", "did you mean 'none'"],
+    ),
+    "exclude that is no list": (AXES + "exclude = dict(mixup='none')", ["exclude must be a list"]),
+    "special without set": (AXES + "special = [dict(where=dict(seed=0))]", ["dict(where=..., set"]),
+    "special for nobody": (
+        AXES + "special = [dict(where=dict(seed=2), set=dict())]",
+        ["special: seed has no '2'"],
+    ),
+    "special that sets no dict": (
+        AXES + "special = [dict(where=dict(seed=0), set=3)]",
+        ["special: set must be a dict", "got 3"],
+    ),
+    "overrides": (AXES + "overrides = [3]", ["overrides must be a dict, got [3]"]),
+    "baseline": (AXES + "baseline = dict(objective='mse')", ["baseline", "'mse'", "'mce'"]),
+    "baseline of several": (
+        AXES + "baseline = dict(objective=['mce', 'dm_ce'])",
+        ["baseline: objective must be one value"],
+    ),
+    "metric": (AXES + "metric = 'median'", ["metric must be one of", "median10"]),
+    "published_by": (AXES + "published_by = ('mix',)", ["published_by: no axis 'mix'"]),
+    "published, unknown mix": (
+        AXES + "published_by = ('mixup',)\npublished = dict(mixpu=1.0)",
+        ["published: mixup has no 'mixpu'", "did you mean 'mixup'"],
+    ),
+    "published, too few": (
+        AXES + "published_by = ('mixup', 'objective')\npublished = dict(mixup=(1.0,))",
+        ["1 numbers for the 2 values of objective"],
+    ),
+    "published, too deep": (
+        AXES + "published_by = ('mixup',)\npublished = dict(mixup=(1.0, 2.0))",
+        ["published: expected a number, got (1.0, 2.0)"],
+    ),
+    "published, not deep enough": (
+        AXES + "published_by = ('mixup', 'objective')\npublished = dict(mixup=1.0)",
+        ["published: a number where objective was expected"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes(name, mistake):
+    text, parts = MISTAKES[name]
+    said = mistake(text)
+    assert [part for part in parts if part not in said] == [], said
+
+
+def test_the_line_of_a_syntax_error(mistake):
+    assert "small.py, line 3: SyntaxError" in mistake("_a = 1\naxes = dict(seed=[0]\n\n_b = 1)")
+
+
+@pytest.mark.parametrize("wrong", ["1 / 0", "undefined", "open('/nowhere/at/all')"])
+def test_the_line_of_another_error(wrong, mistake):
+    assert "small.py, line 4: " in mistake(f"\n\n_x = {wrong}\n" + AXES)
+
+
+def test_the_line_of_the_file_where_a_library_raises(mistake):
+    said = mistake("\nfrom pathlib import Path\n_x = Path('/nowhere/at/all').read_text()\n" + AXES)
+    assert "small.py, line 4: FileNotFoundError" in said
+
+
+def test_no_such_file_and_one_near(code, sweep_file, tmp_path):
+    near = sweep_file(AXES)
+    with pytest.raises(code.UserError) as error:
+        code.spec.read_sweep(tmp_path / "smal.py")
+    assert "no sweep file" in str(error.value)
+    assert str(near) in str(error.value)

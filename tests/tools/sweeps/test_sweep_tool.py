@@ -1,0 +1,204 @@
+"""tools/sweep.py as it is typed: the list of cells, a part of them, messages, a real training."""
+
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+AXES = "axes = dict(mixup=['mixup', 'cutmix'], objective=['mce', 'dm_ce'], epochs=[5])\n"
+NAMES = ["mixup-mce-5ep", "mixup-dm_ce-5ep", "cutmix-mce-5ep", "cutmix-dm_ce-5ep"]
+
+
+@pytest.fixture
+def sweep(call, sweep_file, tmp_path):
+    """``sweep(TEXT, OPTION...)``: tools/sweep.py on a file with this text."""
+    return lambda text, *options: call(
+        "sweep", sweep_file(text), "--work-dir", tmp_path / "work", *options
+    )
+
+
+def lines_of_cells(out):
+    return {line.split()[0]: line.split()[1:] for line in out.splitlines() if "train.py" in line}
+
+
+# --list, --only, --prepare
+
+
+def test_list_has_every_cell_its_state_and_its_command(sweep, root, tmp_path):
+    listed = sweep(AXES, "--list")
+    assert (listed.status, listed.err) == (0, "")
+    cells = lines_of_cells(listed.out)
+    assert list(cells) == NAMES
+    for name, (state, *command) in cells.items():
+        assert state == "waiting"
+        python, train, config, *rest = shlex.split(" ".join(command))
+        assert python == sys.executable
+        assert train == str(root / "tools" / "train.py")
+        # As it is typed in the folder where the list was made.
+        assert (config, rest) == (f"work/{name}/config.py", ["--work-dir", f"work/{name}"])
+    assert "4 cells: 4 waiting" in listed.out
+    assert not (tmp_path / "work").exists()
+
+
+def test_list_says_how_far_the_cells_are(code, sweep, make_cells, stand_in, train):
+    stand_in(
+        "if folder.name == 'mixup-dm_ce-5ep':\n"
+        "    sys.exit('error: no data')\n"
+        "if folder.name == 'cutmix-mce-5ep':\n"
+        "    log(1, 2)\n"
+        "    sys.exit(1)\n"
+        "log(1, 5)\n"
+    )
+    cells = make_cells(AXES, {"objective": ["mce"]}) + make_cells(AXES, {"mixup": ["mixup"]})[1:]
+    train(cells)
+    (cells[1].folder / "failed.json").unlink()
+    shown = sweep(AXES, "--list").out
+    assert f"{'mixup-mce-5ep':16}  finished" in shown
+    assert f"{'mixup-dm_ce-5ep':16}  failed" in shown
+    assert "(status 1, error: no data)" in shown
+    assert f"{'cutmix-mce-5ep':16}  interrupted" in shown
+    assert f"{'cutmix-dm_ce-5ep':16}  waiting" in shown
+    assert "4 cells: 1 finished, 1 failed, 1 interrupted, 1 waiting" in shown
+    changed = sweep(AXES + "overrides = dict(randomness=dict(seed=9))\n", "--list").out
+    assert "(finished with another randomness)" in changed
+    assert "(begun with another randomness)" in changed
+
+
+def test_the_command_for_several_processes(sweep):
+    shown = sweep(AXES, "--list", "--processes", 2).out
+    assert "-m torch.distributed.run --standalone --nproc_per_node=2 " in shown
+    assert shown.count("--launcher pytorch") == 4
+
+
+def test_only(sweep, tmp_path):
+    listed = sweep(AXES, "--list", "--only", "mixup=cutmix", "objective=dm_ce")
+    assert list(lines_of_cells(listed.out)) == ["cutmix-dm_ce-5ep"]
+    both = sweep(AXES, "--list", "--only", "mixup=cutmix", "--only", "mixup=mixup", "epochs=5")
+    assert list(lines_of_cells(both.out)) == NAMES
+    for option, said in {
+        "mixup=cutmx": "error: --only: mixup has no 'cutmx'; did you mean 'cutmix'?",
+        "mix=cutmix": "error: --only: no axis 'mix'; did you mean 'mixup'?",
+    }.items():
+        wrong = sweep(AXES, "--only", option)
+        assert wrong.status == 2
+        assert said in wrong.err
+    assert "expected KEY=VALUE" in sweep(AXES, "--only", "cutmix").err
+    assert not (tmp_path / "work").exists()
+
+
+def test_prepare_writes_what_the_commands_read(sweep, code, make_cells):
+    assert "4 of 4 cells written" in sweep(AXES, "--prepare").out
+    for cell in make_cells(AXES):
+        assert cell.config.read_text() == cell.text()
+        assert json.loads((cell.folder / "cell.json").read_text())["cell"] == cell.name
+        assert code.state.state_of(cell).word == "waiting"
+
+
+def test_without_a_work_dir_the_file_names_it(call, sweep_file):
+    assert "work_dirs/grid/mixup-mce-5ep" in call("sweep", sweep_file(AXES, "grid"), "--list").out
+
+
+# Messages
+
+
+@pytest.mark.parametrize(
+    "text", ["axes = dict(seed=[0]\n_b = 1", "axes = dict(sed=[0])", "_a = 1/0"]
+)
+def test_a_mistake_is_one_message_and_no_stack(text, sweep):
+    wrong = sweep(text, "--list")
+    assert wrong.status == 2
+    assert "error: " in wrong.err
+    assert "small.py" in wrong.err
+    assert "Traceback" not in wrong.err
+    assert "Traceback" in sweep(text, "--list", "--traceback").err
+
+
+@pytest.mark.parametrize("option", ["--jobs", "--processes"])
+def test_none_at_a_time(option, sweep):
+    assert f"error: {option} must be at least 1, got 0" in sweep(AXES, option, 0).err
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("tool", ["sweep.py", "analysis/summarize.py"])
+def test_a_reader_that_leaves_is_no_error(
+    tool, unbuffered, root, make_cells, stand_in, train, sweep_file, tool_environment, tmp_path
+):
+    if tool == "sweep.py":
+        options = [sweep_file(AXES), "--work-dir", tmp_path / "work", "--list"]
+    else:
+        stand_in("log(1, 5)\n")
+        train(make_cells(AXES))
+        options = [tmp_path / "work"]
+    command = shlex.join(map(str, [sys.executable, root / "tools" / tool, *options]))
+    done = subprocess.run(
+        # The reader has gone before anything is written.
+        ["bash", "-c", f"(sleep 0.3; {command}; echo status $? >&2) | true"],
+        env={**tool_environment, "PYTHONUNBUFFERED": unbuffered},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    notes = done.stderr.splitlines()
+    assert notes[-1] == "status 141"
+    assert "error" not in done.stderr.lower()
+    assert "BrokenPipe" not in done.stderr
+
+
+# Trained
+
+
+def test_status_and_lines_of_a_sweep_with_a_failing_cell(sweep, stand_in):
+    stand_in("if folder.name.startswith('mixup-mce'):\n    sys.exit('no luck')\nlog(1, 5)\n")
+    done = sweep(AXES, "--jobs", 2)
+    assert done.status == 1
+    assert "4 cells in" in done.out
+    assert "2 at a time" in done.out
+    assert "    no luck" in done.out
+    assert "mixup-mce-5ep: failed with status 1" in done.out
+    assert "(3 finished, 1 failed)" in done.out
+    stand_in("log(1, 5)\n")
+    assert sweep(AXES).status == 0
+
+
+def test_status_where_a_cell_was_trained_with_another_config(sweep, stand_in):
+    stand_in("log(1, 5)\n")
+    assert sweep(AXES).status == 0
+    other = AXES + "overrides = dict(randomness=dict(seed=9))\n"
+    changed = sweep(other)
+    assert changed.status == 1
+    assert changed.out.count("finished with another randomness than the sweep has now") == 4
+    assert sweep(other, "--accept-changed").status == 0
+
+
+@pytest.mark.slow
+@pytest.mark.openmmlab
+def test_a_real_sweep(start_tool, sweep_file, make_cells, tmp_path):
+    text = AXES.replace("5", "2").replace("['mixup', 'cutmix']", "['cutmix']")
+    text += (
+        "overrides = dict(train_dataloader=dict(dataset=dict(dataset=dict(labels_per_class=4))))"
+    )
+    file = sweep_file(text)
+    options = [file, "--work-dir", tmp_path / "work"]
+    said = start_tool("sweep.py", *options, "--jobs", 2)
+    assert "(2 finished)" in said
+    for cell in make_cells(text):
+        result = json.loads((cell.folder / "result.json").read_text())
+        (log,) = cell.folder.glob("*/vis_data/scalars.json")
+        records = [json.loads(line) for line in log.read_text().splitlines()]
+        values = [record["accuracy/top1"] for record in records if "accuracy/top1" in record]
+        assert len(values) == 2
+        assert result["val"]["accuracy/top1"] == [[1, values[0]], [2, values[1]]]
+        assert result["value"] == pytest.approx(statistics.fmean(values))
+        assert set(result["train"]) == {"loss", "mixed_top1", "mixed_top2"}
+        assert cell.config.read_text() == cell.text()
+        assert (cell.folder / "epoch_2.pth").exists()
+    listed = start_tool("sweep.py", *options, "--list")
+    assert "2 cells: 2 finished" in listed
+    (log.parents[2] / "result.json").unlink()  # as if broken off at the very end
+    assert "cutmix-dm_ce-2ep: training from epoch 2" in start_tool("sweep.py", *options)
+    assert json.loads((log.parents[2] / "result.json").read_text())["value"] == result["value"]
+    table = start_tool("analysis/summarize.py", tmp_path / "work")
+    assert f"{result['value']:.2f}" in table
