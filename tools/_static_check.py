@@ -178,6 +178,7 @@ class _Sources:
         if name not in self._arguments:
             ours, theirs = self._places(name)
             # A class of ours is found first, and its base may have the same name.
+            self._arguments[name] = None  # for a class whose base has the same name
             self._arguments[name] = known = self._union_at(theirs)
             if ours:
                 own = self._union_at(ours)
@@ -206,7 +207,12 @@ class _Sources:
             return own
         bases = [base.strip() for base in (header[1] or "").split(",") if base.strip()]
         # All bases, not only the next one: too many known arguments are no false alarm.
-        names = [base.rpartition(".")[2] for base in bases if "=" not in base]
+        # `transforms.X` may be of any package, `mmpretrain.datasets.X` is not.
+        names = [
+            base.rpartition(".")[2] if base.partition(".")[0] in ("nn", *_PACKAGES) else base
+            for base in bases
+            if "=" not in base
+        ]
         return _union([own, *(self.arguments(name) for name in names)])
 
 
