@@ -286,7 +286,7 @@ def sample(**changes):
     ("samples", "error", "says"),
     [
         ([], ValueError, "Listed has no samples"),
-        ([dict(img_path="a.jpg", gt_label=1)], TypeError, "needs 'img'.*DecodedFolder"),
+        ([dict(img_path="a.jpg", gt_label=1)], TypeError, "needs 'img'.*DecodedImages"),
         ([dict(img=IMAGES[0])], TypeError, r"needs 'gt_label', the samples of Listed have"),
         ([sample(), sample(img=IMAGES[0, 1:])], ValueError, "images must have one size"),
         ([sample(img=IMAGES[0] / 255)], TypeError, "image 0 is float64"),
