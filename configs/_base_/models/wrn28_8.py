@@ -1,27 +1,5 @@
 # WideResNet-28-8, 23.4 M weights, in the variant that the decoupled mixup paper's code shares with
-# the semi-supervised literature: leaky ReLU, slowly moving statistics.
-# Convolutions start Kaiming-normal (fan-out), the classifier from N(0, 0.01). Blocks end in a
-# convolution, so there is no last BatchNorm to start at zero.
-model = dict(
-    type="MixupClassifier",
-    backbone=dict(
-        type="WideResNet",
-        depth=28,
-        widen_factor=8,
-        activate_shortcut=(True, False, False),
-        norm_cfg=dict(type="BN", momentum=0.001, eps=0.001),
-        act_cfg=dict(type="LeakyReLU", negative_slope=0.1, inplace=True),
-        init_cfg=[
-            dict(type="Kaiming", layer="Conv2d", mode="fan_out", distribution="normal"),
-            dict(type="Constant", layer="_BatchNorm", val=1),
-        ],
-    ),
-    neck=dict(type="GlobalAveragePooling"),
-    head=dict(
-        type="DMLinearClsHead",
-        num_classes=100,
-        in_channels=512,
-        loss=dict(type="MixupCrossEntropyLoss"),
-        init_cfg=dict(type="Normal", layer="Linear", std=0.01),
-    ),
-)
+# the semi-supervised literature. Starts as wrn28_2.
+_base_ = "./wrn28_2.py"
+
+model = dict(backbone=dict(widen_factor=8), head=dict(num_classes=100, in_channels=512))

@@ -1,10 +1,5 @@
-# ResNets on CIFAR, 800 epochs: SGD without Nesterov, one cosine to 0, stepped per epoch.
-optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9, weight_decay=1e-4))
-param_scheduler = dict(type="CosineAnnealingLR", T_max=800, eta_min=0.0, by_epoch=True)
+# ResNets on CIFAR, 800 epochs; all else as with 200.
+_base_ = "./sgd_cifar_200e.py"
 
-# Tested every 20 epochs, and after each of the last ten: the paper reports their median.
-train_cfg = dict(by_epoch=True, max_epochs=800, val_interval=20, dynamic_intervals=[(792, 1)])
-val_cfg = dict()
-test_cfg = dict()
-
-auto_scale_lr = dict(base_batch_size=100)
+param_scheduler = dict(T_max=800)
+train_cfg = dict(max_epochs=800, dynamic_intervals=[(792, 1)])
