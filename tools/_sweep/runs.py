@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from _sweep.plain_run import of_config, run_name
 from _sweep.records import read_records
 from _sweep.state import read_result
 
-__all__ = ["TRAINED", "Run", "find_runs"]
+__all__ = ["MEASURED", "TRAINED", "Run", "find_runs"]
 
 #: Names of what is measured in training, on the mixed samples themselves.
 TRAINED = ("mixed_top1", "mixed_top2")
+#: What tools/analysis/mixed_accuracy.py writes beside a checkpoint.
+MEASURED = "measured.json"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def find_runs(folders: Iterable[Path]) -> list[Run]:
         if not here:
             raise UserError(f"{folder}: no run in it: no cell.json and no vis_data/scalars.json")
         found.update(here)
-    return [found[path] for path in sorted(found)]
+    return [_with_measured(found[path]) for path in sorted(found)]
 
 
 def _runs_in(folder: Path) -> Iterator[tuple[Path, Run]]:
@@ -75,6 +77,12 @@ def _runs_in(folder: Path) -> Iterator[tuple[Path, Run]]:
         yield path, _cell(path)
     for path in logs - cells:
         yield path, _plain(path, folder)
+
+
+def _with_measured(run: Run) -> Run:
+    values = (read_json(run.folder / MEASURED) or {}).get("values", {})
+    curves = {key: list(map(tuple, curve)) for key, curve in values.items()}
+    return replace(run, val={**run.val, **curves}) if curves else run
 
 
 def _cell(path: Path) -> Run:

@@ -1,0 +1,137 @@
+"""tools/analysis/mixed_accuracy.py: mixed top-1 and top-2 of finished runs."""
+
+import importlib
+import json
+import sys
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+
+import dmmix.datasets
+import dmmix.models  # noqa: F401 - what a config names
+from dmmix.engine import DmmixRunner, MixedAccuracyHook
+
+
+@pytest.fixture
+def tool(root, monkeypatch, capsys):
+    """Runs a tool of tools/analysis in this process; status, output and what stands beside it."""
+    for place in ("tools", "tools/analysis"):
+        monkeypatch.syspath_prepend(str(root / place))
+
+    def run(*args, name="mixed_accuracy"):
+        module = importlib.import_module(name)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, args)])
+        try:
+            module.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code
+        out, beside = capsys.readouterr()
+        return status, out, beside + (status if isinstance(status, str) else "")
+
+    return run
+
+
+@pytest.fixture
+def trained(root, tmp_path):
+    """The folder of a finished run whose network was drawn, not trained; and the network."""
+    cfg = Config.fromfile(root / "configs/quickstart/digits_cutmix_mce.py")
+    cfg.train_cfg.max_epochs = 2
+    folder = tmp_path / "runs" / "digits"
+    vis = folder / "20260101_000000" / "vis_data"
+    vis.mkdir(parents=True)
+    cfg.dump(vis / "config.py")
+    (vis / "scalars.json").write_text(json.dumps({"accuracy/top1": 50.0, "step": 2}) + "\n")
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope("dmmix"):
+        model = MODELS.build(dict(cfg.model, data_preprocessor=cfg.data_preprocessor))
+        loader = DmmixRunner.build_dataloader(cfg.test_dataloader)
+    torch.save(dict(state_dict=model.state_dict()), folder / "epoch_2.pth")
+    (folder / "epoch_1.pth").write_bytes(b"an older one")
+    return folder, model, loader
+
+
+def test_what_is_measured(tool, trained):
+    folder, model, loader = trained
+    status, out, beside = tool(folder.parent)
+    assert status == 0, beside
+    measured = json.loads((folder / "measured.json").read_text())
+    assert measured["of"] == dict(alpha=1.0, seed=0)
+    for name in ("Mixup", "CutMix"):
+        expected = MixedAccuracyHook(dict(type=name, alpha=1.0)).measure(model, loader)
+        assert expected["mixed/top1"] > 0
+        for key in ("top1", "top2"):
+            ((step, value),) = measured["values"][f"{name}/{key}"]
+            assert step == 2
+            assert value == pytest.approx(expected[f"mixed/{key}"])
+    assert "[1/1]" in out
+
+
+def test_summarize_finds_it(tool, trained):
+    folder, *_ = trained
+    tool(folder.parent, "--mixups", "CutMix")
+    value = json.loads((folder / "measured.json").read_text())["values"]["CutMix/top2"][0][1]
+    args = ("--key", "CutMix/top2", "--metric", "last", "--format", "json")
+    status, out, _ = tool(folder.parent, *args, name="summarize")
+    assert status == 0
+    assert json.loads(out)[0]["mean"] == pytest.approx(value)
+
+
+def test_measured_runs_are_skipped(tool, trained, monkeypatch):
+    folder, *_ = trained
+    tool(folder.parent, "--mixups", "Mixup")
+    calls = []
+    measure = MixedAccuracyHook.measure
+
+    def counted(self, *args):
+        calls.append((type(self.mixup).__name__, self.mixup.alpha, self.seed))
+        return measure(self, *args)
+
+    monkeypatch.setattr(MixedAccuracyHook, "measure", counted)
+    tool(folder.parent, "--mixups", "Mixup")
+    assert calls == []
+    tool(folder.parent, "--mixups", "Mixup", "CutMix")
+    assert calls == [("CutMix", 1.0, 0)]
+    tool(folder.parent, "--mixups", "Mixup", "--again")
+    assert calls[1:] == [("Mixup", 1.0, 0)]
+    tool(folder.parent, "--mixups", "Mixup", "--alpha", "0.5", "--seed", "3")
+    assert calls[2:] == [("Mixup", 0.5, 3)]
+    measured = json.loads((folder / "measured.json").read_text())
+    assert measured["of"] == dict(alpha=0.5, seed=3)
+    assert set(measured["values"]) == {"Mixup/top1", "Mixup/top2"}  # none of other shares
+
+
+def test_a_run_without_a_checkpoint(tool, trained):
+    folder, *_ = trained
+    for file in folder.glob("*.pth"):
+        file.unlink()
+    status, _, beside = tool(folder.parent)
+    assert status == 0
+    assert f"{folder}: no checkpoint, left out" in beside
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--mixups", "Mixop"], "no mix 'Mixop'; did you mean 'Mixup'"),
+        (["--mixups", "step_generator"], "no mix 'step_generator'"),
+        (["--alpha", "-1"], "alpha must be above 0 and finite, got -1"),
+    ],
+)
+def test_mistakes(tool, trained, args, says):
+    folder, *_ = trained
+    status, _, beside = tool(folder.parent, *args)
+    assert status not in (0, None)
+    assert says in beside
+    assert not (folder / "measured.json").exists()
+
+
+def test_nothing_finished(tool, trained):
+    folder, *_ = trained
+    (file,) = folder.glob("*/vis_data/scalars.json")
+    file.write_text(json.dumps({"accuracy/top1": 50.0, "step": 1}) + "\n")
+    status, _, beside = tool(folder.parent)
+    assert status not in (0, None)
+    assert f"no finished run in {folder.parent}" in beside

@@ -1,0 +1,411 @@
+"""tools/analysis/summarize.py: one table of many runs."""
+
+import csv
+import importlib
+import io
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+from scipy.stats import t as student
+
+METRICS = ("median10", "best", "last")
+
+
+@pytest.fixture
+def summarize(root, monkeypatch, capsys):
+    """Runs the tool in this process; returns its status, its table and what stands beside it."""
+    for place in ("tools", "tools/analysis"):
+        monkeypatch.syspath_prepend(str(root / place))
+    tool = importlib.import_module("summarize")
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["summarize.py", *map(str, args)])
+        try:
+            tool.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code
+        table, beside = capsys.readouterr()
+        if isinstance(status, str):
+            status, beside = 1, beside + status
+        return status, table, beside
+
+    return run
+
+
+@pytest.fixture
+def groups(summarize):
+    """The groups that the tool finds, as its JSON has them, by the axes but for the seed."""
+
+    def run(*args):
+        status, table, beside = summarize(*args, "--format", "json")
+        assert status == 0, beside
+        return {(g["mixup"], g["objective"]): g for g in json.loads(table)}, beside
+
+    return run
+
+
+def curve(values, first=1):
+    return [[first + k, value] for k, value in enumerate(values)]
+
+
+def cell(work, mixup, objective, seed, values, *, finished=True, steps=None, **about):
+    """A cell as tools/sweep.py leaves it, with the top-1 of its epochs."""
+    folder = work / f"{mixup}-{objective}-s{seed}"
+    folder.mkdir(parents=True)
+    axes = dict(mixup=mixup, objective=objective, seed=str(seed))
+    text = dict(
+        sweep="small",
+        cell=folder.name,
+        axes=axes,
+        published=None,
+        baseline=dict(objective="mce"),
+        metric="median10",
+        key="accuracy/top1",
+        steps=steps or len(values),
+        by_epoch=True,
+    )
+    text.update(about)
+    (folder / "cell.json").write_text(json.dumps(text))
+    if not finished:
+        log(folder, values)
+        return folder
+    val = {"accuracy/top1": curve(values), "accuracy/top5": curve([v + 10 for v in values])}
+    train = dict(mixed_top2=curve([v / 2 for v in values]))
+    (folder / "result.json").write_text(json.dumps(dict(text, complete=True, val=val, train=train)))
+    return folder
+
+
+def log(folder, values, seed=None):
+    """What a training writes itself."""
+    vis = folder / "20260101_000000" / "vis_data"
+    vis.mkdir(parents=True)
+    lines = [json.dumps({"accuracy/top1": value, "step": step}) for step, value in curve(values)]
+    (vis / "scalars.json").write_text("\n".join(lines) + "\n")
+    if seed is not None:
+        (vis / "config.py").write_text(
+            f"randomness = dict(seed={seed})\ntrain_cfg = dict(max_epochs={len(values)})\n"
+        )
+
+
+#: Top-1 by seed; twelve epochs each, of which the last ten count.
+MCE = {0: 70.0, 1: 71.5, 2: 69.0, 3: 72.0}
+DM = {0: 71.0, 1: 71.0, 2: 70.75, 3: 73.5}
+#: Around the level: its median over the last ten is the level, its best and last are not.
+SHAPE = (9, 9, -3, -2, -1, -0.25, 0.25, 0.5, 1, 2, 3, -0.5)
+
+
+def epochs(level):
+    return [level + offset for offset in SHAPE]
+
+
+@pytest.fixture
+def work(tmp_path):
+    folder = tmp_path / "work"
+    for objective, levels in (("mce", MCE), ("dm", DM)):
+        for seed, level in levels.items():
+            cell(folder, "cutmix", objective, seed, epochs(level))
+    return folder
+
+
+def by_hand(values):
+    """Mean and sample standard deviation, as a loop."""
+    total = 0.0
+    for value in values:
+        total += value
+    mean = total / len(values)
+    squares = 0.0
+    for value in values:
+        squares += (value - mean) ** 2
+    return mean, math.sqrt(squares / (len(values) - 1))
+
+
+@pytest.mark.parametrize(("metric", "offset"), [("median10", 0.0), ("best", 9.0), ("last", -0.5)])
+def test_means_and_deviations(groups, work, metric, offset):
+    found, beside = groups(work, "--metric", metric)
+    for name, levels in (("mce", MCE), ("dm", DM)):
+        mean, sd = by_hand([level + offset for level in levels.values()])
+        group = found["cutmix", name]
+        assert group["n"] == 4
+        assert group["seeds"] == ["0", "1", "2", "3"]
+        assert group["mean"] == pytest.approx(mean)
+        assert group["deviation"] == pytest.approx(sd)
+        values = {str(seed): pytest.approx(level + offset) for seed, level in levels.items()}
+        assert group["values"] == values
+    assert "Differences are to objective=mce." in beside
+
+
+def test_the_sweeps_own_metric(groups, tmp_path):
+    cell(tmp_path, "cutmix", "mce", 0, epochs(70.0), metric="best")
+    found, beside = groups(tmp_path)
+    assert found["cutmix", "mce"]["mean"] == 79.0
+    assert "highest of all epochs" in beside
+    found, _ = groups(tmp_path, "--metric", "last")
+    assert found["cutmix", "mce"]["mean"] == 69.5
+
+
+def test_the_difference_is_paired_by_seed(groups, work):
+    found, _ = groups(work)
+    differences = [DM[seed] - MCE[seed] for seed in MCE]
+    mean, sd = by_hand(differences)
+    half = student.ppf(0.975, 3) * sd / math.sqrt(4)
+    group = found["cutmix", "dm"]
+    assert group["difference"] == pytest.approx(mean)
+    assert group["low"] == pytest.approx(mean - half)
+    assert group["high"] == pytest.approx(mean + half)
+    assert group["pairs"] == 4
+    unpaired = math.hypot(by_hand(list(DM.values()))[1], by_hand(list(MCE.values()))[1])
+    assert half < unpaired  # the seeds vary more than the difference does
+    baseline = found["cutmix", "mce"]
+    assert baseline["difference"] is None
+    assert baseline["pairs"] == 0
+
+
+def test_known_interval(groups, tmp_path):
+    """Differences 1, 2, 3: mean 2, standard error 1 / sqrt(3), t(2) = 4.30265."""
+    for seed in range(3):
+        cell(tmp_path, "cutmix", "mce", seed, [50.0])
+        cell(tmp_path, "cutmix", "dm", seed, [51.0 + seed])
+    group = groups(tmp_path)[0]["cutmix", "dm"]
+    assert group["high"] - group["difference"] == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)
+
+
+def test_seeds_without_a_pair(groups, work):
+    cell(work, "cutmix", "dm", 9, epochs(99.0))
+    cell(work, "cutmix", "mce", 8, epochs(1.0))
+    found, beside = groups(work)
+    group = found["cutmix", "dm"]
+    assert group["n"] == 5
+    assert group["pairs"] == 4
+    assert group["difference"] == pytest.approx(by_hand([DM[s] - MCE[s] for s in MCE])[0])
+    assert "mixup=cutmix objective=dm: seeds without a pair, not in the difference: 8, 9" in beside
+
+
+def test_one_seed_has_no_interval(groups, summarize, tmp_path):
+    for objective, level in (("mce", 70.0), ("dm", 71.25)):
+        cell(tmp_path, "cutmix", objective, 0, epochs(level))
+    group = groups(tmp_path)[0]["cutmix", "dm"]
+    assert (group["difference"], group["low"], group["high"]) == (1.25, None, None)
+    assert group["deviation"] is None
+    _, table, _ = summarize(tmp_path)
+    row = next(line for line in table.splitlines() if " dm " in line)
+    assert "71.25 |" in row
+    assert "+1.25 |" in row
+    assert "±" not in row
+
+
+def test_a_group_without_a_baseline(groups, work):
+    cell(work, "mixup_a1", "dm", 0, epochs(60.0))
+    found, beside = groups(work)
+    group = found["mixup_a1", "dm"]
+    assert group["difference"] is None
+    assert group["mean"] == 60.0
+    assert "mixup=mixup_a1 objective=dm: seeds without a pair" in beside
+
+
+def test_each_group_is_compared_within_its_other_axes(groups, work):
+    for seed in range(2):
+        cell(work, "mixup", "mce", seed, epochs(10.0))
+        cell(work, "mixup", "dm", seed, epochs(12.0))
+    assert groups(work)[0]["mixup", "dm"]["difference"] == 2.0
+
+
+def test_another_baseline(groups, work):
+    found, beside = groups(work, "--baseline", "objective=dm")
+    mean, _ = by_hand([MCE[seed] - DM[seed] for seed in MCE])
+    assert found["cutmix", "mce"]["difference"] == pytest.approx(mean)
+    assert "objective=dm" in beside
+
+
+def test_two_axes_of_the_baseline(groups, work):
+    for seed in MCE:
+        cell(work, "mixup", "mce", seed, epochs(60.0 + seed))
+    found, _ = groups(work, "--baseline", "mixup=mixup", "objective=mce")
+    mean, _ = by_hand([DM[seed] - 60.0 - seed for seed in MCE])
+    assert found["cutmix", "dm"]["difference"] == pytest.approx(mean)
+
+
+def test_other_keys(groups, work):
+    found, beside = groups(work, "--key", "accuracy/top5")
+    assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0] + 10)
+    assert beside.startswith("accuracy/top5, median of the last 10 epochs")
+    found, _ = groups(work, "--key", "mixed_top2")
+    assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0] / 2)
+
+
+def test_unfinished_cells_are_named_and_left_out(groups, work):
+    folder = cell(work, "cutmix", "dm", 7, epochs(99.0)[:5], finished=False, steps=12)
+    never = cell(work, "cutmix", "dm", 6, [], finished=False, steps=12)
+    found, beside = groups(work)
+    assert found["cutmix", "dm"]["n"] == 4
+    assert f"not finished, left out: {folder} (at 5 of 12)" in beside
+    assert f"not finished, left out: {never} (at 0 of 12)" in beside
+
+
+def test_a_result_that_is_not_complete_counts_for_nothing(groups, work):
+    folder = cell(work, "cutmix", "dm", 7, epochs(99.0))
+    file = folder / "result.json"
+    file.write_text(json.dumps(dict(json.loads(file.read_text()), complete=False)))
+    torn = cell(work, "cutmix", "dm", 6, epochs(99.0))
+    (torn / "result.json").write_text('{"complete": tr')
+    found, beside = groups(work)
+    assert found["cutmix", "dm"]["n"] == 4
+    assert beside.count("not finished, left out") == 2
+
+
+def test_a_cell_trained_by_hand_to_its_end(groups, work):
+    cell(work, "cutmix", "dm", 7, epochs(80.0), finished=False, steps=12)
+    assert groups(work)[0]["cutmix", "dm"]["values"]["7"] == 80.0
+
+
+def test_too_few_evaluations_are_told(groups, tmp_path):
+    folder = cell(tmp_path, "cutmix", "mce", 0, [50.0, 51.0, 52.0], steps=12)
+    _, beside = groups(tmp_path)
+    assert f"{folder}: only 3 of the last 10 epochs were evaluated" in beside
+    _, beside = groups(tmp_path, "--metric", "last")
+    assert "were evaluated" not in beside
+
+
+def test_nothing_of_this_key(groups, work):
+    folder = cell(work, "cutmix", "dm", 9, [])
+    found, beside = groups(work)
+    assert found["cutmix", "dm"]["n"] == 4
+    assert f"no accuracy/top1 was logged, left out: {folder}" in beside
+
+
+def test_published_numbers(groups, summarize, tmp_path):
+    cell(tmp_path, "cutmix", "mce", 0, epochs(70.0), published=78.17)
+    cell(tmp_path, "cutmix", "dm", 0, epochs(71.0))
+    found, _ = groups(tmp_path)
+    assert found["cutmix", "mce"]["published"] == 78.17
+    assert found["cutmix", "dm"]["published"] is None
+    _, table, _ = summarize(tmp_path)
+    assert "published" in table.splitlines()[0]
+    assert "78.17" in table
+    _, table, _ = summarize(cell(tmp_path / "other", "cutmix", "dm", 0, epochs(71.0)))
+    assert "published" not in table
+
+
+def test_markdown(summarize, work):
+    status, table, _beside = summarize(work)
+    assert status == 0
+    header, rule, *rows = table.splitlines()
+    names = [name.strip() for name in header.strip("|").split("|")]
+    assert names == ["mixup", "objective", "n", "mean ± sd", "difference (95 %)", "mixed_top2"]
+    assert len({len(line) for line in (header, rule, *rows)}) == 1
+    assert len(rows) == 2
+    mean, sd = by_hand(list(MCE.values()))
+    assert f" {mean:.2f} ± {sd:.2f} |" in next(row for row in rows if "mce" in row)
+    mean, sd = by_hand([DM[seed] - MCE[seed] for seed in MCE])
+    half = student.ppf(0.975, 3) * sd / 2
+    assert f" {mean:+.2f} ± {half:.2f} |" in next(row for row in rows if " dm " in row)
+
+
+def test_csv(summarize, work):
+    _, table, beside = summarize(work, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert [row["objective"] for row in rows] == ["dm", "mce"]
+    assert float(rows[1]["mean"]) == pytest.approx(by_hand(list(MCE.values()))[0])
+    assert rows[1]["seeds"] == "0 1 2 3"
+    assert rows[1]["difference"] == ""
+    assert float(rows[0]["low"]) < float(rows[0]["difference"]) < float(rows[0]["high"])
+    assert "accuracy/top1" in beside
+    assert "accuracy/top1" not in table
+
+
+@pytest.mark.parametrize("suffix", ["md", "csv", "json"])
+def test_the_file_says_the_format(summarize, work, tmp_path, suffix):
+    out = tmp_path / "new" / f"table.{suffix}"
+    status, table, _ = summarize(work, "--out", out)
+    assert status == 0
+    assert table == f"written to {out}\n"
+    assert out.read_text() == summarize(work, "--format", suffix)[1]
+
+
+def test_several_folders(groups, summarize, tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    cell(first, "cutmix", "mce", 0, epochs(70.0))
+    cell(second, "cutmix", "mce", 1, epochs(72.0))
+    found, _ = groups(first, second, first)
+    assert found["cutmix", "mce"]["values"] == {"0": 70.0, "1": 72.0}
+    cell(tmp_path / "c", "cutmix", "mce", 0, epochs(60.0), sweep="other")
+    _, table, _ = summarize(first, tmp_path / "c")
+    assert [row.split("|")[1].strip() for row in table.splitlines()[2:]] == ["small", "other"]
+
+
+def test_two_runs_of_one_name(summarize, tmp_path):
+    for name in ("a", "b"):
+        cell(tmp_path / name, "cutmix", "mce", 0, epochs(70.0))
+    status, _, beside = summarize(tmp_path / "a", tmp_path / "b")
+    assert status != 0
+    assert "are both mixup=cutmix, objective=mce, seed=0: leave one out" in beside
+
+
+def test_runs_that_no_sweep_made(summarize, tmp_path):
+    for seed, level in MCE.items():
+        log(tmp_path / f"r18_s{seed}", epochs(level), seed)
+    log(tmp_path / "vanilla", epochs(50.0), 0)
+    status, table, beside = summarize(tmp_path, "--format", "json")
+    assert status == 0
+    found = {group["run"]: group for group in json.loads(table)}
+    assert set(found) == {"r18", "vanilla"}
+    assert found["r18"]["n"] == 4
+    assert found["r18"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0])
+    assert "Differences" not in beside
+    status, table, _ = summarize(tmp_path, "--baseline", "run=vanilla", "--format", "json")
+    assert next(g for g in json.loads(table) if g["run"] == "r18")["difference"] == 20.0
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--metric", "mean10"], "metric must be one of median10, best, last, got 'mean10'"),
+        (["--key", "accuracy/top2"], "no accuracy/top2 was logged"),
+        (["--baseline", "objectiv=mce"], "no axis 'objectiv'; did you mean 'objective'?"),
+        (["--baseline", "objective=mse"], "no finished run with objective=mse; did you mean 'mce'"),
+        (["--baseline", "mce"], "mce"),
+        (["--out", "table.txt"], "--out must end in .md, .csv or .json"),
+        (["--format", "tex"], "tex"),
+    ],
+)
+def test_mistakes(summarize, work, args, says):
+    status, table, beside = summarize(work, *args)
+    assert status not in (0, None)
+    assert table == ""
+    assert says in beside
+    assert "Traceback" not in beside
+
+
+def test_folders_that_are_none(summarize, work, tmp_path):
+    status, _, beside = summarize(tmp_path / "wrk")
+    assert status != 0
+    assert f"no work folder {tmp_path / 'wrk'}" in beside
+    (tmp_path / "empty").mkdir()
+    status, _, beside = summarize(tmp_path / "empty")
+    assert status != 0
+    assert "no run in it: no cell.json and no vis_data/scalars.json" in beside
+
+
+def test_nothing_finished(summarize, tmp_path):
+    cell(tmp_path, "cutmix", "mce", 0, [50.0], finished=False, steps=12)
+    status, _, beside = summarize(tmp_path)
+    assert status != 0
+    assert "no finished run has a value to show" in beside
+    assert "1 of 12" in beside
+
+
+def test_as_a_process(root, work):
+    tool = str(root / "tools" / "analysis" / "summarize.py")
+    done = subprocess.run(
+        [sys.executable, tool, str(work), "--format", "csv"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 2
+    failed = subprocess.run([sys.executable, tool, str(work / "x")], capture_output=True, text=True)
+    assert failed.returncode != 0
+    assert "Traceback" not in failed.stderr
+    assert len(failed.stderr.strip().splitlines()) <= 2
+    assert failed.stdout == ""
