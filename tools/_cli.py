@@ -153,6 +153,23 @@ def build_runner(cfg: Any) -> Any:
     return runner
 
 
+@contextmanager
+def config_scope(cfg: Any) -> Iterator[None]:
+    """The registries that the config means: those of its ``default_scope``."""
+    from mmengine.registry import DefaultScope
+
+    with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmpretrain")):
+        yield
+
+
+def build_dataset(cfg: Any, dataset: Any) -> Any:
+    """The dataset of a part of the config, such as ``cfg.train_dataloader.dataset``."""
+    from dmmix.registry import DATASETS
+
+    with config_scope(cfg):
+        return DATASETS.build(dataset)
+
+
 def leave_processes() -> None:
     """The orderly end of a run that was started by a launcher."""
     import dmmix.engine

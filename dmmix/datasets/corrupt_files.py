@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from mmengine.logging import MMLogger
@@ -22,6 +23,10 @@ class CorruptFiles:
     def __init__(self, count: int) -> None:
         self._flags = torch.zeros(count, dtype=torch.uint8).share_memory_()
         self._told = 0
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._flags.share_memory_()  # a copy of it is not
 
     def __len__(self) -> int:
         return int(self._flags.count_nonzero())

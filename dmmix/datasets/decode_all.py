@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import numpy as np
@@ -64,15 +64,9 @@ def decode_all(
     return images, dict(sorted(wrong.items()))
 
 
-@contextmanager
-def _progress(title: str, total: int) -> Iterator:
+def _progress(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
     if not title:
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+        return nullcontext(lambda count: None)
+    from dmmix.datasets.preparation.progress import bar
 
-    columns = ["{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task(title, total=total)
-        yield lambda count: progress.advance(bar, count)
+    return bar(title, total, bytes_=False)

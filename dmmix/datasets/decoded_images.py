@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -13,30 +12,33 @@ from mmengine.fileio import get
 from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from dmmix.datasets.corrupt_files import CorruptFiles
+from dmmix.datasets.from_dataset import FromDataset
 from dmmix.datasets.image_crops import DAMAGE, ImageCrops
 from dmmix.datasets.label_subset import LabelSubset, check_subset, subset_indices
-from dmmix.datasets.sample_list import UNLABELLED, build_source, read_samples, refuse_pipeline
+from dmmix.datasets.sample_list import UNLABELLED, build_source, read_samples
 from dmmix.registry import DATASETS
 
 __all__ = ["DecodedImages"]
 
 _CORRUPT = ("raise", "skip")
 _TRAINING = (None, "", "train", "trainval")
+_TEN_CROP_TRAINS = (
+    "ten_crop=True is for testing, and this is training data: say test_mode=True, or leave it out"
+)
 
 
 @DATASETS.register_module()
-class DecodedImages(Dataset):
+class DecodedImages(FromDataset):
     """The images of a dataset as crops of one size, for datasets whose samples are files.
 
     ImageNet, CUB, FGVCAircraft, StanfordCars and CustomDataset of mmpretrain: every dataset whose
     samples have ``img_path`` and ``gt_label`` (-1 where no sample has one). For training a sample
     is a random resized crop, for testing the middle of the image after its short edge was resized.
-    It is ``inputs`` (3, H, W) uint8 RGB and ``labels`` () int64, for ``default_collate``; all
-    other augmentation is done on the batch (``data_preprocessor.batch_transforms``). Images are
-    turned upright as their EXIF says.
+    It is ``inputs`` (3, H, W) uint8 RGB, with ``ten_crop`` (10, 3, H, W), and ``labels`` () int64,
+    for ``default_collate``; all other augmentation is done on the batch
+    (``data_preprocessor.batch_transforms``). Images are turned upright as their EXIF says.
 
     The box of an image is drawn from (``seed``, epoch, its number in the whole dataset) and nothing
     else: it is the same with any number of workers, after a resume, and in a subset.
@@ -68,6 +70,12 @@ class DecodedImages(Dataset):
             by the short edge; for training, draw the box as if that had been done.
         interpolation: ``'bilinear'``, areas averaged where it shrinks; or ``'bicubic'`` with
             antialiasing (Pillow's), slower.
+        antialias: ``False`` samples without averaging, from the nearest 2 x 2 (bicubic: 4 x 4)
+            pixels, as mmpretrain's transforms do: faster, and noisier where much is shrunk. With
+            ``reduced``, what the decoder makes smaller is averaged all the same.
+        ten_crop: (testing) ten crops of each image: the four corners and the middle, and the same
+            of its mirror image, in the order of torchvision's ``TenCrop``.
+            :class:`~dmmix.models.MixupClassifier` averages what it predicts for them.
         reduced: decode a JPEG at 1/2, 1/4 or 1/8 of its size where that is still larger than the
             crop. Much faster for large photos; pixels differ a little.
         backend: what decodes: ``'cv2'`` or ``'pillow'``.
@@ -82,9 +90,9 @@ class DecodedImages(Dataset):
 
     Raises:
         TypeError: samples without ``img_path``.
-        ValueError: an argument out of range, a pipeline, no samples, annotations that cannot be
-            read, a label out of range; (when a sample is read) a file that cannot be decoded,
-            which is named, or with ``corrupt='skip'`` no file that can.
+        ValueError: an argument out of range, ten crops for training, a pipeline, no samples,
+            annotations that cannot be read, a label out of range; (when a sample is read) a file
+            that cannot be decoded, which is named, or with ``corrupt='skip'`` no file that can.
     """
 
     #: Whether indices beyond the length stand for more boxes of the same samples.
@@ -108,6 +116,8 @@ class DecodedImages(Dataset):
         subset: Mapping | LabelSubset | None = None,
         num_classes: int | None = None,
         lazy_init: bool = False,
+        antialias: bool = True,
+        ten_crop: bool = False,
     ) -> None:
         self.subset = None if subset is None else check_subset(subset)
         if corrupt not in _CORRUPT:
@@ -121,23 +131,29 @@ class DecodedImages(Dataset):
         self.num_classes = num_classes
         self.crops = ImageCrops(
             size, bool(test_mode), resize_edge, crop_ratio, scale, ratio, square, interpolation,
-            reduced, backend,
+            reduced, backend, antialias, ten_crop,
         )  # fmt: skip
-        self._source: BaseDataset | None = build_source(dataset)
-        refuse_pipeline(self._source, type(self).__name__)
-        self._text = type(self._source).__name__
+        if ten_crop and test_mode is False:
+            raise ValueError(_TEN_CROP_TRAINS)
+        super().__init__(build_source(dataset))
         if test_mode is None:
             split = dataset.get("split") if isinstance(dataset, Mapping) else None
             split = split or getattr(self._source, "split", None)
             self.crops.test_mode = split not in _TRAINING or getattr(
                 self._source, "test_mode", False
             )
-        self._metainfo = copy.deepcopy(self._source.metainfo)
+            if ten_crop and not self.test_mode:
+                raise ValueError(_TEN_CROP_TRAINS)
         # Shared, so that workers that live on from epoch to epoch see it too.
         self._epoch = torch.tensor(0).share_memory_()
         self._fully_initialized = False
         if not lazy_init:
             self.full_init()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # mmengine copies a dataset that it is given, and a copy of shared memory is not shared.
+        self.__dict__.update(state)
+        self._epoch.share_memory_()
 
     def full_init(self) -> None:
         """Loads paths and labels; once. The dataset that they came from is let go."""
@@ -145,7 +161,7 @@ class DecodedImages(Dataset):
             return
         source = self._source
         self._samples = read_samples(source)
-        self._metainfo = copy.deepcopy(source.metainfo)
+        self._keep_metainfo(source)
         self._check_labels()
         self.rows = np.arange(len(self._samples))
         if self.subset is not None:
@@ -183,16 +199,6 @@ class DecodedImages(Dataset):
         return self.crops.test_mode
 
     @property
-    def metainfo(self) -> dict:
-        """A copy of the dataset's meta information, with ``classes``."""
-        return copy.deepcopy(self._metainfo)
-
-    @property
-    def CLASSES(self) -> Sequence[str] | None:
-        """Names of the classes."""
-        return self._metainfo.get("classes")
-
-    @property
     def corrupt_count(self) -> int:
         """How many files could not be decoded so far, in all workers of this process."""
         self.full_init()
@@ -221,7 +227,7 @@ class DecodedImages(Dataset):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """``inputs`` (3, H, W) and ``labels`` () of one sample."""
+        """``inputs`` (3, H, W) or (10, 3, H, W), and ``labels`` (), of one sample."""
         n, index = len(self), operator.index(index)
         repeat, position = divmod(index, n) if index >= 0 else (0, index + n)
         if position < 0:
@@ -245,7 +251,7 @@ class DecodedImages(Dataset):
             hint = "" if self.corrupt == "skip" else "; corrupt='skip' passes such files over"
             raise ValueError(f"{path} is no image or damaged: {error}{hint}") from error
         return {
-            "inputs": torch.from_numpy(image).permute(2, 0, 1).contiguous(),
+            "inputs": torch.from_numpy(image).movedim(-1, -3).contiguous(),
             "labels": torch.tensor(int(self._samples.labels[row])),
         }
 

@@ -7,7 +7,6 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from dmmix.datasets.crop_boxes import draw_crop_box
 from dmmix.datasets.image_decoding import ImageHeader, decode, read_header, reduction, resize
@@ -39,6 +38,8 @@ class ImageCrops:
         interpolation: Literal["bilinear", "bicubic"],
         reduced: bool,
         backend: Literal["cv2", "pillow"],
+        antialias: bool = True,
+        ten_crop: bool = False,
     ) -> None:
         self.size = _check_size(size)
         self.test_mode = test_mode
@@ -58,9 +59,11 @@ class ImageCrops:
         self.interpolation = interpolation
         self.reduced = reduced
         self.backend = backend
+        self.antialias = antialias
+        self.ten_crop = ten_crop
 
     def __call__(self, data: bytes, seeds: Sequence[int]) -> np.ndarray:
-        """A crop, (H, W, 3) uint8 RGB.
+        """A crop, (H, W, 3) uint8 RGB; or ten, (10, H, W, 3).
 
         Args:
             data: the encoded image.
@@ -92,25 +95,27 @@ class ImageCrops:
             size = (edge, edge)
         factor = reduction(header, (header.height, header.width), size) if self.reduced else 1
         image = self._resize(decode(data, header, factor, self.backend), size)
-        top, left = (round((have - want) / 2) for have, want in zip(size, self.size, strict=True))
-        return image[top : top + self.size[0], left : left + self.size[1]]
+        if not self.ten_crop:
+            return _crop(image, _middle_of(size, self.size), self.size)
+        down, right = (have - want for have, want in zip(size, self.size, strict=True))
+        starts = [(0, 0), (0, right), (down, 0), (down, right), _middle_of(size, self.size)]
+        views = (image, image[:, ::-1])
+        return np.stack([_crop(view, start, self.size) for view in views for start in starts])
 
     def _resize(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        if self.interpolation == "bilinear":
-            return resize(image, size)
-        # OpenCV's does not average where it shrinks.
-        picture = Image.fromarray(np.ascontiguousarray(image))
-        return np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC)).copy()
+        return resize(image, size, self.interpolation, self.antialias)
 
     def describe(self) -> list[str]:
         """What is made of the images, in lines."""
         if self.test_mode:
-            how = f"{'square of' if self.square else 'short edge'} {self.resize_edge}, middle"
+            how = f"{'square of' if self.square else 'short edge'} {self.resize_edge}, "
+            how += "four corners and middle, and mirrored" if self.ten_crop else "middle"
         else:
             how = f"random box, scale={self.scale}, ratio={self.ratio}"
             how += f" of a square of {self.resize_edge}" if self.square else ""
+        smooth = "" if self.antialias else ", not antialiased"
         return [
-            f"Crops: \t{self.size[0]} x {self.size[1]}, {how}, {self.interpolation}",
+            f"Crops: \t{self.size[0]} x {self.size[1]}, {how}, {self.interpolation}{smooth}",
             f"Decoder: \t{self.backend}, reduced={self.reduced}",
         ]
 
@@ -133,6 +138,14 @@ def _check_edge(edge: int | None, crop_ratio: float | None, side: int) -> int:
     if edge < side:
         raise ValueError(f"resize_edge={edge} is smaller than size={side}")
     return edge
+
+
+def _middle_of(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int]:
+    return round((have[0] - want[0]) / 2), round((have[1] - want[1]) / 2)
+
+
+def _crop(image: np.ndarray, start: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    return image[start[0] : start[0] + size[0], start[1] : start[1] + size[1]]
 
 
 def _scaled_box(

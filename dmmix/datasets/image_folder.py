@@ -56,6 +56,8 @@ class DecodedFolder(DecodedImages):
         subset: Any = None,
         num_classes: int | None = None,
         lazy_init: bool = False,
+        antialias: bool = True,
+        ten_crop: bool = False,
         **kwargs: Any,
     ) -> None:
         folder = _Folder(
@@ -64,7 +66,7 @@ class DecodedFolder(DecodedImages):
         )  # fmt: skip
         super().__init__(
             folder, size, test_mode, resize_edge, crop_ratio, scale, ratio, square, interpolation,
-            reduced, backend, seed, corrupt, subset, num_classes, lazy_init,
+            reduced, backend, seed, corrupt, subset, num_classes, lazy_init, antialias, ten_crop,
         )  # fmt: skip
         self._text = f"the folder {folder.img_prefix}"
 

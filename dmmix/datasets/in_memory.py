@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -10,8 +9,9 @@ import numpy as np
 import torch
 from mmpretrain.datasets import BaseDataset
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import get_worker_info
 
+from dmmix.datasets.from_dataset import FromDataset
 from dmmix.datasets.label_subset import LabelSubset, check_subset
 from dmmix.datasets.loading import build_source, load_arrays
 from dmmix.datasets.mapped_array import MappedArray
@@ -25,7 +25,7 @@ _PIECE = 64 << 20  # bytes
 
 
 @DATASETS.register_module()
-class InMemory(Dataset):
+class InMemory(FromDataset):
     """Holds the images of a dataset as one uint8 tensor and gathers whole batches from it.
 
     For datasets whose samples have their image in memory: CIFAR10, CIFAR100, MNIST and
@@ -83,10 +83,7 @@ class InMemory(Dataset):
             raise ValueError("device='cuda', but there is no CUDA device; take 'auto' or 'cpu'")
         self.device = device
         self._ours = isinstance(dataset, Mapping)
-        self._source: BaseDataset | None = build_source(dataset) if self._ours else dataset
-        self._refuse_pipeline()
-        self._text = type(self._source).__name__
-        self._metainfo = copy.deepcopy(self._source.metainfo)
+        super().__init__(build_source(dataset) if self._ours else dataset)
         self._images: Tensor | MappedArray
         self._labels: Tensor  # stays on the CPU, for whoever asks for single labels
         self._labels_there: Tensor  # beside the images
@@ -95,15 +92,6 @@ class InMemory(Dataset):
         self._placed = False
         if not lazy_init:
             self.full_init()
-
-    def _refuse_pipeline(self) -> None:
-        pipeline = getattr(getattr(self._source, "pipeline", None), "transforms", None)
-        if pipeline:
-            names = [type(transform).__name__ for transform in pipeline]
-            raise ValueError(
-                f"InMemory makes whole batches and runs no pipeline, dataset has {names}: put what "
-                "augments into data_preprocessor.batch_transforms and leave the pipeline out"
-            )
 
     def full_init(self) -> None:
         """Loads the data; once. The dataset that it came from is let go."""
@@ -115,21 +103,11 @@ class InMemory(Dataset):
         except BaseException:
             self._source = source
             raise
-        self._metainfo = copy.deepcopy(source.metainfo)
+        self._keep_metainfo(source)
         self._images = images
         self._labels = self._labels_there = labels
         self._rows = rows
         self._fully_initialized = True
-
-    @property
-    def metainfo(self) -> dict:
-        """A copy of the dataset's meta information, with ``classes``."""
-        return copy.deepcopy(self._metainfo)
-
-    @property
-    def CLASSES(self) -> Sequence[str] | None:
-        """Names of the classes."""
-        return self._metainfo.get("classes")
 
     def __len__(self) -> int:
         self.full_init()

@@ -54,6 +54,8 @@ def load_arrays(
         if subset is not None:
             source = source.chosen(choose)
         images, labels = source.arrays()
+        if subset is not None:  # others than the chosen ones, where these were corrupt
+            rows = getattr(source, "rows", rows)
     else:
         if not source._fully_initialized:
             source.serialize_data = False

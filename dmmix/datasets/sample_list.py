@@ -11,7 +11,7 @@ from mmpretrain.datasets import BaseDataset
 from dmmix.datasets.paths import near_names
 from dmmix.registry import DATASETS
 
-__all__ = ["UNLABELLED", "SampleList", "build_source", "read_samples", "refuse_pipeline"]
+__all__ = ["UNLABELLED", "SampleList", "build_source", "read_samples"]
 
 #: The label of samples that have none.
 UNLABELLED = -1
@@ -58,15 +58,6 @@ def build_source(dataset: Mapping | BaseDataset) -> BaseDataset:
         return DATASETS.build({"_scope_": "dmmix", **dataset, "lazy_init": True})
     except RuntimeError as error:  # StanfordCars: with line breaks and many spaces
         raise ValueError(f"{root}: {' '.join(str(error).split())}") from error
-
-
-def refuse_pipeline(source: BaseDataset, name: str) -> None:
-    """Raises ValueError if ``source`` has a pipeline, which ``name`` would not run."""
-    if getattr(getattr(source, "pipeline", None), "transforms", None):
-        raise ValueError(
-            f"{name} runs no pipeline: put what augments into "
-            "data_preprocessor.batch_transforms and leave the pipeline out"
-        )
 
 
 def read_samples(source: BaseDataset) -> SampleList:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import mmengine.dist as dist
@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 
 from dmmix.datasets.decode_all import decode_all
+from dmmix.datasets.decode_subset import decode_subset
 from dmmix.datasets.decoded_cache import DecodedCache
 from dmmix.datasets.mapped_array import MappedArray
 from dmmix.datasets.paths import near_names
@@ -44,9 +45,9 @@ class TinyImageNet(BaseDataset):
 
     Inside :class:`~dmmix.datasets.InMemory` all images are decoded once, by threads, and kept
     decoded in a file (1.2 GB for training) that later runs read in a second, or map where it takes
-    more than a quarter of the available memory. A file made for other images is not used: it
-    carries the names and classes of its images, and the time when a folder of them last changed.
-    (To replace the content of an image and keep its name goes unnoticed: delete the file then.)
+    more than a quarter of the available memory. A file made for other images is not used: its name
+    is a checksum of the names, classes, sizes and times of change of the images, and of the decoder
+    and its version.
 
     Config::
 
@@ -63,8 +64,10 @@ class TinyImageNet(BaseDataset):
             what fits into a quarter of the available memory.
         backend: what decodes: ``'cv2'`` or ``'pillow'``.
         corrupt: of a file that cannot be decoded, inside ``InMemory``: ``'raise'`` an error that
-            names it, or ``'skip'``: leave it out, log it and count it in ``corrupt_count``. (In a
-            label subset it is an error: one more image cannot be chosen then.)
+            names it, or ``'skip'``: leave it out, log it and count it in ``corrupt_count``. In a
+            label subset the next image of its class (by number) that can be decoded and is not in
+            the subset takes its place, on all ranks the same, so that there are as many labels;
+            ``InMemory.rows`` tells which images are used, an index file stays as it is.
         pipeline, ...: as for :class:`mmpretrain.datasets.BaseDataset`; a sample has ``img_path``
             and ``gt_label``.
 
@@ -101,6 +104,7 @@ class TinyImageNet(BaseDataset):
         self.backend = backend
         self.corrupt = corrupt
         self.corrupt_files: list[str] = []
+        self.rows: np.ndarray | None = None
         self._choose: Callable[[np.ndarray], np.ndarray] | None = None
         root = os.path.expanduser(data_root)
         self.wnids = _read_wnids(root)
@@ -148,7 +152,11 @@ class TinyImageNet(BaseDataset):
         return len(self.corrupt_files)
 
     def chosen(self, choose: Callable[[np.ndarray], np.ndarray]) -> TinyImageNet:
-        """The samples whose numbers ``choose(labels)`` gives; only these are decoded or read."""
+        """The samples whose numbers ``choose(labels)`` gives; only these are decoded or read.
+
+        Afterwards ``rows`` of what is returned are the numbers of the samples that it has: others
+        than the chosen ones where these were corrupt.
+        """
         other = copy.copy(self)
         other._choose = choose
         return other
@@ -172,20 +180,39 @@ class TinyImageNet(BaseDataset):
                     cache.write(decoded[0])
             dist.barrier()
         if cache is not None and cache.is_there():
+            self.rows = rows
             return cache.read(rows, self.mmap), labels if rows is None else labels[rows]
         if rows is not None:
-            paths, labels = [paths[row] for row in rows], labels[rows]
+            return self._decode_subset(paths, labels, rows)
         images, wrong = decoded or self._decode(paths)
         if not wrong:
             return images, labels
-        if rows is not None and self.corrupt == "skip":
-            reason = next(iter(wrong.values()))
-            raise ValueError(f"{reason}; it belongs to the label subset: take another seed")
         self._report(list(wrong.values()))
         fine = np.setdiff1d(np.arange(len(paths)), list(wrong))
         if not len(fine):
             raise ValueError(f"none of the {len(paths)} images in {self.data_root} can be decoded")
         return images[fine], labels[fine]
+
+    def _decode_subset(
+        self, paths: list[str], labels: np.ndarray, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        def decode(numbers: Sequence[int]) -> tuple[np.ndarray, dict[int, str]]:
+            images, wrong = self._decode([paths[number] for number in numbers])
+            if self.corrupt == "raise" and wrong:
+                self._report(list(wrong.values()))
+            return images, wrong
+
+        images, self.rows, wrong = decode_subset(rows, labels, decode)
+        if wrong:
+            for row, reason in wrong.items():
+                if labels[row] not in labels[self.rows]:
+                    raise ValueError(f"{reason}, and so is every image of its class")
+            self._report(list(wrong.values()))
+            MMLogger.get_current_instance().warning(
+                "In the label subset %d others of their classes take their places",
+                len(np.setdiff1d(self.rows, rows)),
+            )
+        return images, labels[self.rows]
 
     def _find_cache(self, paths: list[str], labels: np.ndarray) -> DecodedCache | None:
         if self.cache is False:

@@ -15,7 +15,7 @@ from dmmix.functional.transforms import normalize
 from dmmix.mixups import step_generator
 from dmmix.registry import MODELS
 
-__all__ = ["MixupDataPreprocessor"]
+__all__ = ["AUGMENTATION_STREAM", "MixupDataPreprocessor", "split_transforms"]
 
 #: Of the random numbers of a step; the mixes have stream 0.
 AUGMENTATION_STREAM = 1
@@ -28,7 +28,7 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
     Takes batches of :class:`~dmmix.datasets.PackLabels` (``inputs``, ``labels``) and of
     mmpretrain's ``PackInputs`` (``inputs``, ``data_samples``). It returns ``inputs`` and
     ``labels``, (N,) integers or (N, C) soft labels; for evaluation, batches of ``PackInputs``
-    keep their data samples.
+    keep their data samples, and several crops of each image, (N, crops, ch, H, W), their shape.
 
     Args:
         batch_transforms: batch transforms (or their configs) for training batches, in order; they
@@ -60,11 +60,11 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
         super().__init__(*args, **kwargs)
         if self._enable_normalize and not (self.std > 0).all():
             raise ValueError(f"std must be above 0, got {self.std.flatten().tolist()}")
-        self.before, self.after = _split(batch_transforms)
+        self.before, self.after = split_transforms(batch_transforms)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """``data`` as collated; returns what ``MixupClassifier.forward`` takes."""
-        inputs = self._images(data["inputs"], training)
+        inputs = self._images_or_crops(data["inputs"], training)
         labels, samples = data.get("labels"), data.get("data_samples")
         if training:
             labels = _gather_labels(samples) if labels is None else labels
@@ -78,12 +78,33 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
             return {"inputs": inputs, "labels": self.cast_data(labels)}
         return {"inputs": inputs, "data_samples": self.cast_data(samples)}
 
+    def _images_or_crops(self, inputs: Tensor | Sequence[Tensor], training: bool) -> Tensor:
+        if not isinstance(inputs, Tensor) or inputs.ndim != 5:
+            return self._images(inputs, training)
+        if training:
+            raise ValueError(
+                f"inputs must be (N, ch, H, W) in training, got {tuple(inputs.shape)}: several "
+                "crops of an image (ten_crop=True) are for testing"
+            )
+        return self._images(inputs.flatten(0, 1), training).unflatten(0, inputs.shape[:2])
+
     def _images(self, inputs: Tensor | Sequence[Tensor], training: bool) -> Tensor:
         """Images on the device: augmented if ``training``, normalised, padded."""
-        generator = None
         if training and (self.before or self.after):
             generator = step_generator(stream=AUGMENTATION_STREAM)
-            inputs = self._augmented(inputs, generator)
+            return self._view(inputs, self.before, self.after, generator)
+        return self._view(inputs)
+
+    def _view(
+        self,
+        inputs: Tensor | Sequence[Tensor],
+        before: Sequence[BatchTransform] = (),
+        after: Sequence[BatchTransform] = (),
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Images on the device, with transforms before and after they are normalised."""
+        if before or after:
+            inputs = self._augmented(inputs, before, generator)
         if isinstance(inputs, Tensor) and self.pad_size_divisor <= 1:
             inputs = self.cast_data(inputs)
             if self.to_rgb and inputs.shape[1] == 3:
@@ -91,14 +112,19 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
             inputs = normalize(inputs, self.mean, self.std) if self._enable_normalize else inputs
             inputs = inputs.float()
         else:
-            inputs = super().forward({"inputs": inputs}, training)["inputs"]
-        for transform in self.after if training else ():
+            inputs = super().forward({"inputs": inputs})["inputs"]
+        for transform in after:
             inputs = transform(inputs, generator)
         if self.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return inputs
 
-    def _augmented(self, inputs: Tensor | Sequence[Tensor], generator: Generator) -> Tensor:
+    def _augmented(
+        self,
+        inputs: Tensor | Sequence[Tensor],
+        before: Sequence[BatchTransform],
+        generator: Generator,
+    ) -> Tensor:
         if not isinstance(inputs, Tensor):
             if len({image.shape for image in inputs}) > 1:
                 raise ValueError(
@@ -107,25 +133,28 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
                 )
             inputs = torch.stack(list(inputs))
         inputs = self.cast_data(inputs)
-        for transform in self.before:
+        for transform in before:
             inputs = transform(inputs, generator)
         return inputs
 
 
-def _split(
-    transforms: Sequence[dict | BatchTransform],
+def split_transforms(
+    transforms: Sequence[dict | BatchTransform], name: str = "batch_transforms"
 ) -> tuple[list[BatchTransform], list[BatchTransform]]:
-    """Those before and those after the images are normalised."""
+    """Those before and those after the images are normalised; ``name`` is for messages.
+
+    Raises:
+        TypeError: no list.
+        ValueError: one that sees normalised images before one that does not.
+    """
     if isinstance(transforms, Mapping) or not isinstance(transforms, Sequence):
-        raise TypeError(f"batch_transforms must be a list, got {transforms!r}")
+        raise TypeError(f"{name} must be a list, got {transforms!r}")
     built = [build_batch_transform(transform) for transform in transforms]
     before = [transform for transform in built if not transform.after_normalize]
     after = [transform for transform in built if transform.after_normalize]
     if built != before + after:
         names = [type(transform).__name__ for transform in built]
-        raise ValueError(
-            f"batch_transforms: those that see normalised images must be the last, got {names}"
-        )
+        raise ValueError(f"{name}: those that see normalised images must be the last, got {names}")
     return before, after
 
 

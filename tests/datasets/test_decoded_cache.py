@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 from dmmix.datasets.decoded_cache import DecodedCache
 
@@ -11,9 +12,11 @@ pytestmark = pytest.mark.openmmlab
 
 
 def test_all_that_matters_changes_the_name(tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / "data" / folder).mkdir(parents=True)
-        os.utime(tmp_path / "data" / folder, (1, 1))
+    for file in ("a/1.jpg", "a/2.jpg", "b/2.jpg", "b/3.jpg"):
+        path = tmp_path / "data" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"image")
+        os.utime(path, (1, 1))
     data = str(tmp_path / "data")
 
     def name(names=("a/1.jpg", "b/2.jpg"), labels=(0, 1), backend="cv2", split="train"):
@@ -28,7 +31,14 @@ def test_all_that_matters_changes_the_name(tmp_path):
         name(names=("a/1.jpg", "a/2.jpg")), name(labels=(0, 2)), name(backend="pillow"),
         name(split="val"),
     ]  # fmt: skip
-    os.utime(tmp_path / "data" / "b", (2, 2))  # a file was added or removed
+    changed = tmp_path / "data" / "b" / "2.jpg"
+    os.utime(changed, (1, 2))
+    others.append(name())
+    changed.write_bytes(b"images")
+    os.utime(changed, (1, 2))
+    others.append(name())
+    changed.unlink()
+    changed.symlink_to("nowhere")
     others.append(name())
     assert len({first, *others}) == 1 + len(others)
     os.rename(tmp_path / "data", tmp_path / "moved")  # elsewhere, it is the same
@@ -49,3 +59,20 @@ def test_it_is_written_and_read(tmp_path):
     more = DecodedCache(str(tmp_path / "new"), "x", paths, np.arange(5), str(tmp_path), "cv2")
     more.count = 6
     assert not more.is_there()
+
+
+def test_those_of_other_images_are_told(tmp_path, caplog):
+    """They take a gigabyte each, and nobody removes them."""
+    images = np.zeros((2, 4, 3, 3), np.uint8)
+    logger = MMLogger.get_instance("test")
+    logger.addHandler(caplog.handler)
+    made, root = [], str(tmp_path)
+    paths = [str(tmp_path / f"{i}.jpg") for i in range(2)]
+    for backend in ("cv2", "pillow"):
+        cache = DecodedCache(root, "[x]", paths, np.arange(2), root, backend)
+        with caplog.at_level("INFO", logger="test"):
+            cache.write(images)
+        made.append(cache.path)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert made[0] in message
+    assert made[1] not in message

@@ -1,5 +1,6 @@
 """DecodedImages: any list of image files; what DecodedFolder's tests do not show."""
 
+import copy
 import logging
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcv import imresize
 from mmengine.logging import MMLogger
 from PIL import Image
 from scipy.io import loadmat, savemat
@@ -14,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from dmmix.datasets import DecodedFolder, DecodedImages
 from dmmix.datasets.crop_boxes import draw_crop_box
-from dmmix.registry import DATASETS
+from dmmix.registry import DATASETS, TRANSFORMS
 from dmmix.testing.layouts import make_layout
 from tests.datasets.pictures import picture, save
 
@@ -140,6 +142,72 @@ def test_bicubic_is_pillows(tmp_path):
     assert not torch.equal(DecodedFolder(root, **whole)[0]["inputs"], dataset[0]["inputs"])
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_without_antialiasing_a_crop_is_mmpretrains(tmp_path, interpolation):
+    root, image = one_picture(tmp_path)
+    options = dict(size=20, seed=3, scale=(0.3, 1), interpolation=interpolation)
+    dataset = DecodedFolder(root, antialias=False, **options)
+    rng = np.random.default_rng((3, 0, 0))
+    top, left, h, w = draw_crop_box(90, 140, (0.3, 1), (3 / 4, 4 / 3), rng)
+    box = image[top : top + h, left : left + w]
+    expected = imresize(box, (20, 20), interpolation=interpolation, backend="cv2")
+    found = dataset[0]["inputs"].permute(1, 2, 0).numpy()
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert not torch.equal(DecodedFolder(root, **options)[0]["inputs"], dataset[0]["inputs"])
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_without_antialiasing_testing_is_mmpretrains(tmp_path, interpolation):
+    """Its transforms, on the same picture."""
+    root, image = one_picture(tmp_path)
+    options = dict(size=20, resize_edge=31, test_mode=True, interpolation=interpolation)
+    resized = TRANSFORMS.build(
+        dict(type="ResizeEdge", scale=31, edge="short", interpolation=interpolation)
+    )
+    cropped = TRANSFORMS.build(dict(type="CenterCrop", crop_size=20))
+    expected = cropped(resized({"img": image}))["img"]
+    found = DecodedFolder(root, antialias=False, **options)[0]["inputs"].permute(1, 2, 0).numpy()
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    smooth = DecodedFolder(root, **options)[0]["inputs"].permute(1, 2, 0).numpy()
+    assert np.abs(smooth.astype(int) - expected).max() > 1
+
+
+@pytest.mark.parametrize("size", [20, (17, 24)])
+@pytest.mark.parametrize("options", [dict(), dict(square=True), dict(antialias=False)])
+def test_ten_crops_are_torchvisions(tmp_path, size, options):
+    from torchvision.transforms import TenCrop  # when dmmix has made it importable
+
+    root, _ = one_picture(tmp_path)
+    height, width = (size, size) if isinstance(size, int) else size
+    options = dict(resize_edge=31, test_mode=True, **options)
+    found = DecodedFolder(root, size=size, ten_crop=True, **options)[0]
+    assert found["inputs"].shape == (10, 3, height, width)
+    assert found["inputs"].dtype == torch.uint8
+    assert found["inputs"].is_contiguous()
+    assert found["labels"].shape == ()
+    whole = {**options, "square": True}  # which cuts nothing off
+    if not options.get("square"):
+        # All of an image of 90 x 140, its short edge resized to 31.
+        whole = dict(size=(31, 48), scale=(1, 1), ratio=(14 / 9, 14 / 9))
+        whole["antialias"] = options.get("antialias", True)
+    resized = DecodedFolder(root, **{"size": 31, **whole})[0]["inputs"]
+    assert torch.equal(found["inputs"], torch.stack(TenCrop((height, width))(resized)))
+    middle = DecodedFolder(root, size=size, **options)[0]["inputs"]
+    assert torch.equal(found["inputs"][4], middle)
+
+
+def test_ten_crops_are_for_testing(birds):
+    says = "ten_crop=True is for testing, and this is training data: say test_mode=True"
+    for options in (dict(), dict(test_mode=False)):
+        with pytest.raises(ValueError, match=says):
+            DecodedImages(reader("cub200", birds), ten_crop=True, lazy_init=True, **options)
+    with pytest.raises(ValueError, match=says):  # before anything is looked for
+        DecodedFolder("nowhere", ten_crop=True)
+    dataset = DecodedImages(reader("cub200", birds, "test"), size=SIZE, ten_crop=True)
+    assert "four corners and middle, and mirrored" in repr(dataset)
+    assert next(iter(DataLoader(dataset, batch_size=2)))["inputs"].shape == (2, 10, 3, *SIZE)
+
+
 def test_copies_of_a_sample_have_boxes_of_their_own(birds):
     dataset = DecodedImages(reader("cub200", birds), size=SIZE, seed=3)
     copies = [dataset[4 + k * len(dataset)] for k in range(3)]
@@ -221,6 +289,22 @@ def test_workers_count_together(birds, context):
     for _ in range(2):
         assert torch.equal(torch.cat([batch["inputs"] for batch in loader]), expected)
         assert fresh.corrupt_count == 3
+
+
+def test_workers_hear_of_a_copy_too(birds):
+    """mmengine copies a dataset that it is given."""
+    given = DecodedImages(reader("cub200", birds), size=SIZE, seed=1, corrupt="skip")
+    damage(given, 3)
+    dataset = copy.deepcopy(given)
+    loader = DataLoader(dataset, batch_size=9, num_workers=1, persistent_workers=True)
+    seen = []
+    for epoch in range(2):
+        dataset.set_epoch(epoch)
+        seen.append(next(iter(loader))["inputs"])
+        assert dataset.corrupt_count == 1
+        assert torch.equal(seen[-1], inputs(dataset))
+    assert not torch.equal(*seen)
+    assert given.corrupt_count == 0
 
 
 def test_nothing_to_put_in_its_place(birds):

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmcv import imresize
 from PIL import Image, ImageOps
 
 from dmmix.datasets.image_decoding import ImageHeader, decode, read_header, reduction, resize
@@ -105,6 +106,28 @@ def test_resizing(size, order):
     found = resize(image, size)
     assert np.array_equal(found, expected)
     assert found.flags.c_contiguous
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(20, 30), (100, 90), (20, 90)])
+def test_resizing_without_antialiasing_is_mmcvs(size, interpolation, order):
+    """What mmpretrain's transforms call: pixels between which it lies, and no others."""
+    image = PICTURE[..., ::-1].copy()[..., ::-1] if order == -1 else PICTURE
+    expected = imresize(PICTURE, size[::-1], interpolation=interpolation, backend="cv2")
+    found = resize(image, size, interpolation, antialias=False)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert found.flags.c_contiguous
+
+
+def test_antialiasing_takes_all_pixels():
+    """Of stripes as wide as a pixel: the mean, or what is hit."""
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::8] = 255
+    for interpolation in ("bilinear", "bicubic"):
+        smooth = resize(stripes, (8, 8), interpolation)[:, 1:-1]
+        assert np.abs(smooth.astype(int) - 32).max() < 8
+        assert resize(stripes, (8, 8), interpolation, antialias=False).max() == 0
 
 
 @pytest.mark.parametrize("turn", [lambda x: x[::-1], lambda x: x.transpose(1, 0, 2)])

@@ -8,7 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from dmmix.datasets import DecodedImages, InMemory, TinyImageNet, decode_all, tiny_imagenet
+from dmmix.datasets import (
+    DecodedImages,
+    InMemory,
+    TinyImageNet,
+    decode_all,
+    decoded_cache,
+    tiny_imagenet,
+)
 from dmmix.datasets.mapped_array import MappedArray
 from dmmix.registry import DATASETS
 from dmmix.testing.layouts import make_layout
@@ -99,6 +106,26 @@ def test_a_cache_of_other_images_is_not_used(root):
     assert len(caches(root)) == 3
 
 
+def test_an_image_that_was_overwritten_is_decoded_again(root):
+    path = Path(root, "train", "n01440764", "images", "n01440764_0.JPEG")
+    before = InMemory(config(root))[0]["inputs"]
+    save(path, picture(64, 64, 7))
+    after = InMemory(config(root))[0]["inputs"]
+    assert not torch.equal(after, before)
+    assert torch.equal(after, InMemory(config(root, cache=False))[0]["inputs"])
+
+
+def test_a_decoder_of_another_version_decodes_again(root, monkeypatch):
+    InMemory(config(root))
+    monkeypatch.setattr(decoded_cache.cv2, "__version__", "0.0.1")
+    InMemory(config(root))
+    assert len(caches(root)) == 2
+    InMemory(config(root, backend="pillow"))
+    monkeypatch.setattr(decoded_cache.PIL, "__version__", "0.0.1")
+    InMemory(config(root, backend="pillow"))
+    assert len(caches(root)) == 4
+
+
 def test_a_damaged_cache_is_made_again(root):
     expected = InMemory(config(root))
     (name,) = caches(root)
@@ -135,6 +162,7 @@ def test_a_subset_decodes_no_more(root, monkeypatch):
     assert caches(root) == []
     whole = InMemory(config(root))
     from_cache = InMemory(config(root), subset=dict(labels_per_class=2, seed=1))
+    assert from_cache.rows.tolist() == few.rows.tolist()
     for i, row in enumerate(few.rows):
         assert torch.equal(few[i]["inputs"], whole[row]["inputs"])
         assert torch.equal(few[i]["inputs"], from_cache[i]["inputs"])
@@ -174,10 +202,52 @@ def test_corrupt_images(root):
     assert len(InMemory(config(root, corrupt="skip"))) == 10
 
 
-def test_a_corrupt_image_of_a_label_subset(root):
-    damage(root, *(f"n01440764_{i}.JPEG" for i in range(4)))
-    with pytest.raises(ValueError, match=r"damaged: .*it belongs to the label subset"):
-        InMemory(config(root, corrupt="skip"), subset=dict(labels_per_class=1))
+def subset(root, labels_per_class, **options):
+    dataset = InMemory(config(root, **options), subset=dict(labels_per_class=labels_per_class))
+    return dataset, dataset.rows.tolist()
+
+
+def test_a_corrupt_image_of_a_label_subset_is_replaced(root):
+    """By another of its class, which rows tells."""
+    whole = InMemory(config(root, cache=False))
+    before = subset(root, 2)[1]
+    bad, stays = before[2:4]
+    damage(root, f"n01443537_{bad - 4}.JPEG")
+    with pytest.raises(ValueError, match=rf"n01443537_{bad - 4}\.JPEG is no image or damaged"):
+        subset(root, 2)
+    few, rows = subset(root, 2, corrupt="skip")
+    assert rows == sorted(rows)
+    assert rows[:2] + rows[4:] == before[:2] + before[4:]
+    assert stays in rows
+    assert bad not in rows
+    assert few.get_gt_labels().tolist() == [0, 0, 1, 1, 2, 2]
+    for i, row in enumerate(rows):
+        assert torch.equal(few[i]["inputs"], whole[row]["inputs"])
+    assert subset(root, 2, corrupt="skip")[1] == rows
+    assert caches(root) == []
+
+
+def test_what_was_replaced_is_counted(root):
+    before = subset(root, 2)[1]
+    damage(root, *(f"n01440764_{row}.JPEG" for row in before[:2]))
+    source = TinyImageNet(root, corrupt="skip")
+    few = InMemory(source, subset=dict(labels_per_class=2))
+    assert few.rows.tolist() == [*sorted({0, 1, 2, 3} - {*before}), *before[2:]]
+    assert source.corrupt_count == 2
+
+
+def test_a_class_with_too_few_images_for_its_subset(root):
+    damage(root, *(f"n01440764_{i}.JPEG" for i in range(3)))
+    few, rows = subset(root, 4, corrupt="skip")
+    assert rows == list(range(3, 12))
+    assert few.get_gt_labels().tolist() == [0] + [1] * 4 + [2] * 4
+    damage(root, "n01440764_3.JPEG")
+    with pytest.raises(ValueError, match=r"n01440764_\d\.JPEG is no image .*='skip' leaves it out"):
+        subset(root, 1)
+    with pytest.raises(
+        ValueError, match=r"n01440764_\d\.JPEG is no image .*, and so is every image of its class"
+    ):
+        subset(root, 1, corrupt="skip")
 
 
 def test_an_image_of_another_size(root):
@@ -255,4 +325,7 @@ def test_many_images_show_progress(root, capsys, monkeypatch):
     monkeypatch.setattr(decode_all, "_MANY", 5)
     monkeypatch.setattr(decode_all, "_PIECE", 2)
     InMemory(config(root))
-    assert "Tiny-ImageNet train" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "Tiny-ImageNet train" in shown
+    assert "12/12" in shown
+    assert "bytes" not in shown

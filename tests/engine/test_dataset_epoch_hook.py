@@ -1,9 +1,16 @@
 """Datasets that draw by epoch hear of it before their workers start."""
 
+import contextlib
+import inspect
+
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
+from mmengine.runner import IterBasedTrainLoop
 from torch import nn
+from torch.utils.data import BatchSampler
 
 from dmmix.engine import DmmixRunner
 
@@ -36,19 +43,48 @@ class Epochs(torch.utils.data.Dataset):
         return {"inputs": torch.tensor([float(self.epoch)])}
 
 
-def runner(work_dir, **loader):
+class Shared(Epochs):
+    """The same in memory that workers share, and with more than one batch."""
+
+    def __init__(self, length=6):
+        self.length = length
+        self.shared = torch.tensor(0.0).share_memory_()
+
+    def __setstate__(self, state):  # mmengine copies it
+        self.__dict__.update(state)
+        self.shared.share_memory_()
+
+    def set_epoch(self, epoch):
+        self.shared.fill_(epoch)
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        return {"inputs": self.shared.clone()[None]}
+
+
+def runner(
+    work_dir, by_epoch=True, interval=1, dataset=None, custom_hooks=(), train_cfg=None, **loader
+):
+    options = {"by_epoch": True, "max_epochs": 3} if by_epoch else {"by_epoch": False}
     return DmmixRunner(
         Toy(),
         str(work_dir),
         train_dataloader={
-            "dataset": Epochs(),
+            "dataset": dataset or Epochs(),
             "batch_size": 2,
             "sampler": {"type": "DefaultSampler"},
             **loader,
         },
-        train_cfg={"by_epoch": True, "max_epochs": 3},
+        train_cfg={**options, **(train_cfg or {})},
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+        default_hooks={
+            "checkpoint": {"type": "CheckpointHook", "interval": interval, "by_epoch": by_epoch}
+        },
+        custom_hooks=list(custom_hooks),
         randomness={"seed": 0},
+        resume=True,
     )
 
 
@@ -57,3 +93,102 @@ def test_each_epoch_is_told_to_the_dataset_of_the_workers(tmp_path, workers):
     run = runner(tmp_path, num_workers=workers)
     run.train()
     assert run.model.seen == [0, 0, 1, 1, 2, 2]
+
+
+# Iteration-based loops
+
+
+class Stop(Exception):
+    pass
+
+
+class StopAt(Hook):
+    priority = "LOWEST"
+
+    def __init__(self, iteration):
+        self.iteration = iteration
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == self.iteration:
+            raise Stop
+
+
+@pytest.fixture
+def iterations(tmp_path, monkeypatch, fresh_mmengine):
+    """``iterations(N...)`` trains so many, by one runner after the other: the epoch of each."""
+    monkeypatch.setattr("mmengine.runner.loops.time.sleep", lambda seconds: None)
+
+    def run(*stops, train_cfg=None, **options):
+        seen = []
+        for stop in stops:
+            fresh_mmengine()
+            cfg = {"max_iters": 20, **(train_cfg or {})}
+            made = runner(
+                tmp_path, by_epoch=False, interval=stops[0], custom_hooks=[StopAt(stop)],
+                train_cfg=cfg, **{"dataset": Shared(), **options},
+            )  # fmt: skip
+            with contextlib.suppress(Stop):
+                made.train()
+            seen.append([int(epoch) for epoch in made.model.seen[::2]])
+        return seen
+
+    return run
+
+
+@pytest.mark.parametrize("workers", [dict(), dict(num_workers=1)])
+def test_each_start_of_the_loader_is_an_epoch(iterations, workers):
+    assert iterations(8, **workers) == [[0, 0, 0, 1, 1, 1, 2, 2]]
+
+
+@pytest.mark.slow
+def test_workers_that_live_on_hear_of_it(iterations):
+    options = dict(num_workers=2, persistent_workers=True)
+    assert iterations(8, dataset=Shared(14), **options) == [[0] * 7 + [1]]
+
+
+def test_a_last_batch_that_is_not_full(iterations):
+    assert iterations(5, dataset=Shared(5)) == [[0, 0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("stop", [2, 3, 4, 6])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_resumed_run_goes_on_in_its_epoch(iterations, stop, workers):
+    whole = [0, 0, 0, 1, 1, 1, 2, 2]
+    assert iterations(stop, 8, num_workers=workers) == [whole[:stop], whole[stop:]]
+
+
+def test_a_resumed_run_that_starts_with_the_first_batch(iterations):
+    loop = inspect.signature(IterBasedTrainLoop).parameters
+    if "fast_forward_on_resume" not in loop:
+        pytest.skip("this mmengine has no such option")
+    seen = iterations(4, 9, train_cfg=dict(fast_forward_on_resume=True))
+    assert seen == [[0, 0, 0, 1], [1, 1, 1, 2, 2]]
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        dict(sampler=dict(type="InfiniteSampler")),
+        dict(
+            sampler=dict(type="InfiniteSampler"),
+            batch_sampler=dict(type=BatchSampler, drop_last=False),
+        ),
+    ],
+)
+def test_a_loader_that_never_starts_anew(iterations, monkeypatch, sampler):
+    lines = []
+    monkeypatch.setattr(MMLogger, "warning", lambda self, text, *args: lines.append(text % args))
+    assert iterations(8, **sampler) == [[0] * 8]
+    assert any("Shared draws by epoch, and the data loader has no end" in line for line in lines)
+
+
+def test_a_dataset_without_epochs(iterations):
+    class Plain(Shared):
+        set_epoch = None
+
+        def __getattribute__(self, name):
+            if name == "set_epoch":
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+    assert iterations(4, dataset=Plain()) == [[0] * 4]

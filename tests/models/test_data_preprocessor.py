@@ -173,3 +173,17 @@ def test_images_of_several_sizes_are_refused():
 def test_std_of_zero_is_refused():
     with pytest.raises(ValueError, match=r"std must be above 0, got \[1.0, 0.0, 1.0\]"):
         MixupDataPreprocessor([0.0] * 3, [1.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("options", [
+    {},
+    {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "to_rgb": True},
+    {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "pad_size_divisor": 4, "pad_value": 7},
+])  # fmt: skip
+def test_several_crops_of_an_image_are_each_as_one(options):
+    preprocessor = MixupDataPreprocessor(**options, batch_transforms=[Shift()])
+    crops = torch.stack([images(), images().flip(3), 255 - images()], dim=1)
+    found = preprocessor(batch(crops))["inputs"]
+    assert found.shape[:2] == (4, 3)
+    for k in range(3):
+        assert torch.equal(found[:, k], preprocessor(batch(crops[:, k]))["inputs"])

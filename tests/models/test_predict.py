@@ -225,3 +225,64 @@ def default_batch():
     rows = tensor_batch()
     pairs = zip(rows["inputs"], rows["labels"], strict=True)
     return default_collate([{"inputs": image, "labels": label} for image, label in pairs])
+
+
+def crops_batch(crops=10):
+    generator = torch.Generator().manual_seed(3)
+    images = tensor_batch()["inputs"]
+    shape = (len(images), crops, *images.shape[1:])
+    inputs = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    return {**tensor_batch(), "inputs": inputs}
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_crops_of_an_image_are_predicted_on_average(channels_last):
+    """The mean of the scores of ten passes, one a crop."""
+    model = build().eval()
+    model.data_preprocessor.channels_last = channels_last
+    batch = crops_batch()
+    with torch.no_grad():
+        found = model.test_step(batch)
+        passes = [model.test_step({**batch, "inputs": crop}) for crop in batch["inputs"].unbind(1)]
+    expected = torch.stack([one.scores for one in passes]).mean(0)
+    assert isinstance(found, Predictions)
+    assert torch.allclose(found.scores, expected, atol=1e-6)
+    assert torch.allclose(found.scores.sum(1), torch.ones(len(expected)))
+    assert torch.equal(found.labels, batch["labels"])
+    # Probabilities are averaged, and not logits.
+    logits = torch.stack([one.scores.log() for one in passes]).mean(0).softmax(1)
+    assert not torch.allclose(found.scores, logits, atol=1e-6)
+    metric = Accuracy(topk=(1, 2))
+    assert BatchEvaluator([metric]).offline_evaluate(list(found)) == BatchEvaluator(
+        [Accuracy(topk=(1, 2))]
+    ).offline_evaluate(list(Predictions(expected, batch["labels"])))
+
+
+def test_crops_with_data_samples_or_without_labels():
+    model = build().eval()
+    batch = crops_batch(3)
+    with torch.no_grad():
+        expected = model.test_step(batch)
+        samples = [DataSample().set_gt_label(int(label)) for label in batch["labels"]]
+        inputs = batch["inputs"]
+        assert_same(model.test_step({"inputs": inputs, "data_samples": samples}), expected)
+        images = model.data_preprocessor({"inputs": inputs})["inputs"]
+        plain = model.predict(images)
+    assert [len(sample.pred_score) for sample in plain] == [5] * 6
+    assert torch.equal(torch.cat([sample.pred_label for sample in plain]), expected.predicted)
+
+
+def test_crops_need_a_head_that_predicts_the_softmax():
+    class Other(MODELS.get("DMLinearClsHead")):
+        def _get_predictions(self, cls_score, data_samples):
+            return super()._get_predictions(2 * cls_score, data_samples)
+
+    model = build().eval()
+    model.head.__class__ = Other
+    with pytest.raises(ValueError, match=r"inputs are 10 crops .*\(ten_crop=True\), but Other pre"):
+        model.test_step(crops_batch())
+
+
+def test_crops_are_not_trained_on():
+    with pytest.raises(ValueError, match=r"\(N, ch, H, W\) in training, got \(6, 10, .*ten_crop="):
+        build().data_preprocessor(crops_batch(), training=True)

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ def tool(root):
         yield importlib.import_module("decoding")
     finally:
         sys.path.remove(folder)
-        for name in ("decoding", "_timing"):
+        for name in ("decoding", "_timing", "_photographs"):
             sys.modules.pop(name, None)
 
 
@@ -38,6 +39,15 @@ def test_files_are_like_photographs(tool):
     assert files[0] != files[1]
     assert all(2e4 < len(file) < 3e5 for file in files)
     assert cv2.imdecode(np.frombuffer(files[0], np.uint8), cv2.IMREAD_COLOR).shape == (375, 500, 3)
+
+
+def test_files_are_those_of_the_throughput_benchmark(tool, tmp_path):
+    importlib.import_module("dmmix.registry")
+    rows = importlib.import_module("throughput_rows")
+    sys.modules.pop("throughput_rows")
+    folder = Path(rows.write_data(rows.ROWS["r50_224"].but(images=2), tmp_path))
+    written = [(folder / f"class{k}" / f"{k}.jpg").read_bytes() for k in range(2)]
+    assert written == tool.make_files(2, 375, 500)
 
 
 def test_table(tool, monkeypatch, capsys):

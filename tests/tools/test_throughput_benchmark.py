@@ -12,6 +12,7 @@ import pytest
 import torch
 
 TOOLS = (
+    "_photographs",
     "_timing",
     "throughput_limit",
     "throughput_memory",

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
+from _photographs import noise_photographs
 from _timing import environment, interleaved
 from PIL import Image
 from rich.console import Console
@@ -61,15 +62,11 @@ def parse_args() -> argparse.Namespace:
 
 
 def make_files(count: int, height: int, width: int) -> list[bytes]:
-    """Coarse noise and some fine, quality 90: about the size that photographs have."""
-    rng = np.random.default_rng(0)
-    fine = rng.integers(0, 24, (height, width, 3), dtype=np.uint8)
-    files = []
-    for k in range(count):
-        coarse = rng.integers(0, 232, (30, 40, 3), dtype=np.uint8)
-        image = cv2.resize(coarse, (width, height)) + np.roll(fine, k, axis=1)
-        files.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
-    return files
+    """JPEGs of noise, quality 90."""
+    return [
+        cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+        for image in noise_photographs(count, height, width)
+    ]
 
 
 def decoders() -> dict[str, Decoder]:

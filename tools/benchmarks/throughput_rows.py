@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from _photographs import noise_photographs
 
 __all__ = ["ROWS", "Row", "dataset", "default_step", "ours", "pipeline", "write_data"]
 
@@ -97,20 +98,15 @@ ROWS: dict[str, Row] = {
 
 def write_data(row: Row, folder: Path) -> str:
     """Makes the images of ``row`` in ``folder``; returns what :func:`dataset` calls them."""
-    rng = np.random.default_rng(0)
     if row.data == "digits":
         return ""
     labels = np.arange(row.images, dtype=np.int64) % row.num_classes
     if row.data == "memory":
         shape = (row.images, row.size, row.size, row.channels)
-        images = rng.integers(0, 256, shape, dtype=np.uint8)
+        images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         np.savez(folder / "images.npz", x_train=images, y_train=labels)
         return str(folder / "images.npz")
-    # Coarse noise and some fine: files of about the size that photographs have.
-    fine = rng.integers(0, 24, (375, 500, 3), dtype=np.uint8)
-    for k in range(row.images):
-        coarse = rng.integers(0, 232, (30, 40, 3), dtype=np.uint8)
-        image = cv2.resize(coarse, fine.shape[1::-1]) + np.roll(fine, k, axis=1)
+    for k, image in enumerate(noise_photographs(row.images, 375, 500)):
         file = folder / "images" / f"class{k % 10}" / f"{k}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(file), image, [cv2.IMWRITE_JPEG_QUALITY, 90]):

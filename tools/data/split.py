@@ -84,13 +84,8 @@ def _asked(args: Any, dataset: Any) -> dict:
 
 def _labels(cfg: Any, config: Any) -> tuple[Any, Any]:
     """Labels of all training samples, and the names of the classes."""
-    from mmengine.registry import DefaultScope
-
-    from dmmix.registry import DATASETS
-
     config = {key: value for key, value in config.items() if key != "subset"}
-    with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmpretrain")):
-        dataset = DATASETS.build(config)
+    dataset = _cli.build_dataset(cfg, config)
     if not hasattr(dataset, "get_gt_labels"):
         raise UserError(f"{type(dataset).__name__} does not tell its labels (get_gt_labels)")
     return dataset.get_gt_labels(), (dataset.metainfo or {}).get("classes")

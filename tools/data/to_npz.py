@@ -8,7 +8,6 @@ test_dataloader.dataset; both are InMemory. A subset of the labels is written as
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,14 +44,10 @@ def _check(file: str, loader: str, dataset: Any) -> None:
 
 def _arrays(cfg: Any) -> dict[str, Any]:
     import numpy as np
-    from mmengine.registry import DefaultScope
-
-    from dmmix.registry import DATASETS
 
     arrays = {}
     for split, loader in _SPLITS.items():
-        with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmpretrain")):
-            dataset = DATASETS.build({**cfg[loader]["dataset"], "device": "cpu"})
+        dataset = _cli.build_dataset(cfg, {**cfg[loader]["dataset"], "device": "cpu"})
         whole = dataset.__getitems__(range(len(dataset)))
         images = whole["inputs"].permute(0, 2, 3, 1).numpy()
         # Grey images as they are usually kept, without an axis for their one channel.
@@ -66,14 +61,10 @@ def _arrays(cfg: Any) -> dict[str, Any]:
 def _write(out: Path, arrays: dict[str, Any]) -> None:
     import numpy as np
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # Under its own name only when it is whole. Not compressed: what is can't be mapped.
-    part = out.with_suffix(f".{os.getpid()}.part.npz")
-    try:
-        np.savez(part, **arrays)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    from dmmix.compat.atomic import atomic_open
+
+    with atomic_open(out) as file:
+        np.savez(file, **arrays)  # not compressed: what is can't be mapped
     for name, array in arrays.items():
         print(f"{name}: {'x'.join(map(str, array.shape))} {array.dtype}")
     print(f"{out} is made; use it with dict(type='NPZDataset', data_file={str(out)!r})")

@@ -61,18 +61,16 @@ def _draw(args: Any) -> str:
         raise UserError(f"{args.config}: no train_dataloader.dataset to take images from")
 
     from mmengine.logging import MMLogger
-    from mmengine.registry import DefaultScope
 
     from dmmix.models import ClassifierGuide
-    from dmmix.registry import DATASETS
     from dmmix.visualization import draw_gallery
     from dmmix.visualization.sheet import mix_by_all
 
     mixes = _choose(args.methods)
     _seed(args.seed)
     MMLogger.get_current_instance().setLevel("WARNING")  # else it tells of each weight
-    with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmpretrain")):
-        dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    with _cli.config_scope(cfg):
+        dataset = _cli.build_dataset(cfg, cfg.train_dataloader.dataset)
         samples, labels = _samples(dataset, args.num, args.seed)
         model = _model(cfg, args.checkpoint)
         images = model.data_preprocessor({"inputs": samples}, training=False)["inputs"]

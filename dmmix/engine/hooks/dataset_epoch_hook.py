@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
+from torch.utils.data import DataLoader
 
 from dmmix.registry import HOOKS
 
@@ -15,16 +19,55 @@ class DatasetEpochHook(Hook):
     """Calls ``set_epoch(epoch)`` of the training dataset, if it has one, before each epoch.
 
     Such a dataset draws what is random in a sample from (seed, epoch, index): the sample is the
-    same whichever worker makes it, and after a resume. With ``persistent_workers=True`` it has to
-    keep the epoch in shared memory, as :class:`~dmmix.datasets.DecodedFolder` does. In an
-    iteration-based loop it hears of the first epoch only.
+    same whichever worker makes it, and after a resume.
+
+    In an iteration-based loop an epoch is one run through the data loader: the dataset is told when
+    the last batch was trained on, before the loader starts anew. There, and with
+    ``persistent_workers=True``, it has to keep the epoch in shared memory, as
+    :class:`~dmmix.datasets.DecodedFolder` does. A loader without an end (mmengine's
+    ``InfiniteSampler``) never starts anew, and its workers are ahead of training at any time: it is
+    all one epoch then, which is warned of.
     """
 
     # Before the workers of the epoch are started.
     priority = "VERY_HIGH"
 
+    def __init__(self) -> None:
+        self._length = 0  # batches of an epoch in an iteration-based loop; 0: nobody is to be told
+        self._start = 0  # the iteration at which the loader started
+
     def before_train_epoch(self, runner: Runner) -> None:
         """Tells the dataset the epoch."""
-        dataset = runner.train_dataloader.dataset
-        if hasattr(dataset, "set_epoch"):
-            dataset.set_epoch(runner.epoch)
+        loader, loop = runner.train_dataloader, runner.train_loop
+        if not hasattr(loader.dataset, "set_epoch"):
+            return
+        if not isinstance(loop, IterBasedTrainLoop):
+            loader.dataset.set_epoch(runner.epoch)
+            return
+        self._length = _count_batches(loader)
+        if not self._length:
+            runner.logger.warning(
+                "%s draws by epoch, and the data loader has no end: what it draws for a sample "
+                "never changes. Take a sampler that ends, such as DefaultSampler",
+                type(loader.dataset).__name__,
+            )
+            loader.dataset.set_epoch(0)
+            return
+        # After a resume mmengine goes through the batches before it again, if it is not told to
+        # start with the first one.
+        self._start = runner.iter if getattr(loop, "fast_forward_on_resume", False) else 0
+        loader.dataset.set_epoch(runner.iter // self._length)
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Tells the dataset the next epoch, if this was the loader's last batch."""
+        if not self._length:
+            return
+        epochs, rest = divmod(runner.iter + 1 - self._start, self._length)
+        if rest == 0:
+            runner.train_dataloader.dataset.set_epoch(self._start // self._length + epochs)
+
+
+def _count_batches(loader: DataLoader) -> int:
+    """Until the loader starts anew; 0 if it does not."""
+    sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
+    return 0 if isinstance(sampler, InfiniteSampler) else len(loader)

@@ -86,12 +86,35 @@ class MixupClassifier(ImageClassifier):
         ``data_samples`` the batch stays in one piece, :class:`~dmmix.evaluation.Predictions`.
 
         A head that makes something else than the softmax of its logits predicts data samples.
+        Of ``inputs`` (N, crops, ch, H, W), such as ``DecodedImages(ten_crop=True)`` makes them,
+        the scores are the mean over the crops of the softmax of their logits; with such a head
+        they are a ValueError.
         """
+        if inputs.ndim == 5:
+            return self._predict_crops(inputs, data_samples, labels)
         if data_samples is None and labels is not None:
             if self._predicts_softmax and not kwargs:
                 return Predictions(self.head(self.extract_feat(inputs)).softmax(dim=1), labels)
             data_samples = self._data_samples(labels)
         return super().predict(inputs, data_samples, **kwargs)
+
+    def _predict_crops(
+        self, inputs: Tensor, data_samples: list[DataSample] | None, labels: Tensor | None
+    ) -> Predictions | list[DataSample]:
+        if not self._predicts_softmax:
+            raise ValueError(
+                f"inputs are {inputs.shape[1]} crops of each image (ten_crop=True), but "
+                f"{type(self.head).__name__} predicts something else than the softmax of its "
+                "logits, which is what would be averaged"
+            )
+        logits = self.head(self.extract_feat(inputs.flatten(0, 1)))
+        scores = logits.softmax(dim=1).unflatten(0, inputs.shape[:2]).mean(dim=1)
+        if data_samples is None and labels is not None:
+            return Predictions(scores, labels)
+        samples = data_samples or [DataSample() for _ in scores]
+        for sample, score in zip(samples, scores, strict=True):
+            sample.set_pred_score(score).set_pred_label(score.argmax(dim=0, keepdim=True))
+        return samples
 
     @property
     def _predicts_softmax(self) -> bool:
