@@ -18,6 +18,7 @@ from dmmix.datasets.mapped_array import MappedArray
 from dmmix.datasets.npz import NPZDataset
 from dmmix.datasets.pack_labels import PackLabels
 from dmmix.datasets.repeat_aug_sampler import RepeatAugSampler
+from dmmix.datasets.semi import MultiSourceBatchSampler, MultiSourceSampler, SemiDataset
 from dmmix.datasets.tiny_imagenet import TinyImageNet
 from dmmix.datasets.whole_batch import whole_batch
 
@@ -31,9 +32,12 @@ __all__ = [
     "InMemory",
     "LabelSubset",
     "MappedArray",
+    "MultiSourceBatchSampler",
+    "MultiSourceSampler",
     "NPZDataset",
     "PackLabels",
     "RepeatAugSampler",
+    "SemiDataset",
     "TinyImageNet",
     "batch_transforms",
     "check_subset",

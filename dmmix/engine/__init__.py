@@ -1,7 +1,6 @@
 """Training: the runner, its hooks, loops and schedules. Importing it registers them."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
-from dmmix.engine.averaged_model import ExponentialMovingAverage
 from dmmix.engine.cpu_distributed import init_cpu_processes, leave_processes
 from dmmix.engine.dry_run import dry_run
 from dmmix.engine.hooks import (
@@ -10,12 +9,15 @@ from dmmix.engine.hooks import (
     DeferredTimerHook,
     EMAHook,
     MixedAccuracyHook,
+    ModelEventsHook,
     RandomStateHook,
     seed_worker,
 )
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.runner import DmmixRunner
+from dmmix.engine.schedules import PartialCosineLR
 from dmmix.engine.step_options import StepOptions
+from dmmix.models.averaged_model import ExponentialMovingAverage
 
 __all__ = [
     "DatasetEpochHook",
@@ -25,6 +27,8 @@ __all__ = [
     "EMAHook",
     "ExponentialMovingAverage",
     "MixedAccuracyHook",
+    "ModelEventsHook",
+    "PartialCosineLR",
     "RandomStateHook",
     "StepOptimWrapper",
     "StepOptions",

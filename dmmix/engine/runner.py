@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from dmmix.compat import CheckpointError, CorruptCheckpointError
 from dmmix.datasets import BatchLoader, whole_batch
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
-from dmmix.engine.hooks import DatasetEpochHook, RandomStateHook
+from dmmix.engine.hooks import DatasetEpochHook, ModelEventsHook, RandomStateHook
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.step_options import StepOptions
 from dmmix.evaluation import batch_evaluator
@@ -107,7 +107,7 @@ class DmmixRunner(Runner):
         if isinstance(base, bool) or not isinstance(base, int | float) or base <= 0:
             raise ValueError(f"auto_scale_lr.base_batch_size must be above 0, got {base!r}")
         loader = self._train_dataloader
-        size = loader.batch_size if isinstance(loader, DataLoader) else loader["batch_size"]
+        size = _batch_size(loader) if isinstance(loader, DataLoader) else loader["batch_size"]
         several = isinstance(optim_wrapper, OptimWrapperDict)
         for wrapper in optim_wrapper.values() if several else [optim_wrapper]:
             batches = wrapper._accumulative_counts
@@ -138,7 +138,7 @@ class DmmixRunner(Runner):
     def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:
         """As mmengine does, plus the hooks that the same numbers in every run need."""
         super().register_hooks(default_hooks, custom_hooks)
-        for kind in (RandomStateHook, DatasetEpochHook):
+        for kind in (RandomStateHook, DatasetEpochHook, ModelEventsHook):
             if not any(isinstance(hook, kind) for hook in self.hooks):
                 self.register_hook(kind())
 
@@ -206,6 +206,11 @@ class DmmixRunner(Runner):
                 "load_from."
             )
         return None
+
+
+def _batch_size(loader: DataLoader) -> int:
+    """Of a process; with a batch sampler of our own, that of the labelled images."""
+    return loader.batch_sampler.batch_size if loader.batch_size is None else loader.batch_size
 
 
 def _problem(path: str) -> str | None:

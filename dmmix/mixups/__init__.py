@@ -13,7 +13,7 @@ from dmmix.mixups.manifoldmix import ManifoldMix
 from dmmix.mixups.mixup import Mixup
 from dmmix.mixups.puzzlemix import PuzzleMix
 from dmmix.mixups.random_mix import RandomMix
-from dmmix.mixups.randomness import current_epoch, step_generator
+from dmmix.mixups.randomness import current_epoch, step_generator, training_progress
 from dmmix.mixups.regmixup import RegMixup
 from dmmix.mixups.resizemix import ResizeMix
 from dmmix.mixups.saliencymix import SaliencyMix
@@ -45,4 +45,5 @@ __all__ = [
     "build_mix",
     "current_epoch",
     "step_generator",
+    "training_progress",
 ]

@@ -68,6 +68,10 @@ class AttentiveMix(PairMix):
         self.guide = guide
 
     @property
+    def follows_lam(self) -> bool:
+        return self.alpha is not None
+
+    @property
     def needs_guide(self) -> bool:
         return self.guide is None
 

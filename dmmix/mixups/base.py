@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -17,6 +17,8 @@ from dmmix.mixups.randomness import step_generator
 from dmmix.registry import MIXUPS
 
 __all__ = ["DrawnMix", "Mix", "PairMix", "build_mix"]
+
+Pairing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Mix(ABC):
@@ -122,7 +124,14 @@ class PairMix(Mix):
     Raises:
         TypeError: ``alpha`` is no number.
         ValueError: ``alpha`` is not above 0, or not finite.
+
+    Attributes:
+        follows_lam: the share of the first image is the one drawn, up to the rounding to pixels
+            (or what the solver of the mix makes of it).
     """
+
+    follows_lam: ClassVar[bool] = True
+    _pairing: Pairing | None = None
 
     def __init__(
         self, alpha: float = 1.0, per_batch: bool = False, fixed_points: bool = True
@@ -140,7 +149,23 @@ class PairMix(Mix):
         n = images.shape[0]
         lam = draw_lam(n, self.alpha, generator, self.per_batch)
         index = draw_pairing(n, generator, self.fixed_points)
-        return to_device([lam, index], images.device)
+        return to_device(self.paired(lam, index), images.device)
+
+    def pair_with(self, pairing: Pairing | None) -> None:
+        """Whose share and which partners: ``pairing`` gets what was drawn and returns what is used.
+
+        Mixing between a labelled and an unlabelled stream needs it
+        (:class:`dmmix.models.semi.StreamMix`).
+
+        Args:
+            pairing: takes ``lam`` (N,) and ``index`` (N,) on the CPU and returns the like;
+                ``None`` uses what was drawn.
+        """
+        self._pairing = pairing
+
+    def paired(self, lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """What is used of a share and a pairing that were drawn, see :meth:`pair_with`."""
+        return (lam, index) if self._pairing is None else self._pairing(lam, index)
 
 
 class DrawnMix(PairMix):

@@ -74,6 +74,10 @@ class GuidedMixup(PairMix):
         self.sigma = float(sigma)
 
     @property
+    def follows_lam(self) -> bool:
+        return False  # shares and, by default, partners follow from the saliency
+
+    @property
     def needs_guide(self) -> bool:
         return self.saliency == "gradient"
 

@@ -9,7 +9,7 @@ import torch
 from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
 
-__all__ = ["current_epoch", "step_generator"]
+__all__ = ["current_epoch", "step_generator", "training_progress"]
 
 _calls = itertools.count()
 
@@ -47,6 +47,12 @@ def current_epoch() -> int | None:
     """
     runner = _training_info("epoch")
     return None if runner is None else runner[0]
+
+
+def training_progress() -> float | None:
+    """The part of the training that is done, from 0 to 1; ``None`` outside of a runner's."""
+    runner = _training_info("iter", "max_iters")
+    return None if runner is None else min(1.0, runner[0] / max(1, runner[1]))
 
 
 def _training_info(*keys: str) -> tuple[int, ...] | None:

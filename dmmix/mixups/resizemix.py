@@ -54,8 +54,9 @@ class ResizeMix(DrawnMix):
         low, high = self.scale
         tau = low + (high - low) * mixing.draw_lam(n, self.alpha, generator, self.per_batch)
         index = mixing.draw_pairing(n, generator, self.fixed_points)
+        lam, index = self.paired(1 - tau.square(), index)
         places = mixing.draw_centers(n, generator, self.per_batch)
-        return tuple(mixing.to_device([1 - tau.square(), index, places], images.device))
+        return tuple(mixing.to_device([lam, index, places], images.device))
 
     def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
         return mixing.resizemix(images, labels, *drawn, out=self.buffer(images), check=False)

@@ -59,6 +59,10 @@ class SmoothMix(DrawnMix):
             )
         self.sigma = float(sigma[0]), float(sigma[1])
 
+    @property
+    def follows_lam(self) -> bool:
+        return self.alpha is not None
+
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         n = images.shape[0]
         if self.alpha is None:

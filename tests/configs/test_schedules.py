@@ -40,6 +40,9 @@ WARM = {
     "adamw_cifar_600e": (1e-3, 100, 600, 0.05, 10, 1e-6, 1e-5),
 }
 ALL = {**SGD, **WARM}
+#: Part of a cosine, stepped per update: learning rate, batch, epochs, weight decay, epochs between
+#: tests, part of a half turn.
+PARTIAL = {"sgd_fixmatch": (0.03, 64, 1024, 5e-4, 4, 7 / 16)}
 
 
 class OneNumber(BaseModel):
@@ -106,7 +109,7 @@ def built(name, model, tmp_path):
 
 
 def test_every_schedule_is_looked_at():
-    assert {path.stem for path in (BASE / "schedules").glob("*.py")} == set(ALL)
+    assert {path.stem for path in (BASE / "schedules").glob("*.py")} == {*ALL, *PARTIAL}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -135,6 +138,22 @@ def test_rates_and_tests_of_every_epoch(name, tmp_path):
     last = [95] if name == "sgd_cosine_100e" else list(range(epochs - 9, epochs))
     early = [epoch for epoch in range(interval, epochs - 9, interval) if epoch not in last]
     assert watch.tested == [*early, *last, epochs]
+
+
+@pytest.mark.parametrize("name", PARTIAL)
+def test_partial_cosines(name, tmp_path):
+    rate, batch, epochs, decay, interval, part = PARTIAL[name]
+    cfg, runner, watch = built(name, OneNumber(), tmp_path)
+    runner.train()
+    assert cfg.auto_scale_lr == dict(base_batch_size=batch)
+    steps = epochs * STEPS
+    expected = [rate * math.cos(math.pi * part * step / steps) for step in range(steps)]
+    assert watch.rates == pytest.approx(expected, rel=1e-9)
+    assert watch.tested == list(range(interval, epochs + 1, interval))
+    optimizer = cfg.optim_wrapper.optimizer
+    assert optimizer == dict(type="SGD", lr=rate, momentum=0.9, nesterov=True, weight_decay=decay)
+    (ema,) = cfg.custom_hooks
+    assert 1 - ema.momentum == pytest.approx(0.999)
 
 
 @pytest.mark.parametrize("name", SGD)

@@ -26,7 +26,8 @@ def axes(name):
             if "_base_" not in found.parts:
                 todo.append(found)
             elif found.parent.name != "_base_":
-                parts[found.parent.name] = found.stem
+                folder, *rest = found.relative_to(CONFIGS / "_base_").with_suffix("").parts
+                parts[folder] = "/".join(rest)
     return parts
 
 

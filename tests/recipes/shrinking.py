@@ -48,6 +48,9 @@ def shrink(cfg, root, batch=2, size=64, shallow=False):
     for part in ("train", "val", "test"):
         loader = cfg[f"{part}_dataloader"]
         loader.update(batch_size=batch, num_workers=0, persistent_workers=False)
+        if loader.dataset.type == "SemiDataset":
+            loader.batch_sampler.update(mu=2, batches=2)
+            loader.dataset.subset = dict(labels_per_class=1)
         _shrink_dataset(loader.dataset, size if cfg.model.backbone.type in ANY_SIZE else None)
     pretrained = cfg.model.backbone.get("init_cfg")
     if isinstance(pretrained, dict) and pretrained["type"] == "Pretrained":

@@ -101,7 +101,7 @@ def _hooks(names: Sequence[str], alpha: float, seed: int) -> dict[str, Any]:
 def _model_and_batches(folder: Path, step: int) -> tuple[Any, Any]:
     """The network of a run with its last weights, and the loader of the test images."""
     from mmengine.config import Config
-    from mmengine.registry import MODELS, DefaultScope
+    from mmengine.registry import MODELS
     from mmengine.runner import load_checkpoint
 
     from dmmix.engine import DmmixRunner
@@ -111,7 +111,7 @@ def _model_and_batches(folder: Path, step: int) -> tuple[Any, Any]:
         raise UserError(f"{folder}: no */vis_data/config.py, the config as it was trained")
     cfg = Config.fromfile(configs[-1])
     (file,) = [f for kind in ("epoch", "iter") for f in folder.glob(f"{kind}_{step}.pth")][:1]
-    with DefaultScope.overwrite_default_scope(cfg.get("default_scope") or "dmmix"):
+    with _cli.config_scope(cfg):
         if cfg.get("data_preprocessor") is not None:  # as a runner does
             cfg.model.setdefault("data_preprocessor", cfg.data_preprocessor)
         model = MODELS.build(cfg.model)

@@ -4,6 +4,7 @@ from dmmix.engine.hooks.dataset_epoch_hook import DatasetEpochHook
 from dmmix.engine.hooks.deferred_info_hook import DeferredInfoHook, DeferredTimerHook
 from dmmix.engine.hooks.ema_hook import EMAHook
 from dmmix.engine.hooks.mixed_accuracy_hook import MixedAccuracyHook
+from dmmix.engine.hooks.model_events_hook import ModelEventsHook
 from dmmix.engine.hooks.random_state_hook import RandomStateHook
 from dmmix.engine.hooks.worker_seed import seed_worker
 
@@ -13,6 +14,7 @@ __all__ = [
     "DeferredTimerHook",
     "EMAHook",
     "MixedAccuracyHook",
+    "ModelEventsHook",
     "RandomStateHook",
     "seed_worker",
 ]

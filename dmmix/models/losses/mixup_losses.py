@@ -148,12 +148,17 @@ class DecoupledMixupLoss(MixupLoss):
         weight: Tensor | None = None,
         avg_factor: float | Tensor | None = None,
         reduction: str | None = None,
+        decouple: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """``loss_mixup`` and, with ``eta`` in it, ``loss_decoupled``."""
+        """``loss_mixup`` and, with ``eta`` in it, ``loss_decoupled``.
+
+        ``decouple``, a bool mask over the slots of :class:`~dmmix.functional.MixedLabels`, goes
+        before the loss's own.
+        """
         terms = decoupled_mixup_terms(
             logits,
             labels,
-            decouple=self.decouple,
+            decouple=self.decouple if decouple is None else decouple,
             rescale=self.rescale,
             min_share=self.min_share,
             label_smoothing=self.label_smoothing,

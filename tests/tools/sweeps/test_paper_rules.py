@@ -142,6 +142,9 @@ SWEEPS = {
     "imagenet": 126,
     "quickstart_digits": 12,
     "rsb_a3": 120,
+    "semi_cifar10": 81,
+    "semi_cifar100": 81,
+    "semi_digits": 35,
     "vit_cifar100": 54,
 }
 
@@ -208,7 +211,23 @@ PUBLISHED = [
     ("fashion_mnist_length", "short-mixup-mce-100perclass-s0", None),
     ("few_labels_cifar100_small", "cutmix-mce-s0", None),
     ("quickstart_digits", "mixup-dm_ce-s0", None),
+    ("semi_cifar10", "fixmatch-40-s0", None),
+    ("semi_cifar10", "mixmatch_dm-250-s1", 89.16),
+    ("semi_cifar10", "fixmatch_dm-4000-s2", 95.87),
+    ("semi_cifar100", "fixmatch-400-s0", 53.58),
+    ("semi_cifar100", "flexmatch-2500-s1", 73.51),
+    ("semi_cifar100", "fixmatch_mixup-10000-s2", 78.75),
+    ("semi_digits", "mixmatch_dm-s4", None),
 ]
+
+
+def test_the_split_goes_with_the_seed(shipped):
+    for name in ("semi_cifar10", "semi_digits"):
+        for cell in shipped(name).values():
+            subset = cell.merged.train_dataloader.dataset.subset
+            assert subset.seed == cell.merged.randomness.seed == int(cell.point["seed"])
+            if "labels" in cell.point:
+                assert subset.num_labels == int(cell.point["labels"])
 
 
 @pytest.mark.parametrize(("sweep", "cell", "value"), PUBLISHED)

@@ -60,6 +60,12 @@ class ExponentialMovingAverage(StockAverage):
         self.steps += 1
         self._count += 1
 
+    def restart(self, model: nn.Module) -> None:
+        """Becomes a copy of ``model``, and counts its updates from there."""
+        self.steps.zero_()
+        self._count = 0
+        self.update_parameters(model)
+
 
 _Named = Iterable[tuple[str, Tensor]]
 _Pairs = list[tuple[Tensor, Tensor]]

@@ -1,0 +1,31 @@
+"""Digits, 40 labels in all: the labels alone, and six methods, five splits; half an hour.
+
+The split changes with the seed, and is the same for all methods.
+"""
+
+_MIXUP = dict(type="Mixup", alpha=0.2)
+_DM = dict(mixup=_MIXUP, loss=dict(type="DecoupledMixupLoss", eta=0.1))
+_MCE = dict(mixup=_MIXUP, loss=dict(type="MixupCrossEntropyLoss"))
+
+recipes = {"digits": "semi/quickstart/digits_fixmatch_40.py"}
+axes = dict(
+    method={
+        "supervised": dict(model=dict(type="Supervised")),
+        "mixmatch": dict(model=dict(type="MixMatch")),
+        "mixmatch_dm": dict(model=dict(type="MixMatch", stream_mix=_DM)),
+        "fixmatch": dict(model=dict(type="FixMatch")),
+        "fixmatch_mixup": dict(model=dict(type="FixMatch", stream_mix=_MCE)),
+        "fixmatch_dm": dict(model=dict(type="FixMatch", stream_mix=_DM)),
+        "flexmatch": dict(model=dict(type="FlexMatch")),
+    },
+    seed=[0, 1, 2, 3, 4],
+)
+special = [
+    dict(
+        where=dict(seed=seed),
+        set=dict(train_dataloader=dict(dataset=dict(subset=dict(seed=seed)))),
+    )
+    for seed in axes["seed"]
+]
+metric = "best"
+baseline = dict(method="fixmatch")

@@ -1,0 +1,129 @@
+"""Batches from a labelled and an unlabelled stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Sampler
+
+from dmmix.datasets.semi.streams import Stream
+from dmmix.registry import DATA_SAMPLERS
+
+__all__ = ["MultiSourceBatchSampler", "MultiSourceSampler"]
+
+
+@DATA_SAMPLERS.register_module()
+class MultiSourceSampler(Sampler):
+    """Two endless streams of indices, shared out to the processes; for
+    :class:`MultiSourceBatchSampler`.
+
+    Each is a :class:`~dmmix.datasets.semi.streams.Stream`. Of a batch that all processes together
+    take ``n`` of, process ``r`` of ``w`` takes the ``r``-th ``n / w``: what is seen in a step does
+    not depend on the number of processes.
+
+    Args:
+        dataset: with ``sources``, the sizes of the two streams (:class:`SemiDataset`).
+        seed: the same in all processes; by default one of them draws it.
+
+    Raises:
+        TypeError: a dataset without two streams; (when it is iterated) no batch sampler.
+    """
+
+    def __init__(self, dataset: Any, seed: int | None = None) -> None:
+        if not hasattr(dataset, "sources"):
+            raise TypeError(
+                "MultiSourceSampler needs a dataset with a labelled and an unlabelled stream "
+                f"(SemiDataset), got {type(dataset).__name__}"
+            )
+        self.dataset = dataset
+        self.rank, self.world_size = get_dist_info()
+        self.seed = sync_random_seed() if seed is None else seed
+        names = ("labelled", "unlabelled")
+        self.streams = [
+            Stream(size, self.seed, name) for size, name in zip(dataset.sources, names, strict=True)
+        ]
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Where the next iteration starts; ``DistSamplerSeedHook`` calls it."""
+        self.epoch = epoch
+
+    def batch(self, number: int, sizes: tuple[int, int]) -> list[int]:
+        """Indices of this process in batch ``number``, from 0: ``sizes`` of each stream."""
+        found, first = [], 0
+        for stream, size in zip(self.streams, sizes, strict=True):
+            start = (number * self.world_size + self.rank) * size
+            members, draws = stream.take(start, size)
+            # A member of the k-th order is its k-th draw, see SemiDataset.
+            found.append(first + members + draws * len(self.dataset))
+            first += stream.size
+        return np.concatenate(found).tolist()
+
+    def __iter__(self) -> NoReturn:
+        self._refuse()
+
+    def __len__(self) -> NoReturn:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise TypeError(
+            "MultiSourceSampler has streams without an end: add "
+            "batch_sampler=dict(type='MultiSourceBatchSampler', mu=7) to train_dataloader"
+        )
+
+
+@DATA_SAMPLERS.register_module()
+class MultiSourceBatchSampler(Sampler):
+    r"""Batches of ``batch_size`` labelled and ``mu`` times as many unlabelled samples.
+
+    An "epoch" is a number of batches, and the next one goes on where it ended: nothing begins or
+    ends with it but validation, checkpoints and schedules. Resumed at the end of an epoch, a run
+    sees what it would have seen.
+
+    Config::
+
+        train_dataloader = dict(
+            batch_size=64,
+            dataset=dict(type='SemiDataset', ...),
+            sampler=dict(type='MultiSourceSampler'),
+            batch_sampler=dict(type='MultiSourceBatchSampler', mu=7, batches=1024),
+            collate_fn=dict(type='whole_batch'))
+
+    Args:
+        sampler: the streams.
+        batch_size: labelled samples of a process, at least 1.
+        mu: unlabelled samples for each labelled one, a whole number, at least 1.
+        batches: of an epoch, at least 1.
+
+    Raises:
+        TypeError: another sampler.
+        ValueError: a number out of range.
+    """
+
+    def __init__(
+        self, sampler: MultiSourceSampler, batch_size: int, mu: int = 7, batches: int = 1024
+    ) -> None:
+        if not isinstance(sampler, MultiSourceSampler):
+            raise TypeError(
+                "MultiSourceBatchSampler needs sampler=dict(type='MultiSourceSampler'), got "
+                f"{type(sampler).__name__}"
+            )
+        for name, value in (("batch_size", batch_size), ("mu", mu), ("batches", batches)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number, at least 1, got {value!r}")
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.mu = mu
+        self.batches = batches
+        self.sizes = (batch_size, batch_size * mu)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first = self.sampler.epoch * self.batches
+        for number in range(first, first + self.batches):
+            yield self.sampler.batch(number, self.sizes)
+
+    def __len__(self) -> int:
+        return self.batches

@@ -1,0 +1,58 @@
+"""Models that want to know what training does are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from dmmix.registry import HOOKS
+
+__all__ = ["ModelEventsHook"]
+
+
+@HOOKS.register_module()
+class ModelEventsHook(Hook):
+    """Calls what the model has of these methods:
+
+    - ``see_dataset(dataset)`` before weights are initialised or loaded, with the dataset of the
+      training loader;
+    - ``start_training()`` before the first iteration, unless it is a resumed run;
+    - ``after_update()`` after each update of the weights; with ``accumulative_counts`` not after
+      each batch.
+
+    The semi-supervised methods need it. A runner of type ``DmmixRunner`` always has one.
+    """
+
+    # Before EMAHook, which averages what after_update may have changed.
+    priority = "HIGH"
+
+    def before_run(self, runner: Runner) -> None:
+        """The dataset is there, the weights are not."""
+        loop = runner._train_loop
+        if hasattr(loop, "dataloader"):
+            _tell(runner, "see_dataset", loop.dataloader.dataset)
+
+    def before_train(self, runner: Runner) -> None:
+        """The weights are there."""
+        if runner.iter == 0:
+            _tell(runner, "start_training")
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
+        """The weights may have changed."""
+        should_update = getattr(runner.optim_wrapper, "should_update", None)
+        if should_update is None or should_update():
+            _tell(runner, "after_update")
+
+
+def _tell(runner: Runner, event: str, *args: Any) -> None:
+    model: nn.Module = runner.model
+    model = model.module if is_model_wrapper(model) else model
+    method = getattr(model, event, None)
+    if method is not None:
+        method(*args)

@@ -1,0 +1,5 @@
+"""Schedules that mmengine lacks. Importing it registers them."""
+
+from dmmix.engine.schedules.partial_cosine import PartialCosineLR
+
+__all__ = ["PartialCosineLR"]

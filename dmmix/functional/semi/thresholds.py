@@ -1,0 +1,43 @@
+"""Thresholds of confidence, one a class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.semi.checks import check_unit
+
+__all__ = ["flexmatch_thresholds"]
+
+
+def flexmatch_thresholds(counts: Tensor, unused: Tensor, tau: float, warmup: bool = True) -> Tensor:
+    r"""FlexMatch's thresholds: lower for classes of which less is learned.
+
+    .. math::
+        \beta_c = \frac{\sigma_c}{\max(\max_k \sigma_k, \; N - \sum_k \sigma_k)}, \qquad
+        \tau_c = \tau \, \frac{\beta_c}{2 - \beta_c}
+
+    Args:
+        counts: (C,) :math:`\sigma_c`, how many unlabelled images are confidently of class ``c``.
+        unused: (), :math:`N - \sum \sigma`: how many are of no class yet.
+        tau: :math:`\tau`, in [0, 1].
+        warmup: compare with the unused ones too, so that thresholds start low for all classes;
+            ``False`` divides by the largest count alone.
+
+    Returns:
+        (C,) floats in [0, tau]; all 0 where nothing is counted.
+
+    Raises:
+        ValueError: a wrong shape; ``tau`` out of range.
+
+    Source: FlexMatch (arXiv 2110.08263), equations 5 to 11.
+    """
+    check_unit("tau", tau)
+    if counts.ndim != 1:
+        raise ValueError(f"counts must be (C,), got {tuple(counts.shape)}")
+    counts = counts.to(torch.float64 if counts.dtype == torch.float64 else torch.float32)
+    largest = counts.amax()
+    if warmup:
+        largest = torch.maximum(largest, unused.to(counts.dtype))
+    beta = counts / largest.clamp_min(1)
+    return tau * beta / (2 - beta)

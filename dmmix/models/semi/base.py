@@ -1,0 +1,205 @@
+"""What every semi-supervised method is: a classifier that learns from two streams of images."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+from dmmix.functional.semi import linear_ramp
+from dmmix.mixups import training_progress
+from dmmix.models.classifiers import MixupClassifier
+from dmmix.models.semi.parts.checks import check_share, check_weight
+from dmmix.models.semi.parts.stream_mix import StreamMix, build_stream_mix
+
+__all__ = ["Branches", "SemiClassifier"]
+
+#: Name of a view: (stream, kind of transforms).
+Branches = Mapping[str, tuple[str, str]]
+
+
+class SemiClassifier(MixupClassifier):
+    """A classifier that learns from a labelled and an unlabelled stream.
+
+    A method names the views it wants (:attr:`branches`) and writes :meth:`step_losses`. All else is
+    here: one forward pass over all views, ramps, mixing between the streams.
+
+    Args:
+        backbone, neck, head, pretrained, train_cfg, init_cfg: as for
+            :class:`mmpretrain.models.ImageClassifier`. The head's loss is that of the labelled
+            images.
+        data_preprocessor: of :class:`~dmmix.models.semi.SemiDataPreprocessor`: weak and strong
+            transforms. It makes the views of :attr:`branches`.
+        unlabelled_weight: of the unlabelled loss, 0 or more.
+        ramp: over which part of the training that weight rises linearly from 0, in [0, 1]; 0 for
+            none. Without a runner there is no progress, and the weight is whole.
+        joint_forward: one pass over all views, so that BatchNorm sees them together, as the authors
+            of the methods do; ``False`` runs them one after another.
+        stream_mix: config of :class:`~dmmix.models.semi.StreamMix`, which adds a loss on mixes of
+            labelled with unlabelled images; ``None`` for none.
+
+    Attributes:
+        branches: name of a view: (stream, kind of transforms), such as
+            ``{"weak": ("unlabelled", "weak")}``.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    branches: ClassVar[Branches]
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict | None = None,
+        head: dict | None = None,
+        *,
+        unlabelled_weight: float = 1.0,
+        ramp: float = 0.0,
+        joint_forward: bool = True,
+        stream_mix: dict | StreamMix | None = None,
+        pretrained: str | None = None,
+        train_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        check_weight("unlabelled_weight", unlabelled_weight)
+        check_share("ramp", ramp)
+        if isinstance(data_preprocessor, Mapping) or data_preprocessor is None:
+            data_preprocessor = {
+                "type": "dmmix.SemiDataPreprocessor",
+                **(data_preprocessor or {}),
+                "branches": dict(self.branches),
+            }
+        super().__init__(
+            backbone,
+            neck,
+            head,
+            pretrained=pretrained,
+            train_cfg=train_cfg,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg,
+        )
+        self.unlabelled_weight = float(unlabelled_weight)
+        self.ramp = float(ramp)
+        self.joint_forward = joint_forward
+        self.stream_mix = None if stream_mix is None else build_stream_mix(stream_mix)
+
+    def forward(
+        self,
+        inputs: Tensor | dict[str, Tensor],
+        data_samples: list[DataSample] | None = None,
+        mode: str = "tensor",
+        labels: Tensor | None = None,
+        index: Tensor | None = None,
+        **hidden: Any,
+    ) -> Any:
+        """As :class:`~dmmix.models.MixupClassifier`; ``mode='loss'`` takes the views by name,
+        the labels of the labelled images, and which of the unlabelled images these are (``index``).
+        """
+        if mode == "loss":
+            return self.loss(inputs, labels, index)
+        return super().forward(inputs, data_samples, mode, labels)
+
+    def loss(
+        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The losses of a step.
+
+        Args:
+            inputs: view by name, as in :attr:`branches`; (B, ch, H, W) for views of labelled
+                images, (mu B, ch, H, W) for those of unlabelled ones.
+            labels: (B,) integers.
+            index: (mu B,) numbers of the unlabelled images in the unlabelled set.
+
+        Raises:
+            TypeError, ValueError: a batch without both streams.
+        """
+        if not isinstance(inputs, Mapping):
+            raise TypeError(
+                f"{type(self).__name__} trains on batches of two streams: the training loader "
+                "needs a SemiDataset and the model a SemiDataPreprocessor, got one tensor of images"
+            )
+        absent = [name for name in self.branches if name not in inputs]
+        if absent:
+            raise ValueError(
+                f"{type(self).__name__} needs the views {list(self.branches)}, the batch lacks "
+                f"{absent}"
+            )
+        return self.step_losses(inputs, labels, index)
+
+    @abstractmethod
+    def step_losses(
+        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
+    ) -> dict[str, Tensor]:
+        """The method. Entries with ``loss`` in their name are added up, others only logged."""
+
+    # -- what methods are made of --------------------------------------------------------
+
+    def logits(self, *views: Tensor) -> tuple[Tensor, ...]:
+        """Logits of each of these views, (N, C) each, in one forward pass (``joint_forward``)."""
+        if not self.joint_forward:
+            return tuple(self._logits(view) for view in views)
+        sizes = [len(view) for view in views]
+        return self._logits(torch.cat(views)).split(sizes)
+
+    def labelled_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The head's loss on labelled images, one number."""
+        return self.head.loss_module(logits, labels)
+
+    def ramped_weight(self) -> float:
+        """``unlabelled_weight``, or the part of it that is due by now."""
+        progress = training_progress()
+        if progress is None or self.ramp == 0:
+            return self.unlabelled_weight
+        return self.unlabelled_weight * linear_ramp(progress, self.ramp)
+
+    def mixed_losses(
+        self,
+        labelled: Tensor,
+        labels: Tensor,
+        unlabelled: Tensor,
+        pseudo: Tensor,
+        confidence: Tensor,
+    ) -> dict[str, Tensor]:
+        """Those of :attr:`stream_mix`, none without it."""
+        if self.stream_mix is None:
+            return {}
+        return self.stream_mix.losses(self, labelled, labels, unlabelled, pseudo, confidence)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        return self.head(self.extract_feat(images))
+
+    # -- what a runner tells -------------------------------------------------------------
+
+    def see_dataset(self, dataset: Any) -> None:
+        """Called before training with the dataset of the training loader.
+
+        Raises:
+            ValueError: it has no two streams, or another number of classes than the head.
+        """
+        if not hasattr(dataset, "num_unlabelled"):
+            raise ValueError(
+                f"{type(self).__name__} needs train_dataloader.dataset of type SemiDataset, got "
+                f"{type(dataset).__name__}"
+            )
+        ours = getattr(self.head, "num_classes", None)
+        if ours is not None and dataset.num_classes != ours:
+            raise ValueError(
+                f"head.num_classes={ours}, but the labels of train_dataloader.dataset have "
+                f"{dataset.num_classes} classes"
+            )
+
+    def compile_step(self, **options: Any) -> None:
+        """Not for these methods.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"step.compile does not go with {type(self).__name__}: leave step.compile=False"
+        )

@@ -1,0 +1,90 @@
+"""MixMatch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.semi import (
+    masked_cross_entropy,
+    mean_squared_consistency,
+    probabilities,
+    sharpen,
+)
+from dmmix.mixups import Mix, step_generator
+from dmmix.models.semi.base import Branches, SemiClassifier
+from dmmix.models.semi.parts.checks import check_temperature
+from dmmix.models.semi.parts.own_mix import OWN_MIX_STREAM, build_own_mix, one_hot
+from dmmix.models.semi.parts.statistics import frozen_statistics
+from dmmix.registry import MODELS
+
+__all__ = ["MixMatch"]
+
+
+@MODELS.register_module()
+class MixMatch(SemiClassifier):
+    r"""MixMatch: labelled images and unlabelled ones with guessed labels, all mixed with all.
+
+    The guess for an unlabelled image is the mean prediction of its two weak views, sharpened,
+    :math:`q = \mathrm{sharpen}(\frac12 (p(u) + p(u')), T)`, without a gradient. Each image of
+    labelled and unlabelled views is mixed with one of all of them, the larger share
+    :math:`\lambda' = \max(\lambda, 1 - \lambda)` its own, images and labels alike. Then
+
+    .. math::
+        L = \frac1B \sum_{x'} H(y', p(x'))
+            + w(t) \frac{1}{2 \mu B \, C} \sum_{u'} \lVert q' - p(u') \rVert^2
+
+    Args:
+        temperature: :math:`T`, above 0.
+        mixup: the mix of pairs; the paper's Mixup with ``alpha=0.75`` by default.
+        others: of :class:`~dmmix.models.semi.SemiClassifier`; the weight rises linearly to 75 over
+            the first 64th of the training.
+
+    Source: MixMatch (arXiv 1905.02249).
+    """
+
+    branches: ClassVar[Branches] = {
+        "labelled": ("labelled", "weak"),
+        "weak": ("unlabelled", "weak"),
+        "weak2": ("unlabelled", "weak"),
+    }
+
+    def __init__(
+        self,
+        *args: Any,
+        temperature: float = 0.5,
+        mixup: Mapping | Mix | None = None,
+        unlabelled_weight: float = 75.0,
+        ramp: float = 1 / 64,
+        **kwargs: Any,
+    ) -> None:
+        check_temperature("temperature", temperature)
+        super().__init__(*args, unlabelled_weight=unlabelled_weight, ramp=ramp, **kwargs)
+        self.temperature = float(temperature)
+        self.own_mix = build_own_mix(mixup)
+
+    def step_losses(
+        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
+    ) -> dict[str, Tensor]:
+        views = [inputs["weak"], inputs["weak2"]]
+        with torch.no_grad(), frozen_statistics(self):
+            mean = torch.stack([probabilities(z) for z in self.logits(*views)]).mean(dim=0)
+        guess = sharpen(mean, self.temperature)
+
+        n = len(labels)
+        known = one_hot(labels, guess)
+        generator = step_generator(stream=OWN_MIX_STREAM)
+        mixed = self.own_mix.mix(
+            torch.cat([inputs["labelled"], *views]), torch.cat([known, guess, guess]), generator
+        )
+        labelled, unlabelled = self.logits(mixed.images[:n], mixed.images[n:])
+        consistency = mean_squared_consistency(unlabelled, mixed.labels[n:])
+        confidence, pseudo = mean.max(dim=1)
+        return {
+            "loss_labelled": masked_cross_entropy(labelled, mixed.labels[:n]),
+            "loss_unlabelled": self.ramped_weight() * consistency,
+            **self.mixed_losses(inputs["labelled"], labels, inputs["weak"], pseudo, confidence),
+        }

@@ -1,0 +1,57 @@
+"""The running mean of predictions, and predictions aligned by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor, nn
+
+from dmmix.functional.semi import align_distribution
+
+__all__ = ["DistributionAlignment"]
+
+
+class DistributionAlignment(nn.Module):
+    r"""Distribution alignment by the mean of the last predictions.
+
+    :math:`\tilde p_c \propto p_c \, t_c / r_c`, where :math:`r` is the mean prediction of the last
+    ``window`` batches, this one included, over all processes.
+
+    Args:
+        num_classes: C, at least 1.
+        window: batches, at least 1.
+        target: (C,) shares of the classes, 0 or more with a sum above 0; even by default.
+
+    Raises:
+        ValueError: an argument out of range.
+
+    Source: ReMixMatch (arXiv 1911.09785), section 3.1; its authors take 128 batches.
+    """
+
+    def __init__(
+        self, num_classes: int, window: int = 128, target: Sequence[float] | None = None
+    ) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+        if window < 1:
+            raise ValueError(f"window must be at least 1, got {window}")
+        shares = torch.ones(num_classes) if target is None else torch.as_tensor(target).float()
+        if shares.shape != (num_classes,) or bool((shares < 0).any()) or not shares.sum() > 0:
+            raise ValueError(f"target must be {num_classes} shares, 0 or more, got {target!r}")
+        self.register_buffer("target", shares / shares.sum())
+        self.register_buffer("recent", torch.zeros(window, num_classes))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def forward(self, probs: Tensor) -> Tensor:
+        """Takes (N, C) predictions into the mean and returns them aligned, without a gradient."""
+        mean = probs.detach().mean(dim=0).to(self.recent.dtype)
+        all_reduce(mean, op="mean")
+        row = (self.batches % len(self.recent)).reshape(1)
+        self.recent.index_copy_(0, row, mean[None])
+        self.batches += 1
+        filled = self.batches.clamp_max(len(self.recent))  # rows not filled yet are zeros
+        return align_distribution(probs.detach(), self.recent.sum(dim=0) / filled, self.target)

@@ -1,0 +1,105 @@
+"""FlexMatch's curriculum: which images are learned, and what that asks of each class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather
+from torch import Tensor, nn
+
+from dmmix.functional.semi import flexmatch_thresholds
+
+__all__ = ["FlexThresholds"]
+
+
+class FlexThresholds(nn.Module):
+    r"""Remembers the last confident class of each unlabelled image and makes thresholds of that.
+
+    A pseudo-label of class :math:`c` counts if its confidence is at least :math:`\tau_c`, see
+    :func:`~dmmix.functional.semi.flexmatch_thresholds`; then images whose confidence is at least
+    :math:`\tau` are remembered under their class, those of all processes in each of them.
+
+    Args:
+        num_classes: C, at least 1.
+        tau: :math:`\tau`, in [0, 1].
+        warmup: see the function.
+
+    Attributes:
+        learned: (M,) the class of each unlabelled image, -1 for none; :meth:`resize` says how many
+            there are.
+
+    Source: FlexMatch (arXiv 2110.08263).
+    """
+
+    learned: Tensor
+
+    def __init__(self, num_classes: int, tau: float = 0.95, warmup: bool = True) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+        if not 0 <= tau <= 1:
+            raise ValueError(f"tau must be in [0, 1], got {tau}")
+        self.num_classes = num_classes
+        self.tau = float(tau)
+        self.warmup = warmup
+        self.register_buffer("learned", torch.zeros(0, dtype=torch.int64))
+
+    def resize(self, num_unlabelled: int) -> None:
+        """Forgets all, and has room for so many unlabelled images; at least 1."""
+        if num_unlabelled < 1:
+            raise ValueError(f"num_unlabelled must be at least 1, got {num_unlabelled}")
+        self.learned = self.learned.new_full((num_unlabelled,), -1)
+
+    def thresholds(self) -> Tensor:
+        """(C,) the thresholds by what is remembered."""
+        # One class more, for images that have none.
+        places = self.learned + 1
+        counts = torch.zeros(self.num_classes + 1, device=places.device)
+        counts.index_add_(0, places, torch.ones(len(places), device=places.device))
+        return flexmatch_thresholds(counts[1:], counts[0], self.tau, self.warmup)
+
+    @torch.no_grad()
+    def forward(self, confidence: Tensor, classes: Tensor, index: Tensor | None) -> Tensor:
+        """(N,) bools, which pseudo-labels count; then remembers the confident ones.
+
+        Args:
+            confidence: (N,) probabilities of the pseudo-labels.
+            classes: (N,) the pseudo-labels.
+            index: (N,) which unlabelled images these are.
+
+        Raises:
+            ValueError: no ``index``, or nobody said how many images there are.
+        """
+        if index is None or not len(self.learned):
+            raise ValueError(
+                "FlexMatch needs to know the unlabelled images: batches with the numbers of a "
+                "SemiDataset, and FlexThresholds.resize(number of images), which a DmmixRunner does"
+            )
+        mask = confidence >= self.thresholds().index_select(0, classes).to(confidence.dtype)
+        gathered = [torch.cat(all_gather(part)) for part in (confidence, classes, index)]
+        self._remember(*gathered)
+        return mask
+
+    def _remember(self, confidence: Tensor, classes: Tensor, index: Tensor) -> None:
+        # Those that are not confident go to a place of their own beyond the end. Of an image that
+        # stands in the batch several times the last one counts, on every device.
+        size = len(self.learned)
+        place = torch.where(confidence >= self.tau, index, size)
+        order = torch.arange(len(index), device=index.device)
+        last = torch.full((size + 1,), -1, device=index.device)
+        last = last.scatter_reduce(0, place, order, reduce="amax")[:size]
+        found = classes.index_select(0, last.clamp_min(0))
+        self.learned.copy_(torch.where(last >= 0, found, self.learned))
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        saved = state_dict.get(f"{prefix}learned")
+        if saved is not None and saved.shape != self.learned.shape:
+            if len(self.learned) and len(saved):
+                raise ValueError(
+                    f"the checkpoint remembers {len(saved)} unlabelled images, the data has "
+                    f"{len(self.learned)}: FlexMatch can go on only with the data that it began "
+                    "with"
+                )
+            self.learned = self.learned.new_full(saved.shape, -1)
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -1,0 +1,29 @@
+"""A forward pass that leaves the statistics of BatchNorm alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+__all__ = ["frozen_statistics"]
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """While it holds, BatchNorm layers in training mode normalise with the statistics of the batch
+    as always, and do not add them to their running ones.
+
+    For passes that only make targets: what a network is tested with comes from what it learns from.
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    layers = [layer for layer in layers if layer.track_running_stats]
+    try:
+        for layer in layers:
+            layer.track_running_stats = False
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True

@@ -1,0 +1,273 @@
+"""Mixing between the streams: labelled images with unlabelled ones and their pseudo-labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from dmmix.functional import MixedLabels
+from dmmix.functional.semi import half_cosine_ramp
+from dmmix.mixups import Mix, PairMix, RandomMix, build_mix, step_generator, training_progress
+from dmmix.models.classifier_guide import ClassifierGuide
+from dmmix.models.losses import DecoupledMixupLoss, MixupLoss
+from dmmix.models.semi.parts.checks import check_share, check_weight
+from dmmix.registry import MODELS
+
+__all__ = ["StreamMix", "build_stream_mix"]
+
+LamBias = Literal["unlabelled", "labelled", "none"]
+_BIASES = ("unlabelled", "labelled", "none")
+_DECOUPLE = ("labelled", "unlabelled", "both", "none")
+
+#: Of the random numbers of a step; see SemiClassifier and MixupDataPreprocessor for the others.
+STREAM_MIX_STREAM = 2
+
+
+@MODELS.register_module()
+class StreamMix(nn.Module):
+    r"""DM(CE) with the asymmetrical strategy, on mixes of a labelled with an unlabelled image.
+
+    Each labelled image :math:`x` of the batch with class :math:`a` is mixed with an unlabelled one
+    :math:`u` of pseudo-label :math:`b`, chosen at random,
+
+    .. math:: \tilde x = \lambda x + (1 - \lambda) u, \qquad \lambda < 1/2
+
+    so that the unlabelled image dominates, and of the decoupled terms only that of the class that
+    is known is kept:
+
+    .. math:: L = -\lambda \log p_a - (1 - \lambda) \log p_b
+                  + \eta \, \mathrm{softplus}(o - z_a)
+
+    where :math:`o` is the logsumexp over the classes that are not mixed in. A mix counts if the
+    pseudo-label's confidence reaches ``min(threshold, max(mix_threshold, 1 - lam))``. With the
+    mixup cross entropy as ``loss`` it is the ``+ Mixup`` of the paper's tables.
+
+    Args:
+        mixup: config of a mix of pairs whose share is drawn (Mixup, CutMix, ...), or a
+            :class:`~dmmix.mixups.RandomMix` of such.
+        loss: config of the loss; by default DM(CE) with ``eta=0.1``.
+        lam_bias: which image dominates; ``'none'`` leaves the share as drawn.
+        decouple: whose classes keep their decoupled term: ``'labelled'`` (the asymmetrical
+            strategy), ``'unlabelled'``, ``'both'`` or ``'none'``.
+        weight: of this loss, 0 or more.
+        ramp: whether the weight rises from 0 over the training as half a cosine. Without a
+            runner it is whole.
+        threshold, mix_threshold: of the confidence, in [0, 1].
+
+    Raises:
+        KeyError, TypeError, ValueError: a bad argument; a mix that is not one of pairs, or whose
+            share is not drawn.
+
+    Source: Decoupled Mixup (arXiv 2203.10761); weight, ramp and threshold are those of its code.
+    """
+
+    def __init__(
+        self,
+        mixup: Mapping | Mix,
+        loss: Mapping | MixupLoss | None = None,
+        lam_bias: LamBias = "unlabelled",
+        decouple: Literal["labelled", "unlabelled", "both", "none"] = "labelled",
+        weight: float = 1.0,
+        ramp: bool = True,
+        threshold: float = 0.95,
+        mix_threshold: float = 0.95,
+    ) -> None:
+        super().__init__()
+        for name, value, allowed in (
+            ("lam_bias", lam_bias, _BIASES),
+            ("decouple", decouple, _DECOUPLE),
+        ):
+            if value not in allowed:
+                raise ValueError(f"stream_mix.{name} must be one of {allowed}, got {value!r}")
+        check_weight("stream_mix.weight", weight)
+        check_share("stream_mix.threshold", threshold)
+        check_share("stream_mix.mix_threshold", mix_threshold)
+        self.mixup = build_mix(mixup)
+        for mix in _members(self.mixup):
+            _check_mix(mix)
+            mix.pair_with(_Halves(lam_bias))
+        self.loss = _build_loss(loss)
+        self.lam_bias = lam_bias
+        self.decouple = decouple
+        self.weight = float(weight)
+        self.ramp = bool(ramp)
+        self.threshold = float(threshold)
+        self.mix_threshold = float(mix_threshold)
+
+    def losses(
+        self,
+        model: nn.Module,
+        labelled: Tensor,
+        labels: Tensor,
+        unlabelled: Tensor,
+        pseudo: Tensor,
+        confidence: Tensor,
+    ) -> dict[str, Tensor]:
+        """The losses of a step; draws from :func:`~dmmix.mixups.step_generator`.
+
+        Args:
+            model: the classifier; it makes one more forward pass, over B images.
+            labelled: (B, ch, H, W).
+            labels: (B,) integers.
+            unlabelled: (M, ch, H, W), with M at least B.
+            pseudo: (M,) integers, the pseudo-labels.
+            confidence: (M,) their probabilities.
+
+        Returns:
+            ``loss_stream_mix`` and, where the loss has it, ``loss_stream_decoupled``;
+            ``stream_mix_rate``, the part of the mixes that count.
+        """
+        n = len(labels)
+        generator = step_generator(stream=STREAM_MIX_STREAM)
+        chosen = torch.randperm(len(pseudo), generator=generator)[:n].to(pseudo.device)
+        # The unlabelled image comes first: what is cut out of the labelled one and pasted can only
+        # be smaller than drawn (clipped at the border), so that lam stays below 1/2.
+        images = torch.cat([unlabelled.index_select(0, chosen), labelled])
+        classes = torch.cat([pseudo.index_select(0, chosen), labels])
+        feats, mixed, weights = _mixed_feats(model, self.mixup, images, classes, generator, n)
+        logits = model.head(feats)
+
+        share = self._labelled_share(mixed, labels)
+        needed = (1 - share).clamp_min(self.mix_threshold).clamp_max(self.threshold)
+        counts = (confidence.index_select(0, chosen) >= needed).to(logits.dtype)
+        parts = self._parts(logits, mixed, counts if weights is None else counts * weights)
+        weight = self._weight()
+        losses = {_NAMES.get(name, name): weight * value for name, value in parts.items()}
+        losses["stream_mix_rate"] = counts.mean()
+        return losses
+
+    def _labelled_share(self, mixed: MixedLabels, labels: Tensor) -> Tensor:
+        """lam: slot 0 is the unlabelled image's, see :meth:`losses`."""
+        return mixed.shares[:, 1:].sum(dim=1)
+
+    def _parts(self, logits: Tensor, mixed: MixedLabels, weight: Tensor) -> dict[str, Tensor]:
+        if not isinstance(self.loss, DecoupledMixupLoss) or self.decouple == "both":
+            return self.loss.parts(logits, mixed, weight=weight)
+        kept = torch.zeros_like(mixed.classes, dtype=torch.bool)
+        kept[:, 0] = self.decouple == "unlabelled"
+        kept[:, 1:] = self.decouple == "labelled"
+        return self.loss.parts(logits, mixed, weight=weight, decouple=kept)
+
+    def _weight(self) -> float:
+        progress = training_progress() if self.ramp else None
+        return self.weight if progress is None else self.weight * half_cosine_ramp(progress)
+
+    def extra_repr(self) -> str:
+        return (
+            f"mixup={self.mixup!r}, lam_bias={self.lam_bias!r}, decouple={self.decouple!r}, "
+            f"weight={self.weight}"
+        )
+
+
+#: How the parts of a loss are logged.
+_NAMES = {"loss_mixup": "loss_stream_mix", "loss_decoupled": "loss_stream_decoupled"}
+
+
+class _Halves:
+    """Pairs the first half of a batch with the second: row ``i`` with row ``n/2 + i``.
+
+    The second half is paired with itself; nobody looks at what becomes of it. ``lam`` is the share
+    of the first image, the unlabelled one.
+    """
+
+    def __init__(self, lam_bias: LamBias) -> None:
+        self.lam_bias = lam_bias
+
+    def __call__(self, lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        half = len(lam) // 2
+        partners = torch.arange(half, 2 * half).repeat(2)
+        return bias_share(lam, self.lam_bias), partners
+
+
+def bias_share(lam: Tensor, lam_bias: LamBias) -> Tensor:
+    """The share of the unlabelled image: above 1/2, below it, or as drawn."""
+    if lam_bias == "none":
+        return lam
+    larger = torch.maximum(lam, 1 - lam).clamp_min(_ABOVE_HALF)
+    return larger if lam_bias == "unlabelled" else 1 - larger
+
+
+#: The other share is below 1/2 in float32 too.
+_ABOVE_HALF = 0.5 + 2**-20
+
+
+def build_stream_mix(config: Mapping | StreamMix) -> StreamMix:
+    """A stream mix from its config; one that is built already is returned as it is.
+
+    Raises:
+        KeyError: ``mixup`` is missing.
+        TypeError: no dict.
+    """
+    if isinstance(config, StreamMix):
+        return config
+    if not isinstance(config, Mapping):
+        raise TypeError(
+            "stream_mix must be a dict such as dict(mixup=dict(type='Mixup', alpha=0.2)), got "
+            f"{config!r}"
+        )
+    if "mixup" not in config:
+        raise KeyError(
+            "stream_mix needs mixup=dict(type=...), the mix between the streams; it has "
+            f"{sorted(config)}"
+        )
+    return MODELS.build({"_scope_": "dmmix", "type": "StreamMix", **config})
+
+
+def _members(mix: Mix) -> list[Mix]:
+    return (
+        [member for inner in mix.mixups for member in _members(inner)]
+        if isinstance(mix, RandomMix)
+        else [mix]
+    )
+
+
+def _check_mix(mix: Mix) -> None:
+    if not isinstance(mix, PairMix) or not mix.follows_lam:
+        raise ValueError(
+            f"stream_mix.mixup: {type(mix).__name__} does not mix pairs with a share that is "
+            "drawn, which mixing between the streams needs; take Mixup, CutMix, FMix, ..., or "
+            "give it an alpha"
+        )
+
+
+def _build_loss(config: Mapping | MixupLoss | None) -> MixupLoss:
+    if config is None:
+        return DecoupledMixupLoss(eta=0.1)
+    loss = MODELS.build({"_scope_": "dmmix", **config}) if isinstance(config, Mapping) else config
+    if not isinstance(loss, MixupLoss):
+        raise TypeError(
+            "stream_mix.loss must be a loss for mixed labels (DecoupledMixupLoss, "
+            f"MixupCrossEntropyLoss, DecoupledMixupBCELoss), got {type(loss).__name__}"
+        )
+    return loss
+
+
+def _mixed_feats(
+    model: nn.Module,
+    mixup: Mix,
+    images: Tensor,
+    classes: Tensor,
+    generator: torch.Generator,
+    n: int,
+) -> tuple[Any, MixedLabels, Tensor | None]:
+    """Features, labels and weights of the first ``n`` mixes."""
+    if not (mixup.needs_guide or mixup.mixes_features):
+        mixed = mixup.mix(images, classes, generator)
+        labels, weights = mixed.labels, mixed.weights
+        feats = model.extract_feat(mixed.images[:n])
+    else:
+        with ClassifierGuide(model).step() as guide:
+            mixed = mixup.mix(images, classes, generator, guide)
+            feats = model.extract_feat(mixed.images)  # a mix inside the network needs both halves
+            labels, weights = guide.settle(mixed.labels), mixed.weights
+        feats = _first(feats, n)
+    return feats, labels[:n], None if weights is None else weights[:n]
+
+
+def _first(feats: Any, n: int) -> Any:
+    if isinstance(feats, Tensor):
+        return feats[:n]
+    return type(feats)(_first(part, n) for part in feats)

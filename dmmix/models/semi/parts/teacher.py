@@ -1,0 +1,61 @@
+"""A teacher: the moving average of the network that learns."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from dmmix.models.averaged_model import ExponentialMovingAverage
+from dmmix.models.semi.parts.network import Network
+from dmmix.models.semi.parts.statistics import frozen_statistics
+
+__all__ = ["Teacher"]
+
+
+class Teacher(nn.Module):
+    r"""Moving average of a classifier's weights and buffers, which makes targets.
+
+    After each update of the student's weights :math:`\theta`,
+
+    .. math:: \theta' \leftarrow m \, \theta' + (1 - m) \, \theta
+
+    with :math:`m` the ``momentum``; BatchNorm statistics are averaged in the same way. In training
+    mode it normalises with the statistics of its batch, as the student does, without taking them
+    into its own. Nothing that it computes has a gradient.
+
+    Args:
+        student: the classifier; only its weights are read.
+        momentum: above 0 and below 1.
+
+    Raises:
+        ValueError: ``momentum`` out of range.
+
+    Source: Mean teachers are better role models (arXiv 1703.01780).
+    """
+
+    def __init__(self, student: nn.Module, momentum: float = 0.999) -> None:
+        super().__init__()
+        if not 0 < momentum < 1:
+            raise ValueError(f"teacher_momentum must be above 0 and below 1, got {momentum}")
+        self.average = ExponentialMovingAverage(
+            Network(student), momentum=1 - momentum, update_buffers=True
+        )
+
+    @property
+    def network(self) -> Network:
+        """Backbone, neck and head, averaged."""
+        return self.average.module
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, C) without a gradient."""
+        with frozen_statistics(self.average):
+            return self.average(images)
+
+    def start(self, student: nn.Module) -> None:
+        """Becomes a copy of the student; for weights that were made or loaded after the teacher."""
+        self.average.restart(Network(student))
+
+    def update(self, student: nn.Module) -> None:
+        """Takes the student's weights into the average; after each update of them."""
+        self.average.update_parameters(Network(student))

@@ -1,0 +1,127 @@
+"""Views of the images of two streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmmix.datasets.batch_transforms import BatchTransform
+from dmmix.mixups import step_generator
+from dmmix.models.data_preprocessor import (
+    AUGMENTATION_STREAM,
+    MixupDataPreprocessor,
+    split_transforms,
+)
+from dmmix.registry import MODELS
+
+__all__ = ["SemiDataPreprocessor"]
+
+_STREAMS = ("labelled", "unlabelled")
+_KINDS = ("weak", "strong", "none")
+
+
+@MODELS.register_module()
+class SemiDataPreprocessor(MixupDataPreprocessor):
+    """Weak and strong views of a labelled and an unlabelled stream, on the device of the model.
+
+    Takes the training batches of a :class:`~dmmix.datasets.SemiDataset`,
+
+    ``{"labelled": {"inputs", "labels"}, "unlabelled": {"inputs", "index"}}``,
+
+    and returns ``inputs``, a dict of views by name, ``labels`` and ``index``. Image ``i`` of a view
+    is image ``i`` of its stream, in every view. All views of a kind are transformed together.
+    Batches for evaluation are treated as by :class:`~dmmix.models.MixupDataPreprocessor`.
+
+    Config (a method adds ``branches`` itself)::
+
+        data_preprocessor = dict(
+            type='SemiDataPreprocessor', mean=..., std=..., num_classes=10,
+            weak_transforms=[dict(type='BatchRandomCrop', crop_size=32, padding=4),
+                             dict(type='BatchRandomFlip', prob=0.5)],
+            strong_transforms=[dict(type='BatchRandomCrop', crop_size=32, padding=4),
+                               dict(type='BatchRandomFlip', prob=0.5),
+                               dict(type='BatchRandAugment', policies='fixmatch')])
+
+    Args:
+        weak_transforms, strong_transforms: batch transforms, or their configs, of these kinds of
+            views; those that see normalised images (random erasing) stand last.
+        branches: name of a view: (stream, kind); streams are ``'labelled'`` and ``'unlabelled'``,
+            kinds ``'weak'``, ``'strong'`` and ``'none'``, not transformed.
+        others: of :class:`~dmmix.models.MixupDataPreprocessor` but ``batch_transforms``.
+
+    Raises:
+        TypeError, ValueError: a bad argument; (in training) a batch without both streams, or
+            without images in one of them.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        weak_transforms: Sequence[dict | BatchTransform] = (),
+        strong_transforms: Sequence[dict | BatchTransform] = (),
+        branches: Mapping[str, tuple[str, str]] | None = None,
+        batch_transforms: Sequence[dict] = (),
+        **kwargs: Any,
+    ) -> None:
+        if batch_transforms:
+            raise ValueError(
+                "batch_transforms: SemiDataPreprocessor has two kinds of views, write "
+                "weak_transforms and strong_transforms"
+            )
+        super().__init__(*args, **kwargs)
+        self.transforms = {
+            "weak": split_transforms(weak_transforms, "weak_transforms"),
+            "strong": split_transforms(strong_transforms, "strong_transforms"),
+            "none": ([], []),
+        }
+        self.branches = _checked_branches(branches or {})
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """``data`` as the loader gives it; returns what a method's ``forward`` takes."""
+        if not training:
+            return super().forward(data, training)
+        if not self.branches:
+            raise ValueError("SemiDataPreprocessor needs branches to train; a method gives its own")
+        absent = [name for name in _STREAMS if name not in data]
+        if absent:
+            raise ValueError(
+                f"a semi-supervised batch has the streams {_STREAMS}, this one lacks {absent}: "
+                "train_dataloader.dataset must be a SemiDataset"
+            )
+        streams = {name: self._images_of(data[name]["inputs"]) for name in _STREAMS}
+        others = {
+            key: value
+            for name in _STREAMS
+            for key, value in data[name].items()
+            if key != "inputs" and (name == "labelled" or key != "labels")
+        }
+        return {"inputs": self._views(streams), **self.cast_data(others)}
+
+    def _images_of(self, inputs: Tensor | Sequence[Tensor]) -> Tensor:
+        inputs = inputs if isinstance(inputs, Tensor) else torch.stack(list(inputs))
+        return self.cast_data(inputs)
+
+    def _views(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        generator = step_generator(stream=AUGMENTATION_STREAM)
+        views: dict[str, Tensor] = {}
+        for kind, (before, after) in self.transforms.items():
+            names = [name for name, (_, of) in self.branches.items() if of == kind]
+            if not names:
+                continue
+            parts = [streams[self.branches[name][0]] for name in names]
+            images = self._view(torch.cat(parts), before, after, generator)
+            views.update(zip(names, images.split([len(part) for part in parts]), strict=True))
+        return {name: views[name] for name in self.branches}
+
+
+def _checked_branches(branches: Mapping) -> dict[str, tuple[str, str]]:
+    for name, branch in branches.items():
+        if len(branch) != 2 or branch[0] not in _STREAMS or branch[1] not in _KINDS:
+            raise ValueError(
+                f"branches[{name!r}] must be (stream, kind) with a stream of {_STREAMS} and a kind "
+                f"of {_KINDS}, got {branch!r}"
+            )
+    return {name: tuple(branch) for name, branch in branches.items()}

@@ -1,0 +1,127 @@
+"""ReMixMatch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.mixing import to_device
+from dmmix.functional.semi import masked_cross_entropy, probabilities, sharpen
+from dmmix.mixups import Mix, step_generator
+from dmmix.models.semi.base import SemiClassifier
+from dmmix.models.semi.parts.checks import check_temperature, check_weight
+from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment
+from dmmix.models.semi.parts.own_mix import OWN_MIX_STREAM, build_own_mix, one_hot
+from dmmix.models.semi.parts.rotation import RotationHead, draw_turns, rotate
+from dmmix.models.semi.parts.statistics import frozen_statistics
+from dmmix.registry import MODELS
+
+__all__ = ["ReMixMatch"]
+
+
+@MODELS.register_module()
+class ReMixMatch(SemiClassifier):
+    r"""ReMixMatch: MixMatch with aligned guesses, strong views anchored to them, and rotations.
+
+    The guess :math:`q` is the prediction of the weak view, aligned to the distribution of the
+    labels and sharpened, without a gradient; it is the label of the weak view and of all strong
+    views. Labelled (strong) and unlabelled views are mixed as in MixMatch, and
+
+    .. math::
+        L = \overline{H(y', p(x'))} + w(t) \overline{H(q', p(u'))}
+            + w_1(t) \overline{H(q, p(\hat u_1))} + w_r \overline{H(r, p_r(R_r(\hat u_1)))}
+
+    with means over the images, :math:`\hat u_1` the first strong view, not mixed, and :math:`R_r`
+    its rotation by :math:`r` quarter turns.
+
+    Args:
+        num_strong: strong views of an unlabelled image, 1 or more.
+        temperature: of the sharpening, above 0.
+        mixup: the mix of pairs; the paper's Mixup with ``alpha=0.75`` by default.
+        strong_weight, rotation_weight: :math:`w_1` and :math:`w_r`, 0 or more.
+        window: of the alignment, see :class:`~dmmix.models.semi.parts.DistributionAlignment`.
+        others: of :class:`~dmmix.models.semi.SemiClassifier`; :math:`w` and :math:`w_1` rise
+            linearly over the first 64th of the training.
+
+    Source: ReMixMatch (arXiv 1911.09785).
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        num_strong: int = 2,
+        temperature: float = 0.5,
+        mixup: Mapping | Mix | None = None,
+        unlabelled_weight: float = 1.5,
+        strong_weight: float = 0.5,
+        rotation_weight: float = 0.5,
+        ramp: float = 1 / 64,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(num_strong, bool) or not isinstance(num_strong, int) or num_strong < 1:
+            raise ValueError(f"num_strong must be a whole number, at least 1, got {num_strong!r}")
+        check_temperature("temperature", temperature)
+        check_weight("strong_weight", strong_weight)
+        check_weight("rotation_weight", rotation_weight)
+        strong = ["strong", *(f"strong{k}" for k in range(2, num_strong + 1))]
+        self.branches = {
+            "labelled": ("labelled", "strong"),
+            "weak": ("unlabelled", "weak"),
+            **dict.fromkeys(strong, ("unlabelled", "strong")),
+        }
+        super().__init__(*args, unlabelled_weight=unlabelled_weight, ramp=ramp, **kwargs)
+        self.strong = strong
+        self.temperature = float(temperature)
+        self.strong_weight = float(strong_weight)
+        self.rotation_weight = float(rotation_weight)
+        self.own_mix = build_own_mix(mixup)
+        self.alignment = DistributionAlignment(self.head.num_classes)
+        self.rotation_head = RotationHead(self.head.in_channels)
+
+    def step_losses(
+        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
+    ) -> dict[str, Tensor]:
+        with torch.no_grad(), frozen_statistics(self):
+            weak = probabilities(self._logits(inputs["weak"]))
+        guess = sharpen(self.alignment(weak), self.temperature)
+
+        views = [inputs["weak"], *(inputs[name] for name in self.strong)]
+        generator = step_generator(stream=OWN_MIX_STREAM)
+        n, m = len(labels), len(guess)
+        known = one_hot(labels, guess)
+        mixed = self.own_mix.mix(
+            torch.cat([inputs["labelled"], *views]),
+            torch.cat([known, *[guess] * len(views)]),
+            generator,
+        )
+        first = inputs["strong"]
+        turns = draw_turns(m, generator)
+        images = (mixed.images[:n], mixed.images[n:], first, rotate(first, turns))
+        labelled, unlabelled, strong, turned = self._all_logits(*images)
+        (turns,) = to_device([turns], turned.device)
+        weight = self.ramped_weight()
+        ramp = weight / self.unlabelled_weight if self.unlabelled_weight else 0.0
+        confidence, pseudo = guess.max(dim=1)
+        return {
+            "loss_labelled": masked_cross_entropy(labelled, mixed.labels[:n]),
+            "loss_unlabelled": weight * masked_cross_entropy(unlabelled, mixed.labels[n:]),
+            "loss_strong": self.strong_weight * ramp * masked_cross_entropy(strong, guess),
+            "loss_rotation": self.rotation_weight * masked_cross_entropy(turned, turns),
+            **self.mixed_losses(inputs["labelled"], labels, inputs["weak"], pseudo, confidence),
+        }
+
+    def _all_logits(self, *images: Tensor) -> tuple[Tensor, ...]:
+        """Logits of the classes, for the last images those of the quarter turns."""
+        if not self.joint_forward:
+            classes = [self._logits(part) for part in images[:-1]]
+            return *classes, self._turn_logits(self.extract_feat(images[-1]))
+        sizes = [len(part) for part in images]
+        feats = self.extract_feat(torch.cat(images))
+        *classes, _ = self.head(feats).split(sizes)
+        return *classes, self._turn_logits(feats).split(sizes)[-1]
+
+    def _turn_logits(self, feats: tuple) -> Tensor:
+        return self.rotation_head(self.head.pre_logits(feats))

@@ -1,0 +1,88 @@
+"""UDA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.semi import (
+    hard_pseudo_labels,
+    kl_consistency,
+    masked_cross_entropy,
+    probabilities,
+    training_signal_annealing,
+)
+from dmmix.mixups import training_progress
+from dmmix.models.semi.fixmatch import FixMatch
+from dmmix.models.semi.parts.checks import check_share, check_temperature
+from dmmix.registry import MODELS
+
+__all__ = ["UDA"]
+
+_SCHEDULES = ("linear", "exp", "log")
+
+
+@MODELS.register_module()
+class UDA(FixMatch):
+    r"""UDA: the strong view is to be predicted as the sharpened weak view, where that is sure.
+
+    .. math::
+        L = L_\mathrm{labelled} + w \frac1{\mu B} \sum_b \mathbf{1}[\max q_b \ge \tau] \,
+            \mathrm{KL}\big(q_b^{(T)} \,\|\, p(\mathcal{A}(u_b))\big)
+
+    with :math:`q^{(T)} = \mathrm{softmax}(z / T)` of the weak view, without a gradient. With
+    training signal annealing a labelled image counts only while its class has a probability below
+    a threshold that rises over the training, and the mean is over those that count.
+
+    Args:
+        threshold: :math:`\tau`, in [0, 1].
+        temperature: :math:`T`, above 0.
+        annealing: ``'linear'``, ``'exp'``, ``'log'``, or ``None`` for none.
+        others: as for :class:`~dmmix.models.semi.FixMatch`.
+
+    Source: UDA (arXiv 1904.12848).
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        threshold: float = 0.8,
+        temperature: float = 0.4,
+        annealing: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        check_share("threshold", threshold)
+        check_temperature("temperature", temperature)
+        if annealing is not None and annealing not in _SCHEDULES:
+            raise ValueError(f"annealing must be one of {_SCHEDULES} or None, got {annealing!r}")
+        super().__init__(*args, threshold=threshold, **kwargs)
+        self.temperature = float(temperature)
+        self.annealing = annealing
+
+    def step_losses(
+        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
+    ) -> dict[str, Tensor]:
+        labelled, weak, strong = self.logits(*(inputs[name] for name in self.branches))
+        pseudo = hard_pseudo_labels(weak)
+        mask = self.mask(pseudo.confidence, pseudo.classes, index)
+        target = probabilities(weak.detach() / self.temperature)
+        return {
+            "loss_labelled": self._annealed(labelled, labels),
+            "loss_unlabelled": self.ramped_weight() * kl_consistency(strong, target, mask),
+            "mask_rate": mask.float().mean(),
+            **self.mixed_losses(
+                inputs["labelled"], labels, inputs["weak"], pseudo.classes, pseudo.confidence
+            ),
+        }
+
+    def _annealed(self, logits: Tensor, labels: Tensor) -> Tensor:
+        progress = training_progress()
+        if self.annealing is None or progress is None:
+            return self.labelled_loss(logits, labels)
+        limit = training_signal_annealing(progress, logits.shape[1], self.annealing)
+        sure = probabilities(logits.detach()).gather(1, labels[:, None])[:, 0]
+        counts = sure < limit
+        mean = masked_cross_entropy(logits, labels, counts)
+        return mean * (len(labels) / counts.sum().clamp_min(1).to(torch.float32))

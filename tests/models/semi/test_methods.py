@@ -1,0 +1,276 @@
+"""The loss of each method against loops over its images."""
+
+import pytest
+import torch
+
+from dmmix.models.semi import (
+    UDA,
+    FixMatch,
+    MeanTeacher,
+    MixMatch,
+    PiModel,
+    PseudoLabel,
+    ReMixMatch,
+)
+from dmmix.models.semi.parts import own_mix, stream_mix
+
+from . import reference
+from .small import CLASSES, batch, make
+
+SIX = dict(rel=1e-9, abs=1e-9)
+
+
+def logits_of(model, images):
+    with torch.no_grad():
+        return model.head((images.flatten(1),)).tolist()
+
+
+def views_of(model, inputs, *names):
+    return [logits_of(model, inputs[name]) for name in names]
+
+
+@pytest.fixture(autouse=True)
+def same_draws(monkeypatch):
+    """Each call of a step draws the same numbers."""
+
+    def generator(stream=0):
+        return torch.Generator().manual_seed(7 + stream)
+
+    for module in ("stream_mix", "mixmatch", "remixmatch"):
+        path = "parts.stream_mix" if module == "stream_mix" else module
+        monkeypatch.setattr(f"dmmix.models.semi.{path}.step_generator", generator)
+    return generator
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.4, 0.6, 1.0])
+@pytest.mark.parametrize("joint", [True, False])
+def test_fixmatch(tau, joint):
+    model = make(FixMatch, threshold=tau, unlabelled_weight=1.7, joint_forward=joint)
+    inputs, labels, index = batch(model, labelled=8, mu=3)
+    losses = model.loss(inputs, labels, index)
+    labelled, weak, strong = views_of(model, inputs, "labelled", "weak", "strong")
+    assert float(losses["loss_labelled"]) == pytest.approx(
+        reference.supervised(labelled, labels.tolist()), **SIX
+    )
+    expected = 1.7 * reference.fixmatch(weak, strong, tau)
+    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
+    sure = [max(reference.softmax(z)) >= tau for z in weak]
+    assert float(losses["mask_rate"]) == pytest.approx(reference.mean(map(float, sure)))
+    if tau in (0.4, 0.6):
+        assert 0 < sum(sure) < len(sure)
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0])
+def test_uda(temperature):
+    model = make(UDA, threshold=0.5, temperature=temperature)
+    inputs, labels, index = batch(model, labelled=8, mu=3)
+    losses = model.loss(inputs, labels, index)
+    weak, strong = views_of(model, inputs, "weak", "strong")
+    expected = reference.uda(weak, strong, 0.5, temperature)
+    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
+    assert expected > 0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "alpha"), [("linear", 0.5), ("exp", 0.0820849986), ("log", 0.9179150014)]
+)
+def test_uda_anneals_the_signal(monkeypatch, schedule, alpha):
+    monkeypatch.setattr("dmmix.models.semi.uda.training_progress", lambda: 0.5)
+    model = make(UDA, annealing=schedule)
+    inputs, labels, index = batch(model, labelled=60)
+    (labelled,) = views_of(model, inputs, "labelled")
+    limit = alpha * (1 - 1 / CLASSES) + 1 / CLASSES
+    kept = [
+        reference.cross_entropy(z, y)
+        for z, y in zip(labelled, labels.tolist(), strict=True)
+        if reference.softmax(z)[y] < limit
+    ]
+    loss = model.loss(inputs, labels, index)["loss_labelled"]
+    assert float(loss) == pytest.approx(reference.mean(kept), rel=1e-6)
+    assert 0 < len(kept) < 60 or schedule == "log"
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5])
+def test_pseudo_label(tau):
+    model = make(PseudoLabel, threshold=tau)
+    inputs, labels, index = batch(model, labelled=8, mu=3)
+    losses = model.loss(inputs, labels, index)
+    (weak,) = views_of(model, inputs, "weak")
+    expected = reference.fixmatch(weak, weak, tau)
+    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
+
+
+def test_pi_model():
+    model = make(PiModel)
+    inputs, labels, index = batch(model)
+    losses = model.loss(inputs, labels, index)
+    first, second = views_of(model, inputs, "weak", "weak2")
+    expected = 10 * reference.squared_consistency(first, second)
+    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
+
+
+def test_both_views_of_the_pi_model_learn():
+    model = make(PiModel)
+    inputs, labels, index = batch(model)
+    inputs = {name: images.requires_grad_() for name, images in inputs.items()}
+    model.loss(inputs, labels, index)["loss_unlabelled"].backward()
+    for name in ("weak", "weak2"):
+        assert inputs[name].grad.abs().sum() > 0
+
+
+def test_mean_teacher():
+    model = make(MeanTeacher, unlabelled_weight=3.0)
+    inputs, labels, index = batch(model)
+    model.start_training()
+    with torch.no_grad():
+        for parameter in model.teacher.parameters():
+            parameter.mul_(1.3)
+    losses = model.loss(inputs, labels, index)
+    (student,) = views_of(model, inputs, "weak")
+    teacher = model.teacher(inputs["weak2"]).tolist()
+    assert teacher != logits_of(model, inputs["weak2"])
+    expected = 3 * reference.squared_consistency(student, teacher)
+    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
+
+
+def mixed_of(mixup):
+    """Records what a mix makes."""
+    made, mix = [], mixup.mix
+
+    def record(*args, **kwargs):
+        made.append((args, mix(*args, **kwargs)))
+        return made[-1][1]
+
+    mixup.mix = record
+    return made
+
+
+def test_mixmatch():
+    model = make(MixMatch, temperature=0.6)
+    inputs, labels, index = batch(model)
+    made = mixed_of(model.own_mix)
+    losses = model.loss(inputs, labels, index)
+    n = len(labels)
+    guesses, _ = reference.guesses(views_of(model, inputs, "weak", "weak2"), 0.6)
+    known = [[float(c == y) for c in range(CLASSES)] for y in labels.tolist()]
+    sources = torch.cat([inputs["labelled"], inputs["weak"], inputs["weak2"]])
+    (images, targets, _), mixed = made[0]
+    torch.testing.assert_close(images, sources, rtol=0, atol=0)
+    torch.testing.assert_close(
+        targets, torch.tensor(known + guesses + guesses, dtype=targets.dtype), rtol=1e-6, atol=1e-6
+    )
+    # Each mix is lam x + (1 - lam) of another, label and image alike, lam at least a half.
+    for k in range(len(sources)):
+        lam, partner = origin(mixed.images[k], sources, k)
+        assert lam >= 0.5
+        label = lam * targets[k] + (1 - lam) * targets[partner]
+        torch.testing.assert_close(mixed.labels[k], label.to(mixed.labels), rtol=1e-5, atol=1e-5)
+    logits, soft = logits_of(model, mixed.images), mixed.labels.tolist()
+    expected = reference.mean(
+        reference.cross_entropy(z, y) for z, y in zip(logits[:n], soft[:n], strict=True)
+    )
+    assert float(losses["loss_labelled"]) == pytest.approx(expected, rel=1e-6)
+    expected = 75 * reference.mean(
+        reference.squared(y, reference.softmax(z))
+        for z, y in zip(logits[n:], soft[n:], strict=True)
+    )
+    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, rel=1e-6)
+
+
+def origin(image, sources, k):
+    """lam and partner with which image ``k`` became ``image``."""
+    best = None
+    for j in range(len(sources)):
+        direction = sources[k] - sources[j]
+        size = float((direction * direction).sum())
+        lam = 1.0 if size == 0 else float(((image - sources[j]) * direction).sum()) / size
+        gap = float((lam * sources[k] + (1 - lam) * sources[j] - image).abs().max())
+        if best is None or gap < best[0]:
+            best = (gap, lam, j)
+    gap, lam, j = best
+    assert gap < 1e-9
+    return lam, j
+
+
+def test_remixmatch():
+    model = make(ReMixMatch, num_strong=2, temperature=0.7)
+    inputs, labels, index = batch(model)
+    made = mixed_of(model.own_mix)
+    losses = model.loss(inputs, labels, index)
+    n, m = len(labels), len(index)
+    (images, targets, _), mixed = made[0]
+    sources = [inputs[name] for name in ("labelled", "weak", "strong", "strong2")]
+    torch.testing.assert_close(images, torch.cat(sources), rtol=0, atol=0)
+    guess = targets[n : n + m].tolist()
+    # One step: the running mean of the predictions is that of this batch (or of what came before,
+    # which is the part's own test); here only that each view has the same guess, sharpened.
+    assert guess == targets[n + m : n + 2 * m].tolist() == targets[n + 2 * m :].tolist()
+    logits, soft = logits_of(model, mixed.images), mixed.labels.tolist()
+    terms = [reference.cross_entropy(z, y) for z, y in zip(logits, soft, strict=True)]
+    assert float(losses["loss_labelled"]) == pytest.approx(reference.mean(terms[:n]), rel=1e-6)
+    expected = 1.5 * reference.mean(terms[n:])
+    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, rel=1e-6)
+    (strong,) = views_of(model, inputs, "strong")
+    expected = 0.5 * reference.mean(
+        reference.cross_entropy(z, q) for z, q in zip(strong, guess, strict=True)
+    )
+    assert float(losses["loss_strong"]) == pytest.approx(expected, rel=1e-6)
+    turned = model.backbone.seen[-1][-m:]
+    terms = []
+    for image, result in zip(inputs["strong"], turned, strict=True):
+        (turns,) = [k for k in range(4) if torch.equal(image.rot90(k, (1, 2)), result)]
+        z = model.rotation_head(result.flatten()).tolist()
+        terms.append(reference.cross_entropy(z, turns))
+    expected = 0.5 * reference.mean(terms)
+    assert float(losses["loss_rotation"]) == pytest.approx(expected, rel=1e-6)
+    assert len(terms) == m
+
+
+@pytest.mark.parametrize("kind", [FixMatch, PseudoLabel, MixMatch, UDA, PiModel])
+@pytest.mark.parametrize("eta", [0.0, 0.7])
+@pytest.mark.parametrize("keep", ["labelled", "unlabelled", "both", "none"])
+def test_mixing_between_the_streams(kind, eta, keep):
+    loss = dict(type="DecoupledMixupLoss", eta=eta)
+    options = dict(mixup=dict(type="Mixup", alpha=0.8), loss=loss, decouple=keep, weight=1.5)
+    model = make(kind, stream_mix=dict(threshold=0.7, mix_threshold=0.45, **options))
+    inputs, labels, index = batch(model, labelled=12, mu=2)
+    made = mixed_of(model.stream_mix.mixup)
+    losses = model.loss(inputs, labels, index)
+    logits = logits_of(model, made[0][1].images[:12])
+
+    weak = views_of(model, inputs, "weak")[0]
+    probs = [reference.softmax(z) for z in weak]
+    if kind is MixMatch:
+        _, probs = reference.guesses(views_of(model, inputs, "weak", "weak2"), 0.5)
+    lam, pseudo, sure = [], [], []
+    for k, image in enumerate(made[0][1].images[:12]):
+        share, j = pair(image, inputs["labelled"][k], inputs["weak"])
+        assert share < 0.5
+        lam.append(share)
+        pseudo.append(reference.argmax(probs[j]))
+        sure.append(max(probs[j]))
+    expected = 1.5 * reference.stream_mix(
+        logits, labels.tolist(), pseudo, lam, sure, eta, 0.7, 0.45, keep
+    )
+    found = losses["loss_stream_mix"] + losses.get("loss_stream_decoupled", 0)
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+    assert expected > 0
+    plain = make(kind).loss(inputs, labels, index)
+    for name in ("loss_labelled", "loss_unlabelled"):
+        torch.testing.assert_close(losses[name], plain[name])
+
+
+def pair(image, labelled, unlabelled):
+    """Share of the labelled image, and which unlabelled one it was mixed with."""
+    gaps = []
+    for j, u in enumerate(unlabelled):
+        direction = labelled - u
+        lam = float(((image - u) * direction).sum() / (direction * direction).sum())
+        gaps.append((float((lam * labelled + (1 - lam) * u - image).abs().max()), lam, j))
+    gap, lam, j = min(gaps)
+    assert gap < 1e-9
+    return lam, j
+
+
+def test_draws_of_the_mixes_are_apart():
+    assert len({0, 1, stream_mix.STREAM_MIX_STREAM, own_mix.OWN_MIX_STREAM}) == 4

@@ -1,0 +1,179 @@
+"""Views of two streams."""
+
+import pytest
+import torch
+
+from dmmix.datasets.batch_transforms import BatchTransform
+from dmmix.models.semi import SemiDataPreprocessor
+from dmmix.registry import TRANSFORMS
+
+BRANCHES = {
+    "labelled": ("labelled", "weak"),
+    "weak": ("unlabelled", "weak"),
+    "strong": ("unlabelled", "strong"),
+}
+
+
+class Add(BatchTransform):
+    """Adds a number, and one that is drawn for each image to the last pixel."""
+
+    def __init__(self, number, after_normalize=False):
+        self.number = number
+        self.after_normalize = after_normalize
+        self.calls = []
+
+    def __call__(self, images, generator):
+        self.calls.append(len(images))
+        out = images + self.number
+        drawn = torch.randint(100, (len(images),), generator=generator)
+        out[:, 0, -1, -1] = drawn.to(out.dtype)
+        return out
+
+
+def made(branches=BRANCHES, **options):
+    weak, strong = Add(10), Add(20)
+    options = {"weak_transforms": [weak], "strong_transforms": [strong], **options}
+    processor = SemiDataPreprocessor(
+        mean=[1.0], std=[2.0], num_classes=10, branches=branches, **options
+    )
+    return processor, weak, strong
+
+
+def batch(b=3, mu=2):
+    """Images whose first pixel is their number."""
+    labelled = torch.zeros(b, 1, 4, 4, dtype=torch.uint8)
+    unlabelled = torch.zeros(b * mu, 1, 4, 4, dtype=torch.uint8)
+    labelled[:, 0, 0, 0] = torch.arange(b)
+    unlabelled[:, 0, 0, 0] = torch.arange(100, 100 + b * mu)
+    return {
+        "labelled": {"inputs": labelled, "labels": torch.arange(b)},
+        "unlabelled": {"inputs": unlabelled, "index": torch.arange(b * mu) + 7},
+    }
+
+
+def test_views():
+    processor, weak, strong = made()
+    data = processor(batch(), training=True)
+    assert set(data) == {"inputs", "labels", "index"}
+    assert list(data["inputs"]) == list(BRANCHES)
+    assert data["labels"].tolist() == [0, 1, 2]
+    assert data["index"].tolist() == list(range(7, 13))
+    for name, added, numbers in (
+        ("labelled", 10, torch.arange(3)),
+        ("weak", 10, torch.arange(100, 106)),
+        ("strong", 20, torch.arange(100, 106)),
+    ):
+        images = data["inputs"][name]
+        assert images.dtype == torch.float32
+        expected = (numbers + added - 1.0) / 2.0  # normalised
+        assert torch.equal(images[:, 0, 0, 0], expected)
+    assert weak.calls == [9]  # one call for all views of a kind
+    assert strong.calls == [6]
+
+
+def test_views_of_one_kind_differ():
+    processor, *_ = made({"a": ("unlabelled", "weak"), "b": ("unlabelled", "weak")})
+    inputs = processor(batch(), training=True)["inputs"]
+    assert torch.equal(inputs["a"][:, 0, 0, 0], inputs["b"][:, 0, 0, 0])
+    assert not torch.equal(inputs["a"], inputs["b"])
+
+
+def test_a_view_without_transforms():
+    processor, *_ = made({"plain": ("unlabelled", "none")})
+    images = processor(batch(), training=True)["inputs"]["plain"]
+    assert torch.equal(images, (batch()["unlabelled"]["inputs"].float() - 1) / 2)
+
+
+def test_transforms_after_normalisation():
+    late = Add(1000, after_normalize=True)
+    processor, *_ = made(strong_transforms=[Add(20), late])
+    images = processor(batch(), training=True)["inputs"]["strong"]
+    assert images[0, 0, 0, 0] == (120 - 1) / 2 + 1000
+
+
+def test_same_step_same_views(monkeypatch):
+    processor, *_ = made()
+    found = []
+    for seed in (1, 1, 2):
+        monkeypatch.setattr(
+            "dmmix.models.semi.preprocessor.step_generator",
+            lambda stream, seed=seed: torch.Generator().manual_seed(seed + 10 * stream),
+        )
+        found.append(processor(batch(), training=True)["inputs"])
+    assert all(torch.equal(found[0][name], found[1][name]) for name in BRANCHES)
+    assert not torch.equal(found[0]["weak"], found[2]["weak"])
+
+
+def test_nothing_is_written_to():
+    data = batch()
+    made()[0](data, training=True)
+    for name, stream in batch().items():
+        assert torch.equal(data[name]["inputs"], stream["inputs"])
+
+
+def test_channels_last():
+    processor, *_ = made()
+    processor.channels_last = True
+    data = {
+        name: {**stream, "inputs": stream["inputs"].expand(-1, 3, -1, -1)}
+        for name, stream in batch().items()
+    }
+    images = processor(data, training=True)["inputs"]["strong"]
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert not images.is_contiguous()
+
+
+def test_labels_of_unlabelled_images_stay_out():
+    data = batch()
+    data["unlabelled"]["labels"] = torch.zeros(6).long()
+    data["unlabelled"]["hidden_labels"] = torch.ones(6).long()
+    found = made()[0](data, training=True)
+    assert found["labels"].tolist() == [0, 1, 2]
+    assert found["hidden_labels"].tolist() == [1] * 6
+
+
+def test_evaluation_is_as_ever():
+    processor, weak, strong = made()
+    images = batch()["labelled"]["inputs"]
+    found = processor({"inputs": images, "labels": torch.arange(3)})
+    assert torch.equal(found["inputs"], (images.float() - 1) / 2)
+    assert weak.calls == strong.calls == []
+
+
+def test_a_batch_of_one_stream():
+    processor, *_ = made()
+    images = batch()["labelled"]["inputs"]
+    with pytest.raises(ValueError, match=r"lacks \['labelled', 'unlabelled'\]: .*SemiDataset"):
+        processor({"inputs": images, "labels": torch.arange(3)}, training=True)
+    with pytest.raises(ValueError, match=r"lacks \['unlabelled'\]"):
+        processor({"labelled": batch()["labelled"]}, training=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        (dict(batch_transforms=[dict(type="BatchRandomFlip")]), ValueError, "weak_transforms and"),
+        (dict(weak_transforms=dict(type="x")), TypeError, "weak_transforms must be a list"),
+        (
+            dict(strong_transforms=[Add(1, after_normalize=True), Add(2)]),
+            ValueError,
+            "strong_transforms: those that see normalised images must be the last",
+        ),
+        (dict(branches={"a": ("unlabeled", "weak")}), ValueError, r"branches\['a'\] must be"),
+        (dict(branches={"a": ("labelled", "hard")}), ValueError, r"branches\['a'\] must be"),
+    ],
+)
+def test_bad_arguments(options, error, says):
+    with pytest.raises(error, match=says):
+        made(**options)
+
+
+def test_without_branches():
+    with pytest.raises(ValueError, match="needs branches to train; a method gives its own"):
+        made({})[0](batch(), training=True)
+
+
+def test_transforms_by_config():
+    assert "BatchRandomFlip" in TRANSFORMS.module_dict
+    processor = SemiDataPreprocessor(weak_transforms=[dict(type="BatchRandomFlip", prob=1.0)])
+    assert type(processor.transforms["weak"][0][0]).__name__ == "BatchRandomFlip"

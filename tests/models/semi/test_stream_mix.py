@@ -1,0 +1,224 @@
+"""Mixing between the streams: who is mixed with whom, and whose share is below a half."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dmmix.functional import MixedLabels
+from dmmix.mixups import build_mix
+from dmmix.models.semi import FixMatch, StreamMix
+from dmmix.models.semi.parts.stream_mix import bias_share
+
+from .small import batch, make
+
+STATIC = ["Mixup", "CutMix", "FMix", "GridMix", "ResizeMix", "SaliencyMix"]
+
+
+def mixes_of(stream_mix, model, inputs, labels, pseudo):
+    """What goes into the network, with labels: slot 0 the unlabelled image's, 1 the labelled's."""
+    made, mix = [], stream_mix.mixup.mix
+
+    def record(*args, **kwargs):
+        made.append(mix(*args, **kwargs))
+        return made[-1]
+
+    stream_mix.mixup.mix = record
+    confidence = torch.ones(len(pseudo), dtype=torch.float64)
+    losses = stream_mix.losses(
+        model, inputs["labelled"], labels, inputs["weak"], pseudo, confidence
+    )
+    return made[0], losses
+
+
+@pytest.mark.parametrize("name", STATIC)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), alpha=st.sampled_from([0.1, 1.0, 8.0]))
+def test_the_unlabelled_image_dominates(name, seed, alpha):
+    torch.manual_seed(seed)
+    stream_mix = StreamMix(dict(type=name, alpha=alpha))
+    model = make(FixMatch)
+    n, side = 6, 4
+    # Pixels tell where they come from: below 0 labelled, above unlabelled.
+    inputs = {
+        "labelled": -torch.arange(1.0, n + 1)
+        .double()[:, None, None, None]
+        .expand(n, 2, side, side),
+        "weak": torch.arange(1.0, 2 * n + 1)
+        .double()[:, None, None, None]
+        .expand(-1, 2, side, side),
+    }
+    labels, pseudo = torch.zeros(n).long(), torch.arange(2 * n) % 4 + 1
+    mixed, _ = mixes_of(stream_mix, model, inputs, labels, pseudo)
+    images, found = mixed.images[:n], mixed.labels[:n]
+    share = found.shares[:, 1]
+    # To pixels of 4 x 4 images a box is rounded by up to a row and a column.
+    assert (share < 0.5 + (0 if name == "Mixup" else 0.19)).all()
+    for k in range(n):
+        known = images[k] < 0
+        if name == "Mixup":
+            lam = float(share[k])
+            u = (images[k] + lam * (k + 1)) / (1 - lam)
+            assert torch.allclose(u, u.round(), atol=1e-6)
+            u = int(u.flatten()[0].round())
+        elif name not in ("FMix", "ResizeMix"):
+            assert set(images[k][known].tolist()) <= {-(k + 1.0)}
+            assert float(known.float().mean()) == pytest.approx(float(share[k]), abs=1e-6)
+            u = int(images[k][~known].flatten()[0])
+        else:
+            assert float(known.float().mean()) == pytest.approx(float(share[k]), abs=1e-6)
+            u = int(images[k][~known].flatten()[0])
+        assert found.classes[k].tolist() == [int(pseudo[u - 1]), 0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(lam=st.floats(0, 1))
+def test_biased_shares(lam):
+    lam = torch.tensor([lam], dtype=torch.float64)
+    dominant = bias_share(lam, "unlabelled")  # the unlabelled image's
+    assert dominant > 0.5
+    assert (1 - dominant).float() < 0.5
+    assert dominant.float() > 0.5
+    assert bias_share(lam, "labelled") < 0.5
+    assert torch.equal(bias_share(lam, "none"), lam)
+    torch.testing.assert_close(
+        torch.minimum(dominant, 1 - dominant), torch.minimum(lam, 1 - lam), atol=1e-6, rtol=0
+    )
+
+
+def test_partners_differ():
+    """Each labelled image has an unlabelled one of its own, and not the same ones in each step."""
+    stream_mix, model = StreamMix(dict(type="Mixup", alpha=0.5)), make(FixMatch)
+    inputs, labels, _ = batch(model, labelled=5, mu=3)
+    seen = set()
+    for _ in range(20):
+        pseudo = torch.arange(15)
+        mixed, _ = mixes_of(stream_mix, small_head(model), inputs, labels, pseudo)
+        chosen = mixed.labels[:5].classes[:, 0].tolist()
+        assert len(set(chosen)) == 5
+        seen.add(tuple(chosen))
+    assert len(seen) > 10
+    assert len({place for chosen in seen for place in chosen}) == 15
+
+
+def small_head(model):
+    """15 classes, so that a pseudo-label can name the image."""
+    model.head.fc = torch.nn.Linear(32, 15).double()
+    return model
+
+
+def test_a_random_mix():
+    members = [dict(type="Mixup", alpha=0.5), dict(type="CutMix", alpha=0.5)]
+    stream_mix = StreamMix(dict(type="RandomMix", mixups=members, per_sample=True))
+    model = make(FixMatch)
+    inputs, labels, _ = batch(model, labelled=8)
+    mixed, losses = mixes_of(stream_mix, model, inputs, labels, torch.zeros(16).long())
+    assert (mixed.labels[:8].shares[:, 1:].sum(1) < 0.5 + 0.19).all()
+    assert float(losses["stream_mix_rate"]) == 1
+
+
+def test_a_mix_inside_the_network():
+    """Both halves go through, and the first of the features are used."""
+    stream_mix = StreamMix(dict(type="ManifoldMix", stages=["norm"]))
+    model = make(FixMatch)
+    inputs, labels, _ = batch(model)
+    mixed, losses = mixes_of(stream_mix, model, inputs, labels, torch.arange(6) % 5)
+    assert len(model.backbone.seen[-1]) == 6
+    first = mixed.labels[:3]
+    shares = first.shares[:, :1].double()
+    chosen = model.backbone.seen[-1][:3]
+    feats = shares * chosen.flatten(1) + (1 - shares) * inputs["labelled"].flatten(1)
+    expected = stream_mix.loss.parts(
+        model.head((feats,)), first, decouple=torch.tensor([[False, True]] * 3)
+    )
+    torch.testing.assert_close(
+        losses["loss_stream_mix"].detach(), expected["loss_mixup"].detach(), rtol=1e-6, atol=1e-6
+    )
+    torch.testing.assert_close(
+        losses["loss_stream_decoupled"].detach(), expected["loss_decoupled"].detach()
+    )
+
+
+def test_a_mix_that_asks_the_network():
+    stream_mix = StreamMix(dict(type="PuzzleMix", alpha=1.0))
+    model = make(FixMatch)
+    inputs, labels, _ = batch(model)
+    before = {name: p.grad for name, p in model.named_parameters()}
+    _, losses = mixes_of(stream_mix, model, inputs, labels, torch.arange(6) % 5)
+    assert all(p.grad is before[name] for name, p in model.named_parameters())
+    assert losses["loss_stream_mix"] > 0
+
+
+def test_without_a_stream_the_pairing_is_as_drawn():
+    images, labels = torch.rand(6, 1, 4, 4), torch.arange(6)
+    mix = build_mix(dict(type="Mixup", alpha=1.0))
+    plain = mix.mix(images, labels, torch.Generator().manual_seed(0))
+    mix.pair_with(lambda lam, index: (1 - lam, index.flip(0)))
+    paired = mix.mix(images, labels, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(paired.labels.shares[:, 0], plain.labels.shares[:, 1])
+    assert torch.equal(paired.labels.classes[:, 1], plain.labels.classes[:, 1].flip(0))
+    mix.pair_with(None)
+    again = mix.mix(images, labels, torch.Generator().manual_seed(0))
+    assert torch.equal(again.images, plain.images)
+
+
+@pytest.mark.parametrize(
+    ("progress", "part"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (1 / 3, 0.25), (None, 1.0)]
+)
+def test_the_weight_rises_as_half_a_cosine(monkeypatch, progress, part):
+    stream_mix, model = StreamMix(dict(type="Mixup"), weight=2.0), make(FixMatch)
+    monkeypatch.setattr("dmmix.models.semi.parts.stream_mix.training_progress", lambda: progress)
+    assert stream_mix._weight() == pytest.approx(2 * part)
+    assert StreamMix(dict(type="Mixup"), weight=2.0, ramp=False)._weight() == 2.0
+    del model
+
+
+@pytest.mark.parametrize(("threshold", "mix_threshold"), [(0.95, 0.95), (0.9, 0.5), (0.5, 0.9)])
+def test_which_mixes_count(threshold, mix_threshold):
+    """min(threshold, max(mix_threshold, 1 - lam)), by a loop."""
+    stream_mix = StreamMix(
+        dict(type="Mixup", alpha=1.0), threshold=threshold, mix_threshold=mix_threshold
+    )
+    model = small_head(make(FixMatch))
+    inputs, labels, _ = batch(model, labelled=40, mu=1)
+    pseudo = torch.zeros(40).long()
+    made, mix = [], stream_mix.mixup.mix
+    stream_mix.mixup.mix = lambda *args: made.append(mix(*args)) or made[-1]
+    confidence = torch.rand(40, generator=torch.Generator().manual_seed(0)).double()
+    chosen = []
+    permutation = torch.randperm
+
+    def watched(*args, **kwargs):
+        drawn = permutation(*args, **kwargs)
+        chosen.append(drawn)
+        return drawn
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "randperm", watched)
+        losses = stream_mix.losses(
+            model, inputs["labelled"], labels, inputs["weak"], pseudo, confidence
+        )
+    sure = confidence[chosen[0][:40]].tolist()
+    shares = made[0].labels[:40].shares[:, 1].tolist()
+    counted = [
+        s >= min(threshold, max(mix_threshold, 1 - lam))
+        for s, lam in zip(sure, shares, strict=True)
+    ]
+    assert float(losses["stream_mix_rate"]) == pytest.approx(sum(counted) / 40)
+    assert 0 < sum(counted) < 40
+
+
+def test_dm_bce():
+    stream_mix = StreamMix(dict(type="Mixup"), loss=dict(type="DecoupledMixupBCELoss"))
+    model = make(FixMatch)
+    inputs, labels, _ = batch(model)
+    _, losses = mixes_of(stream_mix, model, inputs, labels, torch.arange(6) % 5)
+    assert losses["loss_bce"] > 0
+
+
+def test_labels_are_slots():
+    """The order of the slots that the strategy counts on."""
+    mix = build_mix(dict(type="CutMix", alpha=1.0))
+    found = mix.mix(torch.rand(4, 1, 8, 8), torch.arange(4), torch.Generator().manual_seed(0))
+    assert isinstance(found.labels, MixedLabels)
+    assert found.labels.classes[:, 0].tolist() == [0, 1, 2, 3]

@@ -1,0 +1,83 @@
+"""Two processes learn what one learns from their batches together."""
+
+import os
+import socket
+import time
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import multiprocessing
+from torch.nn.parallel import DistributedDataParallel
+from torch.testing import assert_close
+
+from dmmix.models.semi import UDA, DistributionAlignment, FixMatch, FlexMatch, MeanTeacher
+
+from .small import batch, make, total
+
+KINDS = [FixMatch, FlexMatch, UDA, MeanTeacher]
+
+
+def ready(kind):
+    options = {} if kind is MeanTeacher else dict(threshold=0.45)
+    model = make(kind, **options)
+    if kind is FlexMatch:
+        model.thresholds.resize(16)
+    if kind is MeanTeacher:
+        model.start_training()
+    return model
+
+
+def half(tensor, rank):
+    return tensor.chunk(2)[rank]
+
+
+def compare(kind, rank):
+    """Gradients and what is remembered, over three steps."""
+    model, alone = ready(kind), ready(kind)
+    parallel = DistributedDataParallel(model)
+    for step in range(3):
+        inputs, labels, index = batch(model, labelled=4, mu=4, seed=step)
+        mine = {name: half(images, rank) for name, images in inputs.items()}
+        total(
+            parallel(mine, mode="loss", labels=half(labels, rank), index=half(index, rank))
+        ).backward()
+        total(alone.loss(inputs, labels, index)).backward()
+    for ours, whole in zip(model.parameters(), alone.parameters(), strict=True):
+        if whole.requires_grad:
+            assert_close(ours.grad, whole.grad, rtol=1e-9, atol=1e-12)
+    if kind is FlexMatch:
+        assert torch.equal(model.thresholds.learned, alone.thresholds.learned)
+        assert (model.thresholds.learned >= 0).any()
+
+
+def compare_alignment(rank):
+    both, alone = DistributionAlignment(3, window=2), DistributionAlignment(3, window=2)
+    for step in range(3):
+        generator = torch.Generator().manual_seed(step)
+        probs = torch.randn(8, 3, generator=generator).softmax(dim=1)
+        found = both(half(probs, rank))
+        # Of the joined batch the mean is the same.
+        assert_close(found, half(alone(probs), rank))
+    assert_close(both.recent, alone.recent)
+
+
+def work(rank, port):
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    for kind in KINDS:
+        compare(kind, rank)
+    compare_alignment(rank)
+    for _ in range(3):  # gloo lets go of its tensors
+        dist.barrier()
+        time.sleep(0.05)
+    dist.destroy_process_group()
+
+
+@pytest.mark.skipif(not dist.is_available(), reason="torch without distributed")
+def test_two_processes():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(work, args=(port,), nprocs=2)
