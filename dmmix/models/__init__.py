@@ -1,7 +1,7 @@
 """Classifiers, heads and losses for mixed samples, registered under the scope ``dmmix``."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
-from dmmix.models import semi  # noqa: F401 - registers its methods
+from dmmix.models import semi, transfer  # noqa: F401 - registers their methods
 from dmmix.models.averaged_model import ExponentialMovingAverage
 from dmmix.models.backbones import ConvNeXt_CIFAR, ResNeXt_CIFAR, WideResNet
 from dmmix.models.classifier_guide import ClassifierGuide

@@ -163,6 +163,44 @@ FLOWS = {
         ),
         (("w", "t"), ("t", "loss"), ("t", "m")),
     ),
+    "supervised": _flow({}, ()),
+    "bss": _flow(
+        {
+            "f": (2, 1, "n", "features of\nthe batch"),
+            "loss": (4, 1, "x", "smallest singular\nvalues, squared"),
+        },
+        (("xw", "f"), ("f", "loss")),
+    ),
+    "cotuning": _flow(
+        {
+            "o": (2, 1, "n", "prediction of\nold classes"),
+            "t": (1, 1.9, "t", "old classes that the\nlabel looks like"),
+            "loss": (4, 1, "x", "cross entropy"),
+        },
+        (("xw", "o"), ("o", "loss")),
+        (("x", "t"), ("t", "loss")),
+    ),
+    "selftuning": Flow(
+        {
+            "x": X,
+            "xw": (1, 0, "l", "strong view"),
+            "px": (2, 0, "n", "prediction"),
+            "ce": (4, 0, "x", "cross entropy\nwith the label"),
+            "u": (0, 2, "u", "unlabelled\nimage"),
+            "us": (1, 2, "u", "strong view"),
+            "pu": (2, 2, "t", "pseudo-label"),
+            "q": (2, 1, "n", "queries"),
+            "k": (2, 3, "t", "keys of the\nmoving average"),
+            "v": (1, 3, "u", "another view\nof each"),
+            "m": (3, 2.5, "t", "keys by class,\nwith earlier ones"),
+            "loss": (4, 1.5, "x", "contrast of\ngroups"),
+        },
+        (
+            ("x", "xw"), ("xw", "px"), ("px", "ce"), ("u", "us"), ("us", "q"), ("xw", "q"),
+            ("q", "loss"), ("u", "v"),
+        ),
+        (("us", "pu"), ("pu", "loss"), ("v", "k"), ("k", "m"), ("m", "loss")),
+    ),
     "stream_mix": Flow(
         {
             "x": X,

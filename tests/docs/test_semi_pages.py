@@ -57,7 +57,9 @@ def test_every_method_has_a_page_a_picture_and_a_row():
 
 
 def test_pictures_are_small_and_used():
-    pages = "".join(page.read_text() for page in (DOCS / "semi").glob("*.md"))
+    pages = "".join(
+        page.read_text() for page in [*DOCS.glob("semi/*.md"), *DOCS.glob("transfer/*.md")]
+    )
     used = set(re.findall(r"\.\./figures/semi/([\w.]+)", pages))
     pictures = list((DOCS / "figures" / "semi").glob("*.png"))
     assert used == {path.name for path in pictures}
@@ -76,3 +78,18 @@ def test_a_picture_is_drawn(tmp_path, root):
     wrong = subprocess.run([sys.executable, script, "fixmtch"], capture_output=True, text=True)
     assert wrong.returncode == 2
     assert "no method 'fixmtch'; there are " in wrong.stderr
+
+
+@pytest.mark.openmmlab
+def test_every_transfer_method_has_a_page_a_picture_and_a_row():
+    pytest.importorskip("mmpretrain")
+    from dmmix.models import transfer
+
+    overview = (DOCS / "transfer" / "index.md").read_text()
+    pages = {"Supervised": "finetuning", **{name: name.lower() for name in transfer.__all__}}
+    assert len(pages) == 4
+    for name, page in pages.items():
+        assert f"[`{name}`]({page}.md)" in overview
+        text = (DOCS / "transfer" / f"{page}.md").read_text()
+        assert f"../figures/semi/{name.lower()}.png" in text
+        assert f'type="{name}"' in text

@@ -5,7 +5,9 @@ import pytest
 
 from dmmix.testing.layouts import make_layout
 
-LAYOUTS = ("cifar10", "cifar100", "tiny_imagenet", "imagenet", "cub200", "fgvc_aircraft")
+LAYOUTS = ("cifar10", "cifar100", "tiny_imagenet", "imagenet")
+#: Of which labels are taken class by class: all classes, small photos.
+WHOLE = dict(cub200=200, fgvc_aircraft=100, stanford_cars=196)
 
 
 def pytest_configure(config):
@@ -35,6 +37,8 @@ def tiny_data(tmp_path_factory):
     for name in LAYOUTS:
         # Enough of each class that 15 % of its labels are one.
         make_layout(name, root / "data", per_class=7 if name == "cifar100" else 4)
+    for name, classes in WHOLE.items():
+        make_layout(name, root / "data", classes=classes, per_class=2, size=(20, 24))
     _arrays(root / "data" / "cifar100.npz", 100, (32, 32, 3))
     _arrays(root / "data" / "fashion_mnist.npz", 10, (28, 28))
     return root

@@ -54,7 +54,11 @@ def shrink(cfg, root, batch=2, size=64, shallow=False):
         _shrink_dataset(loader.dataset, size if cfg.model.backbone.type in ANY_SIZE else None)
     pretrained = cfg.model.backbone.get("init_cfg")
     if isinstance(pretrained, dict) and pretrained["type"] == "Pretrained":
-        pretrained["checkpoint"] = str(_weights(cfg, root))
+        # What the old network says is asked in evaluation mode, without batch statistics.
+        weights = str(_weights(cfg, root, 1e-3 if "source_head" in cfg.model else 0.125))
+        pretrained["checkpoint"] = weights
+        if "source_head" in cfg.model:
+            cfg.model.source_head.init_cfg.checkpoint = weights
     return cfg
 
 
@@ -70,14 +74,14 @@ def _shrink_dataset(dataset, size):
         dataset = dataset.dataset
 
 
-def _weights(cfg, root):
+def _weights(cfg, root, value):
     """A checkpoint as a published one, of a network that was trained for other classes."""
     kind = cfg.model.backbone.type
-    path = root / f"{kind}{cfg.model.backbone.depth}.pth"
+    path = root / f"{kind}{cfg.model.backbone.depth}_{value}.pth"
     if not path.is_file():
         options = {k: v for k, v in cfg.model.backbone.items() if k != "init_cfg"}
         backbone = MODELS.build({**options, "_scope_": "dmmix"})
-        state = {f"backbone.{k}": v.fill_(0.125) for k, v in backbone.state_dict().items()}
+        state = {f"backbone.{k}": v.fill_(value) for k, v in backbone.state_dict().items()}
         torch.save({"state_dict": {**state, "head.fc.weight": torch.zeros(1000, 9)}}, path)
     return path
 

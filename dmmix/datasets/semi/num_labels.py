@@ -2,35 +2,77 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
+from dataclasses import fields
+from numbers import Integral
+
+import numpy as np
 
 from dmmix.datasets.label_subset import LabelSubset, check_subset
 
-__all__ = ["resolve_subset"]
+__all__ = ["check_num_labels", "resolve_subset"]
+
+_OTHERS = ("labels_per_class", "label_fraction")
 
 
-def resolve_subset(config: Mapping | LabelSubset, num_classes: int) -> LabelSubset:
-    """A subset in which ``num_labels`` may stand for ``labels_per_class`` times the classes.
+def check_num_labels(config: Mapping | LabelSubset) -> None:
+    """Looks for what is wrong with a subset whatever the data; call it before they are loaded.
 
     Raises:
         TypeError, ValueError, FileNotFoundError: as :func:`~dmmix.datasets.check_subset`;
-            ``num_labels`` beside another count, or not the same number for each class.
+            ``num_labels`` below 1, or beside another count.
     """
-    if isinstance(config, Mapping) and "num_labels" in config:
-        config = dict(config)
-        total = config.pop("num_labels")
-        others = [name for name in ("labels_per_class", "label_fraction") if name in config]
-        if others:
-            raise ValueError(f"subset: num_labels and {others[0]}: only one of them, please")
-        if isinstance(total, bool) or not isinstance(total, int) or total < num_classes:
+    if not isinstance(config, Mapping):
+        check_subset(config)
+        return
+    known = ["num_labels", *(field.name for field in fields(LabelSubset))]
+    for key in config:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"subset: unknown key {key!r}, allowed are {known}{hint}")
+    total = config.get("num_labels")
+    if total is None:
+        check_subset({key: value for key, value in config.items() if key != "num_labels"})
+        return
+    for name in _OTHERS:
+        if config.get(name) is not None:
             raise ValueError(
-                f"subset.num_labels must be a whole number, at least one for each of the "
-                f"{num_classes} classes, got {total!r}"
+                f"subset: num_labels={total} and {name}={config[name]}: only one of them, please"
             )
-        if total % num_classes:
+    if isinstance(total, bool) or not isinstance(total, Integral) or total < 1:
+        raise ValueError(
+            f"subset.num_labels must be a whole number, a multiple of the classes, got {total!r}"
+        )
+
+
+def resolve_subset(config: Mapping | LabelSubset, per_class: np.ndarray) -> LabelSubset:
+    """A subset in which ``num_labels`` may stand for ``labels_per_class`` times the classes.
+
+    Args:
+        config: of the subset, for which :func:`check_num_labels` found nothing wrong.
+        per_class: (number of classes,) samples of each class there are.
+
+    Raises:
+        ValueError: ``num_labels`` is not the same number for each class, or more than there are;
+            as :func:`~dmmix.datasets.check_subset`.
+    """
+    if not isinstance(config, Mapping):
+        return check_subset(config)
+    config = dict(config)
+    total, classes = config.pop("num_labels", None), len(per_class)
+    if total is not None:
+        if total % classes:
             raise ValueError(
-                f"subset.num_labels={total} is not the same number for each of the {num_classes} "
-                "classes; take a multiple, or labels_per_class"
+                f"subset.num_labels={total} is not the same number for each of the {classes} "
+                f"classes: take a multiple of {classes}"
             )
-        config["labels_per_class"] = total // num_classes
+        count, least = int(total // classes), int(per_class.argmin())
+        if count > per_class[least]:
+            raise ValueError(
+                f"subset.num_labels={total} is {count} of each of the {classes} classes, but class "
+                f"{least} has only {per_class[least]} samples"
+            )
+        config["labels_per_class"] = count
     return check_subset(config)

@@ -12,7 +12,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dmmix.datasets.label_subset import LabelSubset, subset_indices
-from dmmix.datasets.semi.num_labels import resolve_subset
+from dmmix.datasets.semi.checks import (
+    check_every_class,
+    check_has_labels,
+    check_repeats,
+    image_size,
+)
+from dmmix.datasets.semi.num_labels import check_num_labels, resolve_subset
+from dmmix.datasets.semi.stream_images import StreamImages
+from dmmix.functional.mixing import to_device
 from dmmix.registry import DATASETS
 
 __all__ = ["SemiDataset"]
@@ -33,8 +41,7 @@ class SemiDataset(Dataset):
 
     Labelled sample ``i`` has index ``i``, unlabelled sample ``j`` index ``num_labelled + j``; that
     plus ``k * len(self)`` is the ``k``-th draw of it, which matters where the wrapped dataset crops
-    at random by index (image files): each draw has a crop of its own, which its weak and its strong
-    view share.
+    at random by index (image files): each draw has crops of its own.
 
     Config::
 
@@ -56,13 +63,16 @@ class SemiDataset(Dataset):
             ``dict(num_labels=40, seed=0)``, that many in all.
         unlabelled: ``'all'`` images, the labelled ones too, as most methods' authors have it; the
             ``'rest'``; or the config of a dataset of its own, whose labels are not looked at.
+        views: crops of each image, for image files: with 2, ``inputs`` is (N, 2, ch, H, W), and the
+            views of a method take them in turn. With 1 they share the crop.
         hidden_labels: put the labels of the unlabelled images into the batch as
             ``hidden_labels``, to watch how good pseudo-labels are; no method learns from them.
 
     Raises:
-        TypeError: a dataset that has no labels to tell.
-        ValueError: a class without a labelled sample; more labels than there are; no unlabelled
-            images, or of another size; an unknown option.
+        TypeError: a dataset whose samples are not one image with a label each.
+        ValueError: a class without a labelled sample; more labels than there are, or
+            ``num_labels`` that is no multiple of the classes; no unlabelled images, or of another
+            size; hidden labels that are not there; an unknown option.
     """
 
     #: The dataset makes whole batches.
@@ -73,47 +83,78 @@ class SemiDataset(Dataset):
         dataset: Mapping | Dataset,
         subset: Mapping | LabelSubset,
         unlabelled: Literal["all", "rest"] | Mapping | Dataset = "all",
+        views: int = 1,
         hidden_labels: bool = False,
     ) -> None:
         if isinstance(unlabelled, str) and unlabelled not in _UNLABELLED:
             raise ValueError(
                 f"unlabelled must be one of {_UNLABELLED} or a dataset, got {unlabelled!r}"
             )
-        self._labelled_from = _built("dataset", dataset)
-        labels = np.asarray(self._labelled_from.get_gt_labels())
-        classes = self.CLASSES
-        self.num_classes = len(classes) if classes is not None else int(labels.max()) + 1
-        self.subset = resolve_subset(subset, self.num_classes)
-        self.labelled_rows = subset_indices(labels, self.subset, classes)
-        self._labels = labels[self.labelled_rows]
-        _check_every_class(self._labels, self.num_classes, classes)
+        if not isinstance(hidden_labels, bool):
+            raise TypeError(f"hidden_labels must be True or False, got {hidden_labels!r}")
+        if isinstance(views, bool) or not isinstance(views, int) or views < 1:
+            raise ValueError(f"views must be a whole number, at least 1, got {views!r}")
+        check_num_labels(subset)
+        self.views = views
         self.hidden_labels = hidden_labels
+        self._all = _built("dataset", dataset)
+        self._datasets = [self._all]
+        size = image_size("dataset", self._all)
+        labels, classes = np.asarray(self._all.get_gt_labels()), self.CLASSES
+        check_has_labels("dataset", labels)
+        self.num_classes = len(classes) if classes is not None else int(labels.max()) + 1
+        per_class = np.bincount(labels, minlength=self.num_classes)
+        self.subset = resolve_subset(subset, per_class)
+        rows = subset_indices(labels, self.subset, classes)
+        self._labels = labels[rows]
+        check_every_class(self._labels, self.num_classes, classes)
+        self._labelled = StreamImages(self._all, rows)
+        self._unlabelled = self._unlabelled_stream(unlabelled, size)
+        if views > 1:
+            check_repeats("views", views, self._datasets)
+
+    def _unlabelled_stream(self, unlabelled: str | Mapping | Dataset, size: tuple) -> StreamImages:
         if isinstance(unlabelled, str):
-            self._unlabelled_from = self._labelled_from
-            rows = np.arange(len(labels))
+            dataset, rows = self._all, np.arange(len(self._all))
             if unlabelled == "rest":
                 rows = np.setdiff1d(rows, self.labelled_rows)
-        else:
-            self._unlabelled_from = _built("unlabelled", unlabelled)
-            rows = np.arange(len(self._unlabelled_from))
-            if len(rows):
-                _check_same_size(self._labelled_from, self._unlabelled_from)
-        if not len(rows):
+                if not len(rows):
+                    raise ValueError(
+                        f"unlabelled='rest': no unlabelled images, all {len(self._all)} are "
+                        "labelled; ask for fewer labels, or take unlabelled='all'"
+                    )
+            return StreamImages(dataset, rows)
+        dataset = _built("unlabelled", unlabelled, ", or one of ('all', 'rest')")
+        other = image_size("unlabelled", dataset)
+        if other != size:
             raise ValueError(
-                f"unlabelled={unlabelled!r}: no unlabelled images; {len(self.labelled_rows)} of "
-                f"{len(labels)} are labelled"
+                f"unlabelled: its images are {other}, the labelled ones {size} (ch, H, W); both "
+                "must have one size"
             )
-        self.unlabelled_rows = rows
+        if self.hidden_labels:
+            check_has_labels("unlabelled, with hidden_labels=True,", dataset.get_gt_labels())
+        self._datasets.append(dataset)
+        return StreamImages(dataset, np.arange(len(dataset)))
+
+    @property
+    def labelled_rows(self) -> np.ndarray:
+        """Which samples of ``dataset`` are labelled, (num_labelled,), sorted."""
+        return self._labelled.rows.copy()
+
+    @property
+    def unlabelled_rows(self) -> np.ndarray:
+        """Which samples of ``dataset``, or of ``unlabelled``, that stream has, sorted."""
+        return self._unlabelled.rows.copy()
 
     @property
     def num_labelled(self) -> int:
         """How many images are labelled."""
-        return len(self.labelled_rows)
+        return len(self._labelled)
 
     @property
     def num_unlabelled(self) -> int:
         """How many images the unlabelled stream has."""
-        return len(self.unlabelled_rows)
+        return len(self._unlabelled)
 
     @property
     def sources(self) -> tuple[int, int]:
@@ -123,12 +164,12 @@ class SemiDataset(Dataset):
     @property
     def metainfo(self) -> dict:
         """A copy of the dataset's meta information, with ``classes``."""
-        return copy.deepcopy(self._labelled_from.metainfo)
+        return copy.deepcopy(self._all.metainfo)
 
     @property
     def CLASSES(self) -> Sequence[str] | None:
         """Names of the classes."""
-        return self._labelled_from.metainfo.get("classes")
+        return self._all.metainfo.get("classes")
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of the labelled images, (num_labelled,)."""
@@ -154,17 +195,34 @@ class SemiDataset(Dataset):
         known = places < self.num_labelled
         batch: dict[str, dict[str, Tensor]] = {}
         if known.any():
-            rows = self.labelled_rows[places[known]]
-            found = _gather(self._labelled_from, rows, 2 * draws[known])
-            batch["labelled"] = {"inputs": found["inputs"], "labels": found["labels"]}
+            # Odd and even repeats, so that an image has other crops in the other stream.
+            batch["labelled"] = self._take(self._labelled, places[known], 2 * draws[known])
         if not known.all():
             members = places[~known] - self.num_labelled
-            rows = self.unlabelled_rows[members]
-            found = _gather(self._unlabelled_from, rows, 2 * draws[~known] + 1)
-            batch["unlabelled"] = {"inputs": found["inputs"], "index": torch.from_numpy(members)}
+            found = self._take(self._unlabelled, members, 2 * draws[~known] + 1)
+            (number,) = to_device([torch.from_numpy(members)], found["inputs"].device)
+            batch["unlabelled"] = {"inputs": found["inputs"], "index": number}
             if self.hidden_labels:
                 batch["unlabelled"]["hidden_labels"] = found["labels"]
         return batch
+
+    def _take(self, stream: StreamImages, members: np.ndarray, draws: np.ndarray) -> dict:
+        if self.views == 1:
+            return stream.take(members, draws)
+        repeats = draws[:, None] * self.views + np.arange(self.views)
+        found = stream.take(members.repeat(self.views), repeats.flatten())
+        inputs = found["inputs"].unflatten(0, (-1, self.views))
+        return {"inputs": inputs, "labels": found["labels"][:: self.views]}
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lets the datasets log which files were skipped; a runner calls it.
+
+        What is drawn goes by the number of the draw. Only datasets that make no repeats are told
+        the epoch.
+        """
+        for dataset in self._datasets:
+            if hasattr(dataset, "set_epoch"):
+                dataset.set_epoch(0 if getattr(dataset, "repeats", False) else epoch)
 
     def __repr__(self) -> str:
         lines = [
@@ -172,47 +230,17 @@ class SemiDataset(Dataset):
             f"Labelled: \t{self.num_labelled} ({self.subset})",
             f"Unlabelled: \t{self.num_unlabelled}",
             f"Number of categories: \t{self.num_classes}",
-            f"Made from: \t{type(self._labelled_from).__name__}",
+            f"Made from: \t{type(self._all).__name__}",
         ]
         return "\n    ".join(lines)
 
 
-def _built(name: str, dataset: Any) -> Any:
+def _built(name: str, dataset: Any, more: str = "") -> Any:
     if isinstance(dataset, Mapping):
         dataset = DATASETS.build({"_scope_": "dmmix", **dataset})
     if not hasattr(dataset, "get_gt_labels"):
         raise TypeError(
-            f"{name} must be an InMemory, DecodedImages or DecodedFolder, got "
+            f"{name} must be an InMemory, DecodedImages or DecodedFolder{more}, got "
             f"{type(dataset).__name__}"
         )
     return dataset
-
-
-def _gather(dataset: Any, rows: np.ndarray, draws: np.ndarray) -> dict[str, Tensor]:
-    """``inputs`` and ``labels`` of these rows; ``draws`` says which draw of each."""
-    if getattr(dataset, "batched", False):
-        return dataset.__getitems__(rows.tolist())
-    if getattr(dataset, "repeats", False):
-        rows = rows + draws * len(dataset)
-    samples = [dataset[row] for row in rows.tolist()]
-    return {key: torch.stack([sample[key] for sample in samples]) for key in samples[0]}
-
-
-def _check_every_class(labels: np.ndarray, num_classes: int, classes: Sequence | None) -> None:
-    empty = np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0)
-    if len(empty):
-        names = [str(c) if classes is None else f"{c} ({classes[c]!r})" for c in empty[:5]]
-        more = ", ..." if len(empty) > 5 else ""
-        raise ValueError(
-            f"subset: {len(empty)} of {num_classes} classes have no labelled sample: "
-            f"{', '.join(names)}{more}"
-        )
-
-
-def _check_same_size(first: Any, second: Any) -> None:
-    sizes = [tuple(dataset[0]["inputs"].shape) for dataset in (first, second)]
-    if sizes[0] != sizes[1]:
-        raise ValueError(
-            f"unlabelled: its images are {sizes[1]}, the labelled ones {sizes[0]} (ch, H, W); both "
-            "must have one size"
-        )

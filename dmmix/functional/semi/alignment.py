@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from dmmix.functional.semi.checks import at_least_float32, check_rows
@@ -21,7 +22,8 @@ def align_distribution(probs: Tensor, running: Tensor, target: Tensor) -> Tensor
         target: (C,) :math:`t`, the distribution that they should have.
 
     Returns:
-        (N, C), rows sum to 1.
+        (N, C), rows sum to 1. A row that has only classes of which the target has none becomes the
+        target.
 
     Raises:
         ValueError: a wrong shape.
@@ -33,5 +35,8 @@ def align_distribution(probs: Tensor, running: Tensor, target: Tensor) -> Tensor
         if values.shape != probs.shape[1:]:
             raise ValueError(f"{name} must be ({probs.shape[1]},), got {tuple(values.shape)}")
     probs = at_least_float32(probs)
-    aligned = probs * (target.to(probs.dtype) / running.to(probs.dtype).clamp_min(_TINY))
-    return aligned / aligned.sum(dim=1, keepdim=True)
+    target = target.to(probs.dtype)
+    aligned = probs * (target / running.to(probs.dtype).clamp_min(_TINY))
+    total = aligned.sum(dim=1, keepdim=True)
+    smallest = torch.finfo(total.dtype).tiny
+    return torch.where(total > 0, aligned / total.clamp_min(smallest), target)

@@ -51,6 +51,9 @@ def kl_consistency(logits: Tensor, target: Tensor, mask: Tensor | None = None) -
         target: (N, C) distributions; it gets no gradient.
         mask: (N,) bools or weights; ``None`` counts all.
 
+    Returns:
+        A number; 0 for no samples.
+
     Raises:
         ValueError: a wrong shape.
 
@@ -72,6 +75,9 @@ def mean_squared_consistency(logits: Tensor, target: Tensor) -> Tensor:
         logits: (N, C).
         target: (N, C) distributions. A gradient goes into it too: detach what should have none.
 
+    Returns:
+        A number; 0 for no samples.
+
     Raises:
         ValueError: a wrong shape.
 
@@ -81,7 +87,7 @@ def mean_squared_consistency(logits: Tensor, target: Tensor) -> Tensor:
     check_rows("target", target)
     _check_target(logits, target)
     probs = at_least_float32(logits).softmax(dim=1)
-    return (probs - target.to(probs.dtype)).square().mean()
+    return (probs - target.to(probs.dtype)).square().sum() / max(1, probs.numel())
 
 
 def _masked_mean(loss: Tensor, mask: Tensor | None) -> Tensor:

@@ -56,5 +56,8 @@ def sharpen(probs: Tensor, temperature: float) -> Tensor:
     if not (temperature > 0 and math.isfinite(temperature)):
         raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
     # By logarithms: p^(1/T) of all classes underflows to 0 / 0 for a small T. A probability of 0
-    # stays one, as exp(-inf).
-    return (at_least_float32(probs).log() / temperature).softmax(dim=1)
+    # stays one, as exp(-inf); its logarithm is not taken, which would have the gradient 0 / 0.
+    probs = at_least_float32(probs)
+    none = probs == 0
+    logs = probs.masked_fill(none, 1).log().masked_fill(none, -math.inf)
+    return (logs / temperature).softmax(dim=1)

@@ -53,7 +53,7 @@ class FixMatch(SemiClassifier):
         labelled, weak, strong = self.logits(*(inputs[name] for name in self.branches))
         pseudo = hard_pseudo_labels(weak)
         mask = self.mask(pseudo.confidence, pseudo.classes, index)
-        unlabelled = masked_cross_entropy(strong, pseudo.classes, mask)
+        unlabelled = self.consistency(weak, strong, pseudo.classes, mask)
         return {
             "loss_labelled": self.labelled_loss(labelled, labels),
             "loss_unlabelled": self.ramped_weight() * unlabelled,
@@ -66,3 +66,7 @@ class FixMatch(SemiClassifier):
     def mask(self, confidence: Tensor, classes: Tensor, index: Tensor | None) -> Tensor:
         """(M,) bools, which pseudo-labels count."""
         return confidence >= self.threshold
+
+    def consistency(self, weak: Tensor, strong: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
+        """The unlabelled loss: logits of both views, the pseudo-labels, and which of them count."""
+        return masked_cross_entropy(strong, classes, mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = ["SemiDataPreprocessor"]
 
 _STREAMS = ("labelled", "unlabelled")
 _KINDS = ("weak", "strong", "none")
+_BRANCHES = tuple(itertools.product(_STREAMS, _KINDS))
 
 
 @MODELS.register_module()
@@ -32,7 +34,8 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
     ``{"labelled": {"inputs", "labels"}, "unlabelled": {"inputs", "index"}}``,
 
     and returns ``inputs``, a dict of views by name, ``labels`` and ``index``. Image ``i`` of a view
-    is image ``i`` of its stream, in every view. All views of a kind are transformed together.
+    is image ``i`` of its stream, in every view. Where a stream has several crops of each image,
+    (N, crops, ch, H, W), its views take them in turn. All views of a kind are transformed together.
     Batches for evaluation are treated as by :class:`~dmmix.models.MixupDataPreprocessor`.
 
     Config (a method adds ``branches`` itself)::
@@ -84,8 +87,11 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
         if not training:
             return super().forward(data, training)
         if not self.branches:
-            raise ValueError("SemiDataPreprocessor needs branches to train; a method gives its own")
-        absent = [name for name in _STREAMS if name not in data]
+            raise ValueError(
+                "SemiDataPreprocessor needs branches to train; a semi-supervised method "
+                "(model.type='FixMatch') gives its own"
+            )
+        absent = [name for name in _STREAMS if "inputs" not in data.get(name, ())]
         if absent:
             raise ValueError(
                 f"a semi-supervised batch has the streams {_STREAMS}, this one lacks {absent}: "
@@ -106,20 +112,33 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
 
     def _views(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         generator = step_generator(stream=AUGMENTATION_STREAM)
+        crops = self._crops(streams)
         views: dict[str, Tensor] = {}
         for kind, (before, after) in self.transforms.items():
             names = [name for name, (_, of) in self.branches.items() if of == kind]
             if not names:
                 continue
-            parts = [streams[self.branches[name][0]] for name in names]
+            parts = [crops[name] for name in names]
             images = self._view(torch.cat(parts), before, after, generator)
             views.update(zip(names, images.split([len(part) for part in parts]), strict=True))
         return {name: views[name] for name in self.branches}
 
+    def _crops(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """For each view the images that it is made of."""
+        used = dict.fromkeys(_STREAMS, 0)
+        found = {}
+        for name, (stream, _) in self.branches.items():
+            images = streams[stream]
+            if images.ndim == 5:
+                images = images[:, used[stream] % images.shape[1]]
+                used[stream] += 1
+            found[name] = images
+        return found
+
 
 def _checked_branches(branches: Mapping) -> dict[str, tuple[str, str]]:
     for name, branch in branches.items():
-        if len(branch) != 2 or branch[0] not in _STREAMS or branch[1] not in _KINDS:
+        if not isinstance(branch, Sequence) or tuple(branch) not in _BRANCHES:
             raise ValueError(
                 f"branches[{name!r}] must be (stream, kind) with a stream of {_STREAMS} and a kind "
                 f"of {_KINDS}, got {branch!r}"

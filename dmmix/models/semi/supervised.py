@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from dmmix.functional.semi import hard_pseudo_labels
 from dmmix.models.semi.base import SemiClassifier
+from dmmix.models.semi.parts.rows import first_rows
 from dmmix.registry import MODELS
 
 __all__ = ["Supervised"]
@@ -35,9 +37,23 @@ class Supervised(SemiClassifier):
     def step_losses(
         self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
     ) -> dict[str, Tensor]:
-        labelled, *weak = self.logits(*(inputs[name] for name in self.branches))
-        losses = {"loss_labelled": self.labelled_loss(labelled, labels)}
-        if weak:
-            pseudo = hard_pseudo_labels(weak[0])
+        views = [inputs[name] for name in self.branches]
+        if self.joint_forward:
+            n = len(labels)
+            feats = self.extract_feat(torch.cat(views))
+            logits = self.head(feats)
+            own, labelled, weak = first_rows(feats, n), logits[:n], logits[n:]
+        else:
+            own = self.extract_feat(views[0])
+            labelled, weak = self.head(own), None
+            if len(views) > 1:
+                weak = self._logits(views[1])
+        losses = self.labelled_losses(own, labelled, labels)
+        if self.stream_mix is not None:
+            pseudo = hard_pseudo_labels(weak)
             losses |= self.mixed_losses(inputs["labelled"], labels, inputs["weak"], *pseudo)
         return losses
+
+    def labelled_losses(self, feats: tuple, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Of the labelled images: their features (what the head takes), logits and labels."""
+        return {"loss_labelled": self.labelled_loss(logits, labels)}

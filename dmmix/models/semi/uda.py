@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from dmmix.functional.semi import (
-    hard_pseudo_labels,
     kl_consistency,
     masked_cross_entropy,
     probabilities,
@@ -61,28 +59,17 @@ class UDA(FixMatch):
         self.temperature = float(temperature)
         self.annealing = annealing
 
-    def step_losses(
-        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
-    ) -> dict[str, Tensor]:
-        labelled, weak, strong = self.logits(*(inputs[name] for name in self.branches))
-        pseudo = hard_pseudo_labels(weak)
-        mask = self.mask(pseudo.confidence, pseudo.classes, index)
+    def consistency(self, weak: Tensor, strong: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
         target = probabilities(weak.detach() / self.temperature)
-        return {
-            "loss_labelled": self._annealed(labelled, labels),
-            "loss_unlabelled": self.ramped_weight() * kl_consistency(strong, target, mask),
-            "mask_rate": mask.float().mean(),
-            **self.mixed_losses(
-                inputs["labelled"], labels, inputs["weak"], pseudo.classes, pseudo.confidence
-            ),
-        }
+        return kl_consistency(strong, target, mask)
 
-    def _annealed(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def labelled_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The head's loss, or the mean cross entropy of the images that still teach something."""
         progress = training_progress()
         if self.annealing is None or progress is None:
-            return self.labelled_loss(logits, labels)
+            return super().labelled_loss(logits, labels)
         limit = training_signal_annealing(progress, logits.shape[1], self.annealing)
         sure = probabilities(logits.detach()).gather(1, labels[:, None])[:, 0]
         counts = sure < limit
         mean = masked_cross_entropy(logits, labels, counts)
-        return mean * (len(labels) / counts.sum().clamp_min(1).to(torch.float32))
+        return mean * (len(labels) / counts.sum().clamp_min(1).to(mean.dtype))

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from dmmix.datasets import MultiSourceBatchSampler, MultiSourceSampler
 from dmmix.datasets.semi.streams import Stream
 
+pytestmark = pytest.mark.openmmlab
+
 
 class Sizes:
     """A dataset that has nothing but the sizes of its streams."""
@@ -123,6 +125,9 @@ def test_one_seed_for_all_processes(monkeypatch):
     ("options", "says"),
     [
         (dict(mu=0), "mu must be a whole number, at least 1, got 0"),
+        (dict(mu=True), "mu must be a whole number, at least 1, got True"),
+        (dict(mu=-7), "mu must be a whole number, at least 1, got -7"),
+        (dict(batch_size=2.0), r"batch_size must be a whole number, at least 1, got 2\.0"),
         (dict(mu=1.5), r"mu must be a whole number, at least 1, got 1\.5"),
         (dict(batches=0), "batches must be a whole number, at least 1, got 0"),
         (dict(batch_size=0), "batch_size must be a whole number, at least 1, got 0"),

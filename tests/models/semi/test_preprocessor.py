@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from mmpretrain.structures import DataSample
 
 from dmmix.datasets.batch_transforms import BatchTransform
 from dmmix.models.semi import SemiDataPreprocessor
 from dmmix.registry import TRANSFORMS
+
+pytestmark = pytest.mark.openmmlab
 
 BRANCHES = {
     "labelled": ("labelled", "weak"),
@@ -104,6 +107,61 @@ def test_same_step_same_views(monkeypatch):
     assert not torch.equal(found[0]["weak"], found[2]["weak"])
 
 
+def test_views_stay_paired_in_real_transforms():
+    """Images of one grey value each, in transforms that keep most of an image's pixels."""
+    processor = SemiDataPreprocessor(
+        mean=[0.0],
+        std=[1.0],
+        branches={**BRANCHES, "plain": ("unlabelled", "none"), "again": ("unlabelled", "strong")},
+        weak_transforms=[dict(type="BatchRandomCrop", crop_size=16, padding=2)],
+        strong_transforms=[
+            dict(type="BatchRandomCrop", crop_size=16, padding=2),
+            dict(type="BatchRandomFlip", prob=0.5),
+            dict(type="BatchRandAugment", policies=[dict(type="Rotate", magnitude_range=(0, 20))]),
+            dict(type="BatchCutout", shape=6, prob=1.0),
+            dict(type="BatchRandomErasing", erase_prob=0.5, max_area_ratio=0.1),
+        ],
+    )
+    data = batch(b=8, mu=4)
+    for stream, first in (("labelled", 1), ("unlabelled", 50)):
+        n = len(data[stream]["inputs"])
+        grey = torch.arange(first, first + n, dtype=torch.uint8)
+        data[stream]["inputs"] = grey[:, None, None, None].expand(-1, 1, 16, 16)
+    views = processor(data, training=True)["inputs"]
+    for name, images in views.items():
+        most = images.flatten(1).mode(dim=1).values
+        first = 1 if name == "labelled" else 50
+        assert most.tolist() == list(range(first, first + len(images))), name
+    pairs = (("weak", "strong"), ("weak", "plain"), ("strong", "again"))
+    assert not any(torch.equal(views[one], views[other]) for one, other in pairs)
+
+
+def test_several_crops_of_each_image():
+    """Views of a stream take them in turn, and begin again where they are used up."""
+    branches = {
+        "a": ("unlabelled", "weak"),
+        "labelled": ("labelled", "weak"),
+        "b": ("unlabelled", "strong"),
+        "c": ("unlabelled", "weak"),
+        "more": ("labelled", "none"),
+    }
+    data = batch()
+    for stream in data.values():
+        first, second = stream["inputs"], stream["inputs"] + 50
+        stream["inputs"] = torch.stack([first, second], dim=1)
+    views = made(branches)[0](data, training=True)["inputs"]
+    unlabelled, labelled = torch.arange(100, 106), torch.arange(3)
+    for name, numbers, crop, added in (
+        ("a", unlabelled, 0, 10),
+        ("b", unlabelled, 50, 20),
+        ("c", unlabelled, 0, 10),
+        ("labelled", labelled, 0, 10),
+        ("more", labelled, 50, 0),
+    ):
+        expected = (numbers + crop + added - 1.0) / 2.0
+        assert torch.equal(views[name][:, 0, 0, 0], expected), name
+
+
 def test_nothing_is_written_to():
     data = batch()
     made()[0](data, training=True)
@@ -137,6 +195,9 @@ def test_evaluation_is_as_ever():
     images = batch()["labelled"]["inputs"]
     found = processor({"inputs": images, "labels": torch.arange(3)})
     assert torch.equal(found["inputs"], (images.float() - 1) / 2)
+    samples = [DataSample().set_gt_label(k) for k in range(3)]
+    found = processor({"inputs": images, "data_samples": samples})
+    assert [int(sample.gt_label) for sample in found["data_samples"]] == [0, 1, 2]
     assert weak.calls == strong.calls == []
 
 
@@ -147,6 +208,8 @@ def test_a_batch_of_one_stream():
         processor({"inputs": images, "labels": torch.arange(3)}, training=True)
     with pytest.raises(ValueError, match=r"lacks \['unlabelled'\]"):
         processor({"labelled": batch()["labelled"]}, training=True)
+    with pytest.raises(ValueError, match=r"lacks \['unlabelled'\]"):
+        processor({**batch(), "unlabelled": {"index": torch.arange(6)}}, training=True)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +224,8 @@ def test_a_batch_of_one_stream():
         ),
         (dict(branches={"a": ("unlabeled", "weak")}), ValueError, r"branches\['a'\] must be"),
         (dict(branches={"a": ("labelled", "hard")}), ValueError, r"branches\['a'\] must be"),
+        (dict(branches={"a": ("labelled",)}), ValueError, r"branches\['a'\] must be"),
+        (dict(branches={"a": None}), ValueError, r"branches\['a'\] must be .*, got None"),
     ],
 )
 def test_bad_arguments(options, error, says):
@@ -169,7 +234,7 @@ def test_bad_arguments(options, error, says):
 
 
 def test_without_branches():
-    with pytest.raises(ValueError, match="needs branches to train; a method gives its own"):
+    with pytest.raises(ValueError, match=r"needs branches to train; .*model\.type='FixMatch'"):
         made({})[0](batch(), training=True)
 
 

@@ -144,7 +144,9 @@ SWEEPS = {
     "rsb_a3": 120,
     "semi_cifar10": 81,
     "semi_cifar100": 81,
+    "asymmetrical_strategy": 45,
     "semi_digits": 35,
+    "transfer": 216,
     "vit_cifar100": 54,
 }
 
@@ -218,6 +220,11 @@ PUBLISHED = [
     ("semi_cifar100", "flexmatch-2500-s1", 73.51),
     ("semi_cifar100", "fixmatch_mixup-10000-s2", 78.75),
     ("semi_digits", "mixmatch_dm-s4", None),
+    ("transfer", "cub-fine_tuning-frac0.15-s0", 45.25),
+    ("transfer", "aircraft-co_tuning_dm-frac0.3-s1", 65.60),
+    ("transfer", "cars-self_tuning_dm-frac0.5-s2", 91.26),
+    ("asymmetrical_strategy", "mce_labelled-frac0.15-s0", 59.04),
+    ("asymmetrical_strategy", "dm_as-frac0.5-s2", 77.68),
 ]
 
 

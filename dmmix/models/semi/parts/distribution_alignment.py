@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -39,16 +40,25 @@ class DistributionAlignment(nn.Module):
         if window < 1:
             raise ValueError(f"window must be at least 1, got {window}")
         shares = torch.ones(num_classes) if target is None else torch.as_tensor(target).float()
-        if shares.shape != (num_classes,) or bool((shares < 0).any()) or not shares.sum() > 0:
-            raise ValueError(f"target must be {num_classes} shares, 0 or more, got {target!r}")
+        if shares.shape != (num_classes,) or (shares < 0).any() or not 0 < shares.sum() < math.inf:
+            raise ValueError(
+                f"target must be {num_classes} shares, 0 or more and finite, with a sum above 0, "
+                f"got {target!r}"
+            )
         self.register_buffer("target", shares / shares.sum())
         self.register_buffer("recent", torch.zeros(window, num_classes))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
     def forward(self, probs: Tensor) -> Tensor:
-        """Takes (N, C) predictions into the mean and returns them aligned, without a gradient."""
-        mean = probs.detach().mean(dim=0).to(self.recent.dtype)
+        """Takes (N, C) predictions into the mean and returns them aligned, without a gradient.
+
+        Raises:
+            ValueError: predictions for another number of classes.
+        """
+        if probs.ndim != 2 or probs.shape[1] != len(self.target):
+            raise ValueError(f"probs must be (N, {len(self.target)}), got {tuple(probs.shape)}")
+        mean = probs.detach().to(self.recent.dtype).mean(dim=0)
         all_reduce(mean, op="mean")
         row = (self.batches % len(self.recent)).reshape(1)
         self.recent.index_copy_(0, row, mean[None])

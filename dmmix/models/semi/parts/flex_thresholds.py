@@ -93,13 +93,17 @@ class FlexThresholds(nn.Module):
         self.learned.copy_(torch.where(last >= 0, found, self.learned))
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        saved = state_dict.get(f"{prefix}learned")
+        name = f"{prefix}learned"
+        saved = state_dict.get(name)
         if saved is not None and saved.shape != self.learned.shape:
-            if len(self.learned) and len(saved):
+            if not len(saved):  # saved before the data was known: there is nothing to remember
+                state_dict = {**state_dict, name: torch.full_like(self.learned, -1)}
+            elif len(self.learned):
                 raise ValueError(
                     f"the checkpoint remembers {len(saved)} unlabelled images, the data has "
                     f"{len(self.learned)}: FlexMatch can go on only with the data that it began "
                     "with"
                 )
-            self.learned = self.learned.new_full(saved.shape, -1)
+            else:
+                self.learned = self.learned.new_full(saved.shape, -1)
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -14,6 +14,7 @@ from dmmix.mixups import Mix, PairMix, RandomMix, build_mix, step_generator, tra
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.losses import DecoupledMixupLoss, MixupLoss
 from dmmix.models.semi.parts.checks import check_share, check_weight
+from dmmix.models.semi.parts.rows import first_rows
 from dmmix.registry import MODELS
 
 __all__ = ["StreamMix", "build_stream_mix"]
@@ -263,11 +264,5 @@ def _mixed_feats(
             mixed = mixup.mix(images, classes, generator, guide)
             feats = model.extract_feat(mixed.images)  # a mix inside the network needs both halves
             labels, weights = guide.settle(mixed.labels), mixed.weights
-        feats = _first(feats, n)
+        feats = first_rows(feats, n)
     return feats, labels[:n], None if weights is None else weights[:n]
-
-
-def _first(feats: Any, n: int) -> Any:
-    if isinstance(feats, Tensor):
-        return feats[:n]
-    return type(feats)(_first(part, n) for part in feats)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,8 @@ class Teacher(nn.Module):
     Args:
         student: the classifier; only its weights are read.
         momentum: above 0 and below 1.
+        network: makes of the student what is averaged; by default all that leads to its logits.
+        name: of ``momentum``, for messages.
 
     Raises:
         ValueError: ``momentum`` out of range.
@@ -33,29 +37,36 @@ class Teacher(nn.Module):
     Source: Mean teachers are better role models (arXiv 1703.01780).
     """
 
-    def __init__(self, student: nn.Module, momentum: float = 0.999) -> None:
+    def __init__(
+        self,
+        student: nn.Module,
+        momentum: float = 0.999,
+        network: Callable[[nn.Module], nn.Module] = Network,
+        name: str = "teacher_momentum",
+    ) -> None:
         super().__init__()
         if not 0 < momentum < 1:
-            raise ValueError(f"teacher_momentum must be above 0 and below 1, got {momentum}")
+            raise ValueError(f"{name} must be above 0 and below 1, got {momentum}")
+        self._network = network
         self.average = ExponentialMovingAverage(
-            Network(student), momentum=1 - momentum, update_buffers=True
+            network(student), momentum=1 - momentum, update_buffers=True
         )
 
     @property
-    def network(self) -> Network:
+    def network(self) -> nn.Module:
         """Backbone, neck and head, averaged."""
         return self.average.module
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, C) without a gradient."""
+        """What the network makes of the images, without a gradient: logits (N, C)."""
         with frozen_statistics(self.average):
             return self.average(images)
 
     def start(self, student: nn.Module) -> None:
         """Becomes a copy of the student; for weights that were made or loaded after the teacher."""
-        self.average.restart(Network(student))
+        self.average.restart(self._network(student))
 
     def update(self, student: nn.Module) -> None:
         """Takes the student's weights into the average; after each update of them."""
-        self.average.update_parameters(Network(student))
+        self.average.update_parameters(self._network(student))

@@ -1,0 +1,4 @@
+# Self-Tuning + DM on CUB-200-2011, 15 % of the labels.
+_base_ = "./self_tuning.py"
+
+model = dict(stream_mix=dict(mixup=dict(type="Mixup", alpha=0.2)))

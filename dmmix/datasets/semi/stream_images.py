@@ -1,0 +1,49 @@
+"""The images that a stream is made of."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["StreamImages"]
+
+
+class StreamImages:
+    """Some samples of a dataset, by their number among these.
+
+    Args:
+        dataset: makes whole batches (``batched``), or samples one by one, with ``inputs`` and
+            ``labels``. If it crops anew for each repeat (``repeats``), each draw is one.
+        rows: (n,) which of its samples.
+    """
+
+    def __init__(self, dataset: Any, rows: np.ndarray) -> None:
+        self.rows = rows
+        self._batched = getattr(dataset, "batched", False)
+        self._repeats = getattr(dataset, "repeats", False)
+        if self._repeats:
+            # The same lists, fewer rows: a file that cannot be decoded is replaced by one of these
+            # (corrupt='skip'), not by one whose label is not to be known.
+            dataset = copy.copy(dataset)
+            dataset.rows = dataset.rows[rows]
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, members: np.ndarray, draws: np.ndarray) -> dict[str, Tensor]:
+        """A batch of ``inputs`` and ``labels``.
+
+        Args:
+            members: (B,) numbers from 0 to ``len(self) - 1``.
+            draws: (B,) which draw of each it is, from 0.
+        """
+        if self._batched:
+            return self._dataset.__getitems__(self.rows[members].tolist())
+        index = members + draws * len(self) if self._repeats else self.rows[members]
+        samples = [self._dataset[i] for i in index.tolist()]
+        return {name: torch.stack([s[name] for s in samples]) for name in ("inputs", "labels")}

@@ -1,0 +1,124 @@
+"""Co-Tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dmmix.functional.semi import probabilities
+from dmmix.functional.transfer import category_relationship, co_tuning_cross_entropy
+from dmmix.models.semi.parts.checks import check_temperature, check_weight
+from dmmix.models.semi.supervised import Supervised
+from dmmix.registry import MODELS
+
+__all__ = ["CoTuning"]
+
+_PIECE = 64  # images of a pass
+
+
+@MODELS.register_module()
+class CoTuning(Supervised):
+    r"""Co-Tuning: the classifier of the old task is tuned too, with what new labels say about it.
+
+    .. math::
+        L = L_\mathrm{labelled} + w \, \overline{H\big(p(y_s \mid y_t), \mathrm{softmax}(z^s)\big)}
+
+    :math:`p(y_s \mid y_t)` is the mean prediction of the pretrained network over the labelled
+    images of each new class. It is worked out once, before training, on images without
+    augmentation, and stands in the checkpoint.
+
+    Args:
+        source_head: config of the old classifier with its weights, such as ``dict(type=
+            'LinearClsHead', num_classes=1000, in_channels=2048, init_cfg=dict(type='Pretrained',
+            checkpoint=..., prefix='head'))``. It reads what ``head`` reads.
+        source_weight: :math:`w`, 0 or more.
+        source_temperature: of the old classifier's predictions, above 0; calibrate it on the old
+            task's validation images where these are at hand.
+        others: as for :class:`~dmmix.models.semi.Supervised`; ``stream_mix`` adds ``+ DM``.
+
+    Raises:
+        RuntimeError: (in training) nobody worked out the relationship; a ``DmmixRunner`` does.
+
+    Source: Co-Tuning for transfer learning (NeurIPS 2020).
+    """
+
+    relationship: Tensor
+
+    def __init__(
+        self,
+        *args: Any,
+        source_head: Mapping | nn.Module,
+        source_weight: float = 2.3,
+        source_temperature: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        check_weight("source_weight", source_weight)
+        check_temperature("source_temperature", source_temperature)
+        super().__init__(*args, **kwargs)
+        if isinstance(source_head, Mapping):
+            source_head = MODELS.build({"_scope_": "dmmix", **source_head})
+        self.source_head = source_head
+        self.source_weight = float(source_weight)
+        self.source_temperature = float(source_temperature)
+        shape = (self.head.num_classes, source_head.num_classes)
+        # Rows of zeros: not worked out yet.
+        self.register_buffer("relationship", torch.zeros(shape))
+        self._dataset: Any = None
+        self._known = False
+
+    def labelled_losses(self, feats: tuple, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        if not self._known:
+            raise RuntimeError(
+                "CoTuning: the relationship of the classes is not worked out; train with a "
+                "DmmixRunner, or call relate(images, labels) first"
+            )
+        source = co_tuning_cross_entropy(self.source_head(feats), labels, self.relationship)
+        return {
+            **super().labelled_losses(feats, logits, labels),
+            "loss_source": self.source_weight * source,
+        }
+
+    @torch.no_grad()
+    def relate(self, images: Tensor, labels: Tensor) -> None:
+        """Works out the relationship from labelled images, as for evaluation.
+
+        Args:
+            images: (N, ch, H, W), preprocessed.
+            labels: (N,); each class must occur.
+        """
+        modes = [(module, module.training) for module in self.modules()]
+        self.eval()
+        logits = [self.source_head(self.extract_feat(part)) for part in images.split(_PIECE)]
+        for module, mode in modes:
+            module.training = mode
+        probs = probabilities(torch.cat(logits) / self.source_temperature)
+        found = category_relationship(probs, labels.to(probs.device), self.head.num_classes)
+        self.relationship.copy_(found)
+        self._known = True
+
+    def see_dataset(self, dataset: Any) -> None:
+        """As :class:`~dmmix.models.semi.SemiClassifier`; its labelled images are needed later."""
+        super().see_dataset(dataset)
+        self._dataset = dataset
+
+    def start_training(self) -> None:
+        """The pretrained weights are there: what do they make of the labelled images?"""
+        dataset, self._dataset = self._dataset, None
+        images, labels = [], []
+        for rows in np.array_split(
+            np.arange(dataset.num_labelled), max(1, dataset.num_labelled // _PIECE)
+        ):
+            batch = dataset.__getitems__(rows.tolist())["labelled"]
+            data = self.data_preprocessor({"inputs": batch["inputs"], "labels": batch["labels"]})
+            images.append(data["inputs"])
+            labels.append(data["labels"])
+        self.relate(torch.cat(images), torch.cat(labels))
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        saved = state_dict.get(f"{prefix}relationship")
+        self._known = self._known or (saved is not None and bool(saved.any()))

@@ -1,0 +1,138 @@
+"""Self-Tuning."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather
+from torch import Tensor, nn
+
+from dmmix.functional.semi import hard_pseudo_labels
+from dmmix.functional.transfer import pseudo_group_contrast
+from dmmix.models.semi.base import Branches, SemiClassifier
+from dmmix.models.semi.parts.checks import check_temperature
+from dmmix.models.semi.parts.network import Network
+from dmmix.models.semi.parts.teacher import Teacher
+from dmmix.models.transfer.class_queues import ClassQueues
+from dmmix.registry import MODELS
+
+__all__ = ["SelfTuning"]
+
+
+@MODELS.register_module()
+class SelfTuning(SemiClassifier):
+    r"""Self-Tuning: labels and pseudo-labels are contrasted as groups.
+
+    .. math::
+        L = \overline{H(y, p(x))} + \overline{\mathrm{PGC}(x, y)}
+            + w \, \overline{\mathrm{PGC}(u, \arg\max p(u))}
+
+    with :func:`~dmmix.functional.transfer.pseudo_group_contrast` between the projected features of
+    a view and the keys that a moving average of the network made of another view and of earlier
+    images of the class. Labelled and unlabelled keys are in one queue, those of all processes in
+    each of them.
+
+    Args:
+        projection_dim: of queries and keys, at least 1.
+        queue_size: keys of a class, at least 1.
+        temperature: of the contrast, above 0.
+        key_momentum: of the moving average, above 0 and below 1.
+        others: of :class:`~dmmix.models.semi.SemiClassifier`; ``unlabelled_weight`` is :math:`w`,
+            ``stream_mix`` adds ``+ Mixup`` or ``+ DM``.
+
+    Source: Self-Tuning for data-efficient deep learning (ICML 2021).
+    """
+
+    branches: ClassVar[Branches] = {
+        "labelled": ("labelled", "strong"),
+        "labelled2": ("labelled", "strong"),
+        "strong": ("unlabelled", "strong"),
+        "strong2": ("unlabelled", "strong"),
+    }
+
+    def __init__(
+        self,
+        *args: Any,
+        projection_dim: int = 1024,
+        queue_size: int = 32,
+        temperature: float = 0.07,
+        key_momentum: float = 0.999,
+        **kwargs: Any,
+    ) -> None:
+        check_temperature("temperature", temperature)
+        if (
+            isinstance(projection_dim, bool)
+            or not isinstance(projection_dim, int)
+            or projection_dim < 1
+        ):
+            raise ValueError(
+                f"projection_dim must be a whole number, at least 1, got {projection_dim!r}"
+            )
+        super().__init__(*args, **kwargs)
+        width = self.head.in_channels
+        self.projector = nn.Sequential(
+            nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, projection_dim)
+        )
+        self.temperature = float(temperature)
+        self.queues = ClassQueues(self.head.num_classes, queue_size, projection_dim)
+        self.teacher = Teacher(self, key_momentum, _KeyNetwork, name="key_momentum")
+
+    def step_losses(
+        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
+    ) -> dict[str, Tensor]:
+        (labelled, strong), queries = self._logits_and_queries(inputs["labelled"], inputs["strong"])
+        pseudo = hard_pseudo_labels(strong)
+        keys = self._keys(inputs["labelled2"], inputs["strong2"])
+        groups = torch.cat([labels, pseudo.classes])
+        contrast = pseudo_group_contrast(
+            queries, keys, self.queues.keys, self.queues.valid, groups, self.temperature
+        )
+        n = len(labels)
+        # Labelled keys of all processes first: the order of one process with all their images.
+        self._push(keys[:n], labels)
+        self._push(keys[n:], pseudo.classes)
+        return {
+            "loss_labelled": self.labelled_loss(labelled, labels),
+            "loss_contrast": contrast[:n].mean(),
+            "loss_unlabelled": self.ramped_weight() * contrast[n:].mean(),
+            **self.mixed_losses(inputs["labelled"], labels, inputs["strong"], *pseudo),
+        }
+
+    def _logits_and_queries(self, *views: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Logits of each view, and the queries of all."""
+        if self.joint_forward:
+            feats = [self.extract_feat(torch.cat(views))]
+        else:
+            feats = [self.extract_feat(view) for view in views]
+        logits = torch.cat([self.head(part) for part in feats])
+        queries = [F.normalize(self.projector(self.head.pre_logits(part)), dim=1) for part in feats]
+        return logits.split([len(view) for view in views]), torch.cat(queries)
+
+    def _keys(self, *views: Tensor) -> Tensor:
+        if self.joint_forward:
+            return self.teacher(torch.cat(views))
+        return torch.cat([self.teacher(view) for view in views])
+
+    def _push(self, keys: Tensor, classes: Tensor) -> None:
+        self.queues.push(torch.cat(all_gather(keys)), torch.cat(all_gather(classes)))
+
+    def start_training(self) -> None:
+        """The average begins as the network does."""
+        self.teacher.start(self)
+
+    def after_update(self) -> None:
+        """The weights have changed."""
+        self.teacher.update(self)
+
+
+class _KeyNetwork(Network):
+    """Images to keys of length 1."""
+
+    def __init__(self, classifier: SelfTuning) -> None:
+        super().__init__(classifier)
+        self.projector = classifier.projector
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.normalize(self.projector(self.head.pre_logits(self.feats(images))), dim=1)

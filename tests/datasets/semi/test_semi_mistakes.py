@@ -1,0 +1,117 @@
+"""What SemiDataset says of arguments and data that do not fit."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dmmix.datasets import Digits, InMemory
+from tests.datasets.semi.small import photos, semi
+
+pytestmark = pytest.mark.openmmlab
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        (dict(unlabelled="none"), ValueError, "unlabelled must be one of .*'all', 'rest'.*'none'"),
+        (dict(subset=dict(num_labels=45)), ValueError, "num_labels=45 is not the same number"),
+        (dict(subset=dict(num_labels=5)), ValueError, "take a multiple of 10"),
+        (dict(subset=dict(num_labels=0)), ValueError, "num_labels must be a whole .*, got 0"),
+        (dict(subset=dict(num_labels="40")), ValueError, "num_labels must be a whole .*, got '40'"),
+        (dict(subset=dict(num_labels=True)), ValueError, "num_labels must be a whole .*, got True"),
+        (
+            dict(subset=dict(num_labels=10000)),
+            ValueError,
+            "num_labels=10000 is 1000 of each of the 10 classes, but class 8 has only 87 samples",
+        ),
+        (
+            dict(subset=dict(num_labels=40, labels_per_class=4)),
+            ValueError,
+            "num_labels=40 and labels_per_class=4: only one",
+        ),
+        (dict(subset=40), TypeError, "subset must be a dict such as"),
+        (dict(subset=dict(seed=1)), ValueError, "subset needs labels_per_class"),
+        (
+            dict(subset=dict(labels_per_class=1000)),
+            ValueError,
+            "labels_per_class=1000, but class .* has only",
+        ),
+        (dict(subset=dict(num_lables=40)), ValueError, "'num_lables'.*did you mean 'num_labels'"),
+        (
+            dict(subset=dict(label_fraction=1.0), unlabelled="rest"),
+            ValueError,
+            "unlabelled='rest': no unlabelled images, all 898 are labelled",
+        ),
+        (dict(dataset=[1, 2]), TypeError, "dataset must be an InMemory.*got list"),
+        (dict(unlabelled=[1, 2]), TypeError, "unlabelled must be an InMemory.*'rest'.*got list"),
+        (dict(unlabelled=None), TypeError, "unlabelled must be an InMemory.*got NoneType"),
+        (dict(views=0), ValueError, "views must be a whole number, at least 1, got 0"),
+        (dict(views=True), ValueError, "views must be a whole number, at least 1, got True"),
+        (dict(views=2), ValueError, "views=2 is for image files.* got InMemory: take views=1"),
+        (dict(hidden_labels="no"), TypeError, "hidden_labels must be True or False, got 'no'"),
+        (
+            dict(dataset=dict(type="Digits", split="train")),
+            TypeError,
+            r"dataset must have samples of inputs \(ch, H, W\) and labels, those of Digits have "
+            ".*img.*: wrap its images in an InMemory",
+        ),
+        (
+            dict(dataset=dict(type="Digits", pipeline=[dict(type="PackInputs")])),
+            TypeError,
+            r"those of Digits have inputs \(1, 8, 8\), data_samples",
+        ),
+    ],
+)
+def test_mistakes(options, error, says):
+    with pytest.raises(error, match=says):
+        semi(**options)
+
+
+@pytest.mark.parametrize("subset", [40, dict(num_lables=40), dict(num_labels=-1), dict(seed=1)])
+def test_mistakes_are_found_before_images_are_read(monkeypatch, subset):
+    monkeypatch.setattr(
+        "dmmix.datasets.semi.semi_dataset._built", lambda *args: pytest.fail("too late")
+    )
+    with pytest.raises((TypeError, ValueError), match="subset"):
+        semi(subset)
+
+
+def test_an_empty_dataset():
+    class Empty:
+        def get_gt_labels(self):
+            return np.zeros(0, np.int64)
+
+        def __len__(self):
+            return 0
+
+    with pytest.raises(ValueError, match="unlabelled: Empty has no images"):
+        semi(unlabelled=Empty())
+    with pytest.raises(ValueError, match="dataset: Empty has no images"):
+        semi(dataset=Empty())
+
+
+def test_images_of_another_size(folder):
+    files = dict(type="DecodedFolder", data_root=folder, size=16)
+    with pytest.raises(ValueError, match=r"its images are \(3, 16, 16\), the labelled ones \(1, 8"):
+        semi(unlabelled=files)
+
+
+def test_a_class_without_a_label(tmp_path):
+    file = tmp_path / "split.json"
+    semi(dict(num_labels=10, file=str(file)))
+    text = json.loads(file.read_text())
+    first, text["indices"] = text["indices"][0], text["indices"][1:]
+    text["samples"] = 9
+    for name in ("labels_per_class", "seed"):  # a choice of somebody's own
+        del text[name]
+    file.write_text(json.dumps(text))
+    label = int(InMemory(Digits(split="train")).get_gt_labels()[first])
+    says = rf"subset: 1 of 10 classes have no labelled sample: {label} \('{label}'\)"
+    with pytest.raises(ValueError, match=says):
+        semi(dict(file=str(file)))

@@ -1,0 +1,278 @@
+"""BSS, Co-Tuning and Self-Tuning: losses against loops, and what they remember."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dmmix.functional.transfer import batch_spectral_shrinkage
+from dmmix.models.semi import Supervised
+from dmmix.models.transfer import BSS, CoTuning, SelfTuning
+from dmmix.models.transfer.class_queues import ClassQueues
+from tests.functional.transfer.test_transfer_functions import loop
+from tests.models.semi import reference
+from tests.models.semi.small import CLASSES, batch, make, total
+
+MIX = dict(mixup=dict(type="Mixup", alpha=0.5), threshold=0.2, mix_threshold=0.2)
+OLD = 7  # classes of the old task
+
+
+def co_tuning(**options):
+    head = dict(type="dmmix.DMLinearClsHead", num_classes=OLD, in_channels=32)
+    return make(CoTuning, source_head=head, **options)
+
+
+def logits_of(model, images):
+    with torch.no_grad():
+        return model.head((images.flatten(1),)).tolist()
+
+
+# -- the labels alone --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize("mix", [None, MIX])
+def test_supervised(joint, mix):
+    model = make(Supervised, stream_mix=mix, joint_forward=joint)
+    inputs, labels, index = batch(model)
+    losses = model.loss(inputs, labels, index)
+    expected = reference.supervised(logits_of(model, inputs["labelled"]), labels.tolist())
+    assert float(losses["loss_labelled"].detach()) == pytest.approx(expected)
+    assert ("weak" in model.branches) == ("loss_stream_mix" in losses) == (mix is not None)
+
+
+def test_what_the_others_see_of_unlabelled_images():
+    """Nothing, but for mixing."""
+    model = make(Supervised)
+    inputs, labels, index = batch(model)
+    model.loss(inputs, labels, index)
+    assert [len(images) for images in model.backbone.seen] == [len(labels)]
+
+
+# -- BSS ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("mix", [None, MIX])
+def test_bss(k, mix):
+    model = make(BSS, k=k, shrinkage_weight=0.5, stream_mix=mix)
+    inputs, labels, index = batch(model, labelled=4)
+    losses = model.loss(inputs, labels, index)
+    features = inputs["labelled"].flatten(1)  # of the labelled images alone
+    expected = 0.5 * batch_spectral_shrinkage(features, k)
+    torch.testing.assert_close(losses["loss_shrinkage"], expected)
+
+
+# -- Co-Tuning ---------------------------------------------------------------------------
+
+
+def test_co_tuning():
+    model = co_tuning(source_weight=1.7, source_temperature=2.0)
+    images = torch.randn(3 * CLASSES, 2, 4, 4, generator=torch.Generator().manual_seed(5)).double()
+    classes = torch.arange(3 * CLASSES) % CLASSES
+    model.relate(images, classes)
+    assert model.training
+    rows = model.source_head((images.flatten(1),)).tolist()
+    relationship = []
+    for c in range(CLASSES):
+        probs = [
+            reference.softmax([z / 2 for z in row])
+            for row, y in zip(rows, classes.tolist(), strict=True)
+            if y == c
+        ]
+        relationship.append([reference.mean(p[s] for p in probs) for s in range(OLD)])
+    assert model.relationship.tolist() == [pytest.approx(row) for row in relationship]
+
+    inputs, labels, index = batch(model)
+    losses = model.loss(inputs, labels, index)
+    source = model.source_head((inputs["labelled"].flatten(1),)).tolist()
+    expected = 1.7 * reference.mean(
+        reference.cross_entropy(z, relationship[y])
+        for z, y in zip(source, labels.tolist(), strict=True)
+    )
+    assert float(losses["loss_source"].detach()) == pytest.approx(expected)
+    total(losses).backward()
+    assert model.source_head.fc.weight.grad.abs().sum() > 0
+
+
+class Data:
+    """Two images of each class, as a SemiDataset gives them."""
+
+    num_unlabelled, num_classes, num_labelled = 9, CLASSES, 2 * CLASSES
+
+    def __init__(self):
+        generator = torch.Generator().manual_seed(5)
+        self.images = torch.randint(0, 256, (2 * CLASSES, 2, 4, 4), generator=generator).byte()
+        self.labels = torch.arange(2 * CLASSES) % CLASSES
+
+    def __getitems__(self, rows):
+        return {"labelled": {"inputs": self.images[rows], "labels": self.labels[rows]}}
+
+
+def single(inputs, labels, index):
+    """In float32, as a preprocessor makes it."""
+    return {name: images.float() for name, images in inputs.items()}, labels, index
+
+
+def test_a_runner_works_out_the_relationship():
+    model, data = co_tuning().float(), Data()
+    with pytest.raises(RuntimeError, match="the relationship of the classes is not worked out"):
+        model.loss(*single(*batch(model)))
+    model.see_dataset(data)
+    model.start_training()
+    other = co_tuning().float()
+    other.relate(data.images.float(), data.labels)  # as for evaluation, nothing augmented
+    torch.testing.assert_close(model.relationship, other.relationship)
+    resumed = co_tuning().float()
+    resumed.load_state_dict(model.state_dict())
+    assert resumed.loss(*single(*batch(resumed)))["loss_source"].isfinite()
+    assert not hasattr(model._dataset, "images")  # let go
+
+
+# -- Self-Tuning -------------------------------------------------------------------------
+
+
+def push_loop(queues, keys, classes, size):
+    for key, c in zip(keys, classes.tolist(), strict=True):
+        queues[c].append(key)
+        del queues[c][:-size]
+
+
+@pytest.mark.parametrize("per_step", [2, 7, 20])
+def test_queues(per_step):
+    """Against lists that lose their first; also with more keys of a class than fit."""
+    size, classes = 3, 4
+    part, lists = ClassQueues(classes, size, 2), [[] for _ in range(classes)]
+    for step in range(6):
+        generator = torch.Generator().manual_seed(step)
+        keys = torch.randn(per_step, 2, generator=generator)
+        labels = torch.randint(classes, (per_step,), generator=generator)
+        part.push(keys, labels)
+        push_loop(lists, keys, labels, size)
+        for c in range(classes):
+            found = part.keys[c][part.valid[c]].tolist()
+            assert sorted(found) == sorted(key.tolist() for key in lists[c])
+    for name in ("num_classes", "queue_size"):
+        arguments = dict(num_classes=3, size=3)
+        arguments["size" if name == "queue_size" else name] = 0
+        with pytest.raises(ValueError, match=f"{name} must be a whole number, at least 1, got 0"):
+            ClassQueues(**arguments, dimension=2)
+
+
+def self_tuning(**options):
+    model = make(SelfTuning, projection_dim=6, queue_size=4, **options)
+    model.start_training()
+    return model
+
+
+def keys_of(model, images):
+    network = model.teacher.network
+    with torch.no_grad():
+        return F.normalize(network.projector(images.flatten(1)), dim=1)
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_self_tuning(joint):
+    model = self_tuning(temperature=0.5, unlabelled_weight=1.3, joint_forward=joint)
+    with torch.no_grad():
+        for parameter in model.teacher.parameters():
+            parameter.mul_(0.9)
+    lists = [[] for _ in range(CLASSES)]
+    for step in range(3):
+        inputs, labels, index = batch(model, seed=step)
+        losses = model.loss(inputs, labels, index)
+        strong = logits_of(model, inputs["strong"])
+        pseudo = torch.tensor([reference.argmax(z) for z in strong])
+        queries = [
+            F.normalize(model.projector(inputs[name].flatten(1)), dim=1).detach()
+            for name in ("labelled", "strong")
+        ]
+        keys = [keys_of(model, inputs[name]) for name in ("labelled2", "strong2")]
+        depth = max(map(len, lists))
+        queue = torch.zeros(CLASSES, max(1, depth), 6, dtype=torch.float64)
+        valid = torch.zeros(CLASSES, max(1, depth)).bool()
+        for c, members in enumerate(lists):
+            for d, key in enumerate(members):
+                queue[c, d], valid[c, d] = key, True
+        for name, part, classes, weight in (
+            ("loss_contrast", 0, labels, 1.0),
+            ("loss_unlabelled", 1, pseudo, 1.3),
+        ):
+            terms = loop(queries[part], keys[part], queue, valid, classes, 0.5)
+            expected = weight * reference.mean(terms)
+            assert float(losses[name].detach()) == pytest.approx(expected, rel=1e-6)
+        expected = reference.supervised(logits_of(model, inputs["labelled"]), labels.tolist())
+        assert float(losses["loss_labelled"].detach()) == pytest.approx(expected)
+        push_loop(lists, [*keys[0], *keys[1]], torch.cat([labels, pseudo]), 4)
+
+
+def test_keys_have_no_gradient():
+    model = self_tuning(stream_mix=MIX)
+    inputs, labels, index = batch(model)
+    inputs = {name: images.requires_grad_() for name, images in inputs.items()}
+    total(model.loss(inputs, labels, index)).backward()
+    assert inputs["labelled2"].grad is None
+    assert inputs["strong2"].grad is None
+    assert all(p.grad is None for p in model.teacher.parameters())
+    assert all(p.grad is not None for p in model.projector.parameters())
+
+
+def test_the_average_has_the_projector():
+    model = self_tuning(key_momentum=0.5)
+    with torch.no_grad():
+        model.projector[0].weight.add_(2.0)
+    before = model.teacher.network.projector[0].weight.clone()
+    model.after_update()
+    torch.testing.assert_close(model.teacher.network.projector[0].weight, before + 1.0)
+
+
+@pytest.mark.parametrize("make_one", [lambda **o: make(BSS, **o), co_tuning, self_tuning])
+def test_mixing_between_the_streams(make_one):
+    model = make_one(stream_mix=MIX)
+    inputs, labels, index = batch(model)
+    if isinstance(model, CoTuning):
+        model.relate(torch.randn(CLASSES, 2, 4, 4).double(), torch.arange(CLASSES))
+    before = copy.deepcopy(inputs)
+    losses = model.loss(inputs, labels, index)
+    assert losses["loss_stream_mix"] > 0
+    assert "loss_stream_decoupled" in losses
+    total(losses).backward()
+    assert all(torch.equal(inputs[name], before[name]) for name in inputs)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: make(BSS, k=0), "k must be a whole number, at least 1, got 0"),
+        (lambda: make(BSS, shrinkage_weight=-1), "shrinkage_weight must be 0 or more"),
+        (lambda: co_tuning(source_temperature=0), "source_temperature must be above 0"),
+        (lambda: co_tuning(source_weight=-1), "source_weight must be 0 or more"),
+        (lambda: make(SelfTuning, projection_dim=0), "projection_dim must be a whole number"),
+        (lambda: make(SelfTuning, queue_size=0), "queue_size must be a whole number"),
+        (lambda: make(SelfTuning, temperature=-1), "temperature must be above 0"),
+        (lambda: make(SelfTuning, key_momentum=1), "key_momentum must be above 0 and below 1"),
+    ],
+)
+def test_bad_arguments(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()
+
+
+def test_more_singular_values_than_images():
+    model = make(BSS, k=9)
+    with pytest.raises(ValueError, match="k must be from 1 to 3, the singular values of"):
+        model.loss(*batch(model))
+
+
+def test_a_source_head_that_is_built():
+    model = make(CoTuning, source_head=SourceHead())
+    assert model.relationship.shape == (CLASSES, OLD)
+
+
+class SourceHead(nn.Module):
+    num_classes = OLD
+
+    def forward(self, feats):
+        return feats[-1][:, :OLD]
