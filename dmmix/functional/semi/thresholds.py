@@ -10,7 +10,9 @@ from dmmix.functional.semi.checks import check_unit
 __all__ = ["flexmatch_thresholds"]
 
 
-def flexmatch_thresholds(counts: Tensor, unused: Tensor, tau: float, warmup: bool = True) -> Tensor:
+def flexmatch_thresholds(
+    counts: Tensor, unused: Tensor | int, tau: float, warmup: bool = True
+) -> Tensor:
     r"""FlexMatch's thresholds: lower for classes of which less is learned.
 
     .. math::
@@ -19,7 +21,7 @@ def flexmatch_thresholds(counts: Tensor, unused: Tensor, tau: float, warmup: boo
 
     Args:
         counts: (C,) :math:`\sigma_c`, how many unlabelled images are confidently of class ``c``.
-        unused: (), :math:`N - \sum \sigma`: how many are of no class yet.
+        unused: () or a number, :math:`N - \sum \sigma`: how many are of no class yet.
         tau: :math:`\tau`, in [0, 1].
         warmup: compare with the unused ones too, so that thresholds start low for all classes;
             ``False`` divides by the largest count alone.
@@ -33,11 +35,11 @@ def flexmatch_thresholds(counts: Tensor, unused: Tensor, tau: float, warmup: boo
     Source: FlexMatch (arXiv 2110.08263), equations 5 to 11.
     """
     check_unit("tau", tau)
-    if counts.ndim != 1:
-        raise ValueError(f"counts must be (C,), got {tuple(counts.shape)}")
+    if counts.ndim != 1 or not len(counts):
+        raise ValueError(f"counts must be (C,), C at least 1, got {tuple(counts.shape)}")
     counts = counts.to(torch.float64 if counts.dtype == torch.float64 else torch.float32)
     largest = counts.amax()
     if warmup:
-        largest = torch.maximum(largest, unused.to(counts.dtype))
+        largest = largest.clamp_min(unused)
     beta = counts / largest.clamp_min(1)
     return tau * beta / (2 - beta)

@@ -15,7 +15,7 @@ def category_relationship(source_probs: Tensor, labels: Tensor, num_classes: int
     Args:
         source_probs: (N, S) predictions of the pretrained classifier, calibrated.
         labels: (N,) new classes, from 0 to ``num_classes - 1``.
-        num_classes: T.
+        num_classes: T, at least 1.
 
     Returns:
         (T, S), rows sum to 1, in float32 at least.
@@ -30,6 +30,8 @@ def category_relationship(source_probs: Tensor, labels: Tensor, num_classes: int
             f"source_probs must be (N, S) and labels (N,), got {tuple(source_probs.shape)} and "
             f"{tuple(labels.shape)}"
         )
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be at least 1, got {num_classes}")
     wrong = labels[(labels < 0) | (labels >= num_classes)]
     if len(wrong):
         raise ValueError(f"labels must be from 0 to {num_classes - 1}, got {int(wrong[0])}")
@@ -62,6 +64,8 @@ def co_tuning_cross_entropy(source_logits: Tensor, labels: Tensor, relationship:
             f"source_logits must be (N, {relationship.shape[1]}) like the relationship, got "
             f"{tuple(source_logits.shape)}"
         )
+    if labels.shape != source_logits.shape[:1]:
+        raise ValueError(f"labels must be ({len(source_logits)},), got {tuple(labels.shape)}")
     z = source_logits.float() if source_logits.element_size() < 4 else source_logits
     target = relationship.detach().index_select(0, labels).to(z.dtype)
     return -(target * z.log_softmax(dim=1)).sum(dim=1).mean()

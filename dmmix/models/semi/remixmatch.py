@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,6 +59,7 @@ class ReMixMatch(SemiClassifier):
         unlabelled_weight: float = 1.5,
         strong_weight: float = 0.5,
         rotation_weight: float = 0.5,
+        window: int = 128,
         ramp: float = 1 / 64,
         **kwargs: Any,
     ) -> None:
@@ -78,8 +80,14 @@ class ReMixMatch(SemiClassifier):
         self.strong_weight = float(strong_weight)
         self.rotation_weight = float(rotation_weight)
         self.own_mix = build_own_mix(mixup)
-        self.alignment = DistributionAlignment(self.head.num_classes)
+        self.alignment = DistributionAlignment(self.head.num_classes, window)
         self.rotation_head = RotationHead(self.head.in_channels)
+
+    def see_dataset(self, dataset: Any) -> None:
+        """As :class:`~dmmix.models.semi.SemiClassifier`; guesses are aligned to its labels."""
+        super().see_dataset(dataset)
+        counts = np.bincount(dataset.get_gt_labels(), minlength=self.head.num_classes)
+        self.alignment.set_target(counts)
 
     def step_losses(
         self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None

@@ -226,8 +226,9 @@ def test_flexmatch_thresholds_are_at_most_tau(counts, unused, tau, warmup):
 def test_bad_thresholds():
     with pytest.raises(ValueError, match=r"tau must be in \[0, 1\], got 2"):
         flexmatch_thresholds(torch.ones(2), torch.tensor(0), 2)
-    with pytest.raises(ValueError, match=r"counts must be \(C,\), got \(2, 2\)"):
-        flexmatch_thresholds(torch.ones(2, 2), torch.tensor(0), 0.5)
+    for wrong in (torch.ones(2, 2), torch.ones(0)):
+        with pytest.raises(ValueError, match=r"counts must be \(C,\), C at least 1, got \(\d, ?2?"):
+            flexmatch_thresholds(wrong, torch.tensor(0), 0.5)
 
 
 # -- alignment ---------------------------------------------------------------------------

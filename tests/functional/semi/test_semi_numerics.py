@@ -70,7 +70,7 @@ def test_low_precision_is_sharpened_and_aligned_in_float32(dtype):
 
 
 @settings(max_examples=40, deadline=None)
-@given(scores=st.lists(st.lists(st.floats(-8, 8), min_size=4, max_size=4), min_size=1, max_size=6))
+@given(scores=st.lists(st.lists(st.floats(-4, 4), min_size=4, max_size=4), min_size=1, max_size=6))
 def test_a_batch_that_is_aligned_stays(scores):
     probs = probabilities(torch.tensor(scores, dtype=torch.float64))
     mean = probs.mean(dim=0)
@@ -135,6 +135,13 @@ def test_thresholds_of_many_images():
         beta = count / 1_000_001
         assert tau == pytest.approx(0.95 * beta / (2 - beta), rel=1e-6)
     assert flexmatch_thresholds(counts.double(), torch.tensor(7), 0.95).dtype == torch.float64
+
+
+def test_unused_as_a_number():
+    counts = torch.tensor([4, 2, 0])
+    found = flexmatch_thresholds(counts, 14, 0.9)
+    assert torch.equal(found, flexmatch_thresholds(counts, torch.tensor(14), 0.9))
+    assert found.tolist() == pytest.approx([0.9 / 6, 0.9 / 13, 0.0])
 
 
 def test_nothing_is_learned_yet():

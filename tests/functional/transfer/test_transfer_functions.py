@@ -111,6 +111,10 @@ def test_bad_co_tuning():
         co_tuning_cross_entropy(random(5, 3), torch.zeros(5).long(), random(2, 4))
     with pytest.raises(ValueError, match=r"source_probs must be \(N, S\) and labels \(N,\)"):
         category_relationship(random(5, 3), torch.zeros(4).long(), 3)
+    with pytest.raises(ValueError, match=r"labels must be \(5,\), got \(1,\)"):
+        co_tuning_cross_entropy(random(5, 4), torch.zeros(1).long(), random(2, 4))
+    with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
+        category_relationship(random(5, 3), torch.zeros(5).long(), 0)
 
 
 # -- PGC ---------------------------------------------------------------------------------

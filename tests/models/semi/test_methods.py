@@ -274,3 +274,10 @@ def pair(image, labelled, unlabelled):
 
 def test_draws_of_the_mixes_are_apart():
     assert len({0, 1, stream_mix.STREAM_MIX_STREAM, own_mix.OWN_MIX_STREAM}) == 4
+
+
+def test_the_threshold_itself_is_enough():
+    model = make(FixMatch, threshold=1.0)
+    inputs, labels, index = batch(model)
+    inputs["weak"] = inputs["weak"] * 1e4  # probabilities of exactly 1
+    assert float(model.loss(inputs, labels, index)["mask_rate"]) == 1

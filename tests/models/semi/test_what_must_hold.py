@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -223,6 +224,18 @@ def test_what_a_runner_tells():
         model.see_dataset(other)
     with pytest.raises(ValueError, match=r"needs train_dataloader\.dataset of type SemiDataset"):
         model.see_dataset([1, 2])
+
+
+def test_guesses_are_aligned_to_the_labels():
+    class Unbalanced(Data):
+        def get_gt_labels(self):
+            return np.array([0, 0, 0, 1, 2, 3, 4, 4])
+
+    model = make(ReMixMatch, window=7)
+    torch.testing.assert_close(model.alignment.target, torch.full((5,), 0.2).double())
+    model.see_dataset(Unbalanced())
+    assert model.alignment.target.tolist() == [3 / 8, 1 / 8, 1 / 8, 1 / 8, 2 / 8]
+    assert len(model.alignment.recent) == 7
 
 
 def test_flexmatch_without_its_data():

@@ -39,15 +39,29 @@ class DistributionAlignment(nn.Module):
             raise ValueError(f"num_classes must be at least 1, got {num_classes}")
         if window < 1:
             raise ValueError(f"window must be at least 1, got {window}")
-        shares = torch.ones(num_classes) if target is None else torch.as_tensor(target).float()
-        if shares.shape != (num_classes,) or (shares < 0).any() or not 0 < shares.sum() < math.inf:
-            raise ValueError(
-                f"target must be {num_classes} shares, 0 or more and finite, with a sum above 0, "
-                f"got {target!r}"
-            )
-        self.register_buffer("target", shares / shares.sum())
+        self.register_buffer("target", torch.full((num_classes,), 1 / num_classes))
         self.register_buffer("recent", torch.zeros(window, num_classes))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+        if target is not None:
+            self.set_target(target)
+
+    def set_target(self, target: Sequence[float] | Tensor) -> None:
+        """Aligns to these shares of the classes from here on; how often each one is labelled, say.
+
+        Args:
+            target: (C,) numbers, 0 or more with a sum above 0.
+
+        Raises:
+            ValueError: something else.
+        """
+        shares = torch.as_tensor(target, dtype=self.target.dtype, device="cpu")
+        known = shares.shape == self.target.shape and not (shares < 0).any()
+        if not (known and 0 < shares.sum() < math.inf):
+            raise ValueError(
+                f"target must be {len(self.target)} shares, 0 or more and finite, with a sum above "
+                f"0, got {target!r}"
+            )
+        self.target.copy_(shares / shares.sum())
 
     @torch.no_grad()
     def forward(self, probs: Tensor) -> Tensor:

@@ -67,10 +67,21 @@ def test_predictions_of_another_number_of_classes():
     assert part.batches == 0
 
 
-@pytest.mark.parametrize("bad", [float("inf"), float("nan")])
+@pytest.mark.parametrize("bad", [float("inf"), float("nan"), -0.5])
 def test_shares_that_are_no_shares(bad):
     with pytest.raises(ValueError, match="target must be 2 shares, 0 or more and finite"):
         DistributionAlignment(2, target=[bad, 1.0])
+
+
+def test_a_target_that_is_known_later():
+    """Of the labels, that a dataset tells."""
+    part, first = DistributionAlignment(3), DistributionAlignment(3, target=[0.5, 0.125, 0.375])
+    part.set_target(torch.tensor([4, 1, 3]))
+    assert part.target.tolist() == [0.5, 0.125, 0.375]
+    assert torch.equal(part(predictions(5)), first(predictions(5)))
+    with pytest.raises(ValueError, match="target must be 3 shares, 0 or more"):
+        part.set_target([1, 2])
+    assert part.target.tolist() == [0.5, 0.125, 0.375]
 
 
 def test_a_ring_goes_on_after_a_checkpoint():
@@ -129,6 +140,16 @@ def test_who_is_remembered():
     assert part.learned.tolist() == [1, 2, -1, -1]
     part(torch.tensor([0.95]), torch.tensor([0]), torch.tensor([0]))
     assert part.learned.tolist() == [0, 2, -1, -1]
+
+
+def test_exactly_the_threshold_counts():
+    part = thresholds(2, tau=0.5)
+    none = torch.zeros(2)
+    assert part(none, torch.tensor([0, 2]), torch.tensor([0, 1])).all()  # thresholds of 0
+    part(torch.full((2,), 0.5), torch.tensor([0, 0]), torch.tensor([0, 1]))
+    assert part.learned.tolist() == [0, 0]
+    assert part.thresholds().tolist() == [0.5, 0, 0]
+    assert part(none + 0.5, torch.tensor([0, 0]), torch.tensor([0, 1])).all()
 
 
 def test_resizing_forgets():
