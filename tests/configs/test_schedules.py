@@ -109,7 +109,11 @@ def built(name, model, tmp_path):
 
 
 def test_every_schedule_is_looked_at():
-    assert {path.stem for path in (BASE / "schedules").glob("*.py")} == {*ALL, *PARTIAL}
+    assert {path.stem for path in (BASE / "schedules").glob("*.py")} == {
+        *ALL,
+        *PARTIAL,
+        "sgd_transfer_27k",
+    }
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -154,6 +158,29 @@ def test_partial_cosines(name, tmp_path):
     assert optimizer == dict(type="SGD", lr=rate, momentum=0.9, nesterov=True, weight_decay=decay)
     (ema,) = cfg.custom_hooks
     assert 1 - ema.momentum == pytest.approx(0.999)
+
+
+def test_steps_of_the_transfer_schedule(tmp_path):
+    """54 epochs of 500 updates: a tenth after 12, 24, 36 and 48 of them, ten times for the head."""
+    model = OneNumber()
+    model.head = torch.nn.Linear(1, 1)
+    cfg, runner, _ = built("sgd_transfer_27k", model, tmp_path)
+    seen = []
+
+    class Rates(Watch):
+        def after_train_iter(self, runner, *args, **kwargs):
+            seen.append(sorted({group["lr"] for group in runner.optim_wrapper.param_groups}))
+
+    watch = Rates()
+    runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, Watch)]  # wants one rate
+    runner.register_hook(watch)
+    runner.train()
+    assert cfg.auto_scale_lr == dict(base_batch_size=24)
+    assert len(seen) == 54 * STEPS
+    for step, rates in enumerate(seen):
+        rate = 0.001 * 0.1 ** (step // STEPS // 12)
+        assert rates == pytest.approx([rate, 10 * rate], rel=1e-6)
+    assert watch.tested == list(range(6, 55, 6))
 
 
 @pytest.mark.parametrize("name", SGD)
