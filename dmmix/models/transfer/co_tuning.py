@@ -113,7 +113,9 @@ class CoTuning(Supervised):
             np.arange(dataset.num_labelled), max(1, dataset.num_labelled // _PIECE)
         ):
             batch = dataset.__getitems__(rows.tolist())["labelled"]
-            data = self.data_preprocessor({"inputs": batch["inputs"], "labels": batch["labels"]})
+            crops = batch["inputs"]
+            crops = crops[:, 0] if crops.ndim == 5 else crops  # one view is enough
+            data = self.data_preprocessor({"inputs": crops, "labels": batch["labels"]})
             images.append(data["inputs"])
             labels.append(data["labels"])
         self.relate(torch.cat(images), torch.cat(labels))

@@ -131,6 +131,20 @@ def test_a_runner_works_out_the_relationship():
     assert not hasattr(model._dataset, "images")  # let go
 
 
+def test_of_several_crops_one_is_enough():
+    class Crops(Data):
+        def __getitems__(self, rows):
+            images = self.images[rows]
+            batch = {"inputs": torch.stack([images, 255 - images], dim=1)}
+            return {"labelled": {**batch, "labels": self.labels[rows]}}
+
+    models = [co_tuning().float() for _ in range(2)]
+    for model, data in zip(models, (Data(), Crops()), strict=True):
+        model.see_dataset(data)
+        model.start_training()
+    torch.testing.assert_close(models[0].relationship, models[1].relationship)
+
+
 # -- Self-Tuning -------------------------------------------------------------------------
 
 
