@@ -13,6 +13,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -54,7 +55,7 @@ def find_mistake(cfg: Any) -> str | None:
     """
     if not _is_ours(cfg):
         return None
-    sources = _Sources()
+    sources = _sources()
     for path, name, part in _parts(cfg):
         bare = _bare(name)
         if bare is None or (path.endswith("optimizer") and _has_other_optimizers()):
@@ -74,7 +75,7 @@ def find_mistake(cfg: Any) -> str | None:
 def arguments(kind: Any) -> set[str]:
     """What the class that a ``type`` names is known to take; empty where that is not known."""
     bare = _bare(kind)
-    known = None if bare is None else _Sources().arguments(bare)
+    known = None if bare is None else _sources().arguments(bare)
     return set(known or ())
 
 
@@ -135,6 +136,12 @@ def _bare(name: Any) -> str | None:
 
 def _has_other_optimizers() -> bool:
     return any(find_spec(package) for package in _OPTIMIZER_PACKAGES)
+
+
+@cache
+def _sources() -> _Sources:
+    """Read once in a process."""
+    return _Sources()
 
 
 class _Sources:

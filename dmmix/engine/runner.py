@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
@@ -39,6 +39,8 @@ class DmmixRunner(Runner):
 
     A :class:`~dmmix.engine.hooks.RandomStateHook` is always among the hooks, so that a resumed run
     draws what the uninterrupted one would have.
+
+    The merged config is written to the work folder, but not over the file that it was read from.
 
     A local ``load_from`` that does not exist is reported at once, before anything is built.
 
@@ -142,6 +144,18 @@ class DmmixRunner(Runner):
             if not any(isinstance(hook, kind) for hook in self.hooks):
                 self.register_hook(kind())
 
+    @master_only
+    def dump_config(self) -> None:
+        """As mmengine does, ``work_dir/NAME.py``, but never over the file that was read.
+
+        Where that is the same file, ``NAME_full.py`` is written beside it.
+        """
+        source = Path(self.cfg.filename) if self.cfg.filename else None
+        if source is not None and _same_file(source, Path(self.work_dir, source.name)):
+            self.cfg.dump(Path(self.work_dir, f"{source.stem}_full{source.suffix}"))
+        else:
+            super().dump_config()
+
     def load_or_resume(self) -> None:
         """Load weights, or go on from a checkpoint, as ``load_from`` and ``resume`` say.
 
@@ -211,6 +225,11 @@ class DmmixRunner(Runner):
 def _batch_size(loader: DataLoader) -> int:
     """Of a process; with a batch sampler of our own, that of the labelled images."""
     return loader.batch_sampler.batch_size if loader.batch_size is None else loader.batch_size
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Also by way of links; a file that does not exist is no other's."""
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _problem(path: str) -> str | None:

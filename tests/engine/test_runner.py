@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
@@ -217,6 +218,67 @@ def test_a_named_checkpoint_that_is_missing_is_reported_before_anything_is_built
 def test_load_from_keeps_the_counters(work):
     runner = toy_runner(work, load_from=str(work / "epoch_3.pth"))
     assert resumed_epoch(runner) == 0
+
+
+# The merged config in the work folder
+
+
+def configured(config, work_dir):
+    """A runner of a short config file, with another seed than the file has."""
+    cfg = Config.fromfile(config)
+    cfg.randomness = {"seed": 7}
+    return toy_runner(work_dir, cfg=cfg)
+
+
+@pytest.fixture
+def short(tmp_path):
+    (tmp_path / "base.py").write_text("wanted = 'of the base'\n")
+    config = tmp_path / "cell" / "config.py"
+    config.parent.mkdir()
+    config.write_text("_base_ = '../base.py'\n")
+    return config
+
+
+def test_a_config_elsewhere_is_written_under_its_name(short, tmp_path):
+    configured(short, tmp_path / "work")
+    written = Config.fromfile(tmp_path / "work" / "config.py")
+    assert (written.wanted, written.randomness.seed) == ("of the base", 7)
+    assert not (tmp_path / "work" / "config_full.py").exists()
+
+
+@pytest.mark.parametrize("how", ["plain", "relative", "link to the folder", "link to the file"])
+def test_the_config_that_was_read_is_not_written_over(
+    short, tmp_path, monkeypatch, fresh_mmengine, how
+):
+    before, work, config = short.read_text(), short.parent, short
+    if how == "relative":
+        monkeypatch.chdir(tmp_path)
+        work, config = "cell/../cell", "cell/config.py"
+    elif how == "link to the folder":
+        work = tmp_path / "link"
+        work.symlink_to(short.parent)
+    elif how == "link to the file":
+        config = tmp_path / "links" / "config.py"
+        config.parent.mkdir()
+        config.symlink_to(short)
+    for _ in range(2):  # the second time over what the first has written
+        fresh_mmengine()
+        configured(config, work)
+        assert short.read_text() == before
+        written = Config.fromfile(short.parent / "config_full.py")
+        assert (written.wanted, written.randomness.seed) == ("of the base", 7)
+
+
+def test_another_config_of_the_work_folder_is_written_over_as_mmengine_does(short, tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "config.py").write_text("of = 'an earlier run'\n")
+    configured(short, tmp_path / "work")
+    assert "earlier" not in (tmp_path / "work" / "config.py").read_text()
+
+
+def test_a_runner_without_a_config_file(tmp_path):
+    runner = toy_runner(tmp_path)
+    assert [file.name for file in tmp_path.glob("*.py")] == [f"{runner.timestamp}.py"]
 
 
 # The order of candidates, on empty files

@@ -199,6 +199,22 @@ def test_known_arguments_are_never_too_few(check):
     assert compared > 300
 
 
+def test_the_sources_are_read_once_a_process(find_mistake, check, monkeypatch):
+    made, read = [], check._Sources
+    monkeypatch.setattr(check, "_Sources", lambda: made.append(1) or read())
+    check._sources.cache_clear()
+    assert "lr" in check.arguments("SGD")
+    assert check.arguments("Absent") == set()
+    assert "eta" in check.arguments("DecoupledMixupLoss")
+    assert "'CutMix'" in find_mistake("model = dict(type='CutMixx')")
+    assert len(made) == 1
+
+
+def test_what_arguments_gives_is_the_callers_own(check):
+    check.arguments("SGD").clear()
+    assert "lr" in check.arguments("SGD")
+
+
 @pytest.mark.parametrize(
     "text",
     [

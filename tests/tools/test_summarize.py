@@ -55,7 +55,7 @@ def curve(values, first=1):
 def cell(work, mixup, objective, seed, values, *, finished=True, steps=None, **about):
     """A cell as tools/sweep.py leaves it, with the top-1 of its epochs."""
     folder = work / f"{mixup}-{objective}-s{seed}"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     axes = dict(mixup=mixup, objective=objective, seed=str(seed))
     text = dict(
         sweep="small",
@@ -173,6 +173,17 @@ def test_known_interval(groups, tmp_path):
     assert group["high"] - group["difference"] == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)
 
 
+def test_two_seeds_have_an_interval(groups, tmp_path):
+    """Differences 1 and 2: standard error 1 / 2, t(1) = 12.7062."""
+    for seed in range(2):
+        cell(tmp_path, "cutmix", "mce", seed, [50.0])
+        cell(tmp_path, "cutmix", "dm", seed, [51.0 + seed])
+    group = groups(tmp_path)[0]["cutmix", "dm"]
+    assert group["difference"] == 1.5
+    assert group["low"] == pytest.approx(1.5 - 12.7062 / 2, rel=1e-5)
+    assert group["deviation"] == pytest.approx(math.sqrt(0.5))
+
+
 def test_seeds_without_a_pair(groups, work):
     cell(work, "cutmix", "dm", 9, epochs(99.0))
     cell(work, "cutmix", "mce", 8, epochs(1.0))
@@ -195,6 +206,47 @@ def test_one_seed_has_no_interval(groups, summarize, tmp_path):
     assert "71.25 |" in row
     assert "+1.25 |" in row
     assert "±" not in row
+
+
+def test_identical_values(groups, summarize, tmp_path):
+    for objective in ("mce", "dm"):
+        for seed in range(3):
+            cell(tmp_path, "cutmix", objective, seed, epochs(70.1))
+    group = groups(tmp_path)[0]["cutmix", "dm"]
+    assert group["mean"] == pytest.approx(70.1)
+    assert group["deviation"] == pytest.approx(0, abs=1e-12)
+    assert group["difference"] == group["low"] == group["high"] == 0
+    _, table, _ = summarize(tmp_path)
+    assert "70.10 ± 0.00 |" in table
+    assert " +0.00 ± 0.00 |" in table
+
+
+def test_the_same_change_for_every_seed_has_no_width(groups, tmp_path):
+    for seed, level in MCE.items():
+        cell(tmp_path, "cutmix", "mce", seed, epochs(level))
+        cell(tmp_path, "cutmix", "dm", seed, epochs(level - 0.5))
+    group = groups(tmp_path)[0]["cutmix", "dm"]
+    assert group["deviation"] > 1
+    assert group["difference"] == group["low"] == group["high"] == -0.5
+
+
+def test_a_value_that_is_no_number(groups, summarize, work):
+    """A diverged run takes its own group's numbers with it, and no other's."""
+    cell(work, "cutmix", "dm", 0, epochs(math.nan))  # in the place of the first
+    found, _ = groups(work)
+    assert math.isnan(found["cutmix", "dm"]["mean"])
+    assert math.isnan(found["cutmix", "dm"]["deviation"])
+    assert math.isnan(found["cutmix", "dm"]["high"])
+    assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0])
+    assert "nan ± nan" in summarize(work)[1]
+
+
+def test_seeds_stand_in_the_order_of_numbers(groups, work):
+    for seed in (10, 7):
+        cell(work, "cutmix", "dm", seed, epochs(70.0))
+    found, beside = groups(work)
+    assert found["cutmix", "dm"]["seeds"] == ["0", "1", "2", "3", "7", "10"]
+    assert "not in the difference: 7, 10" in beside
 
 
 def test_a_group_without_a_baseline(groups, work):
@@ -234,6 +286,33 @@ def test_other_keys(groups, work):
     assert beside.startswith("accuracy/top5, median of the last 10 epochs")
     found, _ = groups(work, "--key", "mixed_top2")
     assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0] / 2)
+
+
+def test_mixed_top2_of_the_training(groups, summarize, tmp_path):
+    """A column of its own, where every run of the group has it."""
+    for seed in range(2):
+        cell(tmp_path, "cutmix", "mce", seed, epochs(70.0 + seed))
+        cell(tmp_path, "cutmix", "dm", seed, epochs(60.0 + seed))
+    file = tmp_path / "cutmix-dm-s1" / "result.json"
+    file.write_text(json.dumps(dict(json.loads(file.read_text()), train={})))
+    found, _ = groups(tmp_path)
+    assert found["cutmix", "mce"]["mixed_top2"] == (35.0 + 35.5) / 2
+    assert found["cutmix", "dm"]["mixed_top2"] is None
+    assert found["cutmix", "mce"]["mixed_top1"] is None
+    header, _, dm, mce = summarize(tmp_path)[1].splitlines()
+    assert header.split("|")[-2].strip() == "mixed_top2"
+    assert [row.split("|")[-2].strip() for row in (dm, mce)] == ["", "35.2"]
+
+
+def test_what_was_measured_afterwards(groups, work):
+    for objective, top2 in (("mce", 20.0), ("dm", 30.0)):
+        for seed in MCE:
+            file = work / f"cutmix-{objective}-s{seed}" / "measured.json"
+            file.write_text(json.dumps(dict(values={"Mixup/top2": [[12, top2 + seed]]})))
+    found, _ = groups(work, "--key", "Mixup/top2", "--metric", "last")
+    assert found["cutmix", "dm"]["mean"] == 31.5
+    assert found["cutmix", "dm"]["difference"] == 10.0
+    assert groups(work)[0]["cutmix", "dm"]["mean"] == pytest.approx(by_hand(list(DM.values()))[0])
 
 
 def test_unfinished_cells_are_named_and_left_out(groups, work):
@@ -304,6 +383,14 @@ def test_markdown(summarize, work):
     assert f" {mean:+.2f} ± {half:.2f} |" in next(row for row in rows if " dm " in row)
 
 
+def test_json_has_every_value(summarize, work):
+    _, table, _ = summarize(work, "--format", "json")
+    read = json.loads(table)
+    assert json.dumps(read, indent=2) + "\n" == table
+    assert [group["objective"] for group in read] == ["dm", "mce"]
+    assert read[0]["values"] == {str(seed): level for seed, level in DM.items()}
+
+
 def test_csv(summarize, work):
     _, table, beside = summarize(work, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table)))
@@ -367,6 +454,8 @@ def test_runs_that_no_sweep_made(summarize, tmp_path):
         (["--baseline", "objectiv=mce"], "no axis 'objectiv'; did you mean 'objective'?"),
         (["--baseline", "objective=mse"], "no finished run with objective=mse; did you mean 'mce'"),
         (["--baseline", "mce"], "mce"),
+        (["--baseline", "objective=mce", "objective=dm"], "objective must be one value"),
+        (["--out", "."], "--out must be a file, . is a folder"),
         (["--out", "table.txt"], "--out must end in .md, .csv or .json"),
         (["--format", "tex"], "tex"),
     ],
@@ -379,7 +468,30 @@ def test_mistakes(summarize, work, args, says):
     assert "Traceback" not in beside
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("result.json", '{"complete": true, "axes": {}}', "'val' must have a list"),
+        ("result.json", '{"complete": true, "axes": {}, "val": [1]}', "'val' must have a list"),
+        ("result.json", '{"complete": true, "val": {"a": [[1, "x"]]}}', "'val' must have a list"),
+        ("result.json", '{"complete": true, "val": {}, "train": {"a": 3}}', "'train' must have"),
+        ("result.json", '{"complete": true, "val": {}, "train": {}}', "'axes' must be a dict"),
+        ("measured.json", '{"values": 3}', "'values' must have a list of (step, value) by name"),
+    ],
+)
+def test_files_that_are_not_as_they_were_written(summarize, work, name, text, says):
+    file = work / "cutmix-dm-s0" / name
+    file.write_text(text)
+    status, table, beside = summarize(work)
+    assert (status, table) == (2, "")
+    assert beside.strip().splitlines()[0].startswith(f"error: {file}: {says}")
+    assert len(beside.strip().splitlines()) == 1
+
+
 def test_folders_that_are_none(summarize, work, tmp_path):
+    status, _, beside = summarize(work / "cutmix-dm-s0" / "result.json")
+    assert status != 0
+    assert "result.json is a file; a folder with runs in it was expected" in beside
     status, _, beside = summarize(tmp_path / "wrk")
     assert status != 0
     assert f"no work folder {tmp_path / 'wrk'}" in beside

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from dmmix.compat.atomic import atomic_open
 
 __all__ = ["read_json", "write_json", "write_text"]
 
@@ -17,10 +18,9 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Beside it first, then renamed: a kill in between leaves the old one."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    beside.write_text(text)
-    beside.replace(path)
+    """A kill in between leaves the old one."""
+    with atomic_open(path, "w") as stream:
+        stream.write(text)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from _sweep.runs import TRAINED
-from _sweep.statistics import Group
+from _sweep.statistics import Group, seeds_in_order
 
 __all__ = ["FORMATS", "as_csv", "as_json", "as_markdown"]
 
@@ -79,7 +79,7 @@ def _record(group: Group) -> dict:
     return {
         **group.axes,
         "n": len(group.values),
-        "seeds": sorted(group.values),
+        "seeds": seeds_in_order(group.values),
         "mean": group.mean,
         "deviation": group.deviation,
         "difference": difference and difference.mean,

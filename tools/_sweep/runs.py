@@ -57,10 +57,13 @@ def find_runs(folders: Iterable[Path]) -> list[Run]:
     """All runs in the folders, however deep, in order of their paths.
 
     Raises:
-        UserError: a folder that is none, or without a run in it.
+        UserError: a folder that is none, or without a run in it; a file that is not as it was
+            written.
     """
     found: dict[Path, Run] = {}
     for folder in folders:
+        if folder.is_file():
+            raise UserError(f"{folder} is a file; a folder with runs in it was expected")
         if not folder.is_dir():
             raise UserError(f"no work folder {folder}{_near_files(str(folder))}")
         here = {path.resolve(): run for path, run in _runs_in(folder)}
@@ -80,8 +83,8 @@ def _runs_in(folder: Path) -> Iterator[tuple[Path, Run]]:
 
 
 def _with_measured(run: Run) -> Run:
-    values = (read_json(run.folder / MEASURED) or {}).get("values", {})
-    curves = {key: list(map(tuple, curve)) for key, curve in values.items()}
+    measured = read_json(run.folder / MEASURED) or {}
+    curves = _curves(measured, "values", run.folder / MEASURED) if measured else {}
     return replace(run, val={**run.val, **curves}) if curves else run
 
 
@@ -89,13 +92,30 @@ def _cell(path: Path) -> Run:
     about = read_json(path / "cell.json") or {}
     result = read_result(path)
     if result is not None:
-        curves = [{k: list(map(tuple, v)) for k, v in result[n].items()} for n in ("val", "train")]
+        file = path / "result.json"
+        curves = [_curves(result, name, file) for name in ("val", "train")]
+        if not isinstance(result.get("axes"), dict):
+            raise UserError(f"{file}: 'axes' must be a dict, got {result.get('axes')!r}")
         return Run(path, result["axes"], True, *curves, result)
     records = read_records(path)
     axes = about.get("axes") or {"run": path.name}
     # Trained by tools/train.py and no sweep: there is no result, but a log up to the last step.
     done = bool(about.get("steps")) and bool(records.val) and records.step >= about["steps"]
     return Run(path, axes, done, records.val, records.train, about)
+
+
+def _curves(entries: dict[str, Any], name: str, file: Path) -> dict[str, list]:
+    """By name, the (step, value) that a JSON file has under ``name``."""
+    try:
+        return {
+            key: [(int(step), float(value)) for step, value in curve]
+            for key, curve in entries[name].items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{file}: {name!r} must have a list of (step, value) by name; move it away to do "
+            "without it"
+        ) from error
 
 
 def _plain(path: Path, root: Path) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 
@@ -12,7 +12,7 @@ from _static_check import suggestion
 
 from _sweep.runs import TRAINED, Run
 
-__all__ = ["Difference", "Group", "groups_of", "interval"]
+__all__ = ["Difference", "Group", "groups_of", "interval", "seeds_in_order"]
 
 #: The axis that is averaged over.
 SEED = "seed"
@@ -60,7 +60,7 @@ class Group:
     @property
     def deviation(self) -> float | None:
         """The sample's, with n - 1; ``None`` for one seed."""
-        return stdev(self.values.values()) if len(self.values) > 1 else None
+        return _deviation([*self.values.values()]) if len(self.values) > 1 else None
 
 
 def groups_of(
@@ -112,7 +112,17 @@ def interval(values: Sequence[float]) -> tuple[float, float | None]:
     from scipy.stats import t
 
     quantile = float(t.ppf(0.975, len(values) - 1))
-    return mean(values), quantile * stdev(values) / math.sqrt(len(values))
+    return mean(values), quantile * _deviation(values) / math.sqrt(len(values))
+
+
+def seeds_in_order(seeds: Iterable[str]) -> list[str]:
+    """As numbers, though they are text: 2 before 10."""
+    return sorted(seeds, key=lambda seed: (len(seed), seed))
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Python's own raises where a value is no number, and that of one run is no error."""
+    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _compare(groups: Mapping[tuple, Group], baseline: Mapping[str, str]) -> None:
@@ -120,12 +130,12 @@ def _compare(groups: Mapping[tuple, Group], baseline: Mapping[str, str]) -> None
         axes = {axis: baseline.get(axis, name) for axis, name in group.axes.items()}
         other = groups.get(tuple(axes.items()))
         if other is None:
-            group.unpaired = sorted(group.values)
+            group.unpaired = seeds_in_order(group.values)
             continue
         if other is group:
             continue
         paired = [seed for seed in group.values if seed in other.values]
-        group.unpaired = sorted({*group.values} ^ {*other.values})
+        group.unpaired = seeds_in_order({*group.values} ^ {*other.values})
         if paired:
             differences = [group.values[seed] - other.values[seed] for seed in paired]
             group.difference = Difference(*interval(differences), len(paired))

@@ -86,7 +86,7 @@ class Training:
     def finish(self) -> dict[str, Any] | None:
         """Writes result.json, or failed.json and ``None``, after the process has ended."""
         try:
-            # mmengine writes the merged config under the name of the file that it was given.
+            # mmengine's own runner, where a recipe asks for it, writes the merged config over it.
             write_text(self.cell.config, self.cell.text())
             if self.process.returncode:
                 lines = last_lines(self.cell.folder / "train.log")

@@ -57,6 +57,11 @@ def _summarize(args: Any) -> None:
     kind = args.format or (args.out and args.out.suffix[1:]) or "md"
     if kind not in FORMATS:
         raise UserError(f"--out must end in .md, .csv or .json without --format, got {args.out}")
+    if args.out and args.out.is_dir():
+        raise UserError(f"--out must be a file, {args.out} is a folder")
+    axes = [axis for axis, _ in args.baseline or ()]
+    if twice := [axis for axis in axes if axes.count(axis) > 1]:
+        raise UserError(f"--baseline: {twice[0]} must be one value")
     if args.metric:
         check_metric(args.metric)
     runs = _with_sweeps(find_runs(args.work_dirs))

@@ -17,7 +17,7 @@ from pathlib import Path
 folder, resumed = Path(sys.argv[1]), "--resume" in sys.argv
 with (folder.parent / "starts").open("a") as stream:
     stream.write(f"{folder.name}{' --resume' if resumed else ''}\\n")
-# As mmengine does, which writes the whole config under the name of the file that it was given.
+# As mmengine's own runner does: the whole config, under the name of the file that it was given.
 (folder / "config.py").write_text("whole = True\\n")
 
 

@@ -173,6 +173,24 @@ def test_status_where_a_cell_was_trained_with_another_config(sweep, stand_in):
     assert sweep(other, "--accept-changed").status == 0
 
 
+@pytest.mark.openmmlab
+def test_a_cell_that_is_trained_by_hand_keeps_its_config(call, sweep, make_cells, stand_in, train):
+    text = AXES.replace("[5]", "[1]") + (
+        "overrides = dict(train_dataloader=dict(dataset=dict(dataset=dict(labels_per_class=2))))\n"
+    )
+    (cell,) = make_cells(text, {"mixup": ["mixup"], "objective": ["mce"]})
+    stand_in("log(1, 1)\n")
+    train([cell])
+    by_hand = call("train", cell.config, "--work-dir", cell.folder, "--no-validate")
+    assert by_hand.status == 0, by_hand.err
+    assert (cell.folder / "epoch_1.pth").stat().st_size > 0  # it was trained
+    assert cell.config.read_text() == cell.text()
+    assert "num_classes" in (cell.folder / "config_full.py").read_text()
+    shown = sweep(text, "--list", "--only", "mixup=mixup", "objective=mce").out
+    assert shown.startswith("mixup-mce-1ep  finished ")
+    assert "1 cells: 1 finished" in shown
+
+
 @pytest.mark.slow
 @pytest.mark.openmmlab
 def test_a_real_sweep(start_tool, sweep_file, make_cells, tmp_path):
