@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Generator, Tensor
 
@@ -38,6 +39,9 @@ class GridMix(DrawnMix):
     Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,
     2021; doi 10.1016/j.patcog.2020.107594).
     """
+
+    # A probability of each cell: the share of a sample may lie on either side of it.
+    follows_lam: ClassVar[bool] = False
 
     def __init__(
         self,

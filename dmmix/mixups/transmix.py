@@ -43,6 +43,7 @@ class TransMix(PairMix):
     """
 
     needs_guide = True
+    follows_lam = False  # the share is where attention goes
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from dmmix.models.semi.parts.stream_mix import bias_share
 
 from .small import batch, make
 
-STATIC = ["Mixup", "CutMix", "FMix", "GridMix", "ResizeMix", "SaliencyMix"]
+STATIC = ["Mixup", "CutMix", "FMix", "ResizeMix", "SaliencyMix"]
 
 
 def mixes_of(stream_mix, model, inputs, labels, pseudo):

@@ -186,6 +186,17 @@ def test_a_batch_of_one_stream(kind):
         ),
         (
             FixMatch,
+            dict(stream_mix=dict(mixup=dict(type="GridMix", alpha=0.5))),
+            "stream_mix.mixup: GridMix does not mix pairs with a share that is drawn",
+        ),
+        (
+            FixMatch,
+            dict(stream_mix=dict(mixup=dict(type="TransMix"))),
+            "stream_mix.mixup: TransMix does not mix pairs with a share that is drawn",
+        ),
+        (MixMatch, dict(mixup=dict(type="GridMix")), "GridMix is no mix of pairs"),
+        (
+            FixMatch,
             dict(stream_mix=dict(mixup=dict(type="RegMixup"))),
             "stream_mix.mixup: RegMixup does not mix pairs",
         ),

@@ -27,7 +27,7 @@ def build_own_mix(config: Mapping | Mix | None) -> PairMix:
     if not isinstance(mix, PairMix) or not mix.follows_lam or mix.needs_guide or mix.mixes_features:
         raise ValueError(
             f"mixup: {type(mix).__name__} is no mix of pairs of images with a share that is drawn; "
-            "take Mixup, CutMix, FMix, GridMix, ResizeMix or SaliencyMix"
+            "take Mixup, CutMix, FMix, ResizeMix or SaliencyMix"
         )
     mix.pair_with(_keep_the_larger_share)
     return mix
