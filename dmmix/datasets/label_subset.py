@@ -112,12 +112,7 @@ def check_subset(config: Mapping | LabelSubset) -> LabelSubset:
                 "subset must be a dict such as dict(labels_per_class=4, seed=0), got "
                 f"{type(config).__name__} {config!r}"
             )
-        known = [field.name for field in fields(LabelSubset)]
-        for key in config:
-            if key not in known:
-                near = difflib.get_close_matches(str(key), known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"subset: unknown key {key!r}, allowed are {known}{hint}")
+        check_keys(config)
         config = LabelSubset(**config)
     if config.path is not None:
         if os.path.exists(config.path):
@@ -128,6 +123,16 @@ def check_subset(config: Mapping | LabelSubset) -> LabelSubset:
                 "label_fraction too"
             )
     return config
+
+
+def check_keys(config: Mapping, also: Sequence[str] = ()) -> None:
+    """Raises ValueError for a key that is neither of :class:`LabelSubset` nor in ``also``."""
+    known = [*also, *(field.name for field in fields(LabelSubset))]
+    for key in config:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"subset: unknown key {key!r}, allowed are {known}{hint}")
 
 
 def subset_indices(

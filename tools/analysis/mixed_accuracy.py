@@ -56,6 +56,7 @@ def _measure_all(args: Any) -> None:
     if not runs:
         raise UserError(f"no finished run in {', '.join(map(str, args.work_dirs))}")
     hooks = _hooks(args.mixups, args.alpha, args.seed)
+    loaders: dict[str, Any] = {}  # the test images of many runs are the same
     about = dict(alpha=args.alpha, seed=args.seed)
     for number, run in enumerate(runs, 1):
         file = run.folder / MEASURED
@@ -71,7 +72,7 @@ def _measure_all(args: Any) -> None:
         if step is None:
             print(f"{run.folder}: no checkpoint, left out", file=sys.stderr)
         elif wanted:
-            model, batches = _model_and_batches(run.folder, step)
+            model, batches = _model_and_batches(run.folder, step, loaders)
             for name, hook in wanted.items():
                 for key, value in hook.measure(model, batches).items():
                     measured["values"][f"{name}/{key.split('/')[-1]}"] = [[step, value]]
@@ -98,8 +99,11 @@ def _hooks(names: Sequence[str], alpha: float, seed: int) -> dict[str, Any]:
     return hooks
 
 
-def _model_and_batches(folder: Path, step: int) -> tuple[Any, Any]:
-    """The network of a run with its last weights, and the loader of the test images."""
+def _model_and_batches(folder: Path, step: int, loaders: dict[str, Any]) -> tuple[Any, Any]:
+    """The network of a run with its last weights, and the loader of the test images.
+
+    ``loaders`` has those made so far, by their config.
+    """
     from mmengine.config import Config
     from mmengine.registry import MODELS
     from mmengine.runner import load_checkpoint
@@ -116,8 +120,10 @@ def _model_and_batches(folder: Path, step: int) -> tuple[Any, Any]:
             cfg.model.setdefault("data_preprocessor", cfg.data_preprocessor)
         model = MODELS.build(cfg.model)
         load_checkpoint(model, str(file), map_location="cpu", logger="silent")
-        loader = DmmixRunner.build_dataloader(cfg.test_dataloader)
-    return model, loader
+        key = repr(cfg.test_dataloader)
+        if key not in loaders:
+            loaders[key] = DmmixRunner.build_dataloader(cfg.test_dataloader)
+    return model, loaders[key]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from dmmix.datasets.semi.checks import check_count
 from dmmix.datasets.semi.streams import Stream
 from dmmix.registry import DATA_SAMPLERS
 
@@ -112,8 +113,7 @@ class MultiSourceBatchSampler(Sampler):
                 f"{type(sampler).__name__}"
             )
         for name, value in (("batch_size", batch_size), ("mu", mu), ("batches", batches)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number, at least 1, got {value!r}")
+            check_count(name, value)
         self.sampler = sampler
         self.batch_size = batch_size
         self.mu = mu

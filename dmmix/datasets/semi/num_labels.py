@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import fields
 from numbers import Integral
 
 import numpy as np
 
-from dmmix.datasets.label_subset import LabelSubset, check_subset
+from dmmix.datasets.label_subset import LabelSubset, check_keys, check_subset
 
 __all__ = ["check_num_labels", "resolve_subset"]
 
@@ -26,12 +24,7 @@ def check_num_labels(config: Mapping | LabelSubset) -> None:
     if not isinstance(config, Mapping):
         check_subset(config)
         return
-    known = ["num_labels", *(field.name for field in fields(LabelSubset))]
-    for key in config:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"subset: unknown key {key!r}, allowed are {known}{hint}")
+    check_keys(config, also=["num_labels"])
     total = config.get("num_labels")
     if total is None:
         check_subset({key: value for key, value in config.items() if key != "num_labels"})

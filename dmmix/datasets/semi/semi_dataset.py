@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from dmmix.datasets.label_subset import LabelSubset, subset_indices
 from dmmix.datasets.semi.checks import (
+    check_count,
     check_every_class,
     check_has_labels,
     check_repeats,
@@ -92,8 +93,7 @@ class SemiDataset(Dataset):
             )
         if not isinstance(hidden_labels, bool):
             raise TypeError(f"hidden_labels must be True or False, got {hidden_labels!r}")
-        if isinstance(views, bool) or not isinstance(views, int) or views < 1:
-            raise ValueError(f"views must be a whole number, at least 1, got {views!r}")
+        check_count("views", views)
         check_num_labels(subset)
         self.views = views
         self.hidden_labels = hidden_labels

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from dmmix.functional import Guide, as_mixed_labels, mixed_accuracy
 from dmmix.mixups import Mix, build_mix
 from dmmix.models import ClassifierGuide
+from dmmix.models.modes import evaluating
 from dmmix.registry import HOOKS
 
 __all__ = ["MixedAccuracyHook"]
@@ -64,28 +65,25 @@ class MixedAccuracyHook(Hook):
         """Mixed accuracy of ``model`` over ``batches`` as the data loader gives them."""
         if is_model_wrapper(model):
             model = model.module
-        modes = [(module, module.training) for module in model.modules()]
-        model.eval()
         # Models that are no mmpretrain classifiers are fine with mixes that ask nothing.
         asked = ClassifierGuide if self.mixup.needs_guide else Guide
         generator = torch.Generator().manual_seed(self.seed)
         counts = torch.zeros(3, dtype=torch.int64)
-        for batch in batches:
-            data = model.data_preprocessor(batch, training=False)
-            labels = data.get("labels")
-            if labels is None:
-                labels = torch.cat([sample.gt_label for sample in data["data_samples"]])
-            labels = labels.to(data["inputs"].device)
-            with asked(model).step() as guide:
-                mixed = self.mixup.mix(data["inputs"], labels, generator, guide)
-                logits = model(mixed.images)
-                labels = guide.settle(mixed.labels)
-            accuracy = mixed_accuracy(logits, as_mixed_labels(labels))
-            several = accuracy.mixed
-            hits = [accuracy.top1 & several, accuracy.topk & several, several]
-            counts = counts.to(logits.device) + torch.stack([hit.sum() for hit in hits])
-        for module, mode in modes:
-            module.training = mode
+        with evaluating(model):
+            for batch in batches:
+                data = model.data_preprocessor(batch, training=False)
+                labels = data.get("labels")
+                if labels is None:
+                    labels = torch.cat([sample.gt_label for sample in data["data_samples"]])
+                labels = labels.to(data["inputs"].device)
+                with asked(model).step() as guide:
+                    mixed = self.mixup.mix(data["inputs"], labels, generator, guide)
+                    logits = model(mixed.images)
+                    labels = guide.settle(mixed.labels)
+                accuracy = mixed_accuracy(logits, as_mixed_labels(labels))
+                several = accuracy.mixed
+                hits = [accuracy.top1 & several, accuracy.topk & several, several]
+                counts = counts.to(logits.device) + torch.stack([hit.sum() for hit in hits])
         all_reduce(counts)
         top1, top2, total = counts.tolist()
         if total == 0:

@@ -13,8 +13,8 @@ from torch import Tensor
 from dmmix.evaluation import Predictions
 from dmmix.functional import MixedLabels
 from dmmix.mixups import DrawnMix, Mix, build_mix, step_generator
-from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.heads import MixedLabelsMixin
+from dmmix.models.mixed_feats import looks_inside, mixed_feats
 from dmmix.registry import MODELS
 
 __all__ = ["MixupClassifier"]
@@ -94,9 +94,18 @@ class MixupClassifier(ImageClassifier):
             return self._predict_crops(inputs, data_samples, labels)
         if data_samples is None and labels is not None:
             if self._predicts_softmax and not kwargs:
-                return Predictions(self.head(self.extract_feat(inputs)).softmax(dim=1), labels)
+                return Predictions(self._test_scores(inputs), labels)
             data_samples = self._data_samples(labels)
-        return super().predict(inputs, data_samples, **kwargs)
+        tested = self._tested
+        return tested.head.predict(tested.extract_feat(inputs), data_samples, **kwargs)
+
+    @property
+    def _tested(self) -> Any:
+        """What has the ``extract_feat`` and the ``head`` that predict."""
+        return self
+
+    def _test_scores(self, inputs: Tensor) -> Tensor:
+        return self._tested.head(self._tested.extract_feat(inputs)).softmax(dim=1)
 
     def _predict_crops(
         self, inputs: Tensor, data_samples: list[DataSample] | None, labels: Tensor | None
@@ -107,8 +116,7 @@ class MixupClassifier(ImageClassifier):
                 f"{type(self.head).__name__} predicts something else than the softmax of its "
                 "logits, which is what would be averaged"
             )
-        logits = self.head(self.extract_feat(inputs.flatten(0, 1)))
-        scores = logits.softmax(dim=1).unflatten(0, inputs.shape[:2]).mean(dim=1)
+        scores = self._test_scores(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]).mean(dim=1)
         if data_samples is None and labels is not None:
             return Predictions(scores, labels)
         samples = data_samples or [DataSample() for _ in scores]
@@ -135,7 +143,7 @@ class MixupClassifier(ImageClassifier):
             ValueError: a mix that looks into the network or acts in it, which the compiler cannot
                 follow.
         """
-        if self._looks_inside:
+        if self.mixup is not None and looks_inside(self.mixup):
             raise ValueError(
                 f"step.compile does not go with {type(self.mixup).__name__}, which looks into the "
                 "network while it runs; leave step.compile=False, or mix images alone (CutMix, ...)"
@@ -150,14 +158,7 @@ class MixupClassifier(ImageClassifier):
             return self._compiled_step(self, *self._drawn(inputs, labels))
         if self.mixup is None:
             return self._head_loss(self.extract_feat(inputs), labels)
-        if not self._looks_inside:
-            mixed = self.mixup.mix(inputs, labels)
-            return self._head_loss(self.extract_feat(mixed.images), mixed.labels, mixed.weights)
-        with ClassifierGuide(self).step() as guide:
-            mixed = self.mixup.mix(inputs, labels, guide=guide)
-            feats = self.extract_feat(mixed.images)
-            labels = guide.settle(mixed.labels)
-        return self._head_loss(feats, labels, mixed.weights)
+        return self._head_loss(*mixed_feats(self, self.mixup, inputs, labels))
 
     def parse_losses(
         self, losses: dict[str, Tensor | list[Tensor]]
@@ -168,11 +169,6 @@ class MixupClassifier(ImageClassifier):
             return super().parse_losses(losses)
         loss = sum(value for name, value in losses.items() if "loss" in name)
         return loss, {"loss": loss, **losses}
-
-    @property
-    def _looks_inside(self) -> bool:
-        """Whether the mix asks the network what it sees, or acts in it."""
-        return self.mixup is not None and (self.mixup.needs_guide or self.mixup.mixes_features)
 
     def _drawn(self, inputs: Tensor, labels: Tensor) -> tuple:
         """What :meth:`_drawn_loss` takes: with the draws of a mix that tells them apart from the

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from dmmix.evaluation import Predictions
 from dmmix.functional.semi import hard_pseudo_labels, mean_squared_consistency, probabilities
 from dmmix.models.semi.base import Branches, SemiClassifier
 from dmmix.models.semi.parts.teacher import Teacher
@@ -66,21 +65,9 @@ class MeanTeacher(SemiClassifier):
             ),
         }
 
-    def predict(
-        self,
-        inputs: Tensor,
-        data_samples: list | None = None,
-        labels: Tensor | None = None,
-        **kwargs: Any,
-    ) -> Predictions | list:
-        """As :class:`~dmmix.models.MixupClassifier`, of the teacher."""
-        network = self.teacher.network
-        feats = network.feats(inputs)
-        if data_samples is None and labels is not None:
-            if self._predicts_softmax and not kwargs:
-                return Predictions(network.head(feats).softmax(dim=1), labels)
-            data_samples = self._data_samples(labels)
-        return network.head.predict(feats, data_samples, **kwargs)
+    @property
+    def _tested(self) -> Any:
+        return self.teacher.network
 
     def start_training(self) -> None:
         """The teacher begins as the student does."""

@@ -13,7 +13,7 @@ from dmmix.functional.mixing import to_device
 from dmmix.functional.semi import masked_cross_entropy, probabilities, sharpen
 from dmmix.mixups import Mix, step_generator
 from dmmix.models.semi.base import SemiClassifier
-from dmmix.models.semi.parts.checks import check_temperature, check_weight
+from dmmix.models.semi.parts.checks import check_count, check_temperature, check_weight
 from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment
 from dmmix.models.semi.parts.own_mix import OWN_MIX_STREAM, build_own_mix, one_hot
 from dmmix.models.semi.parts.rotation import RotationHead, draw_turns, rotate
@@ -63,8 +63,7 @@ class ReMixMatch(SemiClassifier):
         ramp: float = 1 / 64,
         **kwargs: Any,
     ) -> None:
-        if isinstance(num_strong, bool) or not isinstance(num_strong, int) or num_strong < 1:
-            raise ValueError(f"num_strong must be a whole number, at least 1, got {num_strong!r}")
+        check_count("num_strong", num_strong)
         check_temperature("temperature", temperature)
         check_weight("strong_weight", strong_weight)
         check_weight("rotation_weight", rotation_weight)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.semi import hard_pseudo_labels
+from dmmix.models.rows import first_rows
 from dmmix.models.semi.base import SemiClassifier
-from dmmix.models.semi.parts.rows import first_rows
 from dmmix.registry import MODELS
 
 __all__ = ["Supervised"]

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from dmmix.functional.transfer import batch_spectral_shrinkage
-from dmmix.models.semi.parts.checks import check_weight
+from dmmix.models.semi.parts.checks import check_count, check_weight
 from dmmix.models.semi.supervised import Supervised
 from dmmix.registry import MODELS
 
@@ -35,8 +35,7 @@ class BSS(Supervised):
         self, *args: Any, shrinkage_weight: float = 1e-3, k: int = 1, **kwargs: Any
     ) -> None:
         check_weight("shrinkage_weight", shrinkage_weight)
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ValueError(f"k must be a whole number, at least 1, got {k!r}")
+        check_count("k", k)
         super().__init__(*args, **kwargs)
         self.shrinkage_weight = float(shrinkage_weight)
         self.k = k

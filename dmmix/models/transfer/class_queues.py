@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dmmix.models.semi.parts.checks import check_count
+
 __all__ = ["ClassQueues"]
 
 
@@ -26,9 +28,8 @@ class ClassQueues(nn.Module):
 
     def __init__(self, num_classes: int, size: int, dimension: int) -> None:
         super().__init__()
-        for name, value in (("num_classes", num_classes), ("queue_size", size)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number, at least 1, got {value!r}")
+        check_count("num_classes", num_classes)
+        check_count("queue_size", size)
         self.register_buffer("keys", torch.zeros(num_classes, size, dimension))
         self.register_buffer("pushed", torch.zeros(num_classes, dtype=torch.int64))
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dmmix.functional.semi import probabilities
 from dmmix.functional.transfer import category_relationship, co_tuning_cross_entropy
+from dmmix.models.modes import evaluating
 from dmmix.models.semi.parts.checks import check_temperature, check_weight
 from dmmix.models.semi.supervised import Supervised
 from dmmix.registry import MODELS
@@ -82,7 +82,6 @@ class CoTuning(Supervised):
             "loss_source": self.source_weight * source,
         }
 
-    @torch.no_grad()
     def relate(self, images: Tensor, labels: Tensor) -> None:
         """Works out the relationship from labelled images, as for evaluation.
 
@@ -90,14 +89,18 @@ class CoTuning(Supervised):
             images: (N, ch, H, W), preprocessed.
             labels: (N,); each class must occur.
         """
-        modes = [(module, module.training) for module in self.modules()]
-        self.eval()
-        logits = [self.source_head(self.extract_feat(part)) for part in images.split(_PIECE)]
-        for module, mode in modes:
-            module.training = mode
+        self._relate(zip(images.split(_PIECE), labels.split(_PIECE), strict=True))
+
+    @torch.no_grad()
+    def _relate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        logits, labels = [], []
+        with evaluating(self):
+            for images, classes in batches:
+                logits.append(self.source_head(self.extract_feat(images)))
+                labels.append(classes)
         probs = probabilities(torch.cat(logits) / self.source_temperature)
-        found = category_relationship(probs, labels.to(probs.device), self.head.num_classes)
-        self.relationship.copy_(found)
+        classes = torch.cat(labels).to(probs.device)
+        self.relationship.copy_(category_relationship(probs, classes, self.head.num_classes))
         self._known = True
 
     def see_dataset(self, dataset: Any) -> None:
@@ -108,17 +111,17 @@ class CoTuning(Supervised):
     def start_training(self) -> None:
         """The pretrained weights are there: what do they make of the labelled images?"""
         dataset, self._dataset = self._dataset, None
-        images, labels = [], []
-        for rows in np.array_split(
-            np.arange(dataset.num_labelled), max(1, dataset.num_labelled // _PIECE)
-        ):
-            batch = dataset.__getitems__(rows.tolist())["labelled"]
+        self._relate(self._labelled_batches(dataset))
+
+    def _labelled_batches(self, dataset: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        """All labelled images as for evaluation, a few at a time."""
+        for first in range(0, dataset.num_labelled, _PIECE):
+            rows = range(first, min(first + _PIECE, dataset.num_labelled))
+            batch = dataset.__getitems__(list(rows))["labelled"]
             crops = batch["inputs"]
             crops = crops[:, 0] if crops.ndim == 5 else crops  # one view is enough
             data = self.data_preprocessor({"inputs": crops, "labels": batch["labels"]})
-            images.append(data["inputs"])
-            labels.append(data["labels"])
-        self.relate(torch.cat(images), torch.cat(labels))
+            yield data["inputs"], data["labels"]
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dmmix.functional.semi import hard_pseudo_labels
 from dmmix.functional.transfer import pseudo_group_contrast
 from dmmix.models.semi.base import Branches, SemiClassifier
-from dmmix.models.semi.parts.checks import check_temperature
+from dmmix.models.semi.parts.checks import check_count, check_temperature
 from dmmix.models.semi.parts.network import Network
 from dmmix.models.semi.parts.teacher import Teacher
 from dmmix.models.transfer.class_queues import ClassQueues
@@ -62,14 +62,7 @@ class SelfTuning(SemiClassifier):
         **kwargs: Any,
     ) -> None:
         check_temperature("temperature", temperature)
-        if (
-            isinstance(projection_dim, bool)
-            or not isinstance(projection_dim, int)
-            or projection_dim < 1
-        ):
-            raise ValueError(
-                f"projection_dim must be a whole number, at least 1, got {projection_dim!r}"
-            )
+        check_count("projection_dim", projection_dim)
         super().__init__(*args, **kwargs)
         width = self.head.in_channels
         self.projector = nn.Sequential(
@@ -135,4 +128,4 @@ class _KeyNetwork(Network):
         self.projector = classifier.projector
 
     def forward(self, images: Tensor) -> Tensor:
-        return F.normalize(self.projector(self.head.pre_logits(self.feats(images))), dim=1)
+        return F.normalize(self.projector(self.head.pre_logits(self.extract_feat(images))), dim=1)

@@ -4,8 +4,6 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from dmmix.registry import MODELS
-
 #: Images of the tests: (ch, H, W), small enough that a linear layer sees each pixel.
 SHAPE = (2, 4, 4)
 CLASSES = 5
@@ -58,8 +56,3 @@ def batch(model, *, labelled=3, mu=2, seed=1):
 def total(losses):
     """What is minimised."""
     return sum(value for name, value in losses.items() if "loss" in name)
-
-
-def registered(name):
-    """The class of a method."""
-    return MODELS.get(name)

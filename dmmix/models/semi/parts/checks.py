@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dmmix.datasets.semi.checks import check_count
 from dmmix.mixups.base import check_number
 
-__all__ = ["check_share", "check_temperature", "check_weight"]
+__all__ = ["check_count", "check_share", "check_temperature", "check_weight"]
 
 
 def check_weight(name: str, value: Any) -> None:

@@ -24,9 +24,9 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, ch, H, W) to (N, C)."""
-        return self.head(self.feats(images))
+        return self.head(self.extract_feat(images))
 
-    def feats(self, images: Tensor) -> tuple:
+    def extract_feat(self, images: Tensor) -> tuple:
         """What the head takes."""
         feats = self.backbone(images)
         return feats if self.neck is None else self.neck(feats)

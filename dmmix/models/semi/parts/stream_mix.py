@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dmmix.functional import MixedLabels
+from dmmix.functional.mixing import to_device
 from dmmix.functional.semi import half_cosine_ramp
 from dmmix.mixups import Mix, PairMix, RandomMix, build_mix, step_generator, training_progress
-from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.losses import DecoupledMixupLoss, MixupLoss
+from dmmix.models.mixed_feats import mixed_feats
 from dmmix.models.semi.parts.checks import check_share, check_weight
-from dmmix.models.semi.parts.rows import first_rows
 from dmmix.registry import MODELS
 
 __all__ = ["StreamMix", "build_stream_mix"]
@@ -123,15 +123,16 @@ class StreamMix(nn.Module):
         """
         n = len(labels)
         generator = step_generator(stream=STREAM_MIX_STREAM)
-        chosen = torch.randperm(len(pseudo), generator=generator)[:n].to(pseudo.device)
+        chosen = torch.randperm(len(pseudo), generator=generator)[:n]
+        (chosen,) = to_device([chosen], pseudo.device)
         # The unlabelled image comes first: what is cut out of the labelled one and pasted can only
         # be smaller than drawn (clipped at the border), so that lam stays below 1/2.
         images = torch.cat([unlabelled.index_select(0, chosen), labelled])
         classes = torch.cat([pseudo.index_select(0, chosen), labels])
-        feats, mixed, weights = _mixed_feats(model, self.mixup, images, classes, generator, n)
+        feats, mixed, weights = mixed_feats(model, self.mixup, images, classes, generator, n)
         logits = model.head(feats)
 
-        share = self._labelled_share(mixed, labels)
+        share = mixed.shares[:, 1:].sum(dim=1)  # lam: slot 0 is the unlabelled image's
         needed = (1 - share).clamp_min(self.mix_threshold).clamp_max(self.threshold)
         counts = (confidence.index_select(0, chosen) >= needed).to(logits.dtype)
         parts = self._parts(logits, mixed, counts if weights is None else counts * weights)
@@ -139,10 +140,6 @@ class StreamMix(nn.Module):
         losses = {_NAMES.get(name, name): weight * value for name, value in parts.items()}
         losses["stream_mix_rate"] = counts.mean()
         return losses
-
-    def _labelled_share(self, mixed: MixedLabels, labels: Tensor) -> Tensor:
-        """lam: slot 0 is the unlabelled image's, see :meth:`losses`."""
-        return mixed.shares[:, 1:].sum(dim=1)
 
     def _parts(self, logits: Tensor, mixed: MixedLabels, weight: Tensor) -> dict[str, Tensor]:
         if not isinstance(self.loss, DecoupledMixupLoss) or self.decouple == "both":
@@ -218,11 +215,9 @@ def build_stream_mix(config: Mapping | StreamMix) -> StreamMix:
 
 
 def _members(mix: Mix) -> list[Mix]:
-    return (
-        [member for inner in mix.mixups for member in _members(inner)]
-        if isinstance(mix, RandomMix)
-        else [mix]
-    )
+    if isinstance(mix, RandomMix):
+        return [member for inner in mix.mixups for member in _members(inner)]
+    return [mix]
 
 
 def _check_mix(mix: Mix) -> None:
@@ -244,25 +239,3 @@ def _build_loss(config: Mapping | MixupLoss | None) -> MixupLoss:
             f"MixupCrossEntropyLoss, DecoupledMixupBCELoss), got {type(loss).__name__}"
         )
     return loss
-
-
-def _mixed_feats(
-    model: nn.Module,
-    mixup: Mix,
-    images: Tensor,
-    classes: Tensor,
-    generator: torch.Generator,
-    n: int,
-) -> tuple[Any, MixedLabels, Tensor | None]:
-    """Features, labels and weights of the first ``n`` mixes."""
-    if not (mixup.needs_guide or mixup.mixes_features):
-        mixed = mixup.mix(images, classes, generator)
-        labels, weights = mixed.labels, mixed.weights
-        feats = model.extract_feat(mixed.images[:n])
-    else:
-        with ClassifierGuide(model).step() as guide:
-            mixed = mixup.mix(images, classes, generator, guide)
-            feats = model.extract_feat(mixed.images)  # a mix inside the network needs both halves
-            labels, weights = guide.settle(mixed.labels), mixed.weights
-        feats = first_rows(feats, n)
-    return feats, labels[:n], None if weights is None else weights[:n]

@@ -189,3 +189,15 @@ def test_frozen_statistics():
     with pytest.raises(RuntimeError, match="stop"), frozen_statistics(module):
         raise RuntimeError("stop")
     assert module[0].track_running_stats
+
+
+def test_ten_crops_are_those_of_the_teacher():
+    model = make(MeanTeacher)
+    model.start_training()
+    with torch.no_grad():
+        model.teacher.network.head.fc.weight.mul_(-1)
+    crops, labels = torch.randn(3, 10, 2, 4, 4, dtype=torch.float64), torch.zeros(3).long()
+    model.eval()
+    found = model.predict(crops, labels=labels).scores
+    expected = torch.stack([model.teacher(image).softmax(dim=1).mean(dim=0) for image in crops])
+    torch.testing.assert_close(found, expected)
