@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from dmmix.compat import CheckpointError, CorruptCheckpointError
 from dmmix.datasets import BatchLoader, whole_batch
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
+from dmmix.engine.frozen_weights import count_frozen_weights
 from dmmix.engine.hooks import DatasetEpochHook, ModelEventsHook, RandomStateHook
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.step_options import StepOptions
@@ -85,7 +86,8 @@ class DmmixRunner(Runner):
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """As mmengine does, with what ``step`` asks of the optimiser."""
         config = self.step_options.optim_wrapper(optim_wrapper)
-        wrapper = super().build_optim_wrapper(config)
+        with count_frozen_weights(self.logger):
+            wrapper = super().build_optim_wrapper(config)
         if config is not optim_wrapper:
             self.step_options.merge_groups(wrapper.optimizer)
         if isinstance(wrapper, StepOptimWrapper) and isinstance(

@@ -14,7 +14,7 @@ STATED = {
     "cifar10/fixmatch_dm": (250, 64, 448, 2**20, 5e-4, dict(depth=28, widen_factor=2)),
     "cifar100/fixmatch": (400, 64, 448, 2**20, 1e-3, dict(depth=28, widen_factor=8)),
     "cifar100/fixmatch_dm": (400, 64, 448, 2**20, 1e-3, dict(depth=28, widen_factor=8)),
-    "fashion_mnist/fixmatch": (40, 16, 112, 6000, 5e-4, dict(depth=18)),
+    "fashion_mnist/fixmatch": (40, 16, 112, 3000, 5e-4, dict(depth=18)),
     "quickstart/digits_fixmatch": (10, 10, 70, 1200, 5e-4, dict(depth=18)),
     "quickstart/digits_fixmatch_40": (40, 10, 70, 1200, 5e-4, dict(depth=18)),
     "quickstart/digits_fixmatch_dm": (10, 10, 70, 1200, 5e-4, dict(depth=18)),

@@ -1,8 +1,9 @@
-"""What a step of the semi-supervised methods costs, and what part of it is the network.
+"""What a step of the semi-supervised methods costs, and what parts of it.
 
-Whole steps (batch, views, forward and backward passes, losses, update) of each method take turns
-with the network alone: its forward and backward passes over as many images in as many passes, and
-nothing else. Medians over rounds, and their ratios.
+Whole steps of each method take turns with their parts alone: reading the batch, making its views,
+the network (its forward and backward passes over as many images in as many passes, and nothing
+else), the update of the weights. What is left is losses, mixes, and all else. Medians over rounds,
+and their ratios.
 
     python tools/benchmarks/semi_step.py --row cifar --out semi_step.json
 """
@@ -10,11 +11,14 @@ nothing else. Medians over rounds, and their ratios.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import copy
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -28,13 +32,22 @@ from rich.progress import track
 from rich.table import Table
 
 from dmmix.engine import DmmixRunner, StepOptions
+from dmmix.models.semi.parts.network import Network
 from dmmix.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "semi"
-ROWS = {"digits": "quickstart/digits_fixmatch_40", "cifar": "cifar10/fixmatch"}
+ROWS = {
+    "digits": "quickstart/digits_fixmatch_40",
+    "fashion_mnist": "fashion_mnist/fixmatch",
+    "cifar": "cifar10/fixmatch",
+}
+NOISE = {"fashion_mnist": (28, 28), "cifar": (32, 32, 3)}  # images in the place of files
 _MIXUP = dict(type="Mixup", alpha=0.2)
 METHODS: dict[str, dict] = {
     "Supervised": dict(type="Supervised"),
+    "Pseudo-Label": dict(type="PseudoLabel"),
+    "Pi-model": dict(type="PiModel"),
+    "Mean Teacher": dict(type="MeanTeacher"),
     "FixMatch": dict(type="FixMatch"),
     "FixMatch + Mixup": dict(
         type="FixMatch",
@@ -42,10 +55,13 @@ METHODS: dict[str, dict] = {
     ),
     "FixMatch + DM": dict(type="FixMatch", stream_mix=dict(mixup=_MIXUP)),
     "FlexMatch": dict(type="FlexMatch"),
+    "UDA": dict(type="UDA"),
     "MixMatch": dict(type="MixMatch"),
     "MixMatch + DM": dict(type="MixMatch", stream_mix=dict(mixup=_MIXUP)),
+    "ReMixMatch": dict(type="ReMixMatch"),
 }
 BASELINE = "FixMatch + Mixup"
+PARTS = ("batch", "views", "network", "update")
 
 
 def main() -> None:
@@ -62,12 +78,13 @@ def main() -> None:
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1")
     torch.set_num_threads(args.threads)
-    MMLogger.get_instance("semi_step", log_level="WARNING")  # one line a weight otherwise
+    MMLogger.get_instance("semi_step", log_level="ERROR")  # one line a weight otherwise
 
     steps: dict[str, Callable[[], Any]] = {}
     for name in args.methods:
-        stepper = Stepper(ROWS[args.row], METHODS[name], args.batch_size, args.device)
-        steps[name], steps[_alone(name)] = stepper.step, stepper.network_alone
+        stepper = Stepper(args.row, METHODS[name], args.batch_size, args.device)
+        steps[name] = stepper.step
+        steps |= {f"{name}, {part}": getattr(stepper, part) for part in PARTS}
     # Processor time: what else a CPU does meanwhile does not count.
     clock = time.process_time if args.device == "cpu" else time.perf_counter
     rounds = interleaved(steps, args.rounds, args.device, clock)
@@ -76,7 +93,7 @@ def main() -> None:
         name: dict(
             milliseconds=found[name] * 1e3,
             to_baseline=found[name] / found[BASELINE] if BASELINE in found else None,
-            network=found[_alone(name)] / found[name],
+            parts={part: found[f"{name}, {part}"] / found[name] for part in PARTS},
         )
         for name in args.methods
     }
@@ -87,16 +104,16 @@ def main() -> None:
 
 
 class Stepper:
-    """A method of a recipe, ready to take steps."""
+    """A method with the recipe of a row, ready to take steps."""
 
-    def __init__(self, recipe: str, method: dict, batch_size: int | None, device: str) -> None:
-        cfg = Config.fromfile(CONFIGS / f"{recipe}.py")
+    def __init__(self, row: str, method: dict, batch_size: int | None, device: str) -> None:
+        cfg = Config.fromfile(CONFIGS / f"{ROWS[row]}.py")
         cfg.model.pop("type")
         cfg.model.update(method)
         if batch_size:
             cfg.train_dataloader.batch_size = batch_size
-        if "cifar" in recipe:
-            _without_files(cfg)
+        if row in NOISE:
+            _without_files(cfg, NOISE[row])
         options = StepOptions.from_cfg(cfg)
         torch.manual_seed(0)
         with DefaultScope.overwrite_default_scope("dmmix"):
@@ -107,17 +124,32 @@ class Stepper:
             loader = DmmixRunner.build_dataloader(cfg.train_dataloader, seed=0)
             optimizer = options.optim_wrapper(dict(cfg.optim_wrapper, type="OptimWrapper"))
             self.optim = build_optim_wrapper(self.model, optimizer)
+            self._copy = copy.deepcopy(self.model)
+            self._copy_optim = build_optim_wrapper(self._copy, optimizer)
+        for optim in (self.optim, self._copy_optim):
+            options.merge_groups(optim.optimizer)
+        for weight in self._copy.parameters():
+            weight.grad = torch.zeros_like(weight)
         self.model.see_dataset(loader.dataset)
         if hasattr(self.model, "start_training"):
             self.model.start_training()
         self.batches = iter(_endless(loader))
+        self._batch = next(self.batches)
         self._passes = self._watch_passes()
 
     def step(self) -> None:
         """One update of the weights."""
         self.model.train_step(next(self.batches), self.optim)
 
-    def network_alone(self) -> None:
+    def batch(self) -> None:
+        """Images of both streams."""
+        next(self.batches)
+
+    def views(self) -> None:
+        """Weak and strong views of a batch, normalized."""
+        self.model.data_preprocessor(self._batch, True)
+
+    def network(self) -> None:
         """The passes of a step, each with its backward pass where the step has one."""
         for images, learns in self._passes:
             with torch.set_grad_enabled(learns):
@@ -126,24 +158,34 @@ class Stepper:
                 logits.sum().backward()
         self.model.zero_grad(set_to_none=True)
 
+    def update(self) -> None:
+        """An update of as many weights: those of a copy, so that this training goes its way."""
+        self._copy_optim.step()
+
     def _watch_passes(self) -> list[tuple[torch.Tensor, bool]]:
         """The images of each pass of a step, and whether it has a gradient."""
-        seen, extract = [], self.model.extract_feat
+        seen = []
 
-        def watched(images: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-            seen.append((images.detach().clone(), torch.is_grad_enabled()))
-            return extract(images, *args, **kwargs)
+        def watched(extract: Callable) -> Callable:
+            def call(model: Any, images: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+                seen.append((images.detach().clone(), torch.is_grad_enabled()))
+                return extract(model, images, *args, **kwargs)
 
-        self.model.extract_feat = watched
-        self.step()
-        del self.model.extract_feat
+            return call
+
+        with contextlib.ExitStack() as stack:
+            for kind in (type(self.model), Network):  # of a student, of a teacher
+                stack.enter_context(
+                    mock.patch.object(kind, "extract_feat", watched(kind.extract_feat))
+                )
+            self.step()
         return seen
 
 
-def _without_files(cfg: Config) -> None:
+def _without_files(cfg: Config, shape: tuple[int, ...]) -> None:
     """Noise in the place of the images."""
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (4000, 32, 32, 3), dtype=np.uint8)
+    images = rng.integers(0, 256, (4000, *shape), dtype=np.uint8)
     folder = Path("work_dirs") / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "noise.npz"
@@ -159,18 +201,19 @@ def _endless(loader: Any) -> Any:
         yield from loader
 
 
-def _alone(name: str) -> str:
-    return f"{name}, network alone"
-
-
 def _table(result: dict[str, dict], args: argparse.Namespace) -> Table:
-    table = Table(title=f"{args.row}, {args.device}, {args.threads} thread(s)")
-    table.add_column("method")
-    for title in ("ms a step", f"to {BASELINE}", "network alone"):
+    table = Table(
+        title=f"{args.row}, {args.device}, {args.threads} thread(s); parts in % of a step"
+    )
+    table.add_column("method", no_wrap=True)
+    for title in ("ms a step", "ratio", *PARTS, "rest"):
         table.add_column(title, justify="right")
     for name, row in result.items():
         ratio = "" if row["to_baseline"] is None else f"{row['to_baseline']:.2f}"
-        table.add_row(name, f"{row['milliseconds']:.1f}", ratio, f"{100 * row['network']:.0f} %")
+        shares = [*row["parts"].values(), 1 - sum(row["parts"].values())]
+        table.add_row(
+            name, f"{row['milliseconds']:.1f}", ratio, *(f"{100 * share:.0f}" for share in shares)
+        )
     return table
 
 

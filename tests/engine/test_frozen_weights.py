@@ -1,0 +1,65 @@
+"""Weights that are not trained are told in one line, other warnings as ever."""
+
+import logging
+
+import pytest
+
+from dmmix.engine import DmmixRunner
+from dmmix.engine.frozen_weights import count_frozen_weights
+from tests.engine.test_semi_training import config
+
+pytestmark = pytest.mark.openmmlab
+SKIPPED = "is skipped since its requires_grad=False"
+
+
+@pytest.fixture
+def logger():
+    made = logging.Logger("frozen", logging.INFO)
+    made.messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: made.messages.append((record.levelname, record.getMessage()))
+    made.addHandler(handler)
+    return made
+
+
+def test_one_line_counts_them_by_part(logger):
+    with count_frozen_weights(logger):
+        for name in ("teacher.a.weight", "teacher.b.bias", "backbone.conv.weight", ".scale"):
+            logger.warning(f"{name} {SKIPPED}")
+    ((level, told),) = logger.messages
+    assert level == "INFO"
+    assert told.endswith("teacher: 2, backbone: 1, scale: 1")
+
+
+def test_other_messages_pass(logger):
+    with count_frozen_weights(logger):
+        logger.warning("head.fc is duplicate. It is skipped since bypass_duplicate=True")
+    logger.warning(f"later.weight {SKIPPED}")
+    assert [told.split(" ")[0] for _, told in logger.messages] == ["head.fc", "later.weight"]
+
+
+def test_nothing_is_told_after_an_error(logger):
+    def fails():
+        with count_frozen_weights(logger):
+            logger.warning(f"a.weight {SKIPPED}")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert not logger.messages
+    assert not logger.filters
+
+
+def test_a_teacher_in_a_runner(root, tmp_path, fresh_mmengine):
+    cfg = config(root, tmp_path, "MeanTeacher")
+    cfg.log_level = "INFO"
+    run = DmmixRunner.from_cfg(cfg)
+    run.optim_wrapper = run.build_optim_wrapper(run.optim_wrapper)
+    (log,) = tmp_path.rglob("*.log")
+    told = log.read_text()
+    count = sum(1 for _ in run.model.teacher.parameters())
+    assert f"(requires_grad=False): teacher: {count}\n" in told
+    assert SKIPPED not in told
+    groups = run.optim_wrapper.optimizer.param_groups
+    trained = {id(w) for group in groups for w in group["params"]}
+    assert trained == {id(w) for w in run.model.parameters() if w.requires_grad}

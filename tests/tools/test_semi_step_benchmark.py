@@ -1,0 +1,99 @@
+"""tools/benchmarks/semi_step.py: what its table and file hold."""
+
+import importlib
+import json
+import sys
+
+import pytest
+import torch
+
+pytestmark = pytest.mark.openmmlab
+TOOLS = ("_timing", "semi_step")
+
+
+@pytest.fixture
+def tool(root, monkeypatch, tmp_path):
+    """The module, in a folder of its own, under a name that nothing else finds."""
+    monkeypatch.syspath_prepend(str(root / "tools" / "benchmarks"))
+    monkeypatch.chdir(tmp_path)
+    for name in TOOLS:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield importlib.import_module("semi_step")
+    for name in TOOLS:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def run(tool, monkeypatch, capsys):
+    def call(*options):
+        monkeypatch.setattr(sys, "argv", ["semi_step.py", *map(str, options)])
+        threads = torch.get_num_threads()
+        try:
+            tool.main()
+        finally:
+            torch.set_num_threads(threads)
+        return capsys.readouterr()
+
+    return call
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ["digits", "fashion_mnist"])
+def test_rows(run, tmp_path, row):
+    methods = ["FixMatch + Mixup", "FixMatch + DM"]
+    options = ["--row", row, "--rounds", 1, "--batch-size", 2, "--device", "cpu"]
+    shown = run(*options, "--methods", *methods, "--out", tmp_path / "out.json").out
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["about"]["torch"] == torch.__version__
+    assert list(report["rows"]) == methods
+    assert report["rows"][methods[0]]["to_baseline"] == 1
+    for name, found in report["rows"].items():
+        assert name in shown
+        assert found["milliseconds"] > 0
+        assert set(found["parts"]) == {"batch", "views", "network", "update"}
+        assert all(share > 0 for share in found["parts"].values())
+
+
+@pytest.mark.slow
+def test_without_the_baseline_there_is_no_ratio(run, tmp_path):
+    run(
+        *("--rounds", 1, "--batch-size", 2, "--device", "cpu"),
+        *("--methods", "Supervised", "--out", tmp_path / "out.json"),
+    )
+    (found,) = json.loads((tmp_path / "out.json").read_text())["rows"].values()
+    assert found["to_baseline"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "passes"),
+    [
+        # Images of each pass, and whether it has a gradient; 2 labelled, 14 unlabelled.
+        ("Supervised", [(2, True)]),
+        ("FixMatch", [(30, True)]),
+        ("FixMatch + DM", [(30, True), (2, True)]),
+        ("Mean Teacher", [(16, True), (14, False)]),
+        ("MixMatch", [(28, False), (30, True)]),
+    ],
+)
+def test_passes_of_a_step(tool, method, passes):
+    stepper = tool.Stepper("digits", tool.METHODS[method], 2, "cpu")
+    assert [(len(images), learns) for images, learns in stepper._passes] == passes
+
+
+@pytest.mark.slow
+def test_the_parts_leave_the_training_alone(tool):
+    stepper = tool.Stepper("digits", tool.METHODS["Mean Teacher"], 2, "cpu")
+    weights = {name: w.detach().clone() for name, w in stepper.model.named_parameters()}
+    for part in tool.PARTS:
+        getattr(stepper, part)()
+    assert all(torch.equal(w, weights[name]) for name, w in stepper.model.named_parameters())
+    stepper.step()
+    assert not all(torch.equal(w, weights[name]) for name, w in stepper.model.named_parameters())
+
+
+@pytest.mark.parametrize("option", ["--rounds", "--batch-size", "--threads"])
+def test_numbers_below_one(run, option, capsys):
+    with pytest.raises(SystemExit):
+        run(option, 0)
+    assert f"{option} must be at least 1" in capsys.readouterr().err
