@@ -88,6 +88,7 @@ class SemiClassifier(MixupClassifier):
         self.ramp = float(ramp)
         self.joint_forward = joint_forward
         self.stream_mix = None if stream_mix is None else build_stream_mix(stream_mix)
+        self._hidden_labels: Tensor | None = None
 
     def forward(
         self,
@@ -96,17 +97,19 @@ class SemiClassifier(MixupClassifier):
         mode: str = "tensor",
         labels: Tensor | None = None,
         index: Tensor | None = None,
-        **hidden: Any,
+        hidden_labels: Tensor | None = None,
     ) -> Any:
-        """As :class:`~dmmix.models.MixupClassifier`; ``mode='loss'`` takes the views by name,
-        the labels of the labelled images, and which of the unlabelled images these are (``index``).
-        """
+        """As :class:`~dmmix.models.MixupClassifier`; ``mode='loss'`` is :meth:`loss`."""
         if mode == "loss":
-            return self.loss(inputs, labels, index)
+            return self.loss(inputs, labels, index, hidden_labels)
         return super().forward(inputs, data_samples, mode, labels)
 
     def loss(
-        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None = None
+        self,
+        inputs: dict[str, Tensor],
+        labels: Tensor,
+        index: Tensor | None = None,
+        hidden_labels: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """The losses of a step.
 
@@ -115,6 +118,9 @@ class SemiClassifier(MixupClassifier):
                 images, (mu B, ch, H, W) for those of unlabelled ones.
             labels: (B,) integers.
             index: (mu B,) numbers of the unlabelled images in the unlabelled set.
+            hidden_labels: (mu B,) integers, the true classes of the unlabelled images, to log how
+                many pseudo-labels are right (:meth:`pseudo_label_accuracy`); nothing learns from
+                them.
 
         Raises:
             TypeError, ValueError: a batch without both streams.
@@ -130,7 +136,11 @@ class SemiClassifier(MixupClassifier):
                 f"{type(self).__name__} needs the views {list(self.branches)}, the batch lacks "
                 f"{absent}"
             )
-        return self.step_losses(inputs, labels, index)
+        self._hidden_labels = hidden_labels
+        try:
+            return self.step_losses(inputs, labels, index)
+        finally:
+            self._hidden_labels = None
 
     @abstractmethod
     def step_losses(
@@ -170,6 +180,24 @@ class SemiClassifier(MixupClassifier):
         if self.stream_mix is None:
             return {}
         return self.stream_mix.losses(self, labelled, labels, unlabelled, pseudo, confidence)
+
+    def pseudo_label_accuracy(
+        self, classes: Tensor, counts: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """How many pseudo-labels are right, in %; nothing where the true ones are not known.
+
+        Args:
+            classes: (mu B,) pseudo-labels.
+            counts: (mu B,) bools, which of them count; all by default.
+
+        Returns:
+            ``pseudo_accuracy`` of those that count (0 where none does).
+        """
+        if self._hidden_labels is None:
+            return {}
+        right = classes == self._hidden_labels
+        counts = torch.ones_like(right) if counts is None else counts
+        return {"pseudo_accuracy": 100 * (right & counts).sum() / counts.sum().clamp_min(1)}
 
     def _logits(self, images: Tensor) -> Tensor:
         return self.head(self.extract_feat(images))

@@ -58,6 +58,7 @@ class FixMatch(SemiClassifier):
             "loss_labelled": self.labelled_loss(labelled, labels),
             "loss_unlabelled": self.ramped_weight() * unlabelled,
             "mask_rate": mask.float().mean(),
+            **self.pseudo_label_accuracy(pseudo.classes, mask),
             **self.mixed_losses(
                 inputs["labelled"], labels, inputs["weak"], pseudo.classes, pseudo.confidence
             ),

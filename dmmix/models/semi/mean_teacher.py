@@ -60,6 +60,7 @@ class MeanTeacher(SemiClassifier):
         return {
             "loss_labelled": self.labelled_loss(labelled, labels),
             "loss_unlabelled": self.ramped_weight() * unlabelled,
+            **self.pseudo_label_accuracy(pseudo.classes),
             **self.mixed_losses(
                 inputs["labelled"], labels, inputs["weak2"], pseudo.classes, pseudo.confidence
             ),

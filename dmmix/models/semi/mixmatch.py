@@ -86,5 +86,6 @@ class MixMatch(SemiClassifier):
         return {
             "loss_labelled": masked_cross_entropy(labelled, mixed.labels[:n]),
             "loss_unlabelled": self.ramped_weight() * consistency,
+            **self.pseudo_label_accuracy(pseudo),
             **self.mixed_losses(inputs["labelled"], labels, inputs["weak"], pseudo, confidence),
         }

@@ -50,6 +50,7 @@ class PiModel(SemiClassifier):
         return {
             "loss_labelled": self.labelled_loss(labelled, labels),
             "loss_unlabelled": self.ramped_weight() * unlabelled,
+            **self.pseudo_label_accuracy(pseudo.classes),
             **self.mixed_losses(
                 inputs["labelled"], labels, inputs["weak"], pseudo.classes, pseudo.confidence
             ),

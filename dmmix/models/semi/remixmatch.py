@@ -117,6 +117,7 @@ class ReMixMatch(SemiClassifier):
             "loss_unlabelled": weight * masked_cross_entropy(unlabelled, mixed.labels[n:]),
             "loss_strong": self.strong_weight * ramp * masked_cross_entropy(strong, guess),
             "loss_rotation": self.rotation_weight * masked_cross_entropy(turned, turns),
+            **self.pseudo_label_accuracy(pseudo),
             **self.mixed_losses(inputs["labelled"], labels, inputs["weak"], pseudo, confidence),
         }
 

@@ -51,6 +51,7 @@ class Supervised(SemiClassifier):
         losses = self.labelled_losses(own, labelled, labels)
         if self.stream_mix is not None:
             pseudo = hard_pseudo_labels(weak)
+            losses |= self.pseudo_label_accuracy(pseudo.classes)
             losses |= self.mixed_losses(inputs["labelled"], labels, inputs["weak"], *pseudo)
         return losses
 

@@ -90,6 +90,7 @@ class SelfTuning(SemiClassifier):
             "loss_labelled": self.labelled_loss(labelled, labels),
             "loss_contrast": contrast[:n].mean(),
             "loss_unlabelled": self.ramped_weight() * contrast[n:].mean(),
+            **self.pseudo_label_accuracy(pseudo.classes),
             **self.mixed_losses(inputs["labelled"], labels, inputs["strong"], *pseudo),
         }
 
