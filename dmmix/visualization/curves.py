@@ -16,6 +16,8 @@ __all__ = ["Curve", "draw_curves"]
 #: Okabe and Ito's colours: told apart with any colour vision, and in grey by their order.
 _COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 _DASHES = ["-", "--", "-.", ":"]
+#: What fits side by side below a panel.
+_LETTERS = 63
 
 
 class Curve(NamedTuple):
@@ -28,10 +30,10 @@ class Curve(NamedTuple):
 def draw_curves(
     path: str | Path, panels: Mapping[str, Mapping[str, Sequence[Curve]]], title: str = ""
 ) -> None:
-    """Draws a panel for each quantity, and writes a PNG.
+    """Draws a panel for each quantity, and writes a picture.
 
     Args:
-        path: file to write.
+        path: file to write, .png, .svg or .pdf.
         panels: by quantity (the label of the axis), by method, the curves of its seeds. Seeds
             of a method are drawn as their mean, with a band from the lowest to the highest.
         title: line on top.
@@ -50,7 +52,9 @@ def draw_curves(
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    room = _LETTERS * len(panels) // (max(map(len, labels)) + 6)  # 6: line and spaces
+    columns = max(1, min(len(labels), room))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     if title:
         figure.suptitle(title, fontsize=11)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
