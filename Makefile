@@ -7,7 +7,7 @@ SETUP   = setup.py dmmix/version.py $(wildcard requirements/*.txt)
 JOBS   ?= 2
 
 .PHONY: quickstart test test-openmmlab test-recipes headline lint docs clean \
-	benchmark-loss benchmark-mixing benchmark-throughput benchmark-startup benchmark-gpu
+	benchmark-loss benchmark-mixing benchmark-throughput benchmark-semi benchmark-startup benchmark-gpu
 
 quickstart: $(VENV)/.mm
 	$(VENV)/bin/python tools/quickstart.py
@@ -35,6 +35,9 @@ benchmark-mixing: $(VENV)/.benchmarks
 
 benchmark-throughput: $(VENV)/.mm
 	$(VENV)/bin/python tools/benchmarks/throughput.py
+
+benchmark-semi: $(VENV)/.mm
+	$(VENV)/bin/python tools/benchmarks/semi_step.py
 
 benchmark-startup: $(VENV)/.mm
 	$(VENV)/bin/python tools/benchmarks/startup.py

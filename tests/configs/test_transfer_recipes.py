@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from torch import nn
 
 pytestmark = pytest.mark.openmmlab
 
@@ -46,7 +48,6 @@ def test_numbers(name):
     assert cfg.param_scheduler.gamma == 0.1
     optimizer = cfg.optim_wrapper.optimizer
     assert optimizer == dict(type="SGD", lr=0.001, momentum=0.9, weight_decay=5e-4)
-    assert cfg.optim_wrapper.paramwise_cfg.custom_keys["head"] == dict(lr_mult=10)
     assert cfg.model.type == "SelfTuning"
     assert cfg.model.backbone.depth == depth
     assert cfg.model.backbone.init_cfg.type == "Pretrained"
@@ -59,3 +60,16 @@ def test_numbers(name):
     strong = [transform.type for transform in cfg.data_preprocessor.strong_transforms]
     assert weak == ["BatchRandomFlip"]
     assert strong == ["BatchRandomFlip", "BatchRandAugment"]
+
+
+def test_only_the_new_head_learns_ten_times_as_fast():
+    """Not the old head of Co-Tuning, not the projector of Self-Tuning."""
+    parts = ("backbone", "head", "source_head", "projector")
+    model = nn.ModuleDict({name: nn.Linear(2, 2) for name in parts})
+    cfg = load(next(iter(STATED)))
+    optim = build_optim_wrapper(model, dict(cfg.optim_wrapper, type="OptimWrapper"))
+    rates = {id(group["params"][0]): group["lr"] for group in optim.optimizer.param_groups}
+    found = {name: rates[id(model[name].weight)] for name in parts}
+    base = cfg.optim_wrapper.optimizer.lr
+    expected = dict.fromkeys(parts, base) | {"head": 10 * base}
+    assert found == pytest.approx(expected)

@@ -206,6 +206,18 @@ class SemiDataset(Dataset):
                 batch["unlabelled"]["hidden_labels"] = found["labels"]
         return batch
 
+    def labelled_for_evaluation(self, members: Sequence[int]) -> dict[str, Tensor]:
+        """Labelled images as a dataset for testing gives them: image files cropped in the middle.
+
+        Args:
+            members: numbers from 0 to ``num_labelled - 1``.
+
+        Returns:
+            ``inputs`` (B, ch, H, W), one crop each whatever ``views`` is, and ``labels`` (B,).
+        """
+        members = np.asarray(members, dtype=np.int64)
+        return self._labelled.in_the_middle().take(members, np.zeros_like(members))
+
     def _take(self, stream: StreamImages, members: np.ndarray, draws: np.ndarray) -> dict:
         if self.views == 1:
             return stream.take(members, draws)

@@ -35,6 +35,16 @@ class StreamImages:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def in_the_middle(self) -> StreamImages:
+        """The same images, as for evaluation: files are cropped in the middle."""
+        if not hasattr(self._dataset, "crops"):
+            return self
+        same = copy.copy(self)
+        same._dataset = copy.copy(self._dataset)
+        same._dataset.crops = copy.copy(self._dataset.crops)
+        same._dataset.crops.test_mode = True
+        return same
+
     def take(self, members: np.ndarray, draws: np.ndarray) -> dict[str, Tensor]:
         """A batch of ``inputs`` and ``labels``.
 

@@ -47,6 +47,7 @@ class SemiClassifier(MixupClassifier):
             ``{"weak": ("unlabelled", "weak")}``.
 
     Raises:
+        TypeError: an unknown argument.
         ValueError: an argument out of range.
     """
 
@@ -66,7 +67,9 @@ class SemiClassifier(MixupClassifier):
         train_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
+        **unknown: Any,
     ) -> None:
+        _check_unknown(type(self).__name__, unknown)
         check_weight("unlabelled_weight", unlabelled_weight)
         check_share("ramp", ramp)
         if isinstance(data_preprocessor, Mapping) or data_preprocessor is None:
@@ -231,3 +234,13 @@ class SemiClassifier(MixupClassifier):
         raise ValueError(
             f"step.compile does not go with {type(self).__name__}: leave step.compile=False"
         )
+
+
+def _check_unknown(method: str, arguments: Mapping[str, Any]) -> None:
+    if "mixup" in arguments:
+        raise TypeError(
+            f"{method} has no mixup of its own: mixes of labelled with unlabelled images are "
+            "stream_mix=dict(mixup=dict(type='CutMix', alpha=0.2))"
+        )
+    if arguments:
+        raise TypeError(f"{method} got unknown arguments: {', '.join(sorted(arguments))}")

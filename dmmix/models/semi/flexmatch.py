@@ -17,8 +17,8 @@ __all__ = ["FlexMatch"]
 class FlexMatch(FixMatch):
     r"""FlexMatch: FixMatch with a threshold for each class, lower where fewer images are learned.
 
-    The loss is FixMatch's with :math:`\mathbf{1}[\max q_b > \tau_{c_b}]`, where :math:`c_b` is the
-    pseudo-label and :math:`\tau_c = \tau \, \beta_c / (2 - \beta_c)` follows from how many
+    The loss is FixMatch's with :math:`\mathbf{1}[\max q_b \ge \tau_{c_b}]`, where :math:`c_b` is
+    the pseudo-label and :math:`\tau_c = \tau \, \beta_c / (2 - \beta_c)` follows from how many
     unlabelled images were confidently taken for class :math:`c`: see
     :class:`~dmmix.models.semi.parts.FlexThresholds`.
 

@@ -93,7 +93,8 @@ class ReMixMatch(SemiClassifier):
     ) -> dict[str, Tensor]:
         with torch.no_grad(), frozen_statistics(self):
             weak = probabilities(self._logits(inputs["weak"]))
-        guess = sharpen(self.alignment(weak), self.temperature)
+        aligned = self.alignment(weak)
+        guess = sharpen(aligned, self.temperature)
 
         views = [inputs["weak"], *(inputs[name] for name in self.strong)]
         generator = step_generator(stream=OWN_MIX_STREAM)
@@ -111,7 +112,7 @@ class ReMixMatch(SemiClassifier):
         (turns,) = to_device([turns], turned.device)
         weight = self.ramped_weight()
         ramp = weight / self.unlabelled_weight if self.unlabelled_weight else 0.0
-        confidence, pseudo = guess.max(dim=1)
+        confidence, pseudo = aligned.max(dim=1)
         return {
             "loss_labelled": masked_cross_entropy(labelled, mixed.labels[:n]),
             "loss_unlabelled": weight * masked_cross_entropy(unlabelled, mixed.labels[n:]),

@@ -117,10 +117,7 @@ class CoTuning(Supervised):
         """All labelled images as for evaluation, a few at a time."""
         for first in range(0, dataset.num_labelled, _PIECE):
             rows = range(first, min(first + _PIECE, dataset.num_labelled))
-            batch = dataset.__getitems__(list(rows))["labelled"]
-            crops = batch["inputs"]
-            crops = crops[:, 0] if crops.ndim == 5 else crops  # one view is enough
-            data = self.data_preprocessor({"inputs": crops, "labels": batch["labels"]})
+            data = self.data_preprocessor(dataset.labelled_for_evaluation(rows))
             yield data["inputs"], data["labels"]
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:

@@ -54,6 +54,22 @@ def test_several_crops_of_each_image(folder):
         assert torch.equal(labelled["inputs"][place], torch.stack(drawn))
 
 
+@pytest.mark.parametrize("views", [1, 2])
+def test_labelled_files_for_evaluation(folder, views):
+    files = dict(type="DecodedFolder", data_root=folder, size=16, seed=1, resize_edge=20)
+    dataset = semi(dict(num_labels=4), dataset=files, views=views)
+    tested = DecodedFolder(folder, size=16, resize_edge=20, test_mode=True)
+    for members in (range(4), [3, 1], np.array([2])):
+        found = dataset.labelled_for_evaluation(members)
+        samples = [tested[int(dataset.labelled_rows[k])] for k in members]
+        assert torch.equal(found["inputs"], torch.stack([s["inputs"] for s in samples]))
+        assert found["labels"].tolist() == [int(s["labels"]) for s in samples]
+    # Training goes on with random boxes.
+    crop = dataset[0]["labelled"]["inputs"].flatten(0, -4)[0]
+    plain = DecodedFolder(folder, size=16, seed=1, resize_edge=20)
+    assert torch.equal(crop, plain[int(dataset.labelled_rows[0])]["inputs"])
+
+
 def test_files_without_labels(folder):
     files = dict(type="DecodedFolder", data_root=folder, size=16)
     plain = dict(type="CustomDataset", data_root=folder, with_label=False)

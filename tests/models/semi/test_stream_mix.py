@@ -213,7 +213,7 @@ def test_dm_bce():
     model = make(FixMatch)
     inputs, labels, _ = batch(model)
     _, losses = mixes_of(stream_mix, model, inputs, labels, torch.arange(6) % 5)
-    assert losses["loss_bce"] > 0
+    assert losses["loss_stream_bce"] > 0
 
 
 def test_labels_are_slots():

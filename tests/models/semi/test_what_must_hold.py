@@ -214,6 +214,36 @@ def test_bad_stream_mixes():
         make(FixMatch, stream_mix="Mixup")
     with pytest.raises(TypeError, match=r"stream_mix\.loss must be a loss for mixed labels"):
         StreamMix(dict(type="Mixup"), loss=dict(type="mmpretrain.CrossEntropyLoss"))
+    bce = dict(type="DecoupledMixupBCELoss")
+    StreamMix(dict(type="Mixup"), loss=bce)
+    says = r"stream_mix\.decouple='both' is for DecoupledMixupLoss, leave it out with Decoupled"
+    with pytest.raises(ValueError, match=says):
+        StreamMix(dict(type="Mixup"), loss=bce, decouple="both")
+
+
+def test_unknown_arguments():
+    with pytest.raises(
+        TypeError, match=r"FixMatch has no mixup of its own.* stream_mix=dict\(mixup"
+    ):
+        make(FixMatch, mixup=dict(type="CutMix"))
+    with pytest.raises(TypeError, match="MixMatch got unknown arguments: streammix"):
+        make(MixMatch, streammix=dict(mixup=dict(type="CutMix")))
+
+
+def test_confidence_of_aligned_guesses_is_not_sharpened():
+    """Thresholds of the mixes mean the same in every method."""
+    model, inputs, labels, index = ready(ReMixMatch, stream_mix=MIX)
+    seen = {}
+    mix, losses = model.own_mix.mix, model.stream_mix.losses
+    model.own_mix.mix = lambda images, targets, generator: mix(
+        images, seen.setdefault("targets", targets), generator
+    )
+    model.stream_mix.losses = lambda *args: losses(*args[:5], seen.setdefault("sure", args[5]))
+    model.loss(inputs, labels, index)
+    n, m = len(labels), len(index)
+    aligned = seen["targets"][n : n + m].double().pow(model.temperature)
+    aligned = aligned / aligned.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(seen["sure"], aligned.max(dim=1).values, rtol=1e-5, atol=1e-6)
 
 
 def test_no_compiled_step():

@@ -52,7 +52,8 @@ class StreamMix(nn.Module):
         loss: config of the loss; by default DM(CE) with ``eta=0.1``.
         lam_bias: which image dominates; ``'none'`` leaves the share as drawn.
         decouple: whose classes keep their decoupled term: ``'labelled'`` (the asymmetrical
-            strategy), ``'unlabelled'``, ``'both'`` or ``'none'``.
+            strategy, the default), ``'unlabelled'``, ``'both'`` or ``'none'``. Of DM(CE) alone:
+            other losses have no such terms.
         weight: of this loss, 0 or more.
         ramp: whether the weight rises from 0 over the training as half a cosine. Without a
             runner it is whole.
@@ -70,7 +71,7 @@ class StreamMix(nn.Module):
         mixup: Mapping | Mix,
         loss: Mapping | MixupLoss | None = None,
         lam_bias: LamBias = "unlabelled",
-        decouple: Literal["labelled", "unlabelled", "both", "none"] = "labelled",
+        decouple: Literal["labelled", "unlabelled", "both", "none"] | None = None,
         weight: float = 1.0,
         ramp: bool = True,
         threshold: float = 0.95,
@@ -79,7 +80,7 @@ class StreamMix(nn.Module):
         super().__init__()
         for name, value, allowed in (
             ("lam_bias", lam_bias, _BIASES),
-            ("decouple", decouple, _DECOUPLE),
+            ("decouple", "labelled" if decouple is None else decouple, _DECOUPLE),
         ):
             if value not in allowed:
                 raise ValueError(f"stream_mix.{name} must be one of {allowed}, got {value!r}")
@@ -91,8 +92,13 @@ class StreamMix(nn.Module):
             _check_mix(mix)
             mix.pair_with(_Halves(lam_bias))
         self.loss = _build_loss(loss)
+        if decouple is not None and not isinstance(self.loss, DecoupledMixupLoss):
+            raise ValueError(
+                f"stream_mix.decouple={decouple!r} is for DecoupledMixupLoss, leave it out with "
+                f"{type(self.loss).__name__}"
+            )
         self.lam_bias = lam_bias
-        self.decouple = decouple
+        self.decouple = decouple or "labelled"
         self.weight = float(weight)
         self.ramp = bool(ramp)
         self.threshold = float(threshold)
@@ -118,7 +124,8 @@ class StreamMix(nn.Module):
             confidence: (M,) their probabilities.
 
         Returns:
-            ``loss_stream_mix`` and, where the loss has it, ``loss_stream_decoupled``;
+            ``loss_stream_mix`` and, where the loss has it, ``loss_stream_decoupled``
+            (``loss_stream_bce`` of DM(BCE));
             ``stream_mix_rate``, the part of the mixes that count.
         """
         n = len(labels)
@@ -161,7 +168,11 @@ class StreamMix(nn.Module):
 
 
 #: How the parts of a loss are logged.
-_NAMES = {"loss_mixup": "loss_stream_mix", "loss_decoupled": "loss_stream_decoupled"}
+_NAMES = {
+    "loss_mixup": "loss_stream_mix",
+    "loss_decoupled": "loss_stream_decoupled",
+    "loss_bce": "loss_stream_bce",
+}
 
 
 class _Halves:
