@@ -79,3 +79,21 @@ def test_a_misspelt_key_is_told(cli, tmp_path, line, message):
     path.write_text(f"_base_ = '{CONFIGS}/cifar100/wrn28_8.py'\n{line}\n")
     with pytest.raises(cli.UserError, match=message):
         read(cli, path)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        *("Supervised", "PseudoLabel", "PiModel", "MeanTeacher", "MixMatch", "ReMixMatch", "UDA"),
+        *("FixMatch", "FlexMatch", "BSS", "CoTuning", "SelfTuning"),
+    ],
+)
+def test_a_misspelt_argument_that_all_methods_share(cli, method):
+    says = f"{method} has no argument 'unlabeled_weight'; did you mean 'unlabelled_weight'"
+    with pytest.raises(cli.UserError, match=says):
+        read(
+            cli,
+            CONFIGS / "semi/quickstart/digits_fixmatch.py",
+            ("model.type", method),
+            ("model.unlabeled_weight", 2.0),
+        )

@@ -41,13 +41,14 @@ class SemiClassifier(MixupClassifier):
             of the methods do; ``False`` runs them one after another.
         stream_mix: config of :class:`~dmmix.models.semi.StreamMix`, which adds a loss on mixes of
             labelled with unlabelled images; ``None`` for none.
+        mixup: not here, but in ``stream_mix``; MixMatch and ReMixMatch have their own.
 
     Attributes:
         branches: name of a view: (stream, kind of transforms), such as
             ``{"weak": ("unlabelled", "weak")}``.
 
     Raises:
-        TypeError: an unknown argument.
+        TypeError: ``mixup`` is given.
         ValueError: an argument out of range.
     """
 
@@ -67,9 +68,13 @@ class SemiClassifier(MixupClassifier):
         train_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
-        **unknown: Any,
+        mixup: Mapping | None = None,
     ) -> None:
-        _check_unknown(type(self).__name__, unknown)
+        if mixup is not None:
+            raise TypeError(
+                f"{type(self).__name__} has no mixup of its own: mixes of labelled with unlabelled "
+                "images are stream_mix=dict(mixup=dict(type='CutMix', alpha=0.2))"
+            )
         check_weight("unlabelled_weight", unlabelled_weight)
         check_share("ramp", ramp)
         if isinstance(data_preprocessor, Mapping) or data_preprocessor is None:
@@ -234,13 +239,3 @@ class SemiClassifier(MixupClassifier):
         raise ValueError(
             f"step.compile does not go with {type(self).__name__}: leave step.compile=False"
         )
-
-
-def _check_unknown(method: str, arguments: Mapping[str, Any]) -> None:
-    if "mixup" in arguments:
-        raise TypeError(
-            f"{method} has no mixup of its own: mixes of labelled with unlabelled images are "
-            "stream_mix=dict(mixup=dict(type='CutMix', alpha=0.2))"
-        )
-    if arguments:
-        raise TypeError(f"{method} got unknown arguments: {', '.join(sorted(arguments))}")
