@@ -32,13 +32,7 @@ axes = dict(
     },
     seed=[0, 1, 2],
 )
-special = [
-    dict(
-        where=dict(seed=seed),
-        set=dict(train_dataloader=dict(dataset=dict(subset=dict(seed=seed)))),
-    )
-    for seed in axes["seed"]
-]
+subset_seed = "seed"
 metric = "best"
 baseline = dict(method="fixmatch")
 

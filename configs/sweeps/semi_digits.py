@@ -22,12 +22,6 @@ axes = dict(
     },
     seed=[0, 1, 2, 3, 4],
 )
-special = [
-    dict(
-        where=dict(seed=seed),
-        set=dict(train_dataloader=dict(dataset=dict(subset=dict(seed=seed)))),
-    )
-    for seed in axes["seed"]
-]
+subset_seed = "seed"
 metric = "best"
 baseline = dict(method="fixmatch")

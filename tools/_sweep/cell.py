@@ -96,7 +96,7 @@ class Cell:
             model["head"] = dict(loss=_instead(plain(loss), old))
         _set_numbers(model, point, sweep.axes)
         changes: dict[str, Any] = dict(model=model) if model else {}
-        _merge(changes, _subset(point, sweep))
+        _merge(changes, _subset(point, sweep, recipe))
         if "epochs" in point:
             _merge(changes, _epochs(int(point["epochs"]), recipe))
         if "seed" in point:
@@ -232,14 +232,27 @@ def _set_numbers(model: dict[str, Any], point: Mapping[str, str], axes: Mapping[
             part[name] = axes[name][point[name]]
 
 
-def _subset(point: Mapping[str, str], sweep: Sweep) -> dict[str, Any]:
-    for axis in ("label_fraction", "labels_per_class"):
-        if axis in point and sweep.axes[axis][point[axis]] is not None:
-            seed = point.get("subset_seed", sweep.subset_seed)
-            seed = int(point["seed"] if seed == "seed" else seed)
-            subset = {axis: sweep.axes[axis][point[axis]], "seed": seed}
-            return dict(train_dataloader=dict(dataset=dict(subset=subset)))
-    return {}
+def _subset(point: Mapping[str, str], sweep: Sweep, recipe: Any) -> dict[str, Any]:
+    seed = point.get("subset_seed", sweep.subset_seed)
+    if seed == "seed":
+        seed = point["seed"]
+    axes = [axis for axis in ("label_fraction", "labels_per_class") if axis in point]
+    if axes:
+        few = sweep.axes[axes[0]][point[axes[0]]]
+        if few is None:
+            return {}
+        subset = {axes[0]: few, "seed": int(seed)}
+    elif sweep.subset_seed == "seed":
+        # Of the few labels that the recipe itself asks for.
+        if not recipe.train_dataloader.dataset.get("subset"):
+            raise _cli.UserError(
+                f"{recipe.filename} takes all labels: subset_seed='seed' needs a recipe with "
+                "train_dataloader.dataset.subset, or the axis label_fraction or labels_per_class"
+            )
+        subset = {"seed": int(seed)}
+    else:
+        return {}
+    return dict(train_dataloader=dict(dataset=dict(subset=subset)))
 
 
 def _epochs(epochs: int, recipe: Any) -> dict[str, Any]:

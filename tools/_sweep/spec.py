@@ -59,7 +59,8 @@ class Sweep:
         special: changes to some: ``dict(where=..., set=...)``.
         published, published_by: see :mod:`_sweep.published`.
         baseline: the values that :mod:`tools/analysis/summarize.py` compares with.
-        subset_seed: of the split of the labels: a number, or ``'seed'`` for that of the cell.
+        subset_seed: of the split of the labels: a number, or ``'seed'`` for that of the cell (of
+            the recipe's own split too, where no axis makes one).
         metric, key: which number of a run counts (:mod:`_sweep.metric`).
     """
 

@@ -165,6 +165,21 @@ def test_the_seed_of_the_few_labels(more, seeds, make_cells):
     assert list(map(subset, cells)) == [dict(labels_per_class=4, seed=seed) for seed in seeds]
 
 
+def test_the_seed_of_the_few_labels_of_a_recipe(make_cells):
+    sweep = "recipes = {'r': 'semi/quickstart/digits_fixmatch_40.py'}\naxes = dict(seed=[1, 2])\n"
+    assert [dict(subset(cell)) for cell in make_cells(sweep)] == [dict(num_labels=40, seed=0)] * 2
+    cells = make_cells(sweep + "subset_seed = 'seed'")
+    assert [dict(subset(cell)) for cell in cells] == [
+        dict(num_labels=40, seed=seed) for seed in (1, 2)
+    ]
+
+
+def test_a_seed_of_few_labels_where_there_are_none(make_cells, code):
+    (cell,) = make_cells("axes = dict(seed=[1])\nsubset_seed = 'seed'")
+    with pytest.raises(code.UserError, match="takes all labels: subset_seed='seed' needs"):
+        cell.merged  # noqa: B018
+
+
 def test_alpha_and_eta(make_cells):
     cells = make_cells(
         "axes = dict(mixup=['mixup'], objective=['dm_ce'], alpha=[0.5, 1.0], eta=[2.0, 0.01])"
