@@ -93,8 +93,8 @@ def test_an_unfinished_run_is_left_out(plot, work):
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--only", "mixup=fmix"], "--only: no finished run with mixup=fmix; there are cutmix, mi"),
-        (["--only", "mix=cutmix"], "no finished run with mix=cutmix; there is no such axis"),
+        (["--only", "mixup=fmx"], "--only: no finished run with mixup=fmx; there are cutmix, mi"),
+        (["--only", "mixups=cutmix"], "--only: no axis 'mixups'; did you mean 'mixup'?"),
         (["--only", "mixup=cutmix", "objective=mce"], "no finished run has all of these values"),
         (["--key", "accuracy/top2"], "--key: no accuracy/top2 was logged in"),
     ],
@@ -111,6 +111,27 @@ def test_other_epochs(plot, work):
     status, _, says = plot(work)
     assert status == 2
     assert "mixup-mce-s2: accuracy/top1 at other epochs than in the seeds beside it" in says
+
+
+def test_two_sweeps_are_not_one_line(plot, work, tmp_path):
+    other = tmp_path / "other"
+    for seed in (0, 1):
+        cell(other, "mixup", "mce", seed, [1, 2], sweep="other")
+    _, panels, _ = plot(work, other, "--only", "objective=mce")
+    lines = panels["accuracy/top1"]
+    assert {name: len(curves) for name, curves in lines.items()} == {"other": 2, "small": 2}
+
+
+def test_the_same_run_twice(plot, work, tmp_path):
+    cell(tmp_path / "copy", "mixup", "mce", 0, [1, 2])
+    status, panels, says = plot(work, tmp_path / "copy")
+    assert (status, panels) == (2, None)
+    assert "are both mixup=mixup, objective=mce, seed=0: leave one out" in says
+
+
+def test_one_seed(plot, work):
+    _, panels, _ = plot(work, "--only", "seed=1", "objective=mce")
+    assert [tuple(c.values) for c in panels["accuracy/top1"]["small"]] == [(14, 24)]
 
 
 def test_nothing_finished(plot, tmp_path):

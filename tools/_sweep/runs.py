@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from _sweep.plain_run import of_config, run_name
 from _sweep.records import read_records
 from _sweep.state import read_result
 
-__all__ = ["MEASURED", "TRAINED", "Run", "find_runs"]
+__all__ = ["MEASURED", "TRAINED", "Run", "find_runs", "with_sweeps"]
 
 #: Names of what is measured in training, on the mixed samples themselves.
 TRAINED = ("mixed_top1", "mixed_top2")
@@ -71,6 +71,14 @@ def find_runs(folders: Iterable[Path]) -> list[Run]:
             raise UserError(f"{folder}: no run in it: no cell.json and no vis_data/scalars.json")
         found.update(here)
     return [_with_measured(found[path]) for path in sorted(found)]
+
+
+def with_sweeps(runs: Sequence[Run]) -> list[Run]:
+    """The sweep is an axis of its own where there are several."""
+    names = {run.about.get("sweep") for run in runs}
+    if len(names) < 2:
+        return list(runs)
+    return [replace(r, axes={"sweep": r.about.get("sweep", ""), **r.axes}) for r in runs]
 
 
 def _runs_in(folder: Path) -> Iterator[tuple[Path, Run]]:

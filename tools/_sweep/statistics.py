@@ -12,7 +12,15 @@ from _static_check import suggestion
 
 from _sweep.runs import TRAINED, Run
 
-__all__ = ["Difference", "Group", "groups_of", "interval", "seeds_in_order"]
+__all__ = [
+    "Difference",
+    "Group",
+    "by_axes",
+    "check_axes",
+    "groups_of",
+    "interval",
+    "seeds_in_order",
+]
 
 #: The axis that is averaged over.
 SEED = "seed"
@@ -79,30 +87,37 @@ def groups_of(
         UserError: two runs of the same axes and seed; a baseline that no run has.
     """
     groups: dict[tuple, Group] = {}
-    trained: dict[tuple, list[Run]] = {}
-    seen: dict[tuple, Run] = {}
-    for run in runs:
-        value = run.value(key, metric)
-        if value is None:
-            continue
-        axes = {axis: name for axis, name in run.axes.items() if axis != SEED}
-        seed = run.axes.get(SEED, "")
-        place = tuple(axes.items())
-        if (other := seen.setdefault((place, seed), run)) is not run:
-            shown = ", ".join(f"{axis}={name}" for axis, name in run.axes.items())
-            raise UserError(f"{other.folder} and {run.folder} are both {shown}: leave one out")
-        group = groups.setdefault(place, Group(axes, published=run.published))
-        group.values[seed] = value
-        trained.setdefault(place, []).append(run)
-    for place, members in trained.items():
+    with_value = [run for run in runs if run.value(key, metric) is not None]
+    for place, members in by_axes(with_value).items():
+        values = {seed: run.value(key, metric) for seed, run in members.items()}
+        published = next(iter(members.values())).published
+        group = groups[place] = Group(dict(place), values, published)
         for name in TRAINED:
-            measured = [value for run in members if (value := run.value(name, metric)) is not None]
+            measured = [
+                value for run in members.values() if (value := run.value(name, metric)) is not None
+            ]
             if len(measured) == len(members):
-                groups[place].trained[name] = mean(measured)
+                group.trained[name] = mean(measured)
     if baseline:
-        _check_baseline(baseline, runs)
+        check_axes("--baseline", baseline.items(), runs, without=SEED)
         _compare(groups, baseline)
     return list(groups.values())
+
+
+def by_axes(runs: Iterable[Run]) -> dict[tuple, dict[str, Run]]:
+    """By the axes but for the seed, ``(axis, name)`` pairs, the runs that share them, by seed.
+
+    Raises:
+        UserError: two runs of the same axes and seed.
+    """
+    found: dict[tuple, dict[str, Run]] = {}
+    for run in runs:
+        place = tuple((axis, name) for axis, name in run.axes.items() if axis != SEED)
+        other = found.setdefault(place, {}).setdefault(run.axes.get(SEED, ""), run)
+        if other is not run:
+            shown = ", ".join(f"{axis}={name}" for axis, name in run.axes.items())
+            raise UserError(f"{other.folder} and {run.folder} are both {shown}: leave one out")
+    return found
 
 
 def interval(values: Sequence[float]) -> tuple[float, float | None]:
@@ -141,13 +156,20 @@ def _compare(groups: Mapping[tuple, Group], baseline: Mapping[str, str]) -> None
             group.difference = Difference(*interval(differences), len(paired))
 
 
-def _check_baseline(baseline: Mapping[str, str], runs: Sequence[Run]) -> None:
-    for axis, name in baseline.items():
-        axes = {axis for run in runs for axis in run.axes} - {SEED}
+def check_axes(
+    option: str, wanted: Iterable[tuple[str, str]], runs: Sequence[Run], without: str = ""
+) -> None:
+    """Each ``AXIS=VALUE`` of an option is that of some run, and of another axis than ``without``.
+
+    Raises:
+        UserError: one is not.
+    """
+    for axis, name in wanted:
+        axes = {axis for run in runs for axis in run.axes} - {without}
         if axis not in axes:
             near = suggestion(axis, axes) or f"; there are {', '.join(sorted(axes))}"
-            raise UserError(f"--baseline: no axis {axis!r}{near}")
+            raise UserError(f"{option}: no axis {axis!r}{near}")
         names = {run.axes[axis] for run in runs if axis in run.axes}
         if name not in names:
             near = suggestion(name, names) or f"; there are {', '.join(sorted(names))}"
-            raise UserError(f"--baseline: no finished run with {axis}={name}{near}")
+            raise UserError(f"{option}: no finished run with {axis}={name}{near}")

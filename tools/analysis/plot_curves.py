@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plot(args: Any) -> None:
-    from _sweep.runs import find_runs
+    from _sweep.runs import find_runs, with_sweeps
 
     from dmmix.visualization import draw_curves
 
     if args.out.suffix not in ENDINGS:
         raise UserError(f"--out must end in one of {', '.join(ENDINGS)}, got {args.out}")
-    runs = find_runs(args.work_dirs)
+    runs = with_sweeps(find_runs(args.work_dirs))
     for run in runs:
         if not run.finished:
             print(f"not finished, left out: {run.folder}", file=sys.stderr)
@@ -65,15 +65,14 @@ def _plot(args: Any) -> None:
 
 def _chosen(runs: Sequence[Any], only: Sequence[tuple[str, str]]) -> list[Any]:
     """Those that have one of the values of each axis that is named."""
+    from _sweep.statistics import check_axes
+
     if not runs:
         raise UserError("no finished run to draw")
+    check_axes("--only", only, runs)
     wanted: dict[str, set[str]] = {}
     for axis, name in only:
         wanted.setdefault(axis, set()).add(name)
-        known = {run.axes[axis] for run in runs if axis in run.axes}
-        if name not in known:
-            there = f"there are {', '.join(sorted(known))}" if known else "there is no such axis"
-            raise UserError(f"--only: no finished run with {axis}={name}; {there}")
     found = [
         run for run in runs if all(run.axes.get(axis) in names for axis, names in wanted.items())
     ]
@@ -84,24 +83,33 @@ def _chosen(runs: Sequence[Any], only: Sequence[tuple[str, str]]) -> list[Any]:
 
 def _lines(runs: Sequence[Any], key: str) -> dict[str, list[Any]]:
     """By name, the curves of its seeds."""
-    from _sweep.statistics import SEED
+    from _sweep.statistics import by_axes
 
+    groups = by_axes(runs)
+    axes = list(dict.fromkeys(axis for place in groups for axis, _ in place))
+    vary = [axis for axis in axes if len({dict(place).get(axis) for place in groups}) > 1]
+    lines: dict[str, list[Any]] = {}
+    for place, members in groups.items():
+        named = [dict(place).get(axis, "-") for axis in vary]
+        first = next(iter(members.values()))
+        lines[" ".join(named) or first.about.get("sweep") or "run"] = _curves(members, key)
+    return lines
+
+
+def _curves(members: Mapping[str, Any], key: str) -> list[Any]:
+    """Of one line, those of its seeds."""
     from dmmix.visualization import Curve
 
-    without = [{axis: name for axis, name in run.axes.items() if axis != SEED} for run in runs]
-    vary = [axis for axis in without[0] if len({axes.get(axis) for axes in without}) > 1]
-    lines: dict[str, list[Any]] = {}
-    for run, axes in zip(runs, without, strict=True):
-        curve = run.val.get(key) or run.train.get(key)
-        if not curve:
+    curves: list[Any] = []
+    for run in members.values():
+        logged = run.val.get(key) or run.train.get(key)
+        if not logged:
             known = ", ".join(sorted({*run.val, *run.train})) or "nothing"
             raise UserError(f"--key: no {key} was logged in {run.folder} ({known} was)")
-        name = " ".join(axes.get(axis, "-") for axis in vary) or run.about.get("sweep") or "run"
-        same = lines.setdefault(name, [])
-        same.append(Curve(*zip(*curve, strict=True)))
-        if same[-1].epochs != same[0].epochs:
+        curves.append(Curve(*zip(*logged, strict=True)))
+        if curves[-1].epochs != curves[0].epochs:
             raise UserError(f"{run.folder}: {key} at other epochs than in the seeds beside it")
-    return lines
+    return curves
 
 
 if __name__ == "__main__":

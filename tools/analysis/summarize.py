@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 def _summarize(args: Any) -> None:
     from _sweep.formats import FORMATS
     from _sweep.metric import METRICS, check_metric
-    from _sweep.runs import find_runs
+    from _sweep.runs import find_runs, with_sweeps
     from _sweep.statistics import groups_of
 
     kind = args.format or (args.out and args.out.suffix[1:]) or "md"
@@ -64,7 +64,7 @@ def _summarize(args: Any) -> None:
         raise UserError(f"--baseline: {twice[0]} must be one value")
     if args.metric:
         check_metric(args.metric)
-    runs = _with_sweeps(find_runs(args.work_dirs))
+    runs = with_sweeps(find_runs(args.work_dirs))
     metric = args.metric or _common(runs, "metric") or "median10"
     key = args.key or _common(runs, "key") or "accuracy/top1"
     finished = [run for run in runs if run.finished]
@@ -85,16 +85,6 @@ def _summarize(args: Any) -> None:
     compared = " Differences are to " + _shown(baseline) + "." if baseline else ""
     # Beside the table, so that a CSV or JSON on standard output stays one.
     print(f"{key}, {METRICS[metric]}.{compared}", *notes, sep="\n", file=sys.stderr)
-
-
-def _with_sweeps(runs: Sequence[Any]) -> list[Any]:
-    """The sweep is an axis of its own where there are several."""
-    from dataclasses import replace
-
-    names = {run.about.get("sweep") for run in runs}
-    if len(names) < 2:
-        return list(runs)
-    return [replace(r, axes={"sweep": r.about.get("sweep", ""), **r.axes}) for r in runs]
 
 
 def _has(runs: Sequence[Any], axis: str, name: str) -> bool:
