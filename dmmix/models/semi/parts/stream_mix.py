@@ -235,8 +235,8 @@ def _check_mix(mix: Mix) -> None:
     if not isinstance(mix, PairMix) or not mix.follows_lam:
         raise ValueError(
             f"stream_mix.mixup: {type(mix).__name__} does not mix pairs with a share that is "
-            "drawn, which mixing between the streams needs; take Mixup, CutMix, FMix, ..., or "
-            "give it an alpha"
+            "drawn, which mixing between the streams needs; take Mixup, CutMix, FMix, ... "
+            "(ResizeMix with an alpha)"
         )
 
 
