@@ -1,23 +1,70 @@
 # make quickstart   installs into .venv and trains: vanilla, CutMix, CutMix with DM(CE)
 # make test         installs into .venv and runs all tests
+#
+# PYTHON=python3.12   another Python than python3
+# TORCH=cpu           where torch and torchvision come from: cpu, cu130, ... are the builds that
+#                     download.pytorch.org has, an address is an index, a folder holds wheels
 PYTHON ?= python3
 VENV   ?= .venv
-PIP     = $(VENV)/bin/python -m pip install -q --disable-pip-version-check -c requirements/constraints.txt
-SETUP   = setup.py dmmix/version.py $(wildcard requirements/*.txt)
+TORCH  ?=
 JOBS   ?= 2
+PINS    = requirements/constraints.txt
+SETUP   = setup.py pyproject.toml dmmix/version.py $(wildcard requirements/*.txt)
+PYTEST  = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n $(JOBS)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: quickstart test test-openmmlab test-recipes headline lint docs clean \
+# The options that say where torch is taken from; the rest comes from pip's own index in any case.
+TORCH_FROM = $(if $(findstring ://,$(TORCH)),--no-deps --index-url $(TORCH) torch torchvision,$\
+	$(if $(findstring /,$(TORCH)),--find-links $(TORCH) torch,$\
+	--no-deps --index-url https://download.pytorch.org/whl/$(TORCH) torch torchvision))
+
+# Extras, by variables: a comma would end an argument of call.
+TESTS    = mm,test,docs
+BENCH    = mm,benchmarks
+UPSTREAM = openmmlab,test
+
+# $(call install,ENVIRONMENT,EXTRAS)
+define install
+	@echo "Installing dmmix[$(2)] into $(1): one to five minutes, once."
+	test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install -q -c $(PINS) pip
+	$(if $(TORCH),$(1)/bin/python -m pip install -q -c $(PINS) $(TORCH_FROM))
+	PYTHONWARNINGS=ignore \
+		$(1)/bin/python -m pip install -q -c $(PINS) --build-constraint $(PINS) -e ".[$(2)]"
+	@$(1)/bin/python -c "import cv2" 2>/dev/null || { \
+		echo "OpenCV lacks libraries of a screen here: the build without windows takes its place."; \
+		$(1)/bin/python -m pip install -q -c $(PINS) --no-deps --force-reinstall \
+			opencv-python-headless; }
+	@$(1)/bin/python requirements/asked.py $(1) --torch "$(TORCH)" --note
+endef
+
+# Says before any long work what is wrong with PYTHON or TORCH.
+asked = $(PYTHON) requirements/asked.py $(1) --torch "$(TORCH)" \
+	$(if $(findstring file,$(origin PYTHON)),,--python)
+
+.PHONY: quickstart test test-fast test-openmmlab test-recipes headline lint docs clean \
+	constraints constraints-new check-constraints asked asked-openmmlab \
 	benchmark-loss benchmark-mixing benchmark-throughput benchmark-semi benchmark-startup benchmark-gpu
+
+asked:
+	@$(call asked,$(VENV))
+
+asked-openmmlab:
+	@$(call asked,$(VENV)-openmmlab)
 
 quickstart: $(VENV)/.mm
 	$(VENV)/bin/python tools/quickstart.py
 
 test: $(VENV)/.test
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal
+	$(call PYTEST,$(VENV))
+
+# One case of each test that is not slow: a few minutes.
+test-fast: $(VENV)/.test
+	$(call PYTEST,$(VENV)) -m "not slow" --one-case
 
 # Every recipe and every cell of every sweep trains one step, on tiny data made for it.
 test-recipes: $(VENV)/.test
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal -m recipes
+	$(call PYTEST,$(VENV)) -m recipes
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
@@ -59,28 +106,38 @@ data/cifar100.npz: | $(VENV)/.mm
 
 # The upstream stack (mmengine, mmcv-lite, mmpretrain) in an environment of its own.
 test-openmmlab: $(VENV)-openmmlab/.test
-	OMP_NUM_THREADS=1 $(VENV)-openmmlab/bin/python -m pytest -n $(JOBS) -m openmmlab
+	$(call PYTEST,$(VENV)-openmmlab) -m openmmlab
 
-$(VENV)/.mm: $(SETUP)
-	@echo "Installing dmmix and the OpenMMLab stack into $(VENV): one to three minutes, once."
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e ".[mm]"
+# requirements/constraints.txt, after a change of the other files there: pins stay where they fit.
+constraints: $(VENV)/.uv
+	$(VENV)/bin/python requirements/resolve.py
+
+# The same with the newest versions.
+constraints-new: $(VENV)/.uv
+	$(VENV)/bin/python requirements/resolve.py --upgrade
+
+# The pins hold for every Python, platform and stack that is promised, from the index alone.
+check-constraints: $(VENV)/.uv
+	$(VENV)/bin/python requirements/resolve.py --check
+
+$(VENV)/.mm: $(SETUP) | asked
+	$(call install,$(VENV),mm)
 	@touch $@
 
-$(VENV)/.test: $(SETUP)
-	@echo "Installing dmmix and all that its tests need into $(VENV): one to three minutes, once."
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e ".[mm,test,docs]"
+$(VENV)/.test: $(SETUP) | asked
+	$(call install,$(VENV),$(TESTS))
 	@touch $@ $(VENV)/.mm
 
-$(VENV)/.benchmarks: $(VENV)/.mm
-	$(PIP) -e ".[mm,benchmarks]"
+$(VENV)/.benchmarks: $(SETUP) | asked
+	$(call install,$(VENV),$(BENCH))
+	@touch $@ $(VENV)/.mm
+
+$(VENV)-openmmlab/.test: $(SETUP) | asked-openmmlab
+	$(call install,$(VENV)-openmmlab,$(UPSTREAM))
 	@touch $@
 
-$(VENV)-openmmlab/.test: $(SETUP)
-	$(PYTHON) -m venv $(VENV)-openmmlab
-	$(VENV)-openmmlab/bin/python -m pip install -q --disable-pip-version-check \
-		-c requirements/constraints.txt -e ".[openmmlab,test]"
+$(VENV)/.uv: | $(VENV)/.mm
+	$(VENV)/bin/python -m pip install -q -c $(PINS) uv
 	@touch $@
 
 clean:

@@ -9,13 +9,13 @@ ROOT = Path(__file__).parent
 
 def requirements(name: str) -> list[str]:
     """The lines of requirements/NAME.txt without comments."""
-    lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
 def version() -> str:
     scope: dict[str, str] = {}
-    exec((ROOT / "dmmix" / "version.py").read_text(), scope)
+    exec((ROOT / "dmmix" / "version.py").read_text(encoding="utf-8"), scope)
     return scope["__version__"]
 
 
@@ -23,10 +23,10 @@ setup(
     name="dmmix",
     version=version(),
     description="Mixup for image classification, with the decoupled mixup loss at its heart",
-    long_description=(ROOT / "README.md").read_text(),
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10,<3.14",
+    python_requires=">=3.11,<3.15",
     packages=find_packages(include=["dmmix", "dmmix.*"]),
     install_requires=requirements("base"),
     extras_require={
@@ -37,7 +37,10 @@ setup(
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",
-        "Programming Language :: Python :: 3",
+        "Operating System :: MacOS :: MacOS X",
+        "Operating System :: Microsoft :: Windows",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)),
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

@@ -2,14 +2,41 @@
 
 import os
 import sys
+import zlib
 from pathlib import Path
 
 # Before torch is imported, and for the processes that tests start: the nets here are tiny.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Some machines set it for all; what depends on it has to set it.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--one-case", action="store_true", help="of each test, one of the cases it is made for"
+    )
+
+
+@pytest.hookimpl(trylast=True)  # after what -m leaves out
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--one-case"):
+        return
+    cases = {}
+    for item in items:
+        test = item.nodeid.split("[")[0]
+        cases[test] = min(cases.get(test, item), item, key=_shuffled)
+    kept = set(cases.values())
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
+def _shuffled(item):
+    """A place in an order that has nothing to do with that of the cases, and stays the same."""
+    return zlib.crc32(item.nodeid.encode()), item.nodeid
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from _output import write_any_character
 from _static_check import arguments, find_mistake, suggestion
 
 #: Arguments of mmengine's runner; a test compares them with the installed one.
@@ -48,6 +49,9 @@ _OTHER_KEYS = {
     "tta_pipeline",
     "vis_backends",
 }
+
+
+write_any_character()
 
 
 class UserError(Exception):
@@ -248,6 +252,7 @@ def explain(error: BaseException) -> str:
         return text
     # mmengine prefixes where it was: class `X` in path/to/x.py: ...
     text = re.sub(r"class `(\w+)` in \S+: ", r"\1: ", text)
+    text = re.sub(r"\. Did you mean '\w+'\?$", "", text)  # Python 3.13 makes a suggestion itself
     argument = re.search(r"got an unexpected keyword argument '(\w+)'", text)
     if argument:
         text += suggestion(argument[1], _arguments_of_failed_build(error))
@@ -374,6 +379,10 @@ def _parse_overrides(options: list[tuple[str, str]]) -> dict[str, Any]:
         action(None, parsed, [f"{key}={value}" for key, value in options])
     except AssertionError as error:  # brackets that do not pair up
         raise UserError(f"--cfg-options: {error}") from error
+    # mmengine takes all spaces out: they are for the eye in a list, and part of the name in a path.
+    for key, value in options:
+        if " " in value and not set(",[]()") & set(value):
+            parsed.overrides[key] = value.strip("'\"")
     return parsed.overrides
 
 

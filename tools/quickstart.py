@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
+from _output import environment_of_child, write_any_character
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -48,11 +49,14 @@ class Run(NamedTuple):
         files = sorted(self.folder.glob("*/vis_data/scalars.json"))
         if not files:
             return []
-        lines = files[-1].read_text().split("\n")[:-1]  # the last one may be half written
+        lines = (
+            files[-1].read_text(encoding="utf-8").split("\n")[:-1]
+        )  # the last one may be half written
         return [json.loads(line) for line in lines]
 
 
 def main() -> None:
+    write_any_character()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("work_dirs/quickstart"))
     parser.add_argument("--seeds", type=int, default=3, help="runs of each method")
@@ -81,7 +85,7 @@ def main() -> None:
         highlight=False,
     )
     gallery, curves = draw(args.out, runs)
-    (args.out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    (args.out / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     console.print(
         f"{len(runs)} runs in {time.monotonic() - started:.0f} s. Look at\n"
         f"  {gallery}   mixed samples under their two labels\n"
@@ -148,15 +152,16 @@ def start(run: Run, epochs: int) -> subprocess.Popen:
         *["--cfg-options", f"train_cfg.max_epochs={epochs}", f"param_scheduler.T_max={epochs}"],
     ]
     # Nets this small are slower on two threads than on one.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with (run.folder / "train.log").open("w") as log:
+    environment = environment_of_child(os.environ)
+    environment.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    with (run.folder / "train.log").open("w", encoding="utf-8") as log:
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
 def failure(run: Run, code: int) -> str:
     """What to say when a training failed: its last lines and where the rest is."""
     log = run.folder / "train.log"
-    tail = "\n".join(log.read_text().splitlines()[-15:])
+    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
     return f"{tail}\n\n{run.method}, seed {run.seed} failed with status {code}; all of it: {log}"
 
 

@@ -1,9 +1,10 @@
 """What the stack needs before dmmix can run on it.
 
 :func:`prepare` is called by :mod:`dmmix.registry` before anything of mmpretrain is imported. It
-makes ``import torchvision`` work beside a torch of another build (:mod:`.torchvision`), and makes
-mmengine read checkpoints without running code from them and write them in one piece
-(:mod:`.checkpoint`). Importing this package changes nothing and imports nothing heavy.
+says what to do where OpenCV does not load (:mod:`.opencv`), makes ``import torchvision`` work
+beside a torch of another build (:mod:`.torchvision`), and makes mmengine read checkpoints without
+running code from them and write them in one piece (:mod:`.checkpoint`). Importing this package
+changes nothing and imports nothing heavy.
 """
 
 from dmmix.compat.errors import (
@@ -29,15 +30,16 @@ def prepare() -> None:
     """Make the installed stack usable; does nothing from the second call on.
 
     Raises:
-        ImportError: torchvision or mmengine is not installed, or does not import.
+        ImportError: OpenCV, torchvision or mmengine is not installed, or does not import.
     """
     global _prepared
     if _prepared:
         return
 
     # Imported here, not above: `import dmmix.compat` must not import torch.
-    from dmmix.compat import checkpoint, torchvision
+    from dmmix.compat import checkpoint, opencv, torchvision
 
+    opencv.prepare()
     torchvision.prepare()
     checkpoint.prepare()
     _prepared = True

@@ -23,7 +23,7 @@ def atomic_open(path, mode: str = "wb", encoding: str | None = None) -> Iterator
     Args:
         path: The final path. Through a symbolic link, the file that it points to is replaced.
         mode: ``'w'`` or ``'wb'``.
-        encoding: For text.
+        encoding: For text; UTF-8 where it is not said, not what the machine has.
 
     Raises:
         ValueError: Another mode.
@@ -31,6 +31,8 @@ def atomic_open(path, mode: str = "wb", encoding: str | None = None) -> Iterator
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode must be 'w' or 'wb', not {mode!r}")
+    if mode == "w" and encoding is None:
+        encoding = "utf-8"
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")

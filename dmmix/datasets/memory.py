@@ -21,7 +21,7 @@ def available_memory() -> int | None:
 
 def _system() -> int | None:
     try:
-        lines = _MEMINFO.read_text().splitlines()
+        lines = _MEMINFO.read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     entries = dict(line.split(":", 1) for line in lines if ":" in line)
@@ -33,9 +33,9 @@ def _system() -> int | None:
 def _container() -> int | None:
     """Of control groups, version 2; the files that it keeps cached can be given up."""
     try:
-        limit = int((_CGROUP / "memory.max").read_text())  # or "max"
-        used = int((_CGROUP / "memory.current").read_text())
-        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        limit = int((_CGROUP / "memory.max").read_text(encoding="utf-8"))  # or "max"
+        used = int((_CGROUP / "memory.current").read_text(encoding="utf-8"))
+        lines = (_CGROUP / "memory.stat").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return None
     cached = int(dict(line.split() for line in lines).get("inactive_file", 0))

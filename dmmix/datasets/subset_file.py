@@ -165,7 +165,7 @@ def write_subset_file(path: str, content: SubsetFile) -> bool:
             raise
         if os.path.exists(path):
             return False
-        os.rename(temporary, path)  # the same arguments give the same text, whoever is last
+        os.replace(temporary, path)  # the same arguments give the same text, whoever is last
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -24,7 +24,7 @@ def last_saved(work_dir) -> str | None:
     pointer = Path(work_dir, _POINTER)
     if not pointer.is_file():
         return None
-    return pointer.read_text(errors="replace").strip() or None
+    return pointer.read_text(errors="replace", encoding="utf-8").strip() or None
 
 
 def find_candidates(work_dir, templates: Iterable[str] = ()) -> list[str]:

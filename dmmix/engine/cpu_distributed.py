@@ -99,6 +99,10 @@ def _first_host(nodes: str) -> str:
     if "[" not in nodes and "," not in nodes:
         return nodes or "127.0.0.1"
     shown = subprocess.run(
-        ["scontrol", "show", "hostnames", nodes], check=True, capture_output=True, text=True
+        ["scontrol", "show", "hostnames", nodes],
+        check=True,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     return shown.stdout.split()[0]

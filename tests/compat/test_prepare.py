@@ -37,3 +37,31 @@ def test_mmengine_missing_names_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "mmengine", None)
     with pytest.raises(ImportError, match=r'pip install "dmmix\[mm\]"'):
         checkpoint.prepare()
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (
+            "raise ImportError('libxcb.so.1: cannot open shared object file')",
+            "OpenCV does not load (libxcb.so.1: cannot open shared object file): this machine has "
+            "no screen, so put the build without windows in its place: pip install --no-deps "
+            "--force-reinstall opencv-python-headless",
+        ),
+        (None, 'dmmix needs OpenCV here, which is not installed: pip install "dmmix[mm]"'),
+        ("import no_such_module", "No module named 'no_such_module'"),
+    ],
+    ids=["a library is missing", "not installed", "another module"],
+)
+def test_opencv_that_does_not_load(monkeypatch, tmp_path, source, says):
+    from dmmix.compat import opencv
+
+    if source is None:
+        monkeypatch.setitem(sys.modules, "cv2", None)
+    else:
+        monkeypatch.delitem(sys.modules, "cv2", raising=False)
+        (tmp_path / "cv2.py").write_text(source, encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError) as caught:
+        opencv.prepare()
+    assert str(caught.value) == says

@@ -38,6 +38,7 @@ def run(code, *folders):
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
 
 
@@ -49,7 +50,7 @@ def fake(tmp_path):
         package = tmp_path / "torchvision"
         package.mkdir()
         for name, source in modules.items():
-            (package / f"{name}.py").write_text(textwrap.dedent(source))
+            (package / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
         return tmp_path
 
     return write

@@ -54,7 +54,7 @@ def test_a_base_file_says_nothing_that_nobody_reads(cli, name):
 
 def test_a_missing_base_is_told(cli, tmp_path):
     path = tmp_path / "config.py"
-    path.write_text(f"_base_ = ['{CONFIGS}/_base_/models/resnet19.py']\n")
+    path.write_text(f"_base_ = ['{CONFIGS}/_base_/models/resnet19.py']\n", encoding="utf-8")
     with pytest.raises(cli.UserError, match=r"no base file .*resnet19.py"):
         read(cli, path)
 
@@ -76,7 +76,7 @@ def test_a_missing_base_is_told(cli, tmp_path):
 )
 def test_a_misspelt_key_is_told(cli, tmp_path, line, message):
     path = tmp_path / "config.py"
-    path.write_text(f"_base_ = '{CONFIGS}/cifar100/wrn28_8.py'\n{line}\n")
+    path.write_text(f"_base_ = '{CONFIGS}/cifar100/wrn28_8.py'\n{line}\n", encoding="utf-8")
     with pytest.raises(cli.UserError, match=message):
         read(cli, path)
 

@@ -117,7 +117,8 @@ def combined(tmp_path, mixup, objective):
     ]
     path.write_text(
         f"_base_ = {[str(base) for base in bases]}\n"
-        "model = dict(mixup={{_base_.mixup}}, head=dict(loss={{_base_.objective}}))\n"
+        "model = dict(mixup={{_base_.mixup}}, head=dict(loss={{_base_.objective}}))\n",
+        encoding="utf-8",
     )
     cfg = Config.fromfile(path)
     if mixup == "transmix":  # looks at the attention of a class token

@@ -66,7 +66,8 @@ def test_one_step_and_one_evaluation(tmp_path, monkeypatch, name):
     path.write_text(
         f"_base_ = {bases}\n"
         "model = dict(mixup={{_base_.mixup}}, head=dict(loss={{_base_.objective}},"
-        " num_classes={{_base_.num_classes}}))\n"
+        " num_classes={{_base_.num_classes}}))\n",
+        encoding="utf-8",
     )
     cfg = Config.fromfile(path)
     cfg.merge_from_dict(changes)

@@ -17,7 +17,7 @@ from tests.models.test_initialisation import OTHERS, RESIDUAL, WIDE
 pytestmark = pytest.mark.openmmlab
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "recipes.md").read_text()
+PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(
     r"^\$ (python tools/train.py .*?)$(?!\n    )", PAGE.replace("\\\n", ""), re.MULTILINE
@@ -77,9 +77,11 @@ def test_data_of_ones_own(tmp_path, monkeypatch):
     base = tmp_path / "configs" / "_base_"
     for path in (CONFIGS / "_base_").rglob("*.py"):
         (base / path.relative_to(CONFIGS / "_base_")).parent.mkdir(parents=True, exist_ok=True)
-        (base / path.relative_to(CONFIGS / "_base_")).write_text(path.read_text())
-    (base / "datasets" / "birds.py").write_text(birds)
-    (tmp_path / "configs" / "birds" / "resnet18.py").write_text(recipe)
+        (base / path.relative_to(CONFIGS / "_base_")).write_text(
+            path.read_text(encoding="utf-8"), encoding="utf-8"
+        )
+    (base / "datasets" / "birds.py").write_text(birds, encoding="utf-8")
+    (tmp_path / "configs" / "birds" / "resnet18.py").write_text(recipe, encoding="utf-8")
     (tmp_path / "data").mkdir()
     rng, labels = np.random.default_rng(0), np.arange(24) % 12
     images = rng.integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)

@@ -40,7 +40,7 @@ def write_cifar(folder, kind, count=30, seed=0):
             data = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
             targets = rng.integers(0, classes, count).tolist()
             with open(folder / kind.base_folder / name, "wb") as file:
-                pickle.dump({"data": data, key: targets}, file)
+                pickle.dump({"data": data, key: targets}, file, protocol=2)  # as the real ones
             images.append(data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
             labels += targets
         written[split] = np.concatenate(images), np.array(labels)

@@ -6,7 +6,9 @@ from pathlib import Path
 from dmmix.datasets.preparation import DATA_SETS
 from dmmix.testing.layouts import make_layout
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data_preparation.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data_preparation.md").read_text(
+    encoding="utf-8"
+)
 
 
 def test_the_table():

@@ -15,7 +15,7 @@ from tests.datasets.small_data import SmallCIFAR10, write_cifar
 pytestmark = pytest.mark.openmmlab
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "datasets.md"
-PARTS = re.split(r"^## (.+)$", PAGE.read_text(), flags=re.MULTILINE)
+PARTS = re.split(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = {title: BLOCK.findall(text) for title, text in zip(PARTS[1::2], PARTS[2::2], strict=True)}
 

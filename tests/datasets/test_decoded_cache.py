@@ -7,10 +7,12 @@ import pytest
 from mmengine.logging import MMLogger
 
 from dmmix.datasets.decoded_cache import DecodedCache
+from tests.machine import needs_symbolic_links
 
 pytestmark = pytest.mark.openmmlab
 
 
+@needs_symbolic_links
 def test_all_that_matters_changes_the_name(tmp_path):
     for file in ("a/1.jpg", "a/2.jpg", "b/2.jpg", "b/3.jpg"):
         path = tmp_path / "data" / file

@@ -19,6 +19,7 @@ from dmmix.datasets.crop_boxes import draw_crop_box
 from dmmix.registry import DATASETS, TRANSFORMS
 from dmmix.testing.layouts import make_layout
 from tests.datasets.pictures import picture, save
+from tests.machine import START_METHODS
 
 pytestmark = pytest.mark.openmmlab
 
@@ -279,7 +280,13 @@ def test_a_corrupt_image_is_skipped_and_counted(birds, logged, test_mode):
     assert len(logged) == 4  # nothing new
 
 
-@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+#: Of the ways to start a process.
+SPEED = dict(spawn=pytest.mark.slow, forkserver=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    "context", [pytest.param(c, marks=SPEED.get(c, ())) for c in START_METHODS]
+)
 def test_workers_count_together(birds, context):
     dataset = DecodedImages(reader("cub200", birds), size=SIZE, seed=1, corrupt="skip")
     damage(dataset, 0, 3, 8)
@@ -317,7 +324,9 @@ def test_nothing_to_put_in_its_place(birds):
 def test_a_label_out_of_range(tmp_path):
     root = make_layout("imagenet", tmp_path)
     listed = Path(root, "meta", "train.txt")
-    listed.write_text(listed.read_text() + "n01440764/more.JPEG 1000\n")
+    listed.write_text(
+        listed.read_text(encoding="utf-8") + "n01440764/more.JPEG 1000\n", encoding="utf-8"
+    )
     with pytest.raises(
         ValueError,
         match=r"train/n01440764/more\.JPEG has the label 1000, .* and below 1000; 1 of 17",
@@ -326,7 +335,9 @@ def test_a_label_out_of_range(tmp_path):
     DecodedImages(reader("imagenet", root), num_classes=1001)
     birds = make_layout("cub200", tmp_path, classes=3)
     listed = Path(birds, "image_class_labels.txt")
-    listed.write_text(listed.read_text().replace("5 1\n", "5 0\n", 1))
+    listed.write_text(
+        listed.read_text(encoding="utf-8").replace("5 1\n", "5 0\n", 1), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match=r"001\.Bird_1/.*\.jpg has the label -1, labels must be"):
         DecodedImages(reader("cub200", birds))
     folder = make_layout("image_folder", tmp_path, classes=3)
@@ -344,7 +355,7 @@ def test_classes_without_images_are_told(birds, logged):
 
 def test_a_class_folder_without_images(tmp_path):
     root = make_layout("image_folder", tmp_path, classes=3) + "/train"
-    Path(root, "class_001", "notes.txt").write_text("no image")
+    Path(root, "class_001", "notes.txt").write_text("no image", encoding="utf-8")
     for file in Path(root, "class_001").glob("*.jpg"):
         file.unlink()
     with pytest.raises(
@@ -376,13 +387,13 @@ def test_names_of_all_kinds(tmp_path):
 def test_annotations_that_cannot_be_read(tmp_path, birds):
     planes = make_layout("fgvc_aircraft", tmp_path)
     listed = Path(planes, "data", "images_variant_test.txt")
-    listed.write_text(listed.read_text() + "1 No-Plane\n")
+    listed.write_text(listed.read_text(encoding="utf-8") + "1 No-Plane\n", encoding="utf-8")
     with pytest.raises(
         ValueError, match=r"images_variant_test\.txt cannot be read as FGVCAircraft's"
     ):
         DecodedImages(reader("fgvc_aircraft", planes, "test"))
     listed = Path(birds, "image_class_labels.txt")
-    listed.write_text(listed.read_text() + "1000 1\n")
+    listed.write_text(listed.read_text(encoding="utf-8") + "1000 1\n", encoding="utf-8")
     with pytest.raises(
         ValueError, match=r"images\.txt cannot be read as CUB's: sample_ids should be"
     ):

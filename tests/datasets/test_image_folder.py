@@ -36,7 +36,7 @@ def folder(tmp_path_factory, pictures):
         name = root / ("ant" if i < 3 else "bee") / f"{i}.png"
         name.parent.mkdir(exist_ok=True)
         save(name, image)
-    (root / "ant" / "notes.txt").write_text("no image")
+    (root / "ant" / "notes.txt").write_text("no image", encoding="utf-8")
     return str(root)
 
 
@@ -216,7 +216,7 @@ def test_a_file_that_is_damaged_is_named(folder, tmp_path, damage, backend, test
 
 def test_a_damaged_file_is_named_from_a_worker(folder, tmp_path):
     root = copy_of(folder, tmp_path)
-    (root / "bee" / "3.png").write_text("no image")
+    (root / "bee" / "3.png").write_text("no image", encoding="utf-8")
     loader = DataLoader(DecodedFolder(str(root), size=SIZE), num_workers=1)
     with pytest.raises(ValueError, match=r"bee/3\.png is no image or damaged"):
         list(loader)

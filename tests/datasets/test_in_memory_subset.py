@@ -131,7 +131,7 @@ def test_digits_choose_as_they_do_themselves():
 def test_the_file(path, tmp_path):
     file = str(tmp_path / "few.json")
     first = InMemory(dict(type="NPZDataset", data_file=path), subset=dict(FEW, file=file))
-    assert '"classes": [\n    "a",\n    "b",' in (tmp_path / "few.json").read_text()
+    assert '"classes": [\n    "a",\n    "b",' in (tmp_path / "few.json").read_text(encoding="utf-8")
     again = InMemory(dict(type="NPZDataset", data_file=path), subset=dict(file=file))
     check(first)
     check(again)

@@ -18,11 +18,11 @@ def machine(tmp_path, monkeypatch):
 
     def write(system=None, limit=None, used=None, stat="inactive_file 0\n"):
         if system is not None:
-            (tmp_path / "meminfo").write_text(system)
+            (tmp_path / "meminfo").write_text(system, encoding="utf-8")
         if limit is not None:
-            (tmp_path / "memory.max").write_text(f"{limit}\n")
-            (tmp_path / "memory.current").write_text(f"{used}\n")
-            (tmp_path / "memory.stat").write_text(stat)
+            (tmp_path / "memory.max").write_text(f"{limit}\n", encoding="utf-8")
+            (tmp_path / "memory.current").write_text(f"{used}\n", encoding="utf-8")
+            (tmp_path / "memory.stat").write_text(stat, encoding="utf-8")
 
     return write
 

@@ -220,7 +220,7 @@ def test_what_is_no_npz_file(tmp_path, stored):
     np.save(tmp_path / "single.npy", IMAGES)
     with pytest.raises(ValueError, match=r"a single array \(npy\); write one with np\.savez"):
         NpzArrays(str(tmp_path / "single.npy"))
-    (tmp_path / "text.npz").write_text("no archive")
+    (tmp_path / "text.npz").write_text("no archive", encoding="utf-8")
     with pytest.raises(ValueError, match="is not an npz file but no zip archive"):
         NpzArrays(str(tmp_path / "text.npz"))
     os.truncate(stored, os.path.getsize(stored) // 2)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dmmix.datasets import check_subset, subset_file, subset_indices
+from tests.machine import FASTEST_START
 
 pytestmark = pytest.mark.openmmlab
 
@@ -22,9 +23,9 @@ def path(tmp_path):
 
 
 def change(path, **changes):
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         data = json.load(file)
-    with open(path, "w") as file:
+    with open(path, "w", encoding="utf-8") as file:
         json.dump({**data, **changes}, file)
 
 
@@ -147,11 +148,11 @@ def test_files_that_are_none(path, tmp_path):
     with pytest.raises(ValueError, match="is a folder, not an index file"):
         check_subset(dict(file=str(tmp_path)))
     change(path)
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         data = json.load(file)
     del data["indices"]
     for text, says in ((json.dumps(data)[:-9], "no index file"), (json.dumps(data), "'indices'")):
-        with open(path, "w") as file:
+        with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         with pytest.raises(ValueError, match=rf"few.json.*{says}"):
             check_subset(dict(file=path))
@@ -208,7 +209,7 @@ def _race(gate, path, seed, results):
 @pytest.mark.parametrize("seeds", [(0, 0, 0, 0), (0, 1, 0, 1)])
 def test_processes_that_start_at_once(path, seeds):
     """All of one kind agree; those that ask for something else are told, not mixed up."""
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context(FASTEST_START)
     for k in range(5):
         gate, results = context.Barrier(len(seeds)), context.Queue()
         processes = [
@@ -217,7 +218,7 @@ def test_processes_that_start_at_once(path, seeds):
         ]
         for process in processes:
             process.start()
-        found = [results.get(timeout=20) for _ in seeds]
+        found = [results.get(timeout=60) for _ in seeds]
         for process in processes:
             process.join()
         chosen = [x for x in found if isinstance(x, list)]

@@ -62,8 +62,8 @@ def test_all_images_in_memory(root, split, cache):
 
 
 def test_val_labels_are_those_of_the_annotations(root):
-    lines = Path(root, "val", "val_annotations.txt").read_text().splitlines()
-    wnids = sorted(Path(root, "wnids.txt").read_text().split())
+    lines = Path(root, "val", "val_annotations.txt").read_text(encoding="utf-8").splitlines()
+    wnids = sorted(Path(root, "wnids.txt").read_text(encoding="utf-8").split())
     source = TinyImageNet(root, split="val")
     for i, line in enumerate(lines):
         name, wnid, *_ = line.split("\t")
@@ -142,7 +142,7 @@ def test_where_nothing_can_be_written(root, tmp_path, monkeypatch):
     InMemory(config(root, cache=str(elsewhere)))
     assert caches(root) == []
     assert len(caches(elsewhere)) == 1
-    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
     count = []
     work = tiny_imagenet.decode_all
     monkeypatch.setattr(tiny_imagenet, "decode_all", lambda *a: count.append(1) or work(*a))
@@ -264,7 +264,7 @@ def test_nothing_can_be_decoded(root):
 
 
 def append(path, text):
-    path.write_text(path.read_text() + text)
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def append(path, text):
          "val", ValueError, r"val_annotations\.txt, line 13: class 'n0' is not in wnids"),
         (lambda r: append(r / "val" / "val_annotations.txt", "val_99.JPEG\tn01440764\n"),
          "val", FileNotFoundError, r"line 13: there is no .*val/images/val_99\.JPEG"),
-        (lambda r: (r / "val" / "val_annotations.txt").write_text(""),
+        (lambda r: (r / "val" / "val_annotations.txt").write_text("", encoding="utf-8"),
          "val", ValueError, r"val_annotations\.txt lists no images"),
         (lambda r: (r / "val" / "val_annotations.txt").unlink(),
          "val", FileNotFoundError, r"val_annotations\.txt does not exist"),

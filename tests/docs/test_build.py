@@ -16,9 +16,10 @@ def test_docs_build_without_warnings(tmp_path, root, tool_environment):
         capture_output=True,
         text=True,
         env=tool_environment,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
-    api = (tmp_path / "html" / "api.html").read_text()
+    api = (tmp_path / "html" / "api.html").read_text(encoding="utf-8")
     assert "dmmix.functional.decoupled_mixup_cross_entropy" in api
 
 
@@ -31,6 +32,10 @@ def test_the_api_page_needs_no_openmmlab(tool_environment):
         "sys.exit(', '.join(bad) or 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=tool_environment
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=tool_environment,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr

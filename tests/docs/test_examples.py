@@ -20,7 +20,7 @@ MIXUPS = sorted(page.name for page in (DOCS / "mixups").glob("*.md"))
 
 def sections(page: str) -> dict[str, str]:
     """Title of each second-level section, and its Python code."""
-    parts = re.split(r"^## (.+)$", (DOCS / page).read_text(), flags=re.MULTILINE)
+    parts = re.split(r"^## (.+)$", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
     code = {
         title: "\n".join(BLOCK.findall(text))
         for title, text in zip(parts[1::2], parts[2::2], strict=True)
@@ -71,7 +71,7 @@ def test_short_examples(page):
         soft_labels=labels.dense(10),
         decoupled_mixup_cross_entropy=decoupled_mixup_cross_entropy,
     )
-    blocks = BLOCK.findall((DOCS / page).read_text())
+    blocks = BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
     assert blocks
     for block in blocks:
         exec(block, names)
@@ -82,7 +82,7 @@ def test_short_examples(page):
 @pytest.mark.parametrize("page", MIXUPS)
 def test_pages_of_the_mixes(page):
     """The blocks of a page are run one after the other; mixes in config snippets are built."""
-    blocks = BLOCK.findall((DOCS / "mixups" / page).read_text())
+    blocks = BLOCK.findall((DOCS / "mixups" / page).read_text(encoding="utf-8"))
     needed = {name for block in blocks for name in NEEDED.findall(block)}
     if needed or any(STACK.search(block) for block in blocks):
         pytest.importorskip("mmengine")
@@ -146,7 +146,9 @@ def test_two_lines_in_a_stock_mmpretrain_config():
     from mmpretrain.structures import DataSample
 
     text = BLOCK.findall(
-        (DOCS / "getting_started.md").read_text().split("## An mmpretrain config that you have")[1]
+        (DOCS / "getting_started.md")
+        .read_text(encoding="utf-8")
+        .split("## An mmpretrain config that you have")[1]
     )[0]
     cfg = Config.fromstring(text, ".py")
     for name in cfg.custom_imports.imports:

@@ -20,6 +20,7 @@ def test_decoupling_is_drawn(tmp_path, root, tool_environment):
         capture_output=True,
         text=True,
         env=tool_environment,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     assert out.read_bytes().startswith(b"\x89PNG")
@@ -36,18 +37,23 @@ def test_a_picture_of_a_mix_is_drawn(tmp_path, root, tool_environment):
         capture_output=True,
         text=True,
         env=tool_environment,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "cutmix.png").read_bytes().startswith(b"\x89PNG")
     wrong = subprocess.run(
-        [sys.executable, script, "cutmx"], capture_output=True, text=True, env=tool_environment
+        [sys.executable, script, "cutmx"],
+        capture_output=True,
+        text=True,
+        env=tool_environment,
+        encoding="utf-8",
     )
     assert wrong.returncode == 2
     assert "no method 'cutmx'; there are " in wrong.stderr
 
 
 def test_pictures_of_mixes_are_small_and_used():
-    pages = "".join(page.read_text() for page in (DOCS / "mixups").glob("*.md"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "mixups").glob("*.md"))
     used = set(re.findall(r"\.\./figures/mixups/([\w.]+)", pages))
     assert used == {path.name for path in MIXUPS}
     assert [path.name for path in MIXUPS if path.stat().st_size > 200_000] == []
@@ -62,7 +68,7 @@ def test_every_registered_mix_has_a_page_and_stands_in_the_overview():
     pytest.importorskip("mmpretrain")
     from dmmix.visualization.sheet import registered_mixes
 
-    overview = (DOCS / "mixups" / "index.md").read_text()
+    overview = (DOCS / "mixups" / "index.md").read_text(encoding="utf-8")
     for name in [*registered_mixes(), "RandomMix"]:
         page = f"{name.lower()}.md"
         assert (DOCS / "mixups" / page).is_file(), name

@@ -15,9 +15,9 @@ TARGET = re.compile(r"(?:^\$ |`)make ([\w-]+)", re.MULTILINE)
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_and_make_targets_exist(page):
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     missing = [name for name in FILE.findall(text) if not (ROOT / name).is_file()]
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     missing += [
         f"make {name}"
         for name in TARGET.findall(text)
@@ -29,13 +29,14 @@ def test_files_and_make_targets_exist(page):
 @pytest.mark.slow
 def test_the_options_on_the_page_are_those_of_train(tool_environment):
     pytest.importorskip("mmengine")
-    text = (ROOT / "docs" / "getting_started.md").read_text()
+    text = (ROOT / "docs" / "getting_started.md").read_text(encoding="utf-8")
     on_page = set(re.findall(r"^\| `(--[\w-]+)", text, re.MULTILINE))
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "train.py", "--help"],
         capture_output=True,
         text=True,
         env=tool_environment,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     known = set(re.findall(r"^  (--[\w-]+)", done.stdout, re.MULTILINE))

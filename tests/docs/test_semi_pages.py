@@ -46,11 +46,11 @@ def test_every_method_has_a_page_a_picture_and_a_row():
         and kind not in (semi.SemiClassifier, semi.Supervised)
     ]
     assert len(methods) == 8
-    overview = (DOCS / "semi" / "index.md").read_text()
+    overview = (DOCS / "semi" / "index.md").read_text(encoding="utf-8")
     for name in methods:
         page = f"{name.lower()}.md"
         assert f"[`{name}`]({page})" in overview
-        text = (DOCS / "semi" / page).read_text()
+        text = (DOCS / "semi" / page).read_text(encoding="utf-8")
         assert f"../figures/semi/{name.lower()}.png" in text
         assert f"type='{name}'" in text
         assert "arxiv.org" in text or "ICML" in text
@@ -58,7 +58,8 @@ def test_every_method_has_a_page_a_picture_and_a_row():
 
 def test_pictures_are_small_and_used():
     pages = "".join(
-        page.read_text() for page in [*DOCS.glob("semi/*.md"), *DOCS.glob("transfer/*.md")]
+        page.read_text(encoding="utf-8")
+        for page in [*DOCS.glob("semi/*.md"), *DOCS.glob("transfer/*.md")]
     )
     used = set(re.findall(r"\.\./figures/semi/([\w.]+)", pages))
     pictures = list((DOCS / "figures" / "semi").glob("*.png"))
@@ -71,11 +72,16 @@ def test_a_picture_is_drawn(tmp_path, root):
     pytest.importorskip("matplotlib")
     script = str(root / "docs" / "figures" / "semi.py")
     done = subprocess.run(
-        [sys.executable, script, "fixmatch", "--out", str(tmp_path)], capture_output=True, text=True
+        [sys.executable, script, "fixmatch", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "fixmatch.png").read_bytes().startswith(b"\x89PNG")
-    wrong = subprocess.run([sys.executable, script, "fixmtch"], capture_output=True, text=True)
+    wrong = subprocess.run(
+        [sys.executable, script, "fixmtch"], capture_output=True, text=True, encoding="utf-8"
+    )
     assert wrong.returncode == 2
     assert "no method 'fixmtch'; there are " in wrong.stderr
 
@@ -85,11 +91,11 @@ def test_every_transfer_method_has_a_page_a_picture_and_a_row():
     pytest.importorskip("mmpretrain")
     from dmmix.models import transfer
 
-    overview = (DOCS / "transfer" / "index.md").read_text()
+    overview = (DOCS / "transfer" / "index.md").read_text(encoding="utf-8")
     pages = {"Supervised": "finetuning", **{name: name.lower() for name in transfer.__all__}}
     assert len(pages) == 4
     for name, page in pages.items():
         assert f"[`{name}`]({page}.md)" in overview
-        text = (DOCS / "transfer" / f"{page}.md").read_text()
+        text = (DOCS / "transfer" / f"{page}.md").read_text(encoding="utf-8")
         assert f"../figures/semi/{name.lower()}.png" in text
         assert f'type="{name}"' in text

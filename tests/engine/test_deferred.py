@@ -109,7 +109,7 @@ def test_logged_lines_are_those_of_mmengine(tmp_path, fresh_mmengine):
     for deferred in (True, False):
         run = runner(tmp_path / str(deferred), deferred)
         run.train()
-        log = (Path(run.log_dir) / f"{run.timestamp}.log").read_text()
+        log = (Path(run.log_dir) / f"{run.timestamp}.log").read_text(encoding="utf-8")
         lines[deferred] = [
             [word for word in line.split("  ") if "time" not in word and "eta" not in word]
             for line in (raw.split("INFO - ")[-1] for raw in log.splitlines())

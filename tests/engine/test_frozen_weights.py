@@ -56,7 +56,7 @@ def test_a_teacher_in_a_runner(root, tmp_path, fresh_mmengine):
     run = DmmixRunner.from_cfg(cfg)
     run.optim_wrapper = run.build_optim_wrapper(run.optim_wrapper)
     (log,) = tmp_path.rglob("*.log")
-    told = log.read_text()
+    told = log.read_text(encoding="utf-8")
     count = sum(1 for _ in run.model.teacher.parameters())
     assert f"(requires_grad=False): teacher: {count}\n" in told
     assert SKIPPED not in told

@@ -175,7 +175,7 @@ def run(root, tmp_path):
         runner = DmmixRunner.from_cfg(cfg)
         runner.train()
         (log,) = tmp_path.glob("*/vis_data/scalars.json")
-        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         return runner, [line for line in lines if "accuracy/top1" in line]
 
     return train

@@ -21,6 +21,7 @@ from torch import nn
 from dmmix.engine import DmmixRunner, RandomStateHook, leave_processes, seed_worker
 from dmmix.engine.random_states import capture, restore, seed_afresh
 from dmmix.registry import FUNCTIONS, HOOKS
+from tests.machine import FASTEST_START
 
 pytestmark = pytest.mark.openmmlab
 
@@ -160,7 +161,7 @@ def drawn(runner):
 
 
 def log_of(runner):
-    return (Path(runner.log_dir) / f"{runner.timestamp}.log").read_text()
+    return (Path(runner.log_dir) / f"{runner.timestamp}.log").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -290,9 +291,8 @@ def two_ranks(rank, folder):
 
 @pytest.mark.slow
 def test_two_processes(tmp_path):
-    # Forked: what spawning would import again takes longer than the test.
     torch.multiprocessing.start_processes(
-        two_ranks, args=(str(tmp_path),), nprocs=2, start_method="fork"
+        two_ranks, args=(str(tmp_path),), nprocs=2, start_method=FASTEST_START
     )
     ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
     saved = torch.load(tmp_path / "parts" / "epoch_1.pth", weights_only=False)["random_states"]

@@ -15,6 +15,7 @@ from dmmix.compat import CheckpointError, CorruptCheckpointError, UnsafeCheckpoi
 from dmmix.engine import DmmixRunner
 from dmmix.engine.auto_resume import find_candidates
 from dmmix.registry import RUNNERS
+from tests.machine import needs_symbolic_links
 
 pytestmark = pytest.mark.openmmlab
 
@@ -68,7 +69,7 @@ def resumed_epoch(runner):
 
 
 def log_of(runner):
-    return (Path(runner.log_dir) / f"{runner.timestamp}.log").read_text()
+    return (Path(runner.log_dir) / f"{runner.timestamp}.log").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def work(three_epochs, tmp_path):
     for number in (1, 2, 3):
         source = three_epochs / f"epoch_{number}.pth"
         (tmp_path / source.name).write_bytes(source.read_bytes())
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_3.pth"))
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_3.pth"), encoding="utf-8")
     return tmp_path
 
 
@@ -102,7 +103,7 @@ def test_the_last_checkpoint_is_resumed(work):
 
 
 def test_the_pointer_goes_before_newer_numbers(work):
-    (work / "last_checkpoint").write_text(str(work / "epoch_2.pth"))
+    (work / "last_checkpoint").write_text(str(work / "epoch_2.pth"), encoding="utf-8")
     assert resumed_epoch(toy_runner(work, resume=True)) == 2
 
 
@@ -135,7 +136,7 @@ def test_without_a_valid_pointer_the_newest_is_used(work, pointer):
     if pointer is None:
         (work / "last_checkpoint").unlink()
     else:
-        (work / "last_checkpoint").write_text(pointer)
+        (work / "last_checkpoint").write_text(pointer, encoding="utf-8")
     runner = toy_runner(work, resume=True)
     assert resumed_epoch(runner) == 3
     assert ("does not exist" in log_of(runner)) == bool(pointer)
@@ -153,7 +154,7 @@ def test_all_broken_is_an_error_that_lists_them(work):
 
 
 def test_a_pointer_to_nothing_is_an_error(tmp_path):
-    (tmp_path / "last_checkpoint").write_text("unmounted/epoch_3.pth")
+    (tmp_path / "last_checkpoint").write_text("unmounted/epoch_3.pth", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"unmounted/epoch_3\.pth: does not exist"):
         resumed_epoch(toy_runner(tmp_path, resume=True))
 
@@ -232,10 +233,10 @@ def configured(config, work_dir):
 
 @pytest.fixture
 def short(tmp_path):
-    (tmp_path / "base.py").write_text("wanted = 'of the base'\n")
+    (tmp_path / "base.py").write_text("wanted = 'of the base'\n", encoding="utf-8")
     config = tmp_path / "cell" / "config.py"
     config.parent.mkdir()
-    config.write_text("_base_ = '../base.py'\n")
+    config.write_text("_base_ = '../base.py'\n", encoding="utf-8")
     return config
 
 
@@ -246,11 +247,19 @@ def test_a_config_elsewhere_is_written_under_its_name(short, tmp_path):
     assert not (tmp_path / "work" / "config_full.py").exists()
 
 
-@pytest.mark.parametrize("how", ["plain", "relative", "link to the folder", "link to the file"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "plain",
+        "relative",
+        pytest.param("link to the folder", marks=needs_symbolic_links),
+        pytest.param("link to the file", marks=needs_symbolic_links),
+    ],
+)
 def test_the_config_that_was_read_is_not_written_over(
     short, tmp_path, monkeypatch, fresh_mmengine, how
 ):
-    before, work, config = short.read_text(), short.parent, short
+    before, work, config = short.read_text(encoding="utf-8"), short.parent, short
     if how == "relative":
         monkeypatch.chdir(tmp_path)
         work, config = "cell/../cell", "cell/config.py"
@@ -264,16 +273,16 @@ def test_the_config_that_was_read_is_not_written_over(
     for _ in range(2):  # the second time over what the first has written
         fresh_mmengine()
         configured(config, work)
-        assert short.read_text() == before
+        assert short.read_text(encoding="utf-8") == before
         written = Config.fromfile(short.parent / "config_full.py")
         assert (written.wanted, written.randomness.seed) == ("of the base", 7)
 
 
 def test_another_config_of_the_work_folder_is_written_over_as_mmengine_does(short, tmp_path):
     (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "config.py").write_text("of = 'an earlier run'\n")
+    (tmp_path / "work" / "config.py").write_text("of = 'an earlier run'\n", encoding="utf-8")
     configured(short, tmp_path / "work")
-    assert "earlier" not in (tmp_path / "work" / "config.py").read_text()
+    assert "earlier" not in (tmp_path / "work" / "config.py").read_text(encoding="utf-8")
 
 
 def test_a_runner_without_a_config_file(tmp_path):
@@ -324,7 +333,9 @@ def test_what_is_no_checkpoint_to_resume_from(tmp_path):
 
 def test_another_output_folder_is_searched_too(tmp_path):
     touch(tmp_path, "work/epoch_1.pth", "out/epoch_1.pth", "out/epoch_2.pth")
-    (tmp_path / "work" / "last_checkpoint").write_text(str(tmp_path / "out" / "epoch_3.pth"))
+    (tmp_path / "work" / "last_checkpoint").write_text(
+        str(tmp_path / "out" / "epoch_3.pth"), encoding="utf-8"
+    )
     assert [os.path.relpath(path, tmp_path) for path in find_candidates(tmp_path / "work")] == [
         "out/epoch_2.pth",
         "out/epoch_1.pth",
@@ -346,5 +357,5 @@ def test_file_names_of_the_checkpoint_hook_are_known(tmp_path):
 
 def test_a_remote_one_comes_first_unseen(tmp_path):
     touch(tmp_path, "epoch_1.pth")
-    (tmp_path / "last_checkpoint").write_text("s3://bucket/epoch_2.pth\n")
+    (tmp_path / "last_checkpoint").write_text("s3://bucket/epoch_2.pth\n", encoding="utf-8")
     assert find_candidates(tmp_path) == ["s3://bucket/epoch_2.pth", str(tmp_path / "epoch_1.pth")]

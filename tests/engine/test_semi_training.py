@@ -65,7 +65,7 @@ def test_same_weights_after_a_resume(root, tmp_path, fresh_mmengine, method):
     whole = trained(config(root, tmp_path, method)).model.state_dict()
     fresh_mmengine()
     (tmp_path / "epoch_2.pth").unlink()  # as if it had been stopped in the second epoch
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"))
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"), encoding="utf-8")
     run = trained(config(root, tmp_path, method, resume=True))
     assert run.iter == 8
     assert_same(run.model.state_dict(), whole)

@@ -15,6 +15,7 @@ from dmmix.evaluation import Accuracy, BatchEvaluator, Predictions, batch_evalua
 from dmmix.evaluation.accuracy import metrics as stock  # mmpretrain's
 from dmmix.evaluation.collect import interleave
 from dmmix.registry import METRICS
+from tests.machine import FASTEST_START
 
 from .batches import in_one_piece, logits_and_labels, one_by_one, split
 
@@ -316,7 +317,7 @@ CASES = {
 def test_two_processes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # mmengine's own exchange leaves a folder
     torch.multiprocessing.start_processes(
-        two_ranks, args=(str(tmp_path),), nprocs=2, start_method="fork"
+        two_ranks, args=(str(tmp_path),), nprocs=2, start_method=FASTEST_START
     )
     ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
     made = logits_and_labels(25)
@@ -347,7 +348,7 @@ def one_has_none(rank, folder):
 @pytest.mark.slow
 def test_a_process_without_samples(tmp_path):
     torch.multiprocessing.start_processes(
-        one_has_none, args=(str(tmp_path),), nprocs=2, start_method="fork"
+        one_has_none, args=(str(tmp_path),), nprocs=2, start_method=FASTEST_START
     )
     ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
     options = dict(topk=(1, 7), thrs=None)

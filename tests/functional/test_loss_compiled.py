@@ -11,6 +11,7 @@ from dmmix.functional import (
     decoupled_mixup_cross_entropy,
     mixup_cross_entropy,
 )
+from tests.machine import needs_a_compiler
 
 from .batches import random_batch
 
@@ -49,6 +50,7 @@ def test_compiles_as_one_graph(function, options, soft):
 
 
 @pytest.mark.slow
+@needs_a_compiler
 @pytest.mark.parametrize("function", [decoupled_mixup_cross_entropy, decoupled_mixup_bce])
 def test_compiled_code_gives_the_same_numbers(function):
     logits, labels = random_batch(16, 100, 2)

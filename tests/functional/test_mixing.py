@@ -19,6 +19,7 @@ from dmmix.functional import (
     mixup,
 )
 from dmmix.functional.mixing import to_device, unmixed
+from tests.machine import needs_a_compiler
 
 from . import mixing_reference as reference
 
@@ -637,7 +638,9 @@ def test_mixup_has_the_shares_of_timm():
 
 
 @pytest.mark.parametrize("name", MIXES)
-@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "backend", ["eager", pytest.param("inductor", marks=[pytest.mark.slow, needs_a_compiler])]
+)
 def test_one_compiled_graph(name, backend):
     torch._dynamo.reset()
     compiled = torch.compile(call, fullgraph=True, backend=backend)

@@ -43,6 +43,7 @@ def test_in_the_interpreter():
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stdout[-5000:]
     assert " passed" in done.stdout

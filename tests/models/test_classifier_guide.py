@@ -423,7 +423,7 @@ leave_processes()
 @pytest.mark.slow
 def test_two_processes(tmp_path, tool_environment):
     script = tmp_path / "worker.py"
-    script.write_text(textwrap.dedent(WORKER))
+    script.write_text(textwrap.dedent(WORKER), encoding="utf-8")
     command = [sys.executable, str(script)]
     environment = {**os.environ, **tool_environment}
     workers = [
@@ -433,6 +433,7 @@ def test_two_processes(tmp_path, tool_environment):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            encoding="utf-8",
         )
         for rank in range(2)
     ]

@@ -45,7 +45,9 @@ def test_two_lines_in_a_stock_config(tmp_path: Path, name: str, mix: str):
     path = tmp_path / "two_lines.py"
     # ViT and Swin come with augments of their own, which are replaced.
     replace = "" if name == "resnet" else ", _delete_=True"
-    path.write_text(TWO_LINES.format(config=config, small=small, mix=mix, replace=replace))
+    path.write_text(
+        TWO_LINES.format(config=config, small=small, mix=mix, replace=replace), encoding="utf-8"
+    )
     cfg = Config.fromfile(path)
     cfg.model.setdefault("data_preprocessor", cfg.data_preprocessor)
     torch.manual_seed(0)

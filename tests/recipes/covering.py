@@ -32,7 +32,7 @@ def axes(name):
 
 
 def _bases(path):
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_base_":
             bases = ast.literal_eval(node.value)
             return [bases] if isinstance(bases, str) else bases

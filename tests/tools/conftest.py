@@ -49,17 +49,19 @@ def call(load_tool, fresh_mmengine, monkeypatch, tmp_path, capsys):
 def start_tool(root, tool_environment):
     """Runs a tool in a process of its own; fails with its output unless it ends as expected."""
 
-    def run(tool, *arguments, expect=0, **environment):
+    def run(tool, *arguments, expect=0, cwd=None, **environment):
         program = [root / "tools" / tool]
         if tool.endswith(".py"):
             program.insert(0, sys.executable)
         done = subprocess.run(
             [str(part) for part in (*program, *arguments)],
             env={**tool_environment, **environment},
+            cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=300,
+            encoding="utf-8",
         )
         assert done.returncode == expect, done.stdout[-3000:]
         return done.stdout

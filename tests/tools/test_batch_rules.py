@@ -51,10 +51,10 @@ optim_wrapper = dict(accumulative_counts=2, clip_grad=dict(max_norm=1.0))
 
 @pytest.fixture
 def config(root, tmp_path):
-    (tmp_path / "keep_state.py").write_text(HOOK)
+    (tmp_path / "keep_state.py").write_text(HOOK, encoding="utf-8")
     base = str(root / "configs" / "quickstart" / "digits_cutmix_dm.py")
     path = tmp_path / "config.py"
-    path.write_text(CONFIG.format(base=base))
+    path.write_text(CONFIG.format(base=base), encoding="utf-8")
     return path
 
 

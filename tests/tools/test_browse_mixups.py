@@ -105,9 +105,9 @@ class AskingMix(Mixup):
 def asking(dm, tmp_path, monkeypatch):
     """A config with a guided mix of the user's own."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "asking_mix.py").write_text(GUIDED)
+    (tmp_path / "asking_mix.py").write_text(GUIDED, encoding="utf-8")
     text = f"_base_ = {str(dm)!r}\ncustom_imports = dict(imports=['asking_mix'])\n"
-    (tmp_path / "child.py").write_text(text)
+    (tmp_path / "child.py").write_text(text, encoding="utf-8")
     yield tmp_path / "child.py"
     from dmmix.registry import MIXUPS
 

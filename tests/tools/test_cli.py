@@ -19,7 +19,7 @@ def child(dm, tmp_path):
     """Writes a config that inherits from the quickstart's."""
 
     def write(text, name="child.py"):
-        (tmp_path / name).write_text(f"_base_ = {str(dm)!r}\n{text}\n")
+        (tmp_path / name).write_text(f"_base_ = {str(dm)!r}\n{text}\n", encoding="utf-8")
         return tmp_path / name
 
     return write
@@ -54,8 +54,8 @@ def test_a_folder_is_no_config(call, dm):
 
 
 def test_a_missing_base_file_is_named_with_the_file_that_wants_it(call, tmp_path):
-    (tmp_path / "base.py").write_text("model = dict()\n")
-    (tmp_path / "child.py").write_text("_base_ = './bases.py'\n")
+    (tmp_path / "base.py").write_text("model = dict()\n", encoding="utf-8")
+    (tmp_path / "child.py").write_text("_base_ = './bases.py'\n", encoding="utf-8")
     message = error_of(call("train", "child.py"))
     assert message == (
         f"{tmp_path}/child.py: no base file {tmp_path}/bases.py; did you mean {tmp_path}/base.py?"
@@ -76,20 +76,20 @@ def test_a_missing_config_of_mmpretrain(call):
     ],
 )
 def test_a_config_that_is_no_python_names_file_and_line(call, tmp_path, text, line, what, in_base):
-    (tmp_path / "broken.py").write_text(text)
-    (tmp_path / "child.py").write_text("_base_ = './broken.py'\n")
+    (tmp_path / "broken.py").write_text(text, encoding="utf-8")
+    (tmp_path / "child.py").write_text("_base_ = './broken.py'\n", encoding="utf-8")
     message = error_of(call("train", tmp_path / ("child.py" if in_base else "broken.py")))
     assert message.startswith(f"{tmp_path}/broken.py, line {line}: ")
     assert what in message
 
 
 def test_a_config_of_another_kind(call, tmp_path):
-    (tmp_path / "config.txt").write_text("model = dict()\n")
+    (tmp_path / "config.txt").write_text("model = dict()\n", encoding="utf-8")
     assert "config.txt: OSError: Only py/yml/yaml/json" in error_of(call("train", "config.txt"))
 
 
 def test_a_config_without_a_model(call, tmp_path):
-    (tmp_path / "empty.py").write_text("lr = 1\n")
+    (tmp_path / "empty.py").write_text("lr = 1\n", encoding="utf-8")
     message = error_of(call("train", "empty.py"))
     assert message == "empty.py: a config needs 'model', this one has ['lr']"
 
@@ -252,7 +252,7 @@ def test_scaling_the_rate_needs_a_batch_size(call, child, text):
     ],
 )
 def test_bad_options_of_testing(call, dm, tmp_path, options, says):
-    (tmp_path / "weights.pth").write_text("no weights")
+    (tmp_path / "weights.pth").write_text("no weights", encoding="utf-8")
     assert says in error_of(call("test", dm, *options))
 
 
@@ -289,7 +289,7 @@ class BreakingHook(Hook):
 
 @pytest.mark.parametrize("at", [0, 2])
 def test_errors_after_the_first_step_go_their_usual_way(call, child, tmp_path, monkeypatch, at):
-    (tmp_path / "breaking_hook.py").write_text(BREAKING_HOOK)
+    (tmp_path / "breaking_hook.py").write_text(BREAKING_HOOK, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     config = child(
         "custom_imports = dict(imports=['breaking_hook'])\n"
@@ -321,6 +321,14 @@ def losses(result):
     return {name: float(value) for name, value in map(str.split, words)}
 
 
+@pytest.mark.parametrize("path", ["C:\\new data\\tiny", "\\\\server\\photos", "/data/a folder"])
+def test_a_path_of_any_platform_is_an_override(load_tool, path):
+    load_tool("train")
+    import _cli
+
+    assert _cli._parse_overrides([("data.root", path)]) == {"data.root": path}
+
+
 def test_an_override_reaches_the_loss(call, dm):
     usual = losses(call("train", dm, "--dry-run"))
     strong = losses(call("train", dm, "--dry-run", "--cfg-options", "model.head.loss.eta=1.0"))
@@ -347,7 +355,7 @@ def test_the_seed_changes_the_numbers(call, dm):
 
 def scalars(folder):
     (log,) = folder.glob("*/vis_data/scalars.json")
-    return [json.loads(line) for line in log.read_text().splitlines()]
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
 
 
 ONE_EPOCH = ["--cfg-options", "train_cfg.max_epochs=1"]
@@ -388,7 +396,7 @@ def test_testing_measures_what_validation_did(call, dm, tmp_path, trained):
     checkpoint, validated = trained
     result = call("test", dm, checkpoint, "--out", "metrics.json", "--work-dir", "tested")
     assert result.status == 0
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     for name in ("accuracy/top1", "mixed/top1", "mixed/top2"):
         assert metrics[name] == pytest.approx(validated[name])
 
@@ -424,7 +432,7 @@ train_dataloader = dict(
 train_cfg = dict(by_epoch=True, max_epochs=1)
 optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
 """
-    (tmp_path / "stock.py").write_text(config)
+    (tmp_path / "stock.py").write_text(config, encoding="utf-8")
     result = call("train", "stock.py", "--dry-run")
     assert result.status == 0, result.err
     assert 1 < losses(result)["loss"] < 10

@@ -52,7 +52,7 @@ def test_usage_without_arguments(start_tool, tool, usage):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="two processes over gloo, without a GPU")
 def test_two_processes_train_and_test(root, start_tool, tool_environment, tmp_path):
     dm = root / "configs" / "quickstart" / "digits_cutmix_dm.py"
-    (tmp_path / "keep_weights.py").write_text(HOOK)
+    (tmp_path / "keep_weights.py").write_text(HOOK, encoding="utf-8")
     config = tmp_path / "config.py"
     config.write_text(
         f"_base_ = {str(dm)!r}\n"
@@ -62,7 +62,8 @@ def test_two_processes_train_and_test(root, start_tool, tool_environment, tmp_pa
         "    dict(type='KeepWeights'),\n"
         "]\n"
         "train_cfg = dict(max_epochs=2)\n"
-        "default_hooks = dict(checkpoint=dict(interval=1))\n"
+        "default_hooks = dict(checkpoint=dict(interval=1))\n",
+        encoding="utf-8",
     )
     environment = {"PYTHONPATH": f"{tmp_path}:{tool_environment['PYTHONPATH']}"}
     work = tmp_path / "work"
@@ -84,9 +85,9 @@ def test_two_processes_train_and_test(root, start_tool, tool_environment, tmp_pa
         PORT=free_port(),
         **environment,
     )
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     (log,) = work.glob("*/vis_data/scalars.json")
-    validated = json.loads(log.read_text().splitlines()[-1])
+    validated = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
     for name in ("accuracy/top1", "mixed/top2"):
         assert metrics[name] == pytest.approx(validated[name])
 

@@ -43,7 +43,9 @@ def trained(root, tmp_path):
     vis = folder / "20260101_000000" / "vis_data"
     vis.mkdir(parents=True)
     cfg.dump(vis / "config.py")
-    (vis / "scalars.json").write_text(json.dumps({"accuracy/top1": 50.0, "step": 2}) + "\n")
+    (vis / "scalars.json").write_text(
+        json.dumps({"accuracy/top1": 50.0, "step": 2}) + "\n", encoding="utf-8"
+    )
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope("dmmix"):
         model = MODELS.build(dict(cfg.model, data_preprocessor=cfg.data_preprocessor))
@@ -57,7 +59,7 @@ def test_what_is_measured(tool, trained):
     folder, model, loader = trained
     status, out, beside = tool(folder.parent)
     assert status == 0, beside
-    measured = json.loads((folder / "measured.json").read_text())
+    measured = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
     assert measured["of"] == dict(alpha=1.0, seed=0)
     for name in ("Mixup", "CutMix"):
         expected = MixedAccuracyHook(dict(type=name, alpha=1.0)).measure(model, loader)
@@ -72,7 +74,9 @@ def test_what_is_measured(tool, trained):
 def test_summarize_finds_it(tool, trained):
     folder, *_ = trained
     tool(folder.parent, "--mixups", "CutMix")
-    value = json.loads((folder / "measured.json").read_text())["values"]["CutMix/top2"][0][1]
+    value = json.loads((folder / "measured.json").read_text(encoding="utf-8"))["values"][
+        "CutMix/top2"
+    ][0][1]
     args = ("--key", "CutMix/top2", "--metric", "last", "--format", "json")
     status, out, _ = tool(folder.parent, *args, name="summarize")
     assert status == 0
@@ -98,7 +102,7 @@ def test_measured_runs_are_skipped(tool, trained, monkeypatch):
     assert calls[1:] == [("Mixup", 1.0, 0)]
     tool(folder.parent, "--mixups", "Mixup", "--alpha", "0.5", "--seed", "3")
     assert calls[2:] == [("Mixup", 0.5, 3)]
-    measured = json.loads((folder / "measured.json").read_text())
+    measured = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
     assert measured["of"] == dict(alpha=0.5, seed=3)
     assert set(measured["values"]) == {"Mixup/top1", "Mixup/top2"}  # none of other shares
 
@@ -131,7 +135,7 @@ def test_mistakes(tool, trained, args, says):
 def test_nothing_finished(tool, trained):
     folder, *_ = trained
     (file,) = folder.glob("*/vis_data/scalars.json")
-    file.write_text(json.dumps({"accuracy/top1": 50.0, "step": 1}) + "\n")
+    file.write_text(json.dumps({"accuracy/top1": 50.0, "step": 1}) + "\n", encoding="utf-8")
     status, _, beside = tool(folder.parent)
     assert status not in (0, None)
     assert f"no finished run in {folder.parent}" in beside

@@ -45,7 +45,13 @@ def test_help_needs_no_torch(root, tool_environment):
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(
-        command, cwd=root, env=tool_environment, capture_output=True, text=True, check=True
+        command,
+        cwd=root,
+        env=tool_environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
     )
     assert "--no-checksum" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"

@@ -29,13 +29,13 @@ def test_two_epochs_of_each_method(quickstart, tmp_path, monkeypatch, capsys, to
     monkeypatch.setenv("PYTHONPATH", tool_environment["PYTHONPATH"])
     quickstart("--epochs", 2, "--seeds", 1, "--out", tmp_path)
 
-    results = json.loads((tmp_path / "results.json").read_text())
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     names = ["digits_vanilla", "digits_cutmix_mce", "digits_cutmix_dm"]
     configs = dict(zip(results, names, strict=True))
     table = capsys.readouterr().out
     for method, config in configs.items():
         (log,) = (tmp_path / config / "seed0").glob("*/vis_data/scalars.json")
-        last = json.loads(log.read_text().splitlines()[-1])
+        last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
         assert last["step"] == 2
         assert results[method] == [
             {"clean top-1": last["accuracy/top1"], "mixed top-2": last["mixed/top2"]}
@@ -49,6 +49,30 @@ def test_two_epochs_of_each_method(quickstart, tmp_path, monkeypatch, capsys, to
         pixels = imread(tmp_path / name)
         assert min(pixels.shape[:2]) > 200
         assert pixels.std() > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "environment"),
+    [
+        ("a folder with spaces", dict(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")),
+        ("größer 100 %", {}),
+    ],
+    ids=["no UTF-8", "umlaut"],
+)
+def test_any_folder_and_any_locale(start_tool, tmp_path, folder, environment):
+    """Where text is not UTF-8, as on Windows, the table is drawn with what there is."""
+    out = tmp_path / folder
+    said = start_tool(
+        "quickstart.py", "--epochs", 1, "--seeds", 1, "--out", out, cwd=tmp_path, **environment
+    )
+    assert "3 runs in" in said
+    assert str(out / "gallery.png") in said
+    assert sorted(file.name for file in out.iterdir() if file.is_file()) == [
+        "curves.png",
+        "gallery.png",
+        "results.json",
+    ]
 
 
 @pytest.mark.slow
@@ -84,7 +108,7 @@ def test_a_half_written_log_is_read_up_to_its_last_whole_line(quickstart, tmp_pa
     assert module.epoch_of(run) == 0
     log = tmp_path / "20200101_000000" / "vis_data" / "scalars.json"
     log.parent.mkdir(parents=True)
-    log.write_text('{"epoch": 1, "loss": 2.0}\n{"epoch": 2, "lo')
+    log.write_text('{"epoch": 1, "loss": 2.0}\n{"epoch": 2, "lo', encoding="utf-8")
     assert run.records() == [{"epoch": 1, "loss": 2.0}]
     assert module.epoch_of(run) == 1
 

@@ -39,7 +39,7 @@ PER_IMAGE = """dataset=dict(
 def train(root, start_tool, tool_environment, tmp_path_factory):
     """Trains in a process of its own: ``train(folder, resume=True, killed_at=.., ...)``."""
     files = tmp_path_factory.mktemp("configs")
-    (files / "killed_at.py").write_text(HOOK)
+    (files / "killed_at.py").write_text(HOOK, encoding="utf-8")
     path = {"PYTHONPATH": f"{files}:{tool_environment['PYTHONPATH']}"}
 
     def run(folder, *, seed=0, resume=False, killed_at=None, loader=""):
@@ -52,7 +52,8 @@ def train(root, start_tool, tool_environment, tmp_path_factory):
             f"train_cfg = dict(max_epochs={EPOCHS})\n"
             f"param_scheduler = dict(T_max={EPOCHS})\n"
             "default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=-1))\n"
-            f"train_dataloader = dict({loader})\n"
+            f"train_dataloader = dict({loader})\n",
+            encoding="utf-8",
         )
         options = ["--work-dir", folder, "--seed", seed, "--no-validate"]
         return start_tool(
@@ -132,7 +133,7 @@ def test_another_seed_gives_another(train, whole, tmp_path):
 
 def test_a_killed_run_goes_on_as_if_nothing_had_been(train, whole, interrupted, tmp_path):
     folder = shutil.copytree(interrupted, tmp_path / "resumed")
-    (folder / "last_checkpoint").write_text(str(folder / "epoch_2.pth"))
+    (folder / "last_checkpoint").write_text(str(folder / "epoch_2.pth"), encoding="utf-8")
     output = train(folder, resume=True)
     assert "resumed epoch: 2" in output
     assert differing(final(folder), whole) == []
@@ -141,7 +142,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(train, whole, interrupted, 
 def test_a_torn_checkpoint_is_passed_over(train, whole, interrupted, tmp_path):
     folder = shutil.copytree(interrupted, tmp_path / "torn")
     torn = folder / "epoch_2.pth"
-    (folder / "last_checkpoint").write_text(str(torn))
+    (folder / "last_checkpoint").write_text(str(torn), encoding="utf-8")
     torn.write_bytes(torn.read_bytes()[:20_000])
     output = train(folder, resume=True)
     assert f"WARNING - Skipping the checkpoint {torn}" in output

@@ -43,7 +43,7 @@ def test_rows(run, tmp_path, row):
     methods = ["FixMatch + Mixup", "FixMatch + DM"]
     options = ["--row", row, "--rounds", 1, "--batch-size", 2, "--device", "cpu"]
     shown = run(*options, "--methods", *methods, "--out", tmp_path / "out.json").out
-    report = json.loads((tmp_path / "out.json").read_text())
+    report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert report["about"]["torch"] == torch.__version__
     assert list(report["rows"]) == methods
     assert report["rows"][methods[0]]["to_baseline"] == 1
@@ -60,7 +60,7 @@ def test_without_the_baseline_there_is_no_ratio(run, tmp_path):
         *("--rounds", 1, "--batch-size", 2, "--device", "cpu"),
         *("--methods", "Supervised", "--out", tmp_path / "out.json"),
     )
-    (found,) = json.loads((tmp_path / "out.json").read_text())["rows"].values()
+    (found,) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["rows"].values()
     assert found["to_baseline"] is None
 
 

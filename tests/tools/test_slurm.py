@@ -66,7 +66,9 @@ def cluster(tmp_path_factory, tool_environment):
     key.chmod(0o400)
     controller, daemon = free_ports(2)
     config = folder / "slurm.conf"
-    config.write_text(CONFIG.format(folder=folder, controller=controller, daemon=daemon))
+    config.write_text(
+        CONFIG.format(folder=folder, controller=controller, daemon=daemon), encoding="utf-8"
+    )
 
     environment = {**tool_environment, "SLURM_CONF": str(config)}
     munge = {
@@ -84,7 +86,7 @@ def cluster(tmp_path_factory, tool_environment):
     daemons = []
     try:
         for name, options in commands.items():
-            with (folder / f"{name}.out").open("w") as log:
+            with (folder / f"{name}.out").open("w", encoding="utf-8") as log:
                 command = [shutil.which(name), *map(str, options)]
                 daemons.append(
                     subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -112,7 +114,13 @@ def cluster(tmp_path_factory, tool_environment):
 def state(environment):
     command = ["sinfo", "--noheader", "--format=%T"]
     shown = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        encoding="utf-8",
     )
     return shown.stdout.strip()
 
@@ -121,7 +129,10 @@ def wait_for(ready, folder, seconds=60):
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
-            logs = [f"{p.name}:\n{p.read_text()[-1000:]}" for p in sorted(folder.glob("*.[lo]*g*"))]
+            logs = [
+                f"{p.name}:\n{p.read_text(encoding='utf-8')[-1000:]}"
+                for p in sorted(folder.glob("*.[lo]*g*"))
+            ]
             raise AssertionError("the cluster did not start\n" + "\n".join(logs))
         time.sleep(0.2)
 
@@ -154,9 +165,9 @@ def test_two_tasks_train_and_test(cluster, root, start_tool, tmp_path):
         MASTER_PORT=str(free_ports(1)[0]),
         **environment,
     )
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     (log,) = work.glob("*/vis_data/scalars.json")
-    validated = json.loads(log.read_text().splitlines()[-1])
+    validated = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
     for name in ("accuracy/top1", "mixed/top2"):
         assert metrics[name] == pytest.approx(validated[name])
 
@@ -168,7 +179,8 @@ def test_a_sweep_as_a_job_array(cluster, root, start_tool, tmp_path):
     sweep = tmp_path / "two.py"
     sweep.write_text(
         "recipes = {'digits': 'quickstart/digits_vanilla.py'}\n"
-        "axes = dict(mixup=['cutmix'], objective=['mce', 'dm_ce'], epochs=[2])\n"
+        "axes = dict(mixup=['cutmix'], objective=['mce', 'dm_ce'], epochs=[2])\n",
+        encoding="utf-8",
     )
     common = [sweep, "--work-dir", tmp_path / "work"]
     said = start_tool(
@@ -183,10 +195,12 @@ def test_a_sweep_as_a_job_array(cluster, root, start_tool, tmp_path):
     deadline = time.monotonic() + 240
     while not all(result.is_file() for result in results):
         if time.monotonic() > deadline:
-            shown = [path.read_text()[-1000:] for path in sorted(logs.rglob("*.[oe]*"))]
+            shown = [
+                path.read_text(encoding="utf-8")[-1000:] for path in sorted(logs.rglob("*.[oe]*"))
+            ]
             raise AssertionError("the cells did not end\n" + "\n".join(shown))
         time.sleep(0.5)
-    assert all(json.loads(result.read_text())["complete"] for result in results)
+    assert all(json.loads(result.read_text(encoding="utf-8"))["complete"] for result in results)
     arrays = {folder.name.partition("_")[0] for folder in logs.iterdir() if folder.is_dir()}
     assert len(arrays) == 1  # both are tasks of one job
     assert "0 of 2 cells submitted" in start_tool("sweep.py", *common, "--slurm", **cluster)

@@ -20,12 +20,13 @@ def test_it_makes_a_file_that_training_uses(call, digits, tmp_path):
     assert made.status == 0, made.err
     assert "10 classes" in made.out
     assert "s/5.json is made; use it with subset = dict(file='s/5.json')" in made.out
-    data = json.loads((tmp_path / "s" / "5.json").read_text())
+    data = json.loads((tmp_path / "s" / "5.json").read_text(encoding="utf-8"))
     assert (data["label_fraction"], data["seed"], data["samples"]) == (0.5, 2, 50)
     config = tmp_path / "few.py"
     config.write_text(
         f"_base_ = {str(digits)!r}\ntrain_dataloader = dict(dataset=dict(subset=dict(file='s/5.json"
-        "')))\n"
+        "')))\n",
+        encoding="utf-8",
     )
     trained = call("train", config, "--dry-run")
     assert trained.status == 0, trained.err
@@ -38,11 +39,12 @@ def test_the_subset_of_the_config(call, digits, tmp_path):
     config = tmp_path / "few.py"
     config.write_text(
         f"_base_ = {str(digits)!r}\ntrain_dataloader = dict(dataset=dict(subset=dict(labels_per_"
-        "class=4, file='elsewhere.json')))\n"
+        "class=4, file='elsewhere.json')))\n",
+        encoding="utf-8",
     )
     made = call("data/split", config, "--seed", "7", "--out", "4.json")
     assert made.status == 0, made.err
-    data = json.loads((tmp_path / "4.json").read_text())
+    data = json.loads((tmp_path / "4.json").read_text(encoding="utf-8"))
     assert (data["labels_per_class"], data["seed"], data["samples"]) == (4, 7, 40)
     assert not (tmp_path / "elsewhere.json").exists()
 
@@ -52,7 +54,8 @@ def test_a_thousand_classes_are_not_all_listed(call, tmp_path):
     np.savez(tmp_path / "d.npz", x_train=np.zeros((90, 2, 2, 3), np.uint8), y_train=labels)
     (tmp_path / "d.py").write_text(
         "model = dict(type='MixupClassifier')\ndefault_scope = 'dmmix'\ntrain_dataloader = dict("
-        "dataset=dict(type='InMemory', dataset=dict(type='NPZDataset', data_file='d.npz')))\n"
+        "dataset=dict(type='InMemory', dataset=dict(type='NPZDataset', data_file='d.npz')))\n",
+        encoding="utf-8",
     )
     made = call("data/split", "d.py", "--labels-per-class", "2", "--out", "d.json")
     assert made.status == 0, made.err
@@ -78,7 +81,7 @@ def test_a_thousand_classes_are_not_all_listed(call, tmp_path):
     ],
 )
 def test_mistakes(call, digits, tmp_path, options, says):
-    (tmp_path / "there.json").write_text("{")
+    (tmp_path / "there.json").write_text("{", encoding="utf-8")
     done = call("data/split", digits, *options)
     assert done.status == 2
     assert says in done.err
@@ -102,7 +105,11 @@ def test_help_imports_nothing(root, tool_environment):
         "print(sorted({'torch', 'numpy', 'mmengine', 'dmmix', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=tool_environment, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env=tool_environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.stdout.endswith("[]\n"), done.stderr
     assert "15 % of each" in done.stdout

@@ -38,6 +38,7 @@ def start(root, tool_environment, tmp_path):
             capture_output=True,
             text=True,
             timeout=120,
+            encoding="utf-8",
         )
         names = re.findall(r"^import time: .*\| +([\w.]+)$", done.stderr, re.M)
         assert "argparse" in names  # the list is there
@@ -82,7 +83,7 @@ def test_a_wrong_path_or_option_imports_nothing(start, arguments, says):
     ],
 )
 def test_mistakes_of_a_config_file(start, dm, tmp_path, text, says):
-    (tmp_path / "child.py").write_text(text.format(dm=str(dm)))
+    (tmp_path / "child.py").write_text(text.format(dm=str(dm)), encoding="utf-8")
     status, shown, packages = start("train.py", "child.py")
     assert status == 2
     assert says in shown
@@ -116,7 +117,7 @@ def test_mistakes_of_overrides(start, dm, option, says):
     ],
 )
 def test_mistakes_of_testing(start, dm, tmp_path, arguments, says):
-    (tmp_path / "weights.pth").write_text("no weights")
+    (tmp_path / "weights.pth").write_text("no weights", encoding="utf-8")
     status, shown, packages = start("test.py", dm, *arguments)
     assert status == 2
     assert says in shown
@@ -146,7 +147,7 @@ def find_mistake(check, tmp_path):
     from mmengine.config import Config
 
     def find(text):
-        (tmp_path / "config.py").write_text(text)
+        (tmp_path / "config.py").write_text(text, encoding="utf-8")
         return check.find_mistake(
             Config.fromfile(str(tmp_path / "config.py"), import_custom_modules=False)
         )
@@ -347,6 +348,6 @@ def test_the_benchmark_measures(benchmark, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["startup.py", *options])
     benchmark.main()
     assert "wrong path" in capsys.readouterr().out
-    results = json.loads(out.read_text())["results"]
+    results = json.loads(out.read_text(encoding="utf-8"))["results"]
     assert set(results) == {"wrong path", "wrong base file"}
     assert all(row["cpu_seconds"] > 0 and row["seconds"] > 0 for row in results.values())

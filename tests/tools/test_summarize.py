@@ -69,13 +69,15 @@ def cell(work, mixup, objective, seed, values, *, finished=True, steps=None, **a
         by_epoch=True,
     )
     text.update(about)
-    (folder / "cell.json").write_text(json.dumps(text))
+    (folder / "cell.json").write_text(json.dumps(text), encoding="utf-8")
     if not finished:
         log(folder, values)
         return folder
     val = {"accuracy/top1": curve(values), "accuracy/top5": curve([v + 10 for v in values])}
     train = dict(mixed_top2=curve([v / 2 for v in values]))
-    (folder / "result.json").write_text(json.dumps(dict(text, complete=True, val=val, train=train)))
+    (folder / "result.json").write_text(
+        json.dumps(dict(text, complete=True, val=val, train=train)), encoding="utf-8"
+    )
     return folder
 
 
@@ -84,10 +86,11 @@ def log(folder, values, seed=None):
     vis = folder / "20260101_000000" / "vis_data"
     vis.mkdir(parents=True)
     lines = [json.dumps({"accuracy/top1": value, "step": step}) for step, value in curve(values)]
-    (vis / "scalars.json").write_text("\n".join(lines) + "\n")
+    (vis / "scalars.json").write_text("\n".join(lines) + "\n", encoding="utf-8")
     if seed is not None:
         (vis / "config.py").write_text(
-            f"randomness = dict(seed={seed})\ntrain_cfg = dict(max_epochs={len(values)})\n"
+            f"randomness = dict(seed={seed})\ntrain_cfg = dict(max_epochs={len(values)})\n",
+            encoding="utf-8",
         )
 
 
@@ -294,7 +297,9 @@ def test_mixed_top2_of_the_training(groups, summarize, tmp_path):
         cell(tmp_path, "cutmix", "mce", seed, epochs(70.0 + seed))
         cell(tmp_path, "cutmix", "dm", seed, epochs(60.0 + seed))
     file = tmp_path / "cutmix-dm-s1" / "result.json"
-    file.write_text(json.dumps(dict(json.loads(file.read_text()), train={})))
+    file.write_text(
+        json.dumps(dict(json.loads(file.read_text(encoding="utf-8")), train={})), encoding="utf-8"
+    )
     found, _ = groups(tmp_path)
     assert found["cutmix", "mce"]["mixed_top2"] == (35.0 + 35.5) / 2
     assert found["cutmix", "dm"]["mixed_top2"] is None
@@ -308,7 +313,9 @@ def test_what_was_measured_afterwards(groups, work):
     for objective, top2 in (("mce", 20.0), ("dm", 30.0)):
         for seed in MCE:
             file = work / f"cutmix-{objective}-s{seed}" / "measured.json"
-            file.write_text(json.dumps(dict(values={"Mixup/top2": [[12, top2 + seed]]})))
+            file.write_text(
+                json.dumps(dict(values={"Mixup/top2": [[12, top2 + seed]]})), encoding="utf-8"
+            )
     found, _ = groups(work, "--key", "Mixup/top2", "--metric", "last")
     assert found["cutmix", "dm"]["mean"] == 31.5
     assert found["cutmix", "dm"]["difference"] == 10.0
@@ -327,9 +334,12 @@ def test_unfinished_cells_are_named_and_left_out(groups, work):
 def test_a_result_that_is_not_complete_counts_for_nothing(groups, work):
     folder = cell(work, "cutmix", "dm", 7, epochs(99.0))
     file = folder / "result.json"
-    file.write_text(json.dumps(dict(json.loads(file.read_text()), complete=False)))
+    file.write_text(
+        json.dumps(dict(json.loads(file.read_text(encoding="utf-8")), complete=False)),
+        encoding="utf-8",
+    )
     torn = cell(work, "cutmix", "dm", 6, epochs(99.0))
-    (torn / "result.json").write_text('{"complete": tr')
+    (torn / "result.json").write_text('{"complete": tr', encoding="utf-8")
     found, beside = groups(work)
     assert found["cutmix", "dm"]["n"] == 4
     assert beside.count("not finished, left out") == 2
@@ -409,7 +419,7 @@ def test_the_file_says_the_format(summarize, work, tmp_path, suffix):
     status, table, _ = summarize(work, "--out", out)
     assert status == 0
     assert table == f"written to {out}\n"
-    assert out.read_text() == summarize(work, "--format", suffix)[1]
+    assert out.read_text(encoding="utf-8") == summarize(work, "--format", suffix)[1]
 
 
 def test_several_folders(groups, summarize, tmp_path):
@@ -481,7 +491,7 @@ def test_mistakes(summarize, work, args, says):
 )
 def test_files_that_are_not_as_they_were_written(summarize, work, name, text, says):
     file = work / "cutmix-dm-s0" / name
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     status, table, beside = summarize(work)
     assert (status, table) == (2, "")
     assert beside.strip().splitlines()[0].startswith(f"error: {file}: {says}")
@@ -512,11 +522,16 @@ def test_nothing_finished(summarize, tmp_path):
 def test_as_a_process(root, work):
     tool = str(root / "tools" / "analysis" / "summarize.py")
     done = subprocess.run(
-        [sys.executable, tool, str(work), "--format", "csv"], capture_output=True, text=True
+        [sys.executable, tool, str(work), "--format", "csv"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 2
-    failed = subprocess.run([sys.executable, tool, str(work / "x")], capture_output=True, text=True)
+    failed = subprocess.run(
+        [sys.executable, tool, str(work / "x")], capture_output=True, text=True, encoding="utf-8"
+    )
     assert failed.returncode != 0
     assert "Traceback" not in failed.stderr
     assert len(failed.stderr.strip().splitlines()) <= 2

@@ -87,7 +87,7 @@ def test_all_contenders_of_a_row(run, tmp_path):
     file = tmp_path / "throughput.json"
     options = ["--rows", "digits", "--seconds", 0.2, "--rounds", 2, "--warm-up", 0, "--threads", 1]
     shown = run(*options, "--peer-workers", 0, "--no-switches", "--profile", "--out", file)
-    report = json.loads(file.read_text())
+    report = json.loads(file.read_text(encoding="utf-8"))
     assert report["environment"]["torch"] == torch.__version__
     assert report["environment"]["threads"] == 1
     assert report["options"]["rows"] == ["digits"]
@@ -113,7 +113,7 @@ def test_a_contender_that_fails_is_reported(tools, run, monkeypatch, tmp_path):
         def __init__(self, name, contender):
             work_dir, pipe = tmp_path / "x", tools["throughput"].multiprocessing.Pipe()
             work_dir.mkdir(exist_ok=True)
-            (work_dir / "log.txt").write_text("what it printed")
+            (work_dir / "log.txt").write_text("what it printed", encoding="utf-8")
             self.name, self.contender = name, SimpleNamespace(work_dir=str(work_dir))
             self.pipe = pipe[0]
             pipe[1].send(("failed", "ValueError: no good"))
@@ -357,11 +357,14 @@ def test_who_is_not_warm_in_time_is_reported(tools):
 def process(proc, pid, children=(), anon=0, shmem=0, files=0):
     task = proc / str(pid) / "task" / str(pid)
     task.mkdir(parents=True)
-    (task / "children").write_text(" ".join(map(str, children)))
+    (task / "children").write_text(" ".join(map(str, children)), encoding="utf-8")
     (proc / str(pid) / "smaps_rollup").write_text(
-        f"00-ff ---p 00 [rollup]\nPss:  9999 kB\nPss_Anon:  {anon} kB\nPss_Shmem:  {shmem} kB\n"
+        f"00-ff ---p 00 [rollup]\nPss:  9999 kB\nPss_Anon:  {anon} kB\nPss_Shmem:  {shmem} kB\n",
+        encoding="utf-8",
     )
-    (proc / str(pid) / "status").write_text(f"Name:\tpython\nRssFile:\t  {files} kB\n")
+    (proc / str(pid) / "status").write_text(
+        f"Name:\tpython\nRssFile:\t  {files} kB\n", encoding="utf-8"
+    )
 
 
 def test_memory_of_a_tree(tools, monkeypatch, tmp_path):

@@ -14,7 +14,9 @@ CONFIG = "configs/quickstart/digits_vanilla.py"
 def to_npz(root):
     def run(*options):
         command = [sys.executable, "tools/data/to_npz.py", *map(str, options)]
-        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=root, capture_output=True, text=True, check=False, encoding="utf-8"
+        )
 
     return run
 
@@ -66,7 +68,8 @@ def test_data_that_are_not_in_memory(to_npz, root, tmp_path):
     config = tmp_path / "config.py"
     config.write_text(
         f"_base_ = {str(root / CONFIG)!r}\n"
-        "train_dataloader = dict(dataset=dict(_delete_=True, type='Digits', split='train'))\n"
+        "train_dataloader = dict(dataset=dict(_delete_=True, type='Digits', split='train'))\n",
+        encoding="utf-8",
     )
     done = to_npz(config, "--out", tmp_path / "x.npz")
     assert done.returncode != 0

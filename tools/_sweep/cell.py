@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,8 @@ class Cell:
 
     def shown_command(self, processes: int = 1) -> str:
         """The command as it is typed in this folder."""
-        return shlex.join(_shorter(part) for part in self.command(processes))
+        parts = [_shorter(part) for part in self.command(processes)]
+        return subprocess.list2cmdline(parts) if os.name == "nt" else shlex.join(parts)
 
     @cached_property
     def changes(self) -> dict[str, Any]:
@@ -116,7 +118,7 @@ class Cell:
         """The whole config, as tools/train.py reads it."""
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch) / "config.py"
-            file.write_text(self._text(str(CONFIGS / self.recipe)))
+            file.write_text(self._text(str(CONFIGS / self.recipe)), encoding="utf-8")
             return _read(file)
 
     @cached_property
@@ -153,8 +155,8 @@ class Cell:
         """The file config.py."""
         recipe = CONFIGS / self.recipe
         inside = self.folder.resolve().is_relative_to(ROOT)
-        base = os.path.relpath(recipe, self.folder.resolve()) if inside else str(recipe)
-        return self._text(base)
+        base = Path(os.path.relpath(recipe, self.folder.resolve())) if inside else recipe
+        return self._text(base.as_posix())
 
     def _text(self, base: str) -> str:
         about = (

@@ -35,6 +35,7 @@ def dry_run(cells: Sequence[Cell], jobs: int = 1) -> bool:
                 stderr=subprocess.STDOUT,
                 text=True,
                 env=environment,
+                encoding="utf-8",
             )
             return cell, done
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from _output import environment_of_child
+
 from _sweep.cell import Cell
 from _sweep.progress import Progress
 from _sweep.state import TO_DO, State, state_of
@@ -87,7 +89,7 @@ def environments(jobs: int, given: Mapping[str, str] | None = None) -> list[dict
     of the number of threads stays.
     """
     given = os.environ if given is None else given
-    environment = dict(given)
+    environment = environment_of_child(given)
     threads = str(max(1, cores() // jobs))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         environment.setdefault(name, given.get("OMP_NUM_THREADS", threads))
@@ -110,7 +112,9 @@ def _gpus(environment: Mapping[str, str]) -> list[str]:
     if visible is not None:
         return [name for name in visible.split(",") if name]
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, encoding="utf-8"
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
     lines = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
@@ -151,6 +155,6 @@ def _words(state: State) -> str:
 def _stop_all(active: Mapping[Cell, Training]) -> None:
     """All are told to end before the first is waited for."""
     for training in active.values():
-        training.process.terminate()
+        training.terminate()
     for training in active.values():
         training.stop()

@@ -16,12 +16,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from _sweep.files import read_json, write_json
 
 __all__ = ["Lock", "holder"]
 
 #: Seconds without a sign of life after which a lock of another host is stale.
 PATIENCE = 600
+#: Seconds by which two readings of when a process began may differ.
+_SAME = 5.0
 
 
 class Lock:
@@ -42,7 +46,7 @@ class Lock:
                     return False
                 self._put_stale_away()
                 continue
-            with os.fdopen(descriptor, "w") as stream:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
                 json.dump(self._mine, stream)
             return True
         return False
@@ -65,7 +69,7 @@ class Lock:
     def _put_stale_away(self) -> None:
         aside = self.file.with_name(f"lock.stale.{os.getpid()}")
         try:
-            os.rename(self.file, aside)  # of several that see it, one gets it
+            os.replace(self.file, aside)  # of several that see it, one gets it
         except FileNotFoundError:
             return
         taken = read_json(aside)
@@ -102,22 +106,24 @@ def _age(file: Path) -> float:
         return float("inf")
 
 
-def _runs(pid: int, began: str | None) -> bool:
+def _runs(pid: int, began: float | None) -> bool:
+    # Not os.kill(pid, 0): on Windows that ends the process.
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        now = process.create_time()
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        pass
+    except psutil.AccessDenied:
+        return True
     # Numbers of processes are used again: the same one began at the same moment.
-    now = _began(pid)
-    return now != "zombie" and (began is None or now is None or began == now)
+    return not isinstance(began, float) or abs(began - now) < _SAME
 
 
-def _began(pid: int) -> str | None:
-    """When a process began, in the clock of the kernel; ``None`` where /proc does not say."""
+def _began(pid: int) -> float | None:
+    """When a process began; ``None`` where that cannot be seen."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
         return None
-    return "zombie" if fields[0] == "Z" else fields[19]

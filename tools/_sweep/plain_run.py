@@ -30,7 +30,11 @@ def of_config(folder: Path) -> tuple[int | None, int | None]:
     """Seed and length, in epochs or iterations, by the config that mmengine wrote to the log."""
     files = sorted(folder.glob("*/vis_data/config.py"))
     try:
-        tree = ast.parse(files[-1].read_text(errors="replace")) if files else ast.Module([], [])
+        tree = (
+            ast.parse(files[-1].read_text(errors="replace", encoding="utf-8"))
+            if files
+            else ast.Module([], [])
+        )
     except SyntaxError:
         return None, None
     calls = {

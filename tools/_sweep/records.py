@@ -68,7 +68,7 @@ def _kind_and_step(record: dict[str, Any]) -> tuple[str, int | None]:
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
     # The last line may be half written.
-    for line in file.read_text(errors="replace").split("\n")[:-1]:
+    for line in file.read_text(errors="replace", encoding="utf-8").split("\n")[:-1]:
         try:
             record = json.loads(line)
         except ValueError:  # torn by a crash; what follows is whole again

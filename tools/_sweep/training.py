@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from _sweep.cell import Cell
 from _sweep.files import write_json, write_text
@@ -34,6 +34,7 @@ class Training:
         self.first_step = first_step
         self.began = time.monotonic()
         self._touched = self.began
+        self._family: set[psutil.Process] = set()
 
     @classmethod
     def start(
@@ -57,7 +58,7 @@ class Training:
             saved = last_checkpoint(cell.folder)
             prepare(cell)
             (cell.folder / "failed.json").unlink(missing_ok=True)
-            with (cell.folder / "train.log").open("a") as log:
+            with (cell.folder / "train.log").open("a", encoding="utf-8") as log:
                 log.write(
                     f"\n$ {cell.shown_command(processes)}{'' if saved is None else ' --resume'}\n"
                 )
@@ -101,17 +102,24 @@ class Training:
         finally:
             self.lock.release()
 
+    def terminate(self) -> None:
+        """Tells the process, and all that it started, to end."""
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self.process.pid)
+            self._family.update([parent, *parent.children(recursive=True)])
+        for member in self._family:
+            with suppress(psutil.NoSuchProcess):
+                member.terminate()
+
     def stop(self, grace: float = GRACE) -> None:
         """Ends the process and its workers; the checkpoints stay to be resumed from."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGTERM)
+        self.terminate()
         try:
-            self.process.wait(grace)
-        except subprocess.TimeoutExpired:
-            pass
+            psutil.wait_procs(self._family, grace)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            for member in self._family:
+                with suppress(psutil.NoSuchProcess):
+                    member.kill()
             self.process.wait()
             write_text(self.cell.config, self.cell.text())
             self.lock.release()
@@ -141,6 +149,6 @@ def prepare(cell: Cell) -> None:
 def last_lines(log: Path, number: int = 15) -> list[str]:
     """The end of a log."""
     try:
-        return log.read_text(errors="replace").splitlines()[-number:]
+        return log.read_text(encoding="utf-8", errors="replace").splitlines()[-number:]
     except OSError:
         return []

@@ -78,7 +78,7 @@ def _summarize(args: Any) -> None:
     text = FORMATS[kind](groups)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(text)
+        args.out.write_text(text, encoding="utf-8")
         print(f"written to {args.out}")
     else:
         print(text, end="")

@@ -50,7 +50,7 @@ def main() -> None:
     for result in results:
         Console().print(table(result))
     if args.out:
-        args.out.write_text(json.dumps(report, indent=2) + "\n")
+        args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         console.print(f"written to {args.out}")
 
 

@@ -90,7 +90,7 @@ def main() -> None:
     if compared:
         Console().print(loop_table(compared))
     if args.out:
-        args.out.write_text(json.dumps(report, indent=2) + "\n")
+        args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         console.print(f"written to {args.out}")
 
 

@@ -100,7 +100,9 @@ def main() -> None:
     Console().print(_table(result, args))
     if args.out:
         about = environment(args.device)
-        args.out.write_text(json.dumps(dict(vars(args), out=None, about=about, rows=result)))
+        args.out.write_text(
+            json.dumps(dict(vars(args), out=None, about=about, rows=result)), encoding="utf-8"
+        )
 
 
 class Stepper:

@@ -191,7 +191,7 @@ def main() -> None:
             "ratios": ratios,
             "import seconds": profiles,
         }
-        args.out.write_text(json.dumps(content, indent=2) + "\n")
+        args.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _programs(scratch: Path, before: Path | None, threads: int) -> dict[str, Program]:
@@ -202,7 +202,7 @@ def _programs(scratch: Path, before: Path | None, threads: int) -> dict[str, Pro
         environment = _environment([root.resolve()], threads)
         train, config = str(root / "tools" / "train.py"), str(root / CONFIG)
         orphan = scratch / "orphan.py"
-        orphan.write_text("_base_ = './absent.py'\n")
+        orphan.write_text("_base_ = './absent.py'\n", encoding="utf-8")
         absent = str(Path(config).with_name("digits_cutmix_dn.py"))
         cases = {"--help": (["--help"], 0), "wrong path": ([absent], 2)}
         cases["wrong base file"] = ([str(orphan)], 2)
@@ -225,12 +225,12 @@ def _stock(scratch: Path, threads: int) -> Program:
     arrays = scratch / "digits.npz"
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
     np.savez(arrays, images=images[:100], labels=digits.target[:100])
-    (scratch / "stock_data.py").write_text(STOCK_DATA.format(arrays=str(arrays)))
-    (scratch / "stock.py").write_text(STOCK_CONFIG)
+    (scratch / "stock_data.py").write_text(STOCK_DATA.format(arrays=str(arrays)), encoding="utf-8")
+    (scratch / "stock.py").write_text(STOCK_CONFIG, encoding="utf-8")
     folder = find_spec("mmpretrain").submodule_search_locations[0]
     script = str(Path(folder, ".mim", "tools", "train.py"))
     program = scratch / "stock_train.py"
-    program.write_text(STOCK_PROGRAM.format(script=script))
+    program.write_text(STOCK_PROGRAM.format(script=script), encoding="utf-8")
     options = ["--work-dir", str(scratch / "stock"), "--no-pin-memory", "--no-persistent-workers"]
     override = ["--cfg-options", "default_hooks.logger.interval=1"]
     arguments = [str(program), str(scratch / "stock.py"), *options, *override]

@@ -86,7 +86,9 @@ def main() -> None:
             "rounds": args.rounds,
             "steps": args.steps,
         }
-        args.out.write_text(json.dumps({"about": about, "results": results}, indent=2) + "\n")
+        args.out.write_text(
+            json.dumps({"about": about, "results": results}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 class Stepper:

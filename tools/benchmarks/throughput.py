@@ -299,7 +299,7 @@ class Running:
 
     def _log(self) -> str:
         try:
-            return Path(self.contender.work_dir, "log.txt").read_text()[-2000:]
+            return Path(self.contender.work_dir, "log.txt").read_text(encoding="utf-8")[-2000:]
         except OSError:
             return ""
 
@@ -392,7 +392,7 @@ def write(results: dict[str, Any], args: argparse.Namespace) -> None:
     found["threads"] = args.threads or found["threads"]
     options = {name: value for name, value in vars(args).items() if name != "out"}
     report = {"environment": found, "options": options, "rows": results}
-    args.out.write_text(json.dumps(report, indent=2) + "\n")
+    args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def _tree(pid: int) -> list[int]:
     for member in members:  # grows as it goes
         for task in (PROC / str(member) / "task").glob("*/children"):
             try:
-                members += map(int, task.read_text().split())
+                members += map(int, task.read_text(encoding="utf-8").split())
             except OSError:
                 continue
     return members
@@ -45,7 +45,7 @@ def _tree(pid: int) -> list[int]:
 def _fields(file: Path) -> dict[str, int]:
     """Lines such as ``Name:  12 kB`` in bytes."""
     found = {}
-    for line in file.read_text().splitlines():
+    for line in file.read_text(encoding="utf-8").splitlines():
         words = line.split()
         if len(words) == 3 and words[2] == "kB":
             found[words[0].rstrip(":")] = 1024 * int(words[1])

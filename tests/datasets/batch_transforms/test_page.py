@@ -29,7 +29,7 @@ FUNCTIONS = [
 
 @pytest.fixture(scope="module")
 def page(root):
-    return (root / "docs/batch_transforms.md").read_text()
+    return (root / "docs/batch_transforms.md").read_text(encoding="utf-8")
 
 
 def test_the_examples_run(page):

@@ -83,11 +83,13 @@ def pack_imagenet(shop, made):
     pack_tar(shop / "ILSVRC2012_img_val.tar", made / "val", mode="w")
     # The kit counts classes in another order, from 1, and has a synset that is no class.
     order = wnids[::-1]
-    lines = sorted((made / "meta" / "val.txt").read_text().splitlines())
+    lines = sorted((made / "meta" / "val.txt").read_text(encoding="utf-8").splitlines())
     truth = [order.index(wnids[int(line.split()[1])]) + 1 for line in lines]
     kit = made.parent / "kit" / "data"
     kit.mkdir(parents=True)
-    (kit / "ILSVRC2012_validation_ground_truth.txt").write_text("".join(f"{t}\n" for t in truth))
+    (kit / "ILSVRC2012_validation_ground_truth.txt").write_text(
+        "".join(f"{t}\n" for t in truth), encoding="utf-8"
+    )
     rows = [(i + 1, wnid, 0) for i, wnid in enumerate(order)] + [(4, "n00001740", 3)]
     kinds = [("ILSVRC2012_ID", object), ("WNID", object), ("num_children", object)]
     savemat(kit / "meta.mat", {"synsets": np.array(rows, dtype=kinds)})

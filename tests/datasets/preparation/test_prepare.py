@@ -34,7 +34,9 @@ def test_the_result_is_the_layout(shop_of, data, name):
     skip = ("meta", "devkit") if name == "imagenet" else ()
     expected = files_in(made, skip)
     if name == "imagenet":
-        assert (target / "meta" / "val.txt").read_text() == (made / "meta/val.txt").read_text()
+        assert (target / "meta" / "val.txt").read_text(encoding="utf-8") == (
+            made / "meta/val.txt"
+        ).read_text(encoding="utf-8")
         shutil.copy(made / "meta" / "train.txt", target / "meta")
     assert files_in(target, skip) == expected
     assert sorted(os.listdir(data)) == [data_set.folder]  # nothing is left behind
@@ -125,7 +127,7 @@ def test_another_archive_is_begun_from_the_start(shop_of, data, monkeypatch):
     archive = shop / data_set.archives[0].name
     raw = data / ".cub200.unpacking" / f"raw-{archive.name}"
     (raw / "CUB_200_2011").mkdir(parents=True)
-    (raw / "CUB_200_2011" / "stranger").write_text("of another archive")
+    (raw / "CUB_200_2011" / "stranger").write_text("of another archive", encoding="utf-8")
     prepare(data_set, [str(archive)], str(data))
     assert files_in(data / "CUB_200_2011") == files_in(made)
 
@@ -222,7 +224,7 @@ def test_no_room(shop_of, data, monkeypatch):
 
 def test_a_folder_that_cannot_be_written(shop_of, tmp_path):
     data_set, shop, _ = shop_of("cub200")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(PreparationError, match=r"file.*: Not a directory"):
         prepare(data_set, [str(shop)], str(tmp_path / "file" / "data"))
 

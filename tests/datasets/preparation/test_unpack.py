@@ -14,6 +14,7 @@ from dmmix.datasets.preparation import entries as entries_module
 from dmmix.datasets.preparation.errors import RefusedEntryError
 from dmmix.datasets.preparation.unpack import unpack
 from tests.datasets.preparation.archives import entry, files_in, tar_of
+from tests.machine import needs_modes_and_owners
 
 BAD_NAMES = {
     "../out": r"leads out of the folder \(\.\.\)",
@@ -118,6 +119,7 @@ def test_folders_in_any_order(tmp_path, folder):
     assert files_in(folder) == {"a/b/1": b"content", "a/2": b"content", "a/3": b"content"}
 
 
+@needs_modes_and_owners
 def test_modes_and_owners_are_not_taken_over(tmp_path, folder):
     info, data = entry("tool")
     info.mode, info.uid = 0o4777, 12345

@@ -88,19 +88,19 @@ def test_an_empty_class(made, name):
         says = "no train images of 1 classes: n01443537"
     elif name == "cub200":
         listed = root / "classes.txt"
-        listed.write_text(listed.read_text() + "4 004.Bird_4\n")
+        listed.write_text(listed.read_text(encoding="utf-8") + "4 004.Bird_4\n", encoding="utf-8")
         says = "no train images of 1 classes: 004.Bird_4"
     else:
         listed = root / "data" / "variants.txt"
-        listed.write_text(listed.read_text() + "747-100\n")
+        listed.write_text(listed.read_text(encoding="utf-8") + "747-100\n", encoding="utf-8")
         says = "no trainval images of 1 classes: 747-100"
     assert any(problem.endswith(says) for problem in wrong(data_set, root))
 
 
 def replace_line(path, old, new):
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert old in text
-    path.write_text(text.replace(old, new, 1))
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def test_labels_out_of_range(made):
@@ -164,7 +164,7 @@ def test_lists_that_cannot_be_read(made):
 
 def test_a_list_with_other_lines(made):
     data_set, root = made("cub200")
-    (root / "images.txt").write_text("1\n")
+    (root / "images.txt").write_text("1\n", encoding="utf-8")
     (problem,) = wrong(data_set, root)
     assert problem.startswith(f"{root}: its lists cannot be read: ValueError(")
 

@@ -105,12 +105,12 @@ def test_images_of_another_size(folder):
 def test_a_class_without_a_label(tmp_path):
     file = tmp_path / "split.json"
     semi(dict(num_labels=10, file=str(file)))
-    text = json.loads(file.read_text())
+    text = json.loads(file.read_text(encoding="utf-8"))
     first, text["indices"] = text["indices"][0], text["indices"][1:]
     text["samples"] = 9
     for name in ("labels_per_class", "seed"):  # a choice of somebody's own
         del text[name]
-    file.write_text(json.dumps(text))
+    file.write_text(json.dumps(text), encoding="utf-8")
     label = int(InMemory(Digits(split="train")).get_gt_labels()[first])
     says = rf"subset: 1 of 10 classes have no labelled sample: {label} \('{label}'\)"
     with pytest.raises(ValueError, match=says):

@@ -8,8 +8,12 @@ from __future__ import annotations
 import itertools
 import math
 
-import maxflow
 import numpy as np
+
+try:
+    import maxflow
+except ImportError:  # there is no build of it for this Python or platform
+    maxflow = None
 
 FORBIDDEN = 1e6
 

@@ -15,6 +15,9 @@ from tests.mixups.waits import Waits
 
 from . import puzzle_reference as reference
 
+needs_cuts = pytest.mark.skipif(
+    reference.maxflow is None, reason="there is no PyMaxflow for this Python or platform"
+)
 SIZES = [(8, 8), (5, 9), (13, 6), (16, 24)]
 
 
@@ -39,6 +42,7 @@ def numpy(given):
 # -- against the paper -------------------------------------------------------------------------
 
 
+@needs_cuts
 @pytest.mark.parametrize("options", [
     {}, dict(n_labels=2), dict(n_labels=4), dict(transport=False), dict(t_eps=0.1),
     dict(beta=0.4, gamma=1.0), dict(eta=1.0), dict(neigh_size=1), dict(eta=0.01, beta=0.0),

@@ -68,7 +68,7 @@ def sweep_file(tmp_path):
 
     def write(text, name="small"):
         path = tmp_path / f"{name}.py"
-        path.write_text(text if "recipes" in text else DIGITS + text)
+        path.write_text(text if "recipes" in text else DIGITS + text, encoding="utf-8")
         return path
 
     return write
@@ -92,7 +92,7 @@ def stand_in(code, monkeypatch, tmp_path):
     script = tmp_path / "stand_in.py"
 
     def set_to(body):
-        script.write_text(STAND_IN + body)
+        script.write_text(STAND_IN + body, encoding="utf-8")
 
         def command(cell, processes=1, resume=False):
             return [sys.executable, str(script), str(cell.folder), *["--resume"] * resume]
@@ -133,7 +133,7 @@ def started(tmp_path):
 
     def read():
         file = tmp_path / "work" / "starts"
-        return file.read_text().splitlines() if file.exists() else []
+        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
     return read
 
@@ -147,7 +147,7 @@ def start_sweep(root, stand_in, tool_environment, tmp_path):
         stand_in(body)
         driver = tmp_path / "driver.py"
         values = dict(tools=str(root / "tools"), script=str(tmp_path / "stand_in.py"))
-        driver.write_text(DRIVER.format(**values))
+        driver.write_text(DRIVER.format(**values), encoding="utf-8")
         command = [sys.executable, driver, file, "--work-dir", tmp_path / "work", *options]
         process = subprocess.Popen(
             list(map(str, command)),
@@ -157,6 +157,7 @@ def start_sweep(root, stand_in, tool_environment, tmp_path):
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            encoding="utf-8",
         )
         processes.append(process)
         return process

@@ -14,7 +14,7 @@ def states(code, cells, **options):
 
 
 def read(cell, name):
-    return json.loads((cell.folder / name).read_text())
+    return json.loads((cell.folder / name).read_text(encoding="utf-8"))
 
 
 def test_all_are_trained_and_the_next_time_skipped(code, make_cells, stand_in, train, started):
@@ -36,7 +36,7 @@ def test_the_config_is_again_the_cells_after_mmengine_wrote_its_own(make_cells, 
     stand_in(TO_THE_END)
     cells = make_cells(TWO)
     train(cells)
-    assert cells[0].config.read_text() == cells[0].text()
+    assert cells[0].config.read_text(encoding="utf-8") == cells[0].text()
     assert "# Cell mixup-25ep" in cells[0].text()
 
 
@@ -45,7 +45,7 @@ def test_a_result_that_is_not_complete_is_none(code, make_cells, stand_in, train
     cells = make_cells(TWO)
     train(cells)
     for name, text in {"mixup-25ep": '{"complete": false}', "cutmix-25ep": '{"comp'}.items():
-        (cells[0].folder.parent / name / "result.json").write_text(text)
+        (cells[0].folder.parent / name / "result.json").write_text(text, encoding="utf-8")
     assert states(code, cells) == ["interrupted", "interrupted"]
     assert train(cells).done
     assert started() == [*NAMES, *(f"{name} --resume" for name in NAMES)]
@@ -118,7 +118,7 @@ def test_broken_off_after_a_checkpoint(code, make_cells, stand_in, train, starte
     result = read(cells[0], "result.json")
     assert result["first_step"] == 3
     assert [epoch for epoch, _ in result["val"]["accuracy/top1"]] == list(range(1, 26))
-    assert "--resume" in (cells[0].folder / "train.log").read_text()
+    assert "--resume" in (cells[0].folder / "train.log").read_text(encoding="utf-8")
 
 
 def test_broken_off_before_a_checkpoint_begins_anew(make_cells, stand_in, train, started):
@@ -139,7 +139,7 @@ LR = "overrides = dict(optim_wrapper=dict(optimizer=dict(lr=0.7)))\n"
 def test_finished_with_another_config(code, make_cells, stand_in, train, started):
     stand_in(TO_THE_END)
     train(make_cells(TWO, {"mixup": ["cutmix"]}))
-    before = (make_cells(TWO)[1].folder / "config.py").read_text()
+    before = (make_cells(TWO)[1].folder / "config.py").read_text(encoding="utf-8")
     changed = make_cells(TWO + LR)
     assert states(code, changed) == ["waiting", "changed"]
     again = train(changed)
@@ -148,7 +148,7 @@ def test_finished_with_another_config(code, make_cells, stand_in, train, started
     assert f"Move {changed[1].folder} away" in again.said
     assert "--accept-changed" in again.said
     assert started() == ["cutmix-25ep", "mixup-25ep"]  # the other one goes on
-    assert (changed[1].folder / "config.py").read_text() == before
+    assert (changed[1].folder / "config.py").read_text(encoding="utf-8") == before
     assert states(code, changed, accept_changed=True) == ["finished", "finished"]
     assert train(changed, accept_changed=True).done
     assert len(started()) == 2
@@ -257,7 +257,7 @@ def test_never_more_than_were_asked_for(make_cells, stand_in, train, tmp_path):
         "log(1, 5)\n"
     )
     assert train(make_cells("axes = dict(seed=[0, 1, 2, 3, 4], epochs=[5])"), jobs=2).done
-    counts = set((tmp_path / "work" / "most").read_text().split())
+    counts = set((tmp_path / "work" / "most").read_text(encoding="utf-8").split())
     assert "2" in counts
     assert counts <= {"1", "2"}
 
@@ -280,4 +280,4 @@ def test_the_training_has_the_threads_of_its_slot(make_cells, stand_in, train, m
     stand_in("print('threads', os.environ['OMP_NUM_THREADS'])\nlog(1, 25)\n")
     cells = make_cells(TWO)
     assert train(cells, jobs=2).done
-    assert "threads 3\n" in (cells[0].folder / "train.log").read_text()
+    assert "threads 3\n" in (cells[0].folder / "train.log").read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ def test_no_mix(code, only_cell):
 def test_the_file_is_short_and_refers_to_the_recipe(code, only_cell, root):
     cell = only_cell(AXES, mixup="cutmix", objective="dm_ce", seed="4")
     code.training.prepare(cell)
-    text = cell.config.read_text()
+    text = cell.config.read_text(encoding="utf-8")
     assert text.startswith("# Cell cutmix-dm_ce-s4 of the sweep small")
     assert len(text.splitlines()) < 15
     assert max(map(len, text.splitlines()[2:])) <= 100
@@ -280,3 +280,14 @@ def _keys_that_are_read():
     import _cli
 
     return _cli._RUNNER_KEYS | _cli._OTHER_KEYS
+
+
+@pytest.mark.parametrize("path", ["C:\\new data\\tiny", "/data/a folder", 'say "x"', "größer"])
+def test_paths_of_any_platform_are_written_as_they_are(load_tool, path):
+    load_tool("sweep")
+    from _sweep.python_text import assignments
+
+    names = {}
+    exec(assignments({"data_root": path, "model": {"of": [path]}}), names)
+    assert names["data_root"] == path
+    assert names["model"] == {"of": [path]}

@@ -92,8 +92,10 @@ def test_only(sweep, tmp_path):
 def test_prepare_writes_what_the_commands_read(sweep, code, make_cells):
     assert "4 of 4 cells written" in sweep(AXES, "--prepare").out
     for cell in make_cells(AXES):
-        assert cell.config.read_text() == cell.text()
-        assert json.loads((cell.folder / "cell.json").read_text())["cell"] == cell.name
+        assert cell.config.read_text(encoding="utf-8") == cell.text()
+        assert (
+            json.loads((cell.folder / "cell.json").read_text(encoding="utf-8"))["cell"] == cell.name
+        )
         assert code.state.state_of(cell).word == "waiting"
 
 
@@ -140,6 +142,7 @@ def test_a_reader_that_leaves_is_no_error(
         capture_output=True,
         text=True,
         timeout=120,
+        encoding="utf-8",
     )
     notes = done.stderr.splitlines()
     assert notes[-1] == "status 141"
@@ -184,8 +187,8 @@ def test_a_cell_that_is_trained_by_hand_keeps_its_config(call, sweep, make_cells
     by_hand = call("train", cell.config, "--work-dir", cell.folder, "--no-validate")
     assert by_hand.status == 0, by_hand.err
     assert (cell.folder / "epoch_1.pth").stat().st_size > 0  # it was trained
-    assert cell.config.read_text() == cell.text()
-    assert "num_classes" in (cell.folder / "config_full.py").read_text()
+    assert cell.config.read_text(encoding="utf-8") == cell.text()
+    assert "num_classes" in (cell.folder / "config_full.py").read_text(encoding="utf-8")
     shown = sweep(text, "--list", "--only", "mixup=mixup", "objective=mce").out
     assert shown.startswith("mixup-mce-1ep  finished ")
     assert "1 cells: 1 finished" in shown
@@ -203,20 +206,23 @@ def test_a_real_sweep(start_tool, sweep_file, make_cells, tmp_path):
     said = start_tool("sweep.py", *options, "--jobs", 2)
     assert "(2 finished)" in said
     for cell in make_cells(text):
-        result = json.loads((cell.folder / "result.json").read_text())
+        result = json.loads((cell.folder / "result.json").read_text(encoding="utf-8"))
         (log,) = cell.folder.glob("*/vis_data/scalars.json")
-        records = [json.loads(line) for line in log.read_text().splitlines()]
+        records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         values = [record["accuracy/top1"] for record in records if "accuracy/top1" in record]
         assert len(values) == 2
         assert result["val"]["accuracy/top1"] == [[1, values[0]], [2, values[1]]]
         assert result["value"] == pytest.approx(statistics.fmean(values))
         assert set(result["train"]) == {"loss", "mixed_top1", "mixed_top2"}
-        assert cell.config.read_text() == cell.text()
+        assert cell.config.read_text(encoding="utf-8") == cell.text()
         assert (cell.folder / "epoch_2.pth").exists()
     listed = start_tool("sweep.py", *options, "--list")
     assert "2 cells: 2 finished" in listed
     (log.parents[2] / "result.json").unlink()  # as if broken off at the very end
     assert "cutmix-dm_ce-2ep: training from epoch 2" in start_tool("sweep.py", *options)
-    assert json.loads((log.parents[2] / "result.json").read_text())["value"] == result["value"]
+    assert (
+        json.loads((log.parents[2] / "result.json").read_text(encoding="utf-8"))["value"]
+        == result["value"]
+    )
     table = start_tool("analysis/summarize.py", tmp_path / "work")
     assert f"{result['value']:.2f}" in table

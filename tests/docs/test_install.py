@@ -1,0 +1,334 @@
+"""What README, Makefile, setup.py and the requirements files say of an install is one thing."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REQUIREMENTS = ROOT / "requirements"
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(f"of_install_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+resolve = load(REQUIREMENTS / "resolve.py")
+fresh = load(ROOT / ".ci" / "fresh.py")
+asked = load(REQUIREMENTS / "asked.py")
+
+
+def made(*arguments):
+    """The commands that make would run in a new checkout, without the variables that they set."""
+    if shutil.which("make") is None:
+        pytest.skip("no make here")
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-nB", *arguments],
+        cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    return [re.sub(r"^(\w+=\S+ )+", "", line) for line in done.stdout.splitlines()]
+
+
+# Pins
+
+
+def pins():
+    lines = (REQUIREMENTS / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
+
+
+def wanted(file):
+    lines = (REQUIREMENTS / f"{file}.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
+
+
+MACHINES = {
+    "Linux x86-64": dict(sys_platform="linux", platform_machine="x86_64"),
+    "Linux aarch64": dict(sys_platform="linux", platform_machine="aarch64"),
+    "macOS arm64": dict(sys_platform="darwin", platform_machine="arm64"),
+    "Windows x86-64": dict(sys_platform="win32", platform_machine="AMD64"),
+}
+
+
+@pytest.mark.parametrize("python", resolve.PYTHONS)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_each_requirement_has_one_pin_that_satisfies_it(machine, python):
+    where = dict(MACHINES[machine], python_version=python, python_full_version=f"{python}.5")
+    pinned = {}
+    for pin in pins():
+        if pin.marker is None or pin.marker.evaluate(where):
+            assert pin.name not in pinned
+            (one,) = pin.specifier
+            assert one.operator == "=="
+            pinned[pin.name] = one.version
+    files = {name for names in resolve.COMMANDS.values() for name in names}
+    for requirement in [r for file in (*files, "chosen", "sweep") for r in wanted(file)]:
+        if requirement.marker is None or requirement.marker.evaluate(where):
+            name = requirement.name.lower().replace("_", "-")
+            assert requirement.specifier.contains(pinned[name]), requirement
+
+
+def test_no_requirements_file_is_left_out():
+    """An extra of setup.py and what builds packages: all files are somewhere."""
+    extras = set(re.findall(r'"([a-z]+)"', re.search(r"for extra in \((.*?)\)", SETUP)[1]))
+    files = {file.stem for file in REQUIREMENTS.glob("*.txt")}
+    assert files == extras | {"base", "build", "chosen", "constraints"}
+
+
+# Pythons and platforms
+
+SETUP = (ROOT / "setup.py").read_text(encoding="utf-8")
+
+
+def test_the_pythons_are_the_same_everywhere():
+    first, last = resolve.PYTHONS[0], resolve.PYTHONS[-1]
+    after = f"3.{int(last.split('.')[1]) + 1}"
+    assert f'python_requires=">={first},<{after}"' in SETUP
+    assert f"range({first.split('.')[1]}, {after.split('.')[1]})" in SETUP
+    assert tuple(f"{a}.{b}" for a, b in (asked.FIRST, asked.LAST)) == (first, last)
+    for page in (README, (ROOT / "docs/getting_started.md").read_text(encoding="utf-8")):
+        assert re.search(rf"Python {first} to {last}", page)
+        assert not re.search(rf"Python 3\.\d+ to (?!{last})", page)
+    assert f'target-version = "py{first.replace(".", "")}"' in (ROOT / "pyproject.toml").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_the_table_of_platforms_names_all():
+    (header,) = re.findall(r"^\| \| Python (.*) \|$", README, re.MULTILINE)
+    assert tuple(header.split(" | ")) == resolve.PYTHONS
+    for platform in resolve.PLATFORMS:
+        assert re.search(rf"^\|[^|]*{platform}", README, re.MULTILINE), platform
+    assert set(MACHINES) == set(resolve.PLATFORMS)
+
+
+# README's lines without make
+
+
+def plain(*extras):
+    """As they are on Linux, without the words that keep pip quiet in make."""
+    lines = fresh.readme_lines(README)
+    return [fresh.for_this_platform(line, "python3", ",".join(extras)) for line in lines]
+
+
+def test_the_plain_lines_are_what_make_does():
+    def words(line):
+        return [word for word in line.replace('"', "").split(" ") if word != "-q"]
+
+    commands = [words(line) for line in made("test", "PYTHON=python3", "TORCH=", "VENV=.venv")]
+    commands += [words(line) for line in made("quickstart", "VENV=.venv")[-1:]]
+    commands = [[*c[c.index("||") + 1 :]] if "||" in c else c for c in commands]
+    for line in plain("mm", "test", "docs"):
+        assert line in commands
+    installs = [c for c in commands if c[1:4] == ["-m", "pip", "install"]]
+    assert installs == [line for line in plain("mm", "test", "docs") if "install" in line]
+
+
+def test_the_plain_lines_are_windows_lines():
+    lines = fresh.readme_lines(README)
+    assert lines[0] == "py -3.12 -m venv .venv"
+    assert all(line.startswith(".venv\\Scripts\\python ") for line in lines[1:])
+    assert not any("/" in line for line in lines)
+
+
+# Where torch comes from
+
+
+@pytest.mark.parametrize(
+    ("place", "options"),
+    [
+        ("", None),
+        ("cpu", "--no-deps --index-url https://download.pytorch.org/whl/cpu torch torchvision"),
+        (
+            "https://my.index/simple",
+            "--no-deps --index-url https://my.index/simple torch torchvision",
+        ),
+        ("./wheels", "--find-links ./wheels torch"),
+    ],
+)
+def test_torch_comes_from_where_it_is_said(place, options):
+    install = ".venv/bin/python -m pip install "
+    lines = made("quickstart", f"TORCH={place}", "VENV=.venv")
+    commands = [line for line in lines if line.startswith(install)]
+    if options is None:
+        assert not any("--index-url" in line or "--find-links" in line for line in commands)
+        assert len(commands) == 2
+    else:
+        _, torch, rest = commands
+        assert torch.endswith(f"-c requirements/constraints.txt {options}")
+        assert "torch" not in rest
+
+
+# What is asked before an install
+
+
+def ask(*arguments, cwd=None):
+    done = subprocess.run(
+        [sys.executable, REQUIREMENTS / "asked.py", *map(str, arguments)],
+        capture_output=True, text=True, encoding="utf-8", cwd=cwd,
+    )  # fmt: skip
+    return done.returncode, done.stderr.strip()
+
+
+@pytest.mark.parametrize("place", ["", "cpu", "cu130", "rocm6.4", "xpu", "https://my.index/simple"])
+def test_what_is_fine(tmp_path, place):
+    assert ask(tmp_path / ".venv", "--torch", place) == (0, "")
+
+
+@pytest.mark.parametrize("place", ["cpuu", "CPU", "cuda", "13.0"])
+def test_a_place_that_is_none(tmp_path, place):
+    code, said = ask(tmp_path / ".venv", "--torch", place)
+    assert code == 1
+    assert said.startswith(f"TORCH={place} is no place to take torch from: a build of download.")
+
+
+def test_a_folder_that_is_none(tmp_path):
+    assert ask(".venv", "--torch", "./wheels", cwd=tmp_path) == (
+        1,
+        "TORCH=./wheels: there is no such folder",
+    )
+    (tmp_path / "wheels").mkdir()
+    assert ask(".venv", "--torch", "./wheels", cwd=tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("version", [(2, 7), (3, 10), (3, 15)])
+def test_a_python_that_is_none_of_ours(tmp_path, monkeypatch, version):
+    monkeypatch.setattr(asked.sys, "version_info", (*version, 0))
+    with pytest.raises(SystemExit) as stop:
+        asked.main(str(tmp_path / ".venv"), ["--torch", ""])
+    message = str(stop.value)
+    assert message.startswith("dmmix runs on Python 3.11 to 3.14, this one (")
+    number = ".".join(map(str, version))
+    assert f"is {number}: name another, such as make PYTHON=python3.12 ..." in message
+
+
+def test_an_environment_that_was_made_otherwise(tmp_path):
+    venv = tmp_path / ".venv"
+    venv.mkdir()
+    assert ask(venv, "--torch", "cpu", "--note") == (0, "")
+    assert ask(venv, "--torch", "") == (0, "")  # not said again: as it is
+    assert ask(venv, "--python", "--torch", "cpu") == (0, "")
+    assert ask(venv, "--note", "--torch", "") == (0, "")
+    code, said = ask(venv, "--torch", "cu130")
+    assert code == 1
+    assert said.startswith(f"{venv} was made with torch from cpu, asked for is cu130: name another")
+    (venv / ".asked").write_text("3.99\n\n", encoding="utf-8")
+    assert ask(venv, "--torch", "") == (0, "")
+    code, said = ask(venv, "--python", "--torch", "")
+    assert "was made with Python 3.99, asked for is" in said
+
+
+# The resolver
+
+
+@pytest.fixture
+def uv(monkeypatch):
+    """Stands in for uv: what it is asked, what it answers by what stands in its arguments."""
+    calls, answers = [], {}
+
+    def run(command, **options):
+        calls.append((list(map(str, command)), options["env"]))
+        said = next((text for word, text in answers.items() if word in command), "")
+        return subprocess.CompletedProcess(command, int(bool(said)), "", said)
+
+    monkeypatch.setattr(resolve.subprocess, "run", run)
+    return calls, answers
+
+
+def test_every_case_is_resolved_without_what_lies_on_the_machine(uv, monkeypatch, capsys):
+    monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
+    monkeypatch.setenv("UV_INDEX", "https://my.index")
+    calls, _ = uv
+    assert resolve.check(resolve.PINS) == 0
+    cases = [call for call, _ in calls if "--universal" not in call]
+    assert len(cases) == len(resolve.COMMANDS) * len(resolve.PYTHONS) * len(resolve.PLATFORMS)
+    for command, environment in calls:
+        assert "--no-config" in command
+        assert command[command.index("--default-index") + 1] == resolve.INDEX
+        assert not {"PIP_FIND_LINKS", "UV_INDEX"} & set(environment)
+        assert environment["PIP_CONFIG_FILE"] == os.devnull
+    assert all("--only-binary" in call for call in cases)
+    assert "All 48 resolve" in capsys.readouterr().out
+
+
+def test_a_case_that_does_not_resolve(uv, capsys):
+    _, answers = uv
+    answers["aarch64-apple-darwin"] = "no wheel of torch"
+    assert resolve.check(resolve.PINS) == 1
+    said = capsys.readouterr().out
+    assert (
+        "make test, Python 3.12: Linux x86-64 resolves, Linux aarch64 resolves, macOS arm64 FAILS"
+        in said
+    )
+    assert "make quickstart with Python 3.14 on macOS arm64:\nno wheel of torch" in said
+
+
+def test_pins_that_the_files_do_not_give(uv, monkeypatch, tmp_path, capsys):
+    old = tmp_path / "constraints.txt"
+    old.write_text("torch==2.12.0  # via dmmix\nnumpy==2.4.6\n", encoding="utf-8")
+
+    def make(out, upgrade=False):
+        out.write_text("torch==2.13.0\nnumpy==2.4.6  # via torch\n", encoding="utf-8")
+
+    monkeypatch.setattr(resolve, "make", make)
+    assert resolve.check(old) == 1
+    said = capsys.readouterr().out
+    assert "is not what the requirements files give: make constraints\n" in said
+    assert "  + torch==2.13.0\n  - torch==2.12.0" in said
+    assert "numpy" not in said
+
+
+def test_requirements_that_contradict_each_other(uv, tmp_path):
+    _, answers = uv
+    answers["--universal"] = "torch needs another triton"
+    with pytest.raises(SystemExit, match="torch needs another triton"):
+        resolve.make(tmp_path / "constraints.txt")
+
+
+# The second machine of CI
+
+
+def test_a_python_that_is_not_there(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fresh.py", "3.99", "mm,test,docs"])
+    with pytest.raises(SystemExit) as stop:
+        fresh.main()
+    assert stop.value.code == 3
+    assert capsys.readouterr().err == "Python 3.99 is not on this machine: skipped\n"
+
+
+def test_a_disk_without_room(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(fresh, "CACHE", tmp_path)
+    monkeypatch.setattr(fresh, "ROOM", 2**70)
+    monkeypatch.setattr(fresh, "find_python", lambda version: sys.executable)
+    monkeypatch.setattr(sys, "argv", ["fresh.py", "3.12", "mm,test,docs"])
+    with pytest.raises(SystemExit) as stop:
+        fresh.main()
+    assert stop.value.code == 3
+    assert re.fullmatch(
+        r"[\d.]+ GiB are free, the index's torch needs \d+: skipped\n", capsys.readouterr().err
+    )
+
+
+def test_only_the_network_of_this_machine_is_known(monkeypatch):
+    for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL", "UV_INDEX", "PYTHONUNBUFFERED", "LANG"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("HTTPS_PROXY", "proxy")
+    monkeypatch.setenv("SSL_CERT_FILE", "/certificates")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    environment = fresh.clean_environment("/opt/python/bin/python")
+    assert environment["HTTPS_PROXY"] == "proxy"
+    assert environment["REQUESTS_CA_BUNDLE"] == "/certificates"
+    assert environment["PIP_CONFIG_FILE"] == os.devnull
+    assert not {"PIP_FIND_LINKS", "PIP_INDEX_URL", "UV_INDEX", "PYTHONUNBUFFERED"} & set(
+        environment
+    )
