@@ -8,7 +8,6 @@ replaced here. A scheme that you register yourself loads as you write it.
 
 import builtins
 import functools
-import importlib
 import os
 import sys
 
@@ -16,6 +15,7 @@ import torch
 
 from dmmix.compat import safe_load
 from dmmix.compat.atomic import atomic_open
+from dmmix.compat.needed import import_needed
 
 __all__ = ["prepare"]
 
@@ -26,15 +26,7 @@ def prepare() -> None:
     Raises:
         ImportError: mmengine is not installed.
     """
-    try:
-        importlib.import_module("mmengine")
-    except ModuleNotFoundError as error:
-        if error.name != "mmengine":
-            raise
-        raise ImportError(
-            'dmmix needs mmengine here, which is not installed: pip install "dmmix[mm]"',
-            name="mmengine",
-        ) from error
+    import_needed("mmengine")
 
     from mmengine.hooks import checkpoint_hook
     from mmengine.runner import checkpoint

@@ -4,9 +4,13 @@ mmcv asks for opencv-python, which draws windows and so needs libraries of the d
 libGL) that servers and containers often lack. opencv-python-headless is the same without windows.
 """
 
-import importlib
+import re
+
+from dmmix.compat.needed import import_needed
 
 __all__ = ["prepare"]
+
+_MISSING_LIBRARY = re.compile(r"(?:open|loading) shared |Library not loaded|DLL load failed")
 
 
 def prepare() -> None:
@@ -17,14 +21,10 @@ def prepare() -> None:
             the message says what to install.
     """
     try:
-        importlib.import_module("cv2")
-    except ModuleNotFoundError as error:
-        if error.name != "cv2":
-            raise
-        raise ImportError(
-            'dmmix needs OpenCV here, which is not installed: pip install "dmmix[mm]"', name="cv2"
-        ) from error
+        import_needed("cv2", "OpenCV")
     except ImportError as error:
+        if not _MISSING_LIBRARY.search(str(error)):
+            raise
         raise ImportError(
             f"OpenCV does not load ({error}): this machine has no screen, so put the build without "
             "windows in its place: pip install --no-deps --force-reinstall opencv-python-headless",

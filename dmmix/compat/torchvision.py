@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from dmmix.compat.errors import TorchvisionWarning
+from dmmix.compat.needed import import_needed
 
 __all__ = ["prepare"]
 
@@ -58,14 +59,7 @@ def prepare() -> None:
 def _import_error() -> RuntimeError | None:
     """Try the import; return a RuntimeError for :func:`prepare` to judge, raise any other."""
     try:
-        importlib.import_module("torchvision")
-    except ModuleNotFoundError as error:
-        if error.name != "torchvision":
-            raise
-        raise ImportError(
-            'dmmix needs torchvision here, which is not installed: pip install "dmmix[mm]"',
-            name="torchvision",
-        ) from error
+        import_needed("torchvision")
     except RuntimeError as error:
         # A failed import leaves the submodules that had succeeded; the next try must run them too.
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
