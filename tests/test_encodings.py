@@ -18,8 +18,6 @@ FILES = sorted(
         *(f for folder in FOLDERS for f in (ROOT / folder).rglob("*.py")),
     )
 )
-#: What opens text by its name, and where its mode stands among the arguments.
-OPENERS = {"open": 1, "fdopen": 1, "read_text": None, "write_text": None}
 PROCESSES = {"run", "Popen", "check_output", "check_call", "call"}
 #: Modules and objects whose open() is of something else.
 OTHERS = {"Image", "tarfile", "zipfile", "os", "archive", "gzip", "lzma", "bz2", "zip", "opener"}
@@ -28,37 +26,42 @@ OTHERS = {"Image", "tarfile", "zipfile", "os", "archive", "gzip", "lzma", "bz2",
 def in_the_encoding_of_the_machine(tree):
     """Line numbers of the calls that do not say theirs."""
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        given = {keyword.arg: keyword.value for keyword in node.keywords}
-        if "encoding" in given or None in given:
-            continue
-        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        owner = getattr(getattr(node.func, "value", None), "id", "")
-        if name in PROCESSES and owner in ("subprocess", ""):
-            if is_true(given.get("text")) or is_true(given.get("universal_newlines")):
-                yield node.lineno
-        elif name in OPENERS and not (name == "open" and owner in OTHERS):
-            at = OPENERS[name]
-            if name == "open" and isinstance(node.func, ast.Attribute) and owner != "builtins":
-                at = 0  # Path.open(mode)
-            if name.endswith("_text") and not isinstance(node.func, ast.Attribute):
-                continue  # a function of ours
-            if name == "read_text" and node.args:
-                continue  # Path.read_text(encoding)
-            mode = given.get(
-                "mode", node.args[at] if at is not None and at < len(node.args) else None
-            )
-            if (
-                "b" not in getattr(mode, "value", "")
-                if isinstance(mode, ast.Constant)
-                else mode is None
-            ):
+        if isinstance(node, ast.Call):
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            said = "encoding" in given or None in given  # or may be, in **options
+            if not said and (starts_a_process(node, given) or opens_text(node, given)):
                 yield node.lineno
 
 
-def is_true(node):
-    return isinstance(node, ast.Constant) and node.value is True
+def starts_a_process(node, given):
+    """With text read from it."""
+    name, owner = names(node)
+    text = given.get("text", given.get("universal_newlines"))
+    return name in PROCESSES and owner in ("subprocess", "") and value(text) is True
+
+
+def opens_text(node, given):
+    name, owner = names(node)
+    method = isinstance(node.func, ast.Attribute)
+    if name == "read_text":
+        return method and not node.args  # Path.read_text(encoding)
+    if name == "write_text":
+        return method  # a function of that name is ours
+    if name not in ("open", "fdopen") or (name == "open" and owner in OTHERS):
+        return False
+    place = 0 if name == "open" and method and owner != "builtins" else 1  # of Path.open(mode)
+    mode = given.get("mode", node.args[place] if place < len(node.args) else ast.Constant("r"))
+    return isinstance(mode, ast.Constant) and "b" not in mode.value
+
+
+def names(node):
+    """Of what is called, and of what it is an attribute of."""
+    owner = getattr(node.func, "value", None)
+    return getattr(node.func, "attr", getattr(node.func, "id", "")), getattr(owner, "id", "")
+
+
+def value(node):
+    return node.value if isinstance(node, ast.Constant) else None
 
 
 def test_files_are_found():

@@ -7,6 +7,7 @@ answered before that (docs/benchmarks/startup.md).
 from __future__ import annotations
 
 import argparse
+import ast
 import atexit
 import difflib
 import gc
@@ -31,6 +32,8 @@ _RUNNER_KEYS = {
     *("test_cfg", "test_dataloader", "test_evaluator", "train_cfg", "train_dataloader"),
     *("val_cfg", "val_dataloader", "val_evaluator", "visualizer", "work_dir"),
 }
+#: A space that is part of a value, not one between items.
+_SPACE_INSIDE = re.compile(r"[^\s,\[\]()]\s+[^\s,\[\]()]")
 #: Keys of a config that mmengine, mmpretrain or dmmix read besides the runner's arguments.
 _OTHER_KEYS = {
     "activation_checkpointing",
@@ -381,9 +384,22 @@ def _parse_overrides(options: list[tuple[str, str]]) -> dict[str, Any]:
         raise UserError(f"--cfg-options: {error}") from error
     # mmengine takes all spaces out: they are for the eye in a list, and part of the name in a path.
     for key, value in options:
-        if " " in value and not set(",[]()") & set(value):
-            parsed.overrides[key] = value.strip("'\"")
+        if _SPACE_INSIDE.search(value):
+            parsed.overrides[key] = _with_spaces(key, value.strip())
     return parsed.overrides
+
+
+def _with_spaces(key: str, value: str) -> Any:
+    if value[0] not in "[(" and "," not in value:
+        return value.strip("'\"")
+    try:
+        items = ast.literal_eval(value)
+    except (SyntaxError, ValueError) as error:
+        raise UserError(
+            f"--cfg-options {key}: {value!r} has an item with a space in it, which needs quotes of "
+            "its own there: ['a b', 'c']"
+        ) from error
+    return list(items) if value[0] not in "[(" else items
 
 
 def _check_overrides(cfg: Any, options: dict) -> None:

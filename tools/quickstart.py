@@ -49,10 +49,8 @@ class Run(NamedTuple):
         files = sorted(self.folder.glob("*/vis_data/scalars.json"))
         if not files:
             return []
-        lines = (
-            files[-1].read_text(encoding="utf-8").split("\n")[:-1]
-        )  # the last one may be half written
-        return [json.loads(line) for line in lines]
+        lines = files[-1].read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]  # the last one may be half written
 
 
 def main() -> None:

@@ -30,11 +30,8 @@ def of_config(folder: Path) -> tuple[int | None, int | None]:
     """Seed and length, in epochs or iterations, by the config that mmengine wrote to the log."""
     files = sorted(folder.glob("*/vis_data/config.py"))
     try:
-        tree = (
-            ast.parse(files[-1].read_text(errors="replace", encoding="utf-8"))
-            if files
-            else ast.Module([], [])
-        )
+        text = files[-1].read_text(encoding="utf-8", errors="replace") if files else ""
+        tree = ast.parse(text)
     except SyntaxError:
         return None, None
     calls = {
