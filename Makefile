@@ -8,15 +8,22 @@ PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?=
 JOBS   ?= 2
+# A misspelt one would be passed over without a word.
+KNOWN   = PYTHON VENV TORCH JOBS SHELL
+GIVEN  := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(v)))
+$(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$(GIVEN)): there are PYTHON, VENV, TORCH and JOBS))
 PINS    = requirements/constraints.txt
 SETUP   = setup.py pyproject.toml dmmix/version.py $(wildcard requirements/*.txt)
 PYTEST  = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n $(JOBS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-# The options that say where torch is taken from; the rest comes from pip's own index in any case.
-TORCH_FROM = $(if $(findstring ://,$(TORCH)),--no-deps --index-url $(TORCH) torch torchvision,$\
-	$(if $(findstring /,$(TORCH)),--find-links $(TORCH) torch,$\
-	--no-deps --index-url https://download.pytorch.org/whl/$(TORCH) torch torchvision))
+# $(call torch,ENVIRONMENT): where its torch comes from; what it was made with where TORCH is not said.
+torch = $(or $(TORCH),$(shell cat "$(1)/.torch" 2>/dev/null))
+
+# $(call torch_from,PLACE): as options of pip; the rest comes from pip's own index in any case.
+torch_from = $(if $(findstring ://,$(1)),--no-deps --index-url $(1) torch torchvision,$\
+	$(if $(findstring /,$(1)),--find-links $(1) torch,$\
+	--no-deps --index-url https://download.pytorch.org/whl/$(1) torch torchvision))
 
 # Extras, by variables: a comma would end an argument of call.
 TESTS    = mm,test,docs
@@ -28,19 +35,19 @@ define install
 	@echo "Installing dmmix[$(2)] into $(1): one to five minutes, once."
 	test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
 	$(1)/bin/python -m pip install -q -c $(PINS) pip
-	$(if $(TORCH),$(1)/bin/python -m pip install -q -c $(PINS) $(TORCH_FROM))
+	$(if $(call torch,$(1)),$\
+		$(1)/bin/python -m pip install -q -c $(PINS) $(call torch_from,$(call torch,$(1))))
 	PYTHONWARNINGS=ignore \
 		$(1)/bin/python -m pip install -q -c $(PINS) --build-constraint $(PINS) -e ".[$(2)]"
 	@$(1)/bin/python -c "import cv2" 2>/dev/null || { \
 		echo "OpenCV lacks libraries of a screen here: the build without windows takes its place."; \
 		$(1)/bin/python -m pip install -q -c $(PINS) --no-deps --force-reinstall \
 			opencv-python-headless; }
-	@$(1)/bin/python requirements/asked.py $(1) --torch "$(TORCH)" --note
+	@echo "$(call torch,$(1))" > $(1)/.torch
 endef
 
 # Says before any long work what is wrong with PYTHON or TORCH.
-asked = $(PYTHON) requirements/asked.py $(1) --torch "$(TORCH)" \
-	$(if $(findstring file,$(origin PYTHON)),,--python)
+asked = $(PYTHON) requirements/asked.py "$(1)" "$(TORCH)" $(if $(findstring file,$(origin PYTHON)),,--python)
 
 .PHONY: quickstart test test-fast test-openmmlab test-recipes headline lint docs clean \
 	constraints constraints-new check-constraints asked asked-openmmlab \

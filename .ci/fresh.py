@@ -11,6 +11,7 @@ status 3.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
@@ -31,7 +32,11 @@ NETWORK = re.compile(
 
 
 def main() -> None:
-    version, extras, *options = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("version", help="of Python, such as 3.12")
+    parser.add_argument("extras", help="mm,test,docs or openmmlab,test")
+    args, options = parser.parse_known_args()
+    version, extras = args.version, args.extras
     python = find_python(version)
     if python is None:
         skip(f"Python {version} is not on this machine")

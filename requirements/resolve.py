@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -60,6 +61,10 @@ def main() -> None:
     args = parser.parse_args()
     if args.check and args.upgrade:
         parser.error("--upgrade makes a file, --check looks at the one that is there: take one")
+    if find_spec("uv") is None:
+        sys.exit("resolving needs uv: pip install -c requirements/constraints.txt uv")
+    if args.check and not args.constraints.is_file():
+        parser.error(f"--constraints {args.constraints}: there is no such file")
     if args.check:
         sys.exit(check(args.constraints))
     make(args.constraints, args.upgrade)
@@ -78,7 +83,7 @@ def make(out: Path, upgrade: bool = False) -> None:
     command += ["--constraint", str(HERE / "chosen.txt"), *map(str, every)]
     said = uv(command + ["--upgrade"] * upgrade)
     if said:
-        sys.exit(f"{said}\n\nThe requirements files do not go with each other.")
+        sys.exit(f"{said}\n\nrequirements/*.txt do not resolve; {PINS.name} stays as it was.")
 
 
 def check(pins: Path) -> int:

@@ -182,50 +182,95 @@ def ask(*arguments, cwd=None):
 
 @pytest.mark.parametrize("place", ["", "cpu", "cu130", "rocm6.4", "xpu", "https://my.index/simple"])
 def test_what_is_fine(tmp_path, place):
-    assert ask(tmp_path / ".venv", "--torch", place) == (0, "")
+    assert ask(tmp_path / ".venv", place) == (0, "")
 
 
 @pytest.mark.parametrize("place", ["cpuu", "CPU", "cuda", "13.0"])
 def test_a_place_that_is_none(tmp_path, place):
-    code, said = ask(tmp_path / ".venv", "--torch", place)
+    code, said = ask(tmp_path / ".venv", place)
     assert code == 1
     assert said.startswith(f"TORCH={place} is no place to take torch from: a build of download.")
 
 
 def test_a_folder_that_is_none(tmp_path):
-    assert ask(".venv", "--torch", "./wheels", cwd=tmp_path) == (
+    assert ask(".venv", "./wheels", cwd=tmp_path) == (
         1,
         "TORCH=./wheels: there is no such folder",
     )
     (tmp_path / "wheels").mkdir()
-    assert ask(".venv", "--torch", "./wheels", cwd=tmp_path) == (0, "")
+    assert ask(".venv", "./wheels", cwd=tmp_path) == (0, "")
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 10), (3, 15)])
 def test_a_python_that_is_none_of_ours(tmp_path, monkeypatch, version):
     monkeypatch.setattr(asked.sys, "version_info", (*version, 0))
     with pytest.raises(SystemExit) as stop:
-        asked.main(str(tmp_path / ".venv"), ["--torch", ""])
+        asked.main(str(tmp_path / ".venv"), "")
     message = str(stop.value)
     assert message.startswith("dmmix runs on Python 3.11 to 3.14, this one (")
     number = ".".join(map(str, version))
     assert f"is {number}: name another, such as make PYTHON=python3.12 ..." in message
 
 
-def test_an_environment_that_was_made_otherwise(tmp_path):
-    venv = tmp_path / ".venv"
-    venv.mkdir()
-    assert ask(venv, "--torch", "cpu", "--note") == (0, "")
-    assert ask(venv, "--torch", "") == (0, "")  # not said again: as it is
-    assert ask(venv, "--python", "--torch", "cpu") == (0, "")
-    assert ask(venv, "--note", "--torch", "") == (0, "")
-    code, said = ask(venv, "--torch", "cu130")
+@pytest.fixture
+def venv(tmp_path):
+    """An environment of this Python, whose torch is a CPU build."""
+    folder = tmp_path / ".venv"
+    folder.mkdir()
+    version = ".".join(map(str, sys.version_info[:3]))
+    (folder / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n", encoding="utf-8")
+    (folder / ".torch").write_text("cpu\n", encoding="utf-8")
+    return folder
+
+
+def test_an_environment_that_was_made_otherwise(venv):
+    assert ask(venv, "") == (0, "")  # not said again: as it is
+    assert ask(venv, "cpu", "--python") == (0, "")
+    code, said = ask(venv, "cu130")
     assert code == 1
     assert said.startswith(f"{venv} was made with torch from cpu, asked for is cu130: name another")
-    (venv / ".asked").write_text("3.99\n\n", encoding="utf-8")
-    assert ask(venv, "--torch", "") == (0, "")
-    code, said = ask(venv, "--python", "--torch", "")
+    (venv / ".torch").write_text("\n", encoding="utf-8")
+    assert ask(venv, "") == (0, "")
+    assert "was made with torch from pip's index, asked for is cpu" in ask(venv, "cpu")[1]
+    (venv / ".torch").unlink()  # made by an earlier Makefile
+    assert ask(venv, "cpu") == (0, "")
+    (venv / "pyvenv.cfg").write_text("version_info = 3.13.99.final.0\n", encoding="utf-8")
+    assert ask(venv, "") == (0, "")
+    (venv / "pyvenv.cfg").write_text("version = 3.99.1\n", encoding="utf-8")
+    code, said = ask(venv, "", "--python")
     assert "was made with Python 3.99, asked for is" in said
+
+
+def test_an_environment_of_a_python_that_is_none_of_ours(venv):
+    """That an earlier dmmix was installed into, say; python3 may be one of ours by now."""
+    (venv / "pyvenv.cfg").write_text("version = 3.10.13\n", encoding="utf-8")
+    assert ask(venv, "") == (
+        1,
+        f"{venv} was made with Python 3.10, asked for is 3.11 to 3.14: name another folder "
+        "(VENV=.venv2), or make clean first",
+    )
+
+
+def test_what_make_itself_refuses():
+    if shutil.which("make") is None:
+        pytest.skip("no make here")
+    for arguments, says in (
+        (["quickstart", "TROCH=cpu"], "no variable TROCH: there are PYTHON, VENV, TORCH and JOBS"),
+        (["quickstart", "VENV=my env"], "VENV=my env has a space in its name, which make cannot"),
+    ):
+        done = subprocess.run(
+            ["make", *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+        )
+        assert done.returncode == 2
+        assert says in done.stderr
+
+
+def test_an_environment_keeps_its_place_of_torch(venv):
+    """New pins would otherwise take the CUDA build of the index where the CPU build was."""
+    lines = made("quickstart", "TORCH=", f"VENV={venv}")
+    assert any(
+        line.endswith("https://download.pytorch.org/whl/cpu torch torchvision") for line in lines
+    )
 
 
 # The resolver
