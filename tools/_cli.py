@@ -384,7 +384,7 @@ def _parse_overrides(options: list[tuple[str, str]]) -> dict[str, Any]:
         raise UserError(f"--cfg-options: {error}") from error
     # mmengine takes all spaces out: they are for the eye in a list, and part of the name in a path.
     for key, value in options:
-        if _SPACE_INSIDE.search(value):
+        if _SPACE_INSIDE.search(f"{value}"):  # in Python, it may be a number
             parsed.overrides[key] = _with_spaces(key, value.strip())
     return parsed.overrides
 
