@@ -8,6 +8,7 @@ from dmmix.datasets.decoded_images import DecodedImages
 from dmmix.datasets.digits import Digits
 from dmmix.datasets.image_folder import DecodedFolder
 from dmmix.datasets.in_memory import InMemory
+from dmmix.datasets.interface import set_epoch
 from dmmix.datasets.label_subset import (
     LabelSubset,
     check_subset,
@@ -20,6 +21,7 @@ from dmmix.datasets.pack_labels import PackLabels
 from dmmix.datasets.repeat_aug_sampler import RepeatAugSampler
 from dmmix.datasets.semi import MultiSourceBatchSampler, MultiSourceSampler, SemiDataset
 from dmmix.datasets.tiny_imagenet import TinyImageNet
+from dmmix.datasets.unwrapped import Unwrapped, unwrap
 from dmmix.datasets.whole_batch import whole_batch
 
 __all__ = [
@@ -39,9 +41,12 @@ __all__ = [
     "RepeatAugSampler",
     "SemiDataset",
     "TinyImageNet",
+    "Unwrapped",
     "batch_transforms",
     "check_subset",
+    "set_epoch",
     "stratified_subset",
     "subset_indices",
+    "unwrap",
     "whole_batch",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from dmmix.datasets.corrupt_files import CorruptFiles
 from dmmix.datasets.from_dataset import FromDataset
 from dmmix.datasets.image_crops import DAMAGE, ImageCrops
 from dmmix.datasets.label_subset import LabelSubset, check_subset, subset_indices
+from dmmix.datasets.picked import picked
 from dmmix.datasets.sample_list import UNLABELLED, build_source, read_samples
 from dmmix.registry import DATASETS
 
@@ -254,6 +256,20 @@ class DecodedImages(FromDataset):
             "inputs": torch.from_numpy(image).movedim(-1, -3).contiguous(),
             "labels": torch.tensor(int(self._samples.labels[row])),
         }
+
+    def get_subset(self, indices: Sequence[int] | int) -> DecodedImages:
+        """Some of the samples, as in mmengine; crops and epoch are those of this dataset."""
+        self.full_init()
+        other = copy.copy(self)
+        other.rows = picked(self.rows, indices)
+        return other
+
+    def in_the_middle(self) -> DecodedImages:
+        """The same samples as for evaluation: cropped in the middle."""
+        other = copy.copy(self)
+        other.crops = copy.copy(self.crops)
+        other.crops.test_mode = True
+        return other
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all samples, (N,)."""

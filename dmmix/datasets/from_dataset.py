@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mmpretrain.datasets import BaseDataset
 from torch.utils.data import Dataset
 
-__all__ = ["FromDataset"]
+from dmmix.datasets.unwrapped import WRAPPERS
+from dmmix.registry import DATASETS
+
+__all__ = ["FromDataset", "build_lazily"]
 
 
 class FromDataset(Dataset):
@@ -18,10 +21,13 @@ class FromDataset(Dataset):
         source: the dataset; need not be loaded yet.
 
     Raises:
+        TypeError: it is a wrapper of data sets.
         ValueError: it has a pipeline.
     """
 
     def __init__(self, source: BaseDataset) -> None:
+        if isinstance(source, WRAPPERS):
+            raise TypeError(wrapped_message(type(self).__name__, type(source)))
         _refuse_pipeline(source, type(self).__name__)
         self._source: BaseDataset | None = source
         self._text = type(source).__name__
@@ -39,6 +45,27 @@ class FromDataset(Dataset):
     def CLASSES(self) -> Sequence[str] | None:
         """Names of the classes."""
         return self._metainfo.get("classes")
+
+
+def build_lazily(config: Mapping, name: str) -> BaseDataset:
+    """The data set of a config, not loaded yet, for the class called ``name``.
+
+    Raises:
+        TypeError: it is a wrapper of data sets.
+    """
+    kind = config.get("type")
+    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+    if isinstance(kind, type) and issubclass(kind, WRAPPERS):
+        raise TypeError(wrapped_message(name, kind))
+    return DATASETS.build({"_scope_": "dmmix", **config, "lazy_init": True})
+
+
+def wrapped_message(name: str, wrapper: type) -> str:
+    """That wrappers go outside."""
+    return (
+        f"{name} takes its samples from one data set and {wrapper.__name__} wraps others: write "
+        f"dict(type={wrapper.__name__!r}, dataset=dict(type={name!r}, ...))"
+    )
 
 
 def _refuse_pipeline(source: BaseDataset, name: str) -> None:

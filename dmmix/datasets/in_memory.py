@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -15,6 +16,7 @@ from dmmix.datasets.from_dataset import FromDataset
 from dmmix.datasets.label_subset import LabelSubset, check_subset
 from dmmix.datasets.loading import build_source, load_arrays
 from dmmix.datasets.mapped_array import MappedArray
+from dmmix.datasets.picked import picked
 from dmmix.functional.mixing import to_device
 from dmmix.registry import DATASETS
 
@@ -185,6 +187,20 @@ class InMemory(FromDataset):
         """Which samples of the whole dataset are used, (N,), sorted."""
         self.full_init()
         return np.arange(len(self)) if self._rows is None else self._rows.numpy().copy()
+
+    def get_subset(self, indices: Sequence[int] | int) -> InMemory:
+        """A dataset of some of the samples, as in mmengine; only their images are kept."""
+        self.full_init()
+        at = torch.from_numpy(picked(np.arange(len(self)), indices))
+        other = copy.copy(self)
+        other._labels = other._labels_there = self._labels[at]
+        if isinstance(self._images, MappedArray):
+            other._images = self._images.subset(at.numpy())
+        else:
+            other._images = self._images.cpu().index_select(0, at)
+        other._rows = at if self._rows is None else self._rows[at]
+        other._placed = False
+        return other
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all samples, (N,)."""

@@ -9,17 +9,17 @@ import torch
 from mmpretrain.datasets import BaseDataset
 from torch import Tensor
 
+from dmmix.datasets.from_dataset import build_lazily
 from dmmix.datasets.label_subset import LabelSubset, subset_indices
 from dmmix.datasets.mapped_array import MappedArray
 from dmmix.datasets.stacking import stack_images
-from dmmix.registry import DATASETS
 
 __all__ = ["build_source", "load_arrays"]
 
 
 def build_source(config: Mapping) -> BaseDataset:
     """The dataset of a config, not loaded yet."""
-    dataset = DATASETS.build({"_scope_": "dmmix", **config, "lazy_init": True})
+    dataset = build_lazily(config, "InMemory")
     if getattr(dataset, "split", None) == "test":
         # mmpretrain's MNIST chooses its files by test_mode, whatever the split.
         dataset.test_mode = True

@@ -16,6 +16,7 @@ from dmmix.datasets.label_subset import stratified_subset
 from dmmix.datasets.mapped_array import MappedArray
 from dmmix.datasets.memory import available_memory
 from dmmix.datasets.npz_arrays import ArrayHeader, NpzArrays
+from dmmix.datasets.picked import picked
 from dmmix.registry import DATASETS
 
 __all__ = ["NPZDataset"]
@@ -136,7 +137,7 @@ class NPZDataset(BaseDataset):
             rows = stratified_subset(labels, self.labels_per_class, self.subset_seed)
         if self._indices is not None:
             rows = np.arange(len(labels)) if rows is None else rows
-            rows = _picked(rows, self._indices)
+            rows = picked(rows, self._indices)
         if self._choose is not None:
             chosen = self._choose(labels if rows is None else labels[rows])
             rows = chosen if rows is None else rows[chosen]
@@ -202,7 +203,7 @@ class NPZDataset(BaseDataset):
 
     def get_subset_(self, indices: Sequence[int] | int) -> None:
         """Keeps some samples, as in mmengine: the first (below 0: last) ones, or those listed."""
-        rows = _picked(np.arange(len(self)), indices)
+        rows = picked(np.arange(len(self)), indices)
         mapped = isinstance(self._images, MappedArray)
         self._images = self._images.subset(rows) if mapped else self._images[rows]
         self._labels = self._labels[rows]
@@ -230,12 +231,6 @@ class NPZDataset(BaseDataset):
 def _fits(size: int) -> bool:
     available = available_memory()
     return available is None or size <= available / 4
-
-
-def _picked(rows: np.ndarray, indices: Sequence[int] | int) -> np.ndarray:
-    if isinstance(indices, int):
-        return rows[:indices] if indices >= 0 else rows[indices:]
-    return rows[np.asarray(indices, dtype=np.int64)]
 
 
 def _check_images(name: str, header: ArrayHeader) -> ArrayHeader:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from mmpretrain.datasets import RepeatAugSampler as _RepeatAugSampler
 
+from dmmix.datasets.interface import makes_repeats
 from dmmix.registry import DATA_SAMPLERS
 
 __all__ = ["RepeatAugSampler"]
@@ -31,7 +32,8 @@ class RepeatAugSampler(_RepeatAugSampler):
         seed: of the permutation, the same on all ranks.
 
     Raises:
-        ValueError: ``num_repeats`` below 1.
+        ValueError: ``num_repeats`` below 1; a wrapper around such a dataset, which hides it
+            (:func:`~dmmix.datasets.unwrap` finds it).
 
     Source: Hoffer et al., *Augment your batch*, CVPR 2020; Touvron et al., DeiT, ICML 2021.
     """
@@ -41,6 +43,7 @@ class RepeatAugSampler(_RepeatAugSampler):
     ) -> None:
         if num_repeats < 1:
             raise ValueError(f"num_repeats must be at least 1, got {num_repeats}")
+        makes_repeats(dataset)  # said before the first epoch
         super().__init__(dataset, shuffle=shuffle, num_repeats=num_repeats, seed=seed)
 
     def __iter__(self) -> Iterator[int]:
@@ -49,7 +52,7 @@ class RepeatAugSampler(_RepeatAugSampler):
         if self.shuffle:
             generator = torch.Generator().manual_seed(self.seed + self.epoch)
             order = torch.randperm(n, generator=generator)
-        step = n if getattr(self.dataset, "repeats", False) else 0
+        step = n if makes_repeats(self.dataset) else 0
         indices = (order[:, None] + step * torch.arange(self.num_repeats)).flatten()
         # As many more as make it the same number for each rank, from the start again.
         times = -(-self.total_size // len(indices))

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
+from dmmix.datasets.from_dataset import build_lazily
 from dmmix.datasets.paths import near_names
-from dmmix.registry import DATASETS
 
 __all__ = ["UNLABELLED", "SampleList", "build_source", "read_samples"]
 
@@ -55,7 +55,7 @@ def build_source(dataset: Mapping | BaseDataset) -> BaseDataset:
             f"there is no folder {root}{near_names(root)} (tools/data/prepare.py unpacks data sets)"
         )
     try:
-        return DATASETS.build({"_scope_": "dmmix", **dataset, "lazy_init": True})
+        return build_lazily(dataset, "DecodedImages")
     except RuntimeError as error:  # StanfordCars: with line breaks and many spaces
         raise ValueError(f"{root}: {' '.join(str(error).split())}") from error
 

@@ -1,5 +1,7 @@
 """mmengine's runner, with a resume that survives broken checkpoints."""
 
+import inspect
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,15 @@ from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.registry import DATASETS
 from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError
-from dmmix.datasets import BatchLoader, whole_batch
+from dmmix.datasets import BatchLoader, unwrap, whole_batch
+from dmmix.datasets.interface import makes_batches, wraps_batches
+from dmmix.datasets.unwrapped import WRAPPERS
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
 from dmmix.engine.frozen_weights import count_frozen_weights
 from dmmix.engine.hooks import DatasetEpochHook, ModelEventsHook, RandomStateHook
@@ -49,7 +54,8 @@ class DmmixRunner(Runner):
     :class:`~dmmix.engine.StepOptions`.
 
     A data loader whose dataset makes whole batches (``dataset.batched``) leaves them as they are,
-    and without worker processes is a :class:`~dmmix.datasets.BatchLoader`.
+    and without worker processes is a :class:`~dmmix.datasets.BatchLoader`. A wrapper of data sets
+    (``ClassBalancedDataset``, ``KFoldDataset``, ...) is :func:`~dmmix.datasets.unwrap`-ped.
 
     Config: ``runner_type = 'DmmixRunner'``.
 
@@ -131,8 +137,12 @@ class DmmixRunner(Runner):
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> DataLoader:
         """As mmengine does; batches that the dataset makes as a whole are passed through."""
+        if isinstance(dataloader, Mapping):
+            dataloader = {**dataloader, "dataset": _unwrapped(dataloader.get("dataset"))}
         loader = Runner.build_dataloader(dataloader, *args, **kwargs)
-        if not getattr(loader.dataset, "batched", False):
+        if not makes_batches(loader.dataset):
+            if wraps_batches(loader.dataset) and _is_whole_batch(loader.collate_fn):
+                loader.collate_fn = default_collate  # a wrapper that takes its batches apart
             return loader
         if loader.num_workers == 0:
             return BatchLoader(loader)  # pins no memory: the batch may be on the GPU already
@@ -222,6 +232,21 @@ class DmmixRunner(Runner):
                 "load_from."
             )
         return None
+
+
+def _unwrapped(dataset: Any) -> Any:
+    """A wrapper of data sets, or its config, as one whose samples come straight from them."""
+    if not isinstance(dataset, Mapping):
+        return unwrap(dataset)
+    kind = dataset.get("type")
+    with DATASETS.switch_scope_and_registry(dataset.get("_scope_")) as registry:
+        kind = registry.get(kind) if isinstance(kind, str) else kind
+    wraps = inspect.isclass(kind) and issubclass(kind, WRAPPERS)
+    return unwrap(DATASETS.build(dataset)) if wraps else dataset
+
+
+def _is_whole_batch(collate: Any) -> bool:
+    return whole_batch in (collate, getattr(collate, "func", None))
 
 
 def _batch_size(loader: DataLoader) -> int:

@@ -7,6 +7,7 @@ import pytest
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from dmmix.datasets import set_epoch, unwrap
 from dmmix.registry import DATASETS
 from dmmix.testing.layouts import make_layout
 from tests.datasets.pictures import picture, save
@@ -50,6 +51,7 @@ def test_all_of_it_is_run():
         "Folders of photos",
         "Image files",
         "Tiny-ImageNet",
+        "Wrapped data sets",
         "Fewer labels",
     ]
 
@@ -79,6 +81,15 @@ def test_digits():
     names = {}
     exec(CODE["Digits"][0], names)
     assert len(DATASETS.build(names["dataset"])) == 100
+
+
+def test_wrapped_data_sets():
+    names = {}
+    exec(CODE["Wrapped data sets"][0], names)
+    init_default_scope("dmmix")
+    made = unwrap(DATASETS.build(names["dataset"]))
+    assert len(made) == 4  # two classes of one image, twice each
+    assert set_epoch(made, 1)
 
 
 def test_fewer_labels():

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from dmmix.datasets.interface import makes_repeats
+
 __all__ = ["check_count", "check_every_class", "check_has_labels", "check_repeats", "image_size"]
 
 
@@ -80,7 +82,7 @@ def check_repeats(name: str, value: int, datasets: Sequence) -> None:
         ValueError: one does not.
     """
     for dataset in datasets:
-        if not getattr(dataset, "repeats", False):
+        if not makes_repeats(dataset):
             raise ValueError(
                 f"{name}={value} is for image files, cropped anew each time (DecodedImages, "
                 f"DecodedFolder), got {type(dataset).__name__}: take {name}=1, and transforms of "

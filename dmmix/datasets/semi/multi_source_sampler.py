@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from dmmix.datasets.interface import TwoStreams
 from dmmix.datasets.semi.checks import check_count
 from dmmix.datasets.semi.streams import Stream
 from dmmix.registry import DATA_SAMPLERS
@@ -34,10 +35,10 @@ class MultiSourceSampler(Sampler):
     """
 
     def __init__(self, dataset: Any, seed: int | None = None) -> None:
-        if not hasattr(dataset, "sources"):
+        if not isinstance(dataset, TwoStreams):
             raise TypeError(
                 "MultiSourceSampler needs a dataset with a labelled and an unlabelled stream "
-                f"(SemiDataset), got {type(dataset).__name__}"
+                f"(SemiDataset), got {type(dataset).__name__}; wrappers go inside that"
             )
         self.dataset = dataset
         self.rank, self.world_size = get_dist_info()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dmmix.datasets.interface import LabelSource, makes_repeats, set_epoch
 from dmmix.datasets.label_subset import LabelSubset, subset_indices
 from dmmix.datasets.semi.checks import (
     check_count,
@@ -21,6 +22,7 @@ from dmmix.datasets.semi.checks import (
 )
 from dmmix.datasets.semi.num_labels import check_num_labels, resolve_subset
 from dmmix.datasets.semi.stream_images import StreamImages
+from dmmix.datasets.unwrapped import unwrap
 from dmmix.functional.mixing import to_device
 from dmmix.registry import DATASETS
 
@@ -233,8 +235,7 @@ class SemiDataset(Dataset):
         the epoch.
         """
         for dataset in self._datasets:
-            if hasattr(dataset, "set_epoch"):
-                dataset.set_epoch(0 if getattr(dataset, "repeats", False) else epoch)
+            set_epoch(dataset, 0 if makes_repeats(dataset) else epoch)
 
     def __repr__(self) -> str:
         lines = [
@@ -250,7 +251,8 @@ class SemiDataset(Dataset):
 def _built(name: str, dataset: Any, more: str = "") -> Any:
     if isinstance(dataset, Mapping):
         dataset = DATASETS.build({"_scope_": "dmmix", **dataset})
-    if not hasattr(dataset, "get_gt_labels"):
+    dataset = unwrap(dataset)
+    if not isinstance(dataset, LabelSource):
         raise TypeError(
             f"{name} must be an InMemory, DecodedImages or DecodedFolder{more}, got "
             f"{type(dataset).__name__}"

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dmmix.datasets.interface import makes_batches, makes_repeats
+
 __all__ = ["StreamImages"]
 
 
@@ -23,13 +25,12 @@ class StreamImages:
 
     def __init__(self, dataset: Any, rows: np.ndarray) -> None:
         self.rows = rows
-        self._batched = getattr(dataset, "batched", False)
-        self._repeats = getattr(dataset, "repeats", False)
+        self._batched = makes_batches(dataset)
+        self._repeats = makes_repeats(dataset)
         if self._repeats:
             # The same lists, fewer rows: a file that cannot be decoded is replaced by one of these
             # (corrupt='skip'), not by one whose label is not to be known.
-            dataset = copy.copy(dataset)
-            dataset.rows = dataset.rows[rows]
+            dataset = dataset.get_subset(rows)
         self._dataset = dataset
 
     def __len__(self) -> int:
@@ -37,12 +38,10 @@ class StreamImages:
 
     def in_the_middle(self) -> StreamImages:
         """The same images, as for evaluation: files are cropped in the middle."""
-        if not hasattr(self._dataset, "crops"):
+        if not self._repeats:
             return self
         same = copy.copy(self)
-        same._dataset = copy.copy(self._dataset)
-        same._dataset.crops = copy.copy(self._dataset.crops)
-        same._dataset.crops.test_mode = True
+        same._dataset = self._dataset.in_the_middle()
         return same
 
     def take(self, members: np.ndarray, draws: np.ndarray) -> dict[str, Tensor]:

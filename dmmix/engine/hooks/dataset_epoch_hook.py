@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
+from dmmix.datasets.interface import epoch_sources, set_epoch
 from dmmix.registry import HOOKS
 
 __all__ = ["DatasetEpochHook"]
@@ -16,7 +17,8 @@ __all__ = ["DatasetEpochHook"]
 
 @HOOKS.register_module()
 class DatasetEpochHook(Hook):
-    """Calls ``set_epoch(epoch)`` of the training dataset, if it has one, before each epoch.
+    """Calls ``set_epoch(epoch)`` of the training dataset before each epoch, if it has one; through
+    any wrapper (``ClassBalancedDataset``, ``ConcatDataset``, torch's ``Subset``, ...).
 
     Such a dataset draws what is random in a sample from (seed, epoch, index): the sample is the
     same whichever worker makes it, and after a resume.
@@ -39,24 +41,25 @@ class DatasetEpochHook(Hook):
     def before_train_epoch(self, runner: Runner) -> None:
         """Tells the dataset the epoch."""
         loader, loop = runner.train_dataloader, runner.train_loop
-        if not hasattr(loader.dataset, "set_epoch"):
+        sources = epoch_sources(loader.dataset)
+        if not sources:
             return
         if not isinstance(loop, IterBasedTrainLoop):
-            loader.dataset.set_epoch(runner.epoch)
+            set_epoch(loader.dataset, runner.epoch)
             return
         self._length = _count_batches(loader)
         if not self._length:
             runner.logger.warning(
                 "%s draws by epoch, and the data loader has no end: what it draws for a sample "
                 "never changes. Take a sampler that ends, such as DefaultSampler",
-                type(loader.dataset).__name__,
+                type(sources[0]).__name__,
             )
-            loader.dataset.set_epoch(0)
+            set_epoch(loader.dataset, 0)
             return
         # After a resume mmengine goes through the batches before it again, if it is not told to
         # start with the first one.
         self._start = runner.iter if getattr(loop, "fast_forward_on_resume", False) else 0
-        loader.dataset.set_epoch(runner.iter // self._length)
+        set_epoch(loader.dataset, runner.iter // self._length)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Tells the dataset the next epoch, if this was the loader's last batch."""
@@ -64,7 +67,7 @@ class DatasetEpochHook(Hook):
             return
         epochs, rest = divmod(runner.iter + 1 - self._start, self._length)
         if rest == 0:
-            runner.train_dataloader.dataset.set_epoch(self._start // self._length + epochs)
+            set_epoch(runner.train_dataloader.dataset, self._start // self._length + epochs)
 
 
 def _count_batches(loader: DataLoader) -> int:

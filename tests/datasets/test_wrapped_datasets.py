@@ -1,0 +1,284 @@
+"""Wrappers of mmengine, mmpretrain and torch around data sets of ours hide nothing of them."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch.utils import data
+
+from dmmix.datasets import (
+    DecodedFolder,
+    RepeatAugSampler,
+    SemiDataset,
+    Unwrapped,
+    set_epoch,
+    unwrap,
+)
+from dmmix.datasets.interface import class_names, epoch_sources, makes_repeats
+from dmmix.engine import DmmixRunner
+from dmmix.registry import DATASETS
+from tests.datasets.pictures import picture, save
+
+pytestmark = pytest.mark.openmmlab
+
+COUNTS = {"ant": 2, "bee": 6}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    seed = 0
+    for name, count in COUNTS.items():
+        (folder / name).mkdir()
+        for i in range(count):
+            seed += 1
+            save(folder / name / f"{i}.png", picture(40, 50, seed))
+    return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope("dmmix")
+
+
+def leaf(root, kind="DecodedFolder", **options):
+    if kind == "InMemory":
+        return dict(type="InMemory", dataset=dict(type="Digits", split="train"))
+    return dict(type="DecodedFolder", data_root=root, size=16, seed=3, **options)
+
+
+def build(config):
+    return DATASETS.build(config)
+
+
+class Opaque(data.Dataset):
+    """A wrapper that nobody has heard of."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __len__(self):
+        return len(self.inner)
+
+    def __getitem__(self, index):
+        return self.inner[index]
+
+
+WRAPPERS = {
+    "balanced": lambda d: build(dict(type="ClassBalancedDataset", oversample_thr=1.0, dataset=d)),
+    "repeat": lambda d: build(dict(type="RepeatDataset", times=2, dataset=d)),
+    "concat": lambda d: build(dict(type="ConcatDataset", datasets=[d, copy.deepcopy(d)])),
+    "k-fold": lambda d: build(dict(type="KFoldDataset", fold=1, num_splits=4, seed=0, dataset=d)),
+    "subset": lambda d: data.Subset(build(d), [5, 1, 1, 0]),
+    "split": lambda d: data.random_split(
+        build(d), [0.5, 0.5], torch.Generator().manual_seed(0))[1],
+    "torch concat": lambda d: data.ConcatDataset([build(d), build(d)]),
+    "nested": lambda d: data.Subset(
+        build(dict(type="RepeatDataset", times=2,
+                   dataset=dict(type="KFoldDataset", num_splits=4, dataset=d))), [0, 3, 2]),
+    "opaque": lambda d: Opaque(build(d)),
+}  # fmt: skip
+
+
+def loader(dataset, workers=0, batch_size=4, **options):
+    return DmmixRunner.build_dataloader(
+        dict(
+            dataset=dataset, batch_size=batch_size, num_workers=workers,
+            sampler=dict(type="DefaultSampler", shuffle=False),
+            collate_fn=dict(type="default_collate"), **options,
+        ), seed=0,
+    )  # fmt: skip
+
+
+def pixels(made, epoch):
+    set_epoch(made.dataset, epoch)
+    return torch.cat([batch["inputs"] for batch in made])
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+@pytest.mark.parametrize(
+    "workers", [dict(), pytest.param(dict(num_workers=2, persistent_workers=True),
+                                     marks=pytest.mark.slow)])  # fmt: skip
+def test_a_wrapper_froze_the_random_crops(root, name, workers):
+    options = {**workers}
+    count = options.pop("num_workers", 0)
+    made = loader(WRAPPERS[name](leaf(root)), count, **options)
+    first, second = pixels(made, 0), pixels(made, 1)
+    assert first.shape == second.shape == (len(made.dataset), 3, 16, 16)
+    assert (first != second).flatten(1).any(dim=1).all()
+    assert torch.equal(pixels(made, 0), first)
+    fresh = loader(WRAPPERS[name](leaf(root)))
+    assert torch.equal(pixels(fresh, 1), second)
+
+
+@pytest.mark.parametrize("name", [name for name in WRAPPERS if name != "opaque"])
+def test_the_first_copy_of_an_image_is_cropped_as_without_the_wrapper(root, name):
+    wrapped = WRAPPERS[name](leaf(root))
+    made = loader(wrapped).dataset
+    set_epoch(made, 2)
+    seen = set()
+    for i in range(len(made)):
+        one, other = wrapped[i]["inputs"], made[i]["inputs"]
+        same = torch.equal(one, other)
+        number = one.numpy().tobytes()  # the wrapper's own copies are all alike
+        assert same == (number not in seen)
+        if name not in ("concat", "torch concat"):  # there two data sets have the same images
+            seen.add(number)
+
+
+@pytest.mark.parametrize("name", ["repeat", "balanced", "subset"])
+def test_copies_of_an_image_were_alike_within_an_epoch(root, name):
+    made = unwrap(WRAPPERS[name](leaf(root)))
+    images = [made[i]["inputs"].numpy().tobytes() for i in range(len(made))]
+    assert len(set(images)) == len(images)
+
+
+def test_repeated_augmentation_of_wrapped_images(root):
+    made = unwrap(WRAPPERS["repeat"](leaf(root)))
+    n = len(made)
+    images = {made[i + k * n]["inputs"].numpy().tobytes() for i in range(n) for k in range(3)}
+    assert len(images) == 3 * n
+    order = list(RepeatAugSampler(made, seed=0))
+    assert max(order) >= n
+
+
+def test_repeated_augmentation_through_a_wrapper_was_one_crop(root):
+    wrapped = Opaque(build(leaf(root)))
+    with pytest.raises(ValueError, match="Opaque hides that DecodedFolder crops each copy"):
+        RepeatAugSampler(wrapped, seed=0)
+    assert not makes_repeats(build(leaf(root, "InMemory")))
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_whole_batches_of_wrapped_data(root, name):
+    config = leaf(root, "InMemory")
+    wrapped = WRAPPERS[name](config)
+    made = DmmixRunner.build_dataloader(
+        dict(dataset=wrapped, batch_size=7, num_workers=0,
+             sampler=dict(type="DefaultSampler", shuffle=True),
+             collate_fn=dict(type="whole_batch")), seed=0,
+    )  # fmt: skip
+    assert getattr(made.dataset, "batched", False) == (name != "opaque")
+    order = list(made.sampler)
+    got = [(x, int(y)) for b in made for x, y in zip(b["inputs"], b["labels"], strict=True)]
+    for i, (image, label) in list(zip(order, got, strict=True))[::97]:
+        assert torch.equal(image.cpu(), wrapped[i]["inputs"])
+        assert label == int(wrapped[i]["labels"])
+
+
+def test_a_batch_of_several_data_sets_has_the_order_that_was_asked_for(root):
+    made = unwrap(WRAPPERS["concat"](leaf(root, "InMemory")))
+    n = len(made)
+    index = [n - 1, 0, n // 2, 1, n // 2 + 1]
+    batch = made.__getitems__(index)
+    single = [made[i] for i in index]
+    assert torch.equal(batch["inputs"], torch.stack([s["inputs"] for s in single]))
+    assert batch["labels"].tolist() == [int(s["labels"]) for s in single]
+
+
+def test_folds_share_no_image_and_cover_all(root):
+    def fold(number, test_mode):
+        return unwrap(build(dict(type="KFoldDataset", fold=number, num_splits=4, seed=1,
+                                 test_mode=test_mode, dataset=leaf(root))))  # fmt: skip
+
+    seen = []
+    for number in range(4):
+        train, held = fold(number, False), fold(number, True)
+        paths = [{d.get_data_info(i)["img_path"] for i in range(len(d))} for d in (train, held)]
+        assert not paths[0] & paths[1]
+        assert len(paths[0] | paths[1]) == 8
+        seen += paths[1]
+        for d in (train, held):
+            assert d.get_gt_labels().tolist() == [d.get_cat_ids(i)[0] for i in range(len(d))]
+    assert len(seen) == len(set(seen)) == 8
+
+
+@pytest.mark.parametrize("kind", ["DecodedFolder", "InMemory"])
+def test_classes_are_balanced(root, kind):
+    config = leaf(root, kind)
+    if kind == "InMemory":
+        config["subset"] = dict(labels_per_class=5, seed=0)
+    made = unwrap(WRAPPERS["balanced"](config))
+    labels = made.get_gt_labels()
+    per_class = np.bincount(labels)
+    if kind == "DecodedFolder":  # sqrt(1 / share), rounded up: 2 of 8, and 6 of 8
+        assert per_class.tolist() == [2 * 2, 6 * 2]
+    else:
+        assert (per_class == per_class[0]).all()
+    assert labels.tolist() == [made.get_cat_ids(i)[0] for i in range(len(made))]
+
+
+@pytest.mark.parametrize("kind", ["DecodedFolder", "InMemory"])
+def test_weighted_sampling(root, kind):
+    dataset = unwrap(WRAPPERS["repeat"](leaf(root, kind)))
+    labels = dataset.get_gt_labels()
+    weights = np.where(labels == 0, 1.0, 0.0)
+    sampler = data.WeightedRandomSampler(weights, 20)
+    made = DmmixRunner.build_dataloader(
+        dict(dataset=dataset, batch_size=5, num_workers=0, sampler=sampler,
+             collate_fn=dict(type="default_collate")), seed=0)  # fmt: skip
+    assert made.sampler is not None
+    assert torch.cat([batch["labels"] for batch in made]).tolist() == [0] * 20
+
+
+@pytest.mark.parametrize("kind", ["DecodedFolder", "InMemory"])
+def test_a_subset_crops_as_in_the_whole(root, kind):
+    whole = build(leaf(root, kind))
+    some = whole.get_subset([5, 1])
+    assert len(some) == 2
+    assert len(whole.get_subset(3)) == len(whole.get_subset(-3)) == 3
+    set_epoch(whole, 4)  # the one that is shared
+    for i, row in enumerate((5, 1)):
+        assert torch.equal(some[i]["inputs"], whole[row]["inputs"])
+        assert some.get_cat_ids(i) == whole.get_cat_ids(row)
+    assert some.get_subset([1]).rows.tolist() == [1]
+
+
+def test_streams_of_wrapped_images(root):
+    fold = dict(type="KFoldDataset", num_splits=4, seed=1, dataset=leaf(root))
+    semi = SemiDataset(fold, dict(labels_per_class=1, seed=0))
+    n = len(semi)
+    first, again = (semi[k * n]["labelled"]["inputs"] for k in (0, 1))
+    assert not torch.equal(first, again)  # another draw, another crop
+    middle = [semi.labelled_for_evaluation([0])["inputs"] for _ in range(2)]
+    assert torch.equal(*middle)
+    with pytest.raises(TypeError, match="SemiDataset makes batches of two streams"):
+        unwrap(data.Subset(semi, [0]))
+
+
+@pytest.mark.parametrize("outer", ["InMemory", "DecodedImages"])
+@pytest.mark.parametrize("wrapper", ["KFoldDataset", "RepeatDataset"])
+def test_a_wrapper_inside_is_told_to_go_outside(root, outer, wrapper):
+    with pytest.raises(TypeError, match=f"dict.type='{wrapper}', dataset=dict.type='{outer}'"):
+        build(dict(type=outer, dataset=dict(type=wrapper, dataset=dict(type="Digits"))))
+
+
+def test_a_wrapper_by_config_is_unwrapped_and_not_copied(root):
+    made = loader(dict(type="RepeatDataset", times=2, dataset=leaf(root)))
+    assert isinstance(made.dataset, Unwrapped)
+    assert made.dataset.metainfo["classes"] == ("ant", "bee")
+    assert made.dataset.CLASSES == ("ant", "bee")
+    assert "RepeatDataset: 16 samples of DecodedFolder (8)" in repr(made.dataset)
+    plain = loader(leaf(root))
+    assert isinstance(plain.dataset, DecodedFolder)
+
+
+def test_stock_runners_tell_the_epoch_too(root):
+    config = dict(type="ClassBalancedDataset", oversample_thr=1.0, dataset=leaf(root))
+    made = Runner.build_dataloader(
+        dict(dataset=config, batch_size=4, num_workers=0, sampler=dict(type="DefaultSampler"),
+             collate_fn=dict(type="default_collate"))
+    )  # fmt: skip
+    assert [type(source).__name__ for source in epoch_sources(made.dataset)] == ["DecodedFolder"]
+    before = made.dataset[0]["inputs"]
+    assert set_epoch(made.dataset, 1)
+    assert not torch.equal(made.dataset[0]["inputs"], before)
+
+
+def test_names_of_wrapped_classes(root):
+    assert class_names(data.Subset(build(leaf(root)), [0])) == ("ant", "bee")
+    assert class_names(data.Subset(list(range(3)), [0])) is None
+    assert not set_epoch(data.Subset(list(range(3)), [0]), 1)
