@@ -15,7 +15,7 @@ from mmpretrain.datasets import BaseDataset
 from torch import Tensor
 
 from dmmix.datasets.corrupt_files import CorruptFiles
-from dmmix.datasets.from_dataset import FromDataset
+from dmmix.datasets.from_dataset import FromDataset, renumbered
 from dmmix.datasets.image_crops import DAMAGE, ImageCrops
 from dmmix.datasets.label_subset import LabelSubset, check_subset, subset_indices
 from dmmix.datasets.picked import picked
@@ -270,6 +270,17 @@ class DecodedImages(FromDataset):
         other.crops = copy.copy(self.crops)
         other.crops.test_mode = True
         return other
+
+    def renumber_classes(self, names: Sequence[str]) -> None:
+        """Gives each class the number of its name in ``names``, whose classes it has from now on.
+
+        Raises:
+            KeyError: a class is not among them.
+        """
+        self.full_init()
+        self._samples.labels = renumbered(self._samples.labels, self.CLASSES, names)
+        self._metainfo["classes"] = tuple(names)
+        self.num_classes = None if self.num_classes is None else len(names)
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all samples, (N,)."""

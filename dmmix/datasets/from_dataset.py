@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from mmpretrain.datasets import BaseDataset
 from torch.utils.data import Dataset
 
 from dmmix.datasets.unwrapped import WRAPPERS
 from dmmix.registry import DATASETS
 
-__all__ = ["FromDataset", "build_lazily"]
+__all__ = ["FromDataset", "build_lazily", "renumbered"]
 
 
 class FromDataset(Dataset):
@@ -45,6 +46,13 @@ class FromDataset(Dataset):
     def CLASSES(self) -> Sequence[str] | None:
         """Names of the classes."""
         return self._metainfo.get("classes")
+
+
+def renumbered(labels: np.ndarray, own: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """Labels (N,) of the classes ``own`` as numbers in ``names``; those below 0 stay."""
+    place = {str(name): number for number, name in enumerate(names)}
+    number = np.array([place[str(name)] for name in own], dtype=np.int64)
+    return np.where(labels < 0, labels, number[np.maximum(labels, 0)])
 
 
 def build_lazily(config: Mapping, name: str) -> BaseDataset:

@@ -105,7 +105,7 @@ class _Folder(CustomDataset):
             first = os.path.join(folder, names[empty[0]])
             more = f", nor have {len(empty) - 1} others" if len(empty) > 1 else ""
             raise ValueError(
-                f"{first} has no images (names that end in {endings}){more}: a class without any; "
-                "remove it, or say allow_empty=True"
+                f"{first} has no images (names that end in {endings}){more}: a class without any: "
+                "put its images there, or say allow_empty=True, which lets it keep its number"
             )
         return samples

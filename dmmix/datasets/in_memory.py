@@ -12,7 +12,7 @@ from mmpretrain.datasets import BaseDataset
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from dmmix.datasets.from_dataset import FromDataset
+from dmmix.datasets.from_dataset import FromDataset, renumbered
 from dmmix.datasets.label_subset import LabelSubset, check_subset
 from dmmix.datasets.loading import build_source, load_arrays
 from dmmix.datasets.mapped_array import MappedArray
@@ -201,6 +201,18 @@ class InMemory(FromDataset):
         other._rows = at if self._rows is None else self._rows[at]
         other._placed = False
         return other
+
+    def renumber_classes(self, names: Sequence[str]) -> None:
+        """Gives each class the number of its name in ``names``, whose classes it has from now on.
+
+        Raises:
+            KeyError: a class is not among them.
+        """
+        self.full_init()
+        labels = torch.from_numpy(renumbered(self._labels.numpy(), self.CLASSES, names))
+        self._labels_there = labels.to(self._labels_there.device)
+        self._labels = labels
+        self._metainfo["classes"] = tuple(names)
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all samples, (N,)."""

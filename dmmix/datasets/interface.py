@@ -13,10 +13,12 @@ __all__ = [
     "ClassSource",
     "EpochSource",
     "LabelSource",
+    "RenumberedSource",
     "RepeatSource",
     "TwoStreams",
     "class_names",
     "epoch_sources",
+    "has_labels",
     "makes_batches",
     "makes_repeats",
     "parts",
@@ -79,6 +81,14 @@ class ClassSource(Protocol):
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """The classes of a sample."""
+
+
+@runtime_checkable
+class RenumberedSource(Protocol):
+    """Can take its classes' numbers from other data that has classes of the same names."""
+
+    def renumber_classes(self, names: Sequence[str]) -> None:
+        """Each class has the number of its name in ``names`` from now on."""
 
 
 @runtime_checkable
@@ -156,6 +166,21 @@ def class_names(dataset: Any) -> tuple[str, ...] | None:
     if names is not None:
         return tuple(str(name) for name in names)
     inside = {class_names(part) for part in parts(dataset)}
+    return inside.pop() if len(inside) == 1 else None
+
+
+def has_labels(dataset: Any) -> bool | None:
+    """Whether its samples have labels, by the first one; ``None`` where that cannot be told."""
+    if isinstance(dataset, TwoStreams) or not len(dataset):
+        return None
+    if hasattr(dataset, "get_data_info") and "gt_score" in dataset.get_data_info(0):
+        return True
+    if isinstance(dataset, ClassSource):
+        try:
+            return all(number >= 0 for number in dataset.get_cat_ids(0))
+        except KeyError:
+            return False
+    inside = {has_labels(part) for part in parts(dataset)}
     return inside.pop() if len(inside) == 1 else None
 
 

@@ -14,7 +14,14 @@ from mmpretrain.datasets import KFoldDataset
 from torch.utils import data
 from torch.utils.data import Dataset
 
-from dmmix.datasets.interface import TwoStreams, class_names, makes_batches, set_epoch
+from dmmix.datasets.interface import (
+    RenumberedSource,
+    TwoStreams,
+    class_names,
+    makes_batches,
+    set_epoch,
+)
+from dmmix.datasets.match_classes import match_classes
 from dmmix.datasets.picked import picked
 from dmmix.functional.mixing import to_device
 
@@ -53,6 +60,7 @@ class Unwrapped(Dataset):
 
     Raises:
         TypeError: no wrapper that can be seen through, or one around a SemiDataset.
+        ValueError: data sets whose classes are not the same by name.
     """
 
     def __init__(self, wrapper: Any) -> None:
@@ -61,6 +69,9 @@ class Unwrapped(Dataset):
         self.wrapper = wrapper
         self._leaves: list[Any] = []
         self._leaf, self._row = self._find(wrapper)
+        for leaf in self._leaves[1:]:
+            name, first = type(leaf).__name__, type(self._leaves[0]).__name__
+            match_classes(leaf, class_names(self._leaves[0]), name, f"{first} before it")
         self._repeating = [bool(getattr(leaf, "repeats", False)) for leaf in self._leaves]
         self._copy = _count_copies(self._leaf, self._row)
         self._most = int(self._copy.max(initial=0)) + 1
@@ -112,8 +123,8 @@ class Unwrapped(Dataset):
 
     @property
     def metainfo(self) -> dict:
-        """That of the wrapper, or of the first data set inside."""
-        there = [part for part in (self.wrapper, *self._leaves) if hasattr(part, "metainfo")]
+        """That of the first data set inside which has any."""
+        there = [part for part in (*self._leaves, self.wrapper) if hasattr(part, "metainfo")]
         return copy.deepcopy(there[0].metainfo) if there else {}
 
     @property
@@ -183,6 +194,18 @@ class Unwrapped(Dataset):
             for leaf in self._leaves
         ]
         return other
+
+    def renumber_classes(self, names: Sequence[str]) -> None:
+        """Gives each class the number of its name in ``names``, in all data sets inside.
+
+        Raises:
+            TypeError: one of them cannot do so.
+        """
+        for leaf in self._leaves:
+            if not isinstance(leaf, RenumberedSource):
+                raise TypeError(f"{type(leaf).__name__} cannot number its classes anew")
+        for leaf in self._leaves:
+            leaf.renumber_classes(names)
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all samples, (N,)."""

@@ -1,6 +1,7 @@
 """Training: the runner, its hooks, loops and schedules. Importing it registers them."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.cpu_distributed import init_cpu_processes, leave_processes
 from dmmix.engine.dry_run import dry_run
 from dmmix.engine.hooks import (
@@ -30,6 +31,7 @@ __all__ = [
     "ModelEventsHook",
     "PartialCosineLR",
     "RandomStateHook",
+    "RunChecksHook",
     "StepOptimWrapper",
     "StepOptions",
     "dry_run",

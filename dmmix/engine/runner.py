@@ -21,6 +21,7 @@ from dmmix.datasets import BatchLoader, unwrap, whole_batch
 from dmmix.datasets.interface import makes_batches, wraps_batches
 from dmmix.datasets.unwrapped import WRAPPERS
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
+from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.frozen_weights import count_frozen_weights
 from dmmix.engine.hooks import DatasetEpochHook, ModelEventsHook, RandomStateHook
 from dmmix.engine.optim_wrappers import StepOptimWrapper
@@ -45,6 +46,9 @@ class DmmixRunner(Runner):
 
     A :class:`~dmmix.engine.hooks.RandomStateHook` is always among the hooks, so that a resumed run
     draws what the uninterrupted one would have.
+
+    What does not fit together is said before the first step: see
+    :class:`~dmmix.engine.RunChecksHook`.
 
     The merged config is written to the work folder, but not over the file that it was read from.
 
@@ -152,7 +156,7 @@ class DmmixRunner(Runner):
     def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:
         """As mmengine does, plus the hooks that the same numbers in every run need."""
         super().register_hooks(default_hooks, custom_hooks)
-        for kind in (RandomStateHook, DatasetEpochHook, ModelEventsHook):
+        for kind in (RandomStateHook, DatasetEpochHook, ModelEventsHook, RunChecksHook):
             if not any(isinstance(hook, kind) for hook in self.hooks):
                 self.register_hook(kind())
 

@@ -79,8 +79,14 @@ def test_one_validation_batch_is_predicted(runner):
 
 
 def test_an_error_in_training_is_passed_on(runner):
-    with pytest.raises(ValueError, match=r"classes must be in \[0, 5\)"):
-        dry_run(runner({"model.head.num_classes": 5}))
+    with pytest.raises(RuntimeError, match="channels"):
+        dry_run(runner({"model.backbone.in_channels": 3}))
+
+
+def test_another_number_of_classes_was_found_by_the_loss(runner):
+    options = {"model.head.num_classes": 5, "data_preprocessor.num_classes": 5}
+    with pytest.raises(ValueError, match=r"has 10 classes, but model.head.num_classes=5: take mod"):
+        dry_run(runner(options))
 
 
 def test_an_error_in_validation_is_found(runner):

@@ -39,6 +39,7 @@ def batches(monkeypatch, work_dir, dataset, workers=0, seed=0, transforms=()):
     monkeypatch.setattr(MixupClassifier, "loss", look)
     net = model()
     net["backbone"] = {**net["backbone"], "in_channels": 3}
+    net["head"] = {**net["head"], "num_classes": 2}
     cfg = ConfigDict(
         work_dir=str(work_dir / uuid.uuid4().hex),
         default_scope="dmmix",

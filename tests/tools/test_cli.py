@@ -182,7 +182,7 @@ def test_overrides_of_what_is_not_there(call, dm, option, says):
         ("data_preprocessor.std=[0.0]", r"std must be above 0, got \[0.0\]"),
         ("data_preprocessor.mean=[nan]", "the loss of the first step is nan"),
         ("model.head.loss.loss_weight=1e400", "the loss of the first step is inf"),
-        ("model.head.num_classes=5", r"classes must be in \[0, 5\)"),
+        ("model.head.num_classes=5", "preprocessor.num_classes=10, but model.head.num_classes=5"),
     ],
 )
 def test_mistakes_in_the_parts_of_a_config(call, dm, tmp_path, option, says):

@@ -46,6 +46,11 @@ class MixedAccuracyHook(Hook):
         self.interval = interval
         self.seed = seed
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of what is measured."""
+        return "mixed/top1", "mixed/top2"
+
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Measures on the validation images and logs ``mixed/top1`` and ``mixed/top2``."""
         last = runner.train_loop is None or runner.epoch >= runner.max_epochs

@@ -1,0 +1,79 @@
+"""What does not fit is said before it costs an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.runner.base_loop import BaseLoop
+
+from dmmix.datasets.interface import class_names
+from dmmix.engine.checks.classes import check_num_classes
+from dmmix.engine.checks.run import check_test, check_training
+from dmmix.registry import HOOKS
+
+__all__ = ["RunChecksHook"]
+
+
+@HOOKS.register_module()
+class RunChecksHook(Hook):
+    """Compares data, model, metrics and checkpoint where the run is built.
+
+    Refused in one sentence are: other numbers of classes in head, preprocessor and data; classes
+    of validation or test data that the training data or the checkpoint (its ``dataset_meta``) does
+    not have; no batch in an epoch, or a last one of a single image under BatchNorm; a top-k of
+    more classes than there are; training or validation data without labels; a ``save_best`` or
+    ``monitor`` that nothing measures. Classes of the same names in another order, or some of them,
+    get the training data's numbers. Test data without labels are predicted, and nothing is
+    measured on them.
+
+    A runner of type ``DmmixRunner`` always has one.
+    """
+
+    # Before any other looks at the data.
+    priority = "VERY_HIGH"
+
+    def before_run(self, runner: Runner) -> None:
+        """Loaders and model are there, nothing is trained or loaded."""
+        if isinstance(runner._train_loop, BaseLoop) and not _tests(runner):
+            check_training(runner)
+            return
+        for kind in _tests(runner) or _validates(runner):
+            names = None
+            if isinstance(runner._train_loop, BaseLoop):
+                names = class_names(runner.train_dataloader.dataset)
+            check_test(runner, kind, names)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Of a run that tests: the classes are those of the checkpoint."""
+        if isinstance(runner._train_loop, BaseLoop):
+            return
+        names = _names(checkpoint)
+        for kind in _tests(runner) or _validates(runner):
+            if names is not None:
+                check_test(runner, kind, names, "checkpoint")
+
+    def before_test(self, runner: Runner) -> None:
+        """The checkpoint is loaded, and may have had no names."""
+        check_num_classes(runner.model, runner.test_dataloader.dataset, "test_dataloader.dataset")
+
+    def before_val(self, runner: Runner) -> None:
+        """The same, of a run that validates alone."""
+        if not isinstance(runner._train_loop, BaseLoop):
+            check_num_classes(runner.model, runner.val_dataloader.dataset, "val_dataloader.dataset")
+
+
+def _tests(runner: Runner) -> list[str]:
+    return ["test"] if isinstance(runner._test_loop, BaseLoop) else []
+
+
+def _validates(runner: Runner) -> list[str]:
+    return ["val"] if isinstance(runner._val_loop, BaseLoop) else []
+
+
+def _names(checkpoint: Mapping) -> tuple[str, ...] | None:
+    meta = checkpoint.get("meta") if isinstance(checkpoint, Mapping) else None
+    data = meta.get("dataset_meta") if isinstance(meta, Mapping) else None
+    names = data.get("classes") if isinstance(data, Mapping) else None
+    return tuple(map(str, names)) if isinstance(names, list | tuple) else None
