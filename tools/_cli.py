@@ -248,6 +248,8 @@ def explain(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, KeyError) and error.args:
         text = str(error.args[0])  # str() of a KeyError is a repr
+    if text.startswith("Caught ") and "\nOriginal Traceback" in text:  # of a loader's worker
+        text = text.strip().splitlines()[-1].partition(": ")[2]
     unknown = re.search(r"'?(\S+) is not in the (.+?) registry", text)
     if unknown:
         return _unknown_type(*unknown.groups())

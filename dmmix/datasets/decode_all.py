@@ -47,7 +47,7 @@ def decode_all(
         for row in range(start, end):
             try:
                 data = get(paths[row])
-                image = decode(data, read_header(data), 1, backend)
+                image = decode(data, read_header(data), 1, backend, paths[row])
                 if image.shape[:2] != size:
                     raise ValueError(f"it is {image.shape[0]} x {image.shape[1]}, not {size}")
                 images[row] = image

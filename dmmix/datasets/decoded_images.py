@@ -248,7 +248,7 @@ class DecodedImages(FromDataset):
         path = self._samples.path(row)
         seeds = (self.seed, self._epoch.item(), row, *([repeat] if repeat else []))
         try:
-            image = self.crops(get(path), seeds)
+            image = self.crops(get(path), seeds, path)
         except DAMAGE as error:
             hint = "" if self.corrupt == "skip" else "; corrupt='skip' passes such files over"
             raise ValueError(f"{path} is no image or damaged: {error}{hint}") from error

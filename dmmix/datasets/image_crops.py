@@ -62,39 +62,44 @@ class ImageCrops:
         self.antialias = antialias
         self.ten_crop = ten_crop
 
-    def __call__(self, data: bytes, seeds: Sequence[int]) -> np.ndarray:
+    def __call__(self, data: bytes, seeds: Sequence[int], name: str = "an image") -> np.ndarray:
         """A crop, (H, W, 3) uint8 RGB; or ten, (10, H, W, 3).
 
         Args:
             data: the encoded image.
             seeds: of the random box; the same seeds and the same image, the same box.
+            name: of the file, for warnings.
 
         Raises:
             OSError, ValueError, SyntaxError, cv2.error: it is no image or damaged.
         """
         header = read_header(data)
-        return self._middle(data, header) if self.test_mode else self._random(data, header, seeds)
+        if self.test_mode:
+            return self._middle(data, header, name)
+        return self._random(data, header, seeds, name)
 
-    def _random(self, data: bytes, header: ImageHeader, seeds: Sequence[int]) -> np.ndarray:
+    def _random(
+        self, data: bytes, header: ImageHeader, seeds: Sequence[int], name: str
+    ) -> np.ndarray:
         have = (header.height, header.width)
         drawn_in = (self.resize_edge, self.resize_edge) if self.square else have
         box = draw_crop_box(*drawn_in, self.scale, self.ratio, np.random.default_rng(seeds))
         if self.square:
             box = _scaled_box(box, self.resize_edge, have)
         factor = reduction(header, box[2:], self.size) if self.reduced else 1
-        image = decode(data, header, factor, self.backend)
+        image = decode(data, header, factor, self.backend, name)
         rows, columns = (
             _reduced_range(box[axis], box[axis + 2], factor, image.shape[axis]) for axis in (0, 1)
         )
         return self._resize(image[rows, columns], self.size)
 
-    def _middle(self, data: bytes, header: ImageHeader) -> np.ndarray:
+    def _middle(self, data: bytes, header: ImageHeader, name: str) -> np.ndarray:
         short, edge = min(header.height, header.width), self.resize_edge
         size = (header.height * edge // short, header.width * edge // short)
         if self.square:
             size = (edge, edge)
         factor = reduction(header, (header.height, header.width), size) if self.reduced else 1
-        image = self._resize(decode(data, header, factor, self.backend), size)
+        image = self._resize(decode(data, header, factor, self.backend, name), size)
         if not self.ten_crop:
             return _crop(image, _middle_of(size, self.size), self.size)
         down, right = (have - want for have, want in zip(size, self.size, strict=True))

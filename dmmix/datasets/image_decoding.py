@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
+from mmengine.logging import MMLogger
+from PIL import Image, UnidentifiedImageError
+
+from dmmix.datasets.image_formats import opencv_reads
 
 __all__ = ["ImageHeader", "decode", "read_header", "reduction", "resize"]
 
 _ORIENTATION = 0x0112  # tag of EXIF
+_BITS_PER_SAMPLE = 258  # tag of TIFF
+_DARK = 14  # bits of 16
+_TOLD: list[str] = []  # the one that was warned of
 _CV2_FLAGS = {
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -27,22 +34,49 @@ class ImageHeader(NamedTuple):
     width: int
     orientation: int
     is_jpeg: bool
+    kind: str = ""  # Pillow's name of the format
+    deep: bool = False  # more than 8 bits a channel
 
 
 def read_header(data: bytes) -> ImageHeader:
     """Size and orientation (EXIF) of an encoded image.
 
     Raises:
+        ValueError: it is empty, or of no format that is known.
         OSError: (or another error of Pillow) it is no image.
     """
-    with Image.open(io.BytesIO(data)) as image:
+    if not data:
+        raise ValueError("it is empty, 0 bytes")
+    try:
+        opened = Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{len(data)} bytes of no known image format") from error
+    with opened as image:
+        if image.mode == "F":
+            raise ValueError("its pixels are floating-point numbers, which have no white")
         width, height = image.size
         orientation = image.getexif().get(_ORIENTATION, 1) if "exif" in image.info else 1
         if orientation not in range(1, 9):
             orientation = 1
         if orientation >= 5:
             height, width = width, height
-        return ImageHeader(height, width, orientation, image.format == "JPEG")
+        kind = image.format
+        return ImageHeader(height, width, orientation, kind == "JPEG", kind, _is_deep(image, data))
+
+
+def _is_deep(image: Image.Image, data: bytes) -> bool:
+    """Whether its channels have more than 8 bits; Pillow's mode does not tell that of colours."""
+    if image.format == "PNG":
+        return data[24] > 8  # the depth in the header, which comes first
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) > 8
+    return image.mode[:1] in "IF" or (image.format == "PPM" and _highest(data) > 255)
+
+
+def _highest(data: bytes) -> int:
+    """The value of white in a PPM, PGM or PBM."""
+    words = re.sub(rb"#[^\n]*\n", b" ", data[:512]).split()
+    return int(words[3]) if len(words) > 3 and words[3].isdigit() else 255
 
 
 def reduction(header: ImageHeader, have: tuple[int, int], want: tuple[int, int]) -> int:
@@ -64,14 +98,30 @@ def reduction(header: ImageHeader, have: tuple[int, int], want: tuple[int, int])
 
 
 def decode(
-    data: bytes, header: ImageHeader, factor: int, backend: Literal["cv2", "pillow"]
+    data: bytes,
+    header: ImageHeader,
+    factor: int,
+    backend: Literal["cv2", "pillow"],
+    name: str = "an image",
 ) -> np.ndarray:
     """The upright image, (H, W, 3) uint8 RGB, at ``1 / factor`` of its size (rounded up).
 
+    A format that OpenCV does not know is decoded by Pillow. Of channels with more than 8 bits the
+    first 8 of 16 are taken; where the others are all that is used (12 bits in a 16-bit PNG) the
+    image would be dark, which is warned of, once a process.
+
+    Args:
+        name: of the file, for that.
+
     Raises:
-        ValueError, OSError: it is damaged.
+        ValueError, OSError: it is damaged, or of floating-point numbers.
     """
-    image = _decode_cv2(data, factor) if backend == "cv2" else _decode_pillow(data, factor)
+    if header.deep:
+        image = _decode_deep(data, name, backend)
+    elif backend == "cv2" and opencv_reads(header.kind):
+        image = _decode_cv2(data, factor)
+    else:
+        image = _decode_pillow(data, factor)
     expected = [-(-side // factor) for side in (header.height, header.width)]
     image = _upright(image, header.orientation)
     if list(image.shape[:2]) != expected:
@@ -82,17 +132,36 @@ def decode(
 def _decode_cv2(data: bytes, factor: int) -> np.ndarray:
     if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data:
         raise ValueError("the JPEG is cut off")  # some versions of OpenCV fill the rest with grey
-    flags = _CV2_FLAGS[factor] | cv2.IMREAD_IGNORE_ORIENTATION
+    return _imdecode(data, _CV2_FLAGS[factor])[..., ::-1]  # a view; resize makes it contiguous
+
+
+def _imdecode(data: bytes, flags: int) -> np.ndarray:
+    flags |= cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise ValueError("OpenCV cannot decode it")
-    return image[..., ::-1]  # a view; resize makes it contiguous
+    return image
+
+
+def _decode_deep(data: bytes, name: str, backend: str) -> np.ndarray:
+    if backend == "pillow":
+        raise ValueError("its channels have more than 8 bits; backend='cv2' reads it")
+    image = _imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image.dtype != np.uint16:
+        raise ValueError(f"its channels are {image.dtype}: make them 8 bits")
+    bits = int(image.max()).bit_length()
+    if bits <= _DARK and not _TOLD:
+        _TOLD.append(name)
+        MMLogger.get_current_instance().warning(
+            "%s has 16 bits a channel and uses %d: it is read as a dark image. If it has %d bits, "
+            "and others like it, scale them (value * 255 / %d) and write 8 bits",
+            name, bits, bits, 2**bits - 1,
+        )  # fmt: skip
+    return (image >> 8).astype(np.uint8)[..., ::-1]
 
 
 def _decode_pillow(data: bytes, factor: int) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
-        if image.mode[:1] in "IF":
-            raise ValueError(f"mode {image.mode!r} has more than 8 bits; backend='cv2' reads it")
         if factor > 1:
             width, height = image.size
             image.draft("RGB", (width // factor, height // factor))

@@ -6,9 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from mmengine.logging import MMLogger
 from mmpretrain.datasets import CustomDataset
 
 from dmmix.datasets.decoded_images import DecodedImages
+from dmmix.datasets.folder_listing import FolderListing, class_folders
+from dmmix.datasets.image_formats import image_endings
 from dmmix.datasets.paths import near_names
 from dmmix.registry import DATASETS
 
@@ -24,11 +27,13 @@ class DecodedFolder(DecodedImages):
 
     Args:
         data_root: the folder with the folders ``class/image.jpg``. The classes are numbered in
-            the order of their names.
+            the order of their names; with ``classes``, if the folders have those names, as there.
+            Hidden files and folders are passed over; other files and broken links too, and told.
         test_mode: crops the middle instead of a random box.
         allow_empty: folders without images are classes that have none, and no error.
         others: of :class:`mmpretrain.datasets.CustomDataset` but ``pipeline``: ``data_prefix``,
-            ``ann_file``, ``extensions``, ``classes``, ...
+            ``ann_file``, ``classes``, ... ``extensions`` are by default the endings of all images
+            that can be read here (:func:`~dmmix.datasets.image_formats.image_endings`).
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -78,34 +83,70 @@ class _Folder(CustomDataset):
 
     def __init__(self, allow_empty: bool, **kwargs: Any) -> None:
         self.allow_empty = allow_empty
+        kwargs.setdefault("extensions", image_endings())
         super().__init__(**kwargs)
 
-    def _find_samples(self) -> list[tuple[str, int]]:
-        """(path, class) of all images, as mmpretrain finds them."""
+    def _find_samples(self) -> list[tuple[str, int]] | list[str]:
+        """(path, class) of all images, or paths alone without labels."""
         folder = self.img_prefix
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"there is no folder {folder}{near_names(folder)}")
-        if not any(entry.is_dir() for entry in os.scandir(folder)):
+        listing = FolderListing(self.extensions)
+        samples = self._labelled(listing) if self.with_label else listing.images(folder)
+        if passed_over := listing.passed_over():
+            MMLogger.get_current_instance().warning("%s: passed over %s", folder, passed_over)
+        if not samples:
+            where = f"the folders in {folder} have" if self.with_label else f"{folder} has"
+            raise ValueError(f"{where} no images (names that end in {self._endings})")
+        if self.with_label:
+            self._check_empty({label for _, label in samples})
+        return samples
+
+    def _labelled(self, listing: FolderListing) -> list[tuple[str, int]]:
+        folder = self.img_prefix
+        folders = class_folders(folder)
+        if not folders:
             raise ValueError(
                 f"{folder} has no folders, but there must be one for each class: "
                 f"{os.path.join(folder, 'class_name', 'image.jpg')}"
             )
-        endings = ", ".join(sorted(self.extensions))
-        try:
-            samples = super()._find_samples()
-        except RuntimeError as error:
+        self.folder_to_idx = self._numbers(folders)
+        return [
+            (os.path.join(name, path), self.folder_to_idx[name])
+            for name in folders
+            for path in listing.images(os.path.join(folder, name))
+        ]
+
+    def _numbers(self, folders: list[str]) -> dict[str, int]:
+        """The class of each folder: by its name where ``classes`` has it, otherwise in order."""
+        classes = self.CLASSES
+        if classes is None:
+            self._metainfo["classes"] = tuple(folders)
+        elif set(folders) <= set(classes):
+            return {name: list(classes).index(name) for name in folders}
+        elif set(folders) & set(classes):
+            unknown = [name for name in folders if name not in set(classes)]
             raise ValueError(
-                f"the folders in {folder} have no images (names that end in {endings})"
-            ) from error
-        if not self.with_label:
-            return samples
-        empty = sorted(set(self.folder_to_idx.values()) - {label for _, label in samples})
-        if empty and not self.allow_empty:
-            names = sorted(self.folder_to_idx)
-            first = os.path.join(folder, names[empty[0]])
-            more = f", nor have {len(empty) - 1} others" if len(empty) > 1 else ""
-            raise ValueError(
-                f"{first} has no images (names that end in {endings}){more}: a class without any: "
-                "put its images there, or say allow_empty=True, which lets it keep its number"
+                f"{self.img_prefix} has folders that are not among the classes: "
+                f"{', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}"
             )
-        return samples
+        elif len(classes) != len(folders):
+            raise ValueError(
+                f"{self.img_prefix} has {len(folders)} folders for {len(classes)} classes, which "
+                "are called otherwise"
+            )
+        return {name: number for number, name in enumerate(folders)}
+
+    def _check_empty(self, labels: set[int]) -> None:
+        names = [name for name, label in self.folder_to_idx.items() if label not in labels]
+        if names and not self.allow_empty:
+            first = os.path.join(self.img_prefix, names[0])
+            more = f", nor have {len(names) - 1} others" if len(names) > 1 else ""
+            raise ValueError(
+                f"{first} has no images (names that end in {self._endings}){more}: a class without "
+                "any: put its images there, or say allow_empty=True, which lets it keep its number"
+            )
+
+    @property
+    def _endings(self) -> str:
+        return ", ".join(sorted(self.extensions))

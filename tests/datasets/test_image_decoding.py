@@ -62,7 +62,7 @@ def test_images_are_turned_upright(tmp_path, backend, orientation):
 
 def test_an_orientation_that_does_not_exist_is_ignored(tmp_path):
     header = read_header(Path(save(tmp_path / "a.jpg", PICTURE, 77)).read_bytes())
-    assert header == ImageHeader(50, 70, 1, True)
+    assert header == ImageHeader(50, 70, 1, True, "JPEG")
 
 
 @BACKENDS
