@@ -94,7 +94,9 @@ class _Folder(CustomDataset):
         listing = FolderListing(self.extensions)
         samples = self._labelled(listing) if self.with_label else listing.images(folder)
         if passed_over := listing.passed_over():
-            MMLogger.get_current_instance().warning("%s: passed over %s", folder, passed_over)
+            MMLogger.get_current_instance().warning(
+                "%s: passed over %s", os.path.normpath(folder), passed_over
+            )
         if not samples:
             where = f"the folders in {folder} have" if self.with_label else f"{folder} has"
             raise ValueError(f"{where} no images (names that end in {self._endings})")

@@ -114,7 +114,40 @@ def test_a_random_mix():
     inputs, labels, _ = batch(model, labelled=8)
     mixed, losses = mixes_of(stream_mix, model, inputs, labels, torch.zeros(16).long())
     assert (mixed.labels[:8].shares[:, 1:].sum(1) < 0.5 + 0.19).all()
-    assert float(losses["stream_mix_rate"]) == 1
+    shares = mixed.labels[:8].shares[:, 1:].sum(1)
+    assert float(losses["stream_mix_rate"]) == pytest.approx(float((shares <= 0.5).float().mean()))
+
+
+@pytest.mark.parametrize("lam_bias", ["unlabelled", "labelled", "none"])
+def test_puzzlemix_gave_the_wrong_image_more_than_half_and_was_accepted(lam_bias):
+    """Rows in which it did have no gradient, the others that of a loss without them."""
+    wrong = 0
+    for seed in range(4):
+        torch.manual_seed(seed)
+        stream_mix = StreamMix(dict(type="PuzzleMix", alpha=8.0), lam_bias=lam_bias)
+        model = make(FixMatch)
+        inputs, labels, _ = batch(model, labelled=12)
+        logits, head = [], model.head.forward
+
+        def watched(feats, logits=logits, head=head):
+            logits.append(head(feats))
+            logits[-1].retain_grad()
+            return logits[-1]
+
+        model.head.forward = watched
+        mixed, losses = mixes_of(stream_mix, model, inputs, labels, torch.arange(24) % 5)
+        share = mixed.labels[:12].shares[:, 1]
+        bad = {"unlabelled": share > 0.5, "labelled": share < 0.5, "none": share > 2}[lam_bias]
+        (losses["loss_stream_mix"] + losses["loss_stream_decoupled"]).backward()
+        assert torch.equal(logits[-1].grad.abs().sum(1) == 0, bad)
+        rate = bad.double().mean()
+        assert float(losses["stream_mix_rate"]) == pytest.approx(1 - float(rate))
+        if lam_bias == "none":
+            assert "stream_mix_rejected" not in losses
+        else:
+            assert float(losses["stream_mix_rejected"]) == pytest.approx(float(rate))
+        wrong += int(bad.sum())
+    assert (wrong > 0) == (lam_bias != "none")
 
 
 def test_a_mix_inside_the_network():

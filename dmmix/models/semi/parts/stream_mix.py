@@ -43,7 +43,9 @@ class StreamMix(nn.Module):
                   + \eta \, \mathrm{softplus}(o - z_a)
 
     where :math:`o` is the logsumexp over the classes that are not mixed in. A mix counts if the
-    pseudo-label's confidence reaches ``min(threshold, max(mix_threshold, 1 - lam))``. With the
+    pseudo-label's confidence reaches ``min(threshold, max(mix_threshold, 1 - lam))``, and if no
+    more than half of it was got by the image that is not to dominate: some mixes (PuzzleMix) give
+    another share than was drawn. With the
     mixup cross entropy as ``loss`` it is the ``+ Mixup`` of the paper's tables.
 
     Args:
@@ -126,7 +128,9 @@ class StreamMix(nn.Module):
         Returns:
             ``loss_stream_mix`` and, where the loss has it, ``loss_stream_decoupled``
             (``loss_stream_bce`` of DM(BCE));
-            ``stream_mix_rate``, the part of the mixes that count.
+            ``stream_mix_rate``, the part of the mixes that count; unless ``lam_bias='none'``,
+            ``stream_mix_rejected``, the part that does not because the wrong image got more than
+            half of it.
         """
         n = len(labels)
         generator = step_generator(stream=STREAM_MIX_STREAM)
@@ -141,12 +145,28 @@ class StreamMix(nn.Module):
 
         share = mixed.shares[:, 1:].sum(dim=1)  # lam: slot 0 is the unlabelled image's
         needed = (1 - share).clamp_min(self.mix_threshold).clamp_max(self.threshold)
-        counts = (confidence.index_select(0, chosen) >= needed).to(logits.dtype)
+        fits = self._fits(share)
+        counts = ((confidence.index_select(0, chosen) >= needed) & fits).to(logits.dtype)
         parts = self._parts(logits, mixed, counts if weights is None else counts * weights)
         weight = self._weight()
         losses = {_NAMES.get(name, name): weight * value for name, value in parts.items()}
         losses["stream_mix_rate"] = counts.mean()
+        if self.lam_bias != "none":
+            losses["stream_mix_rejected"] = 1 - fits.to(logits.dtype).mean()
         return losses
+
+    def _fits(self, share: Tensor) -> Tensor:
+        """Whether the image that is to dominate has half of the mix, by the share that was got.
+
+        PuzzleMix, which chooses what it cuts by saliency, may give a labelled image more than was
+        drawn for it.
+
+        Args:
+            share: (B,) of the labelled images.
+        """
+        if self.lam_bias == "unlabelled":
+            return share <= _HALF
+        return share >= 1 - _HALF if self.lam_bias == "labelled" else torch.ones_like(share).bool()
 
     def _parts(self, logits: Tensor, mixed: MixedLabels, weight: Tensor) -> dict[str, Tensor]:
         if not isinstance(self.loss, DecoupledMixupLoss) or self.decouple == "both":
@@ -201,6 +221,8 @@ def bias_share(lam: Tensor, lam_bias: LamBias) -> Tensor:
 
 #: The other share is below 1/2 in float32 too.
 _ABOVE_HALF = 0.5 + 2**-20
+#: Half, with what is rounded.
+_HALF = 0.5 + 2**-20
 
 
 def build_stream_mix(config: Mapping | StreamMix) -> StreamMix:
