@@ -16,7 +16,7 @@ def main() -> None:
         "--out-item",
         choices=["metrics", "pred"],
         default="metrics",
-        help="what to write: metrics (.json) or every prediction (.pkl)",
+        help="what to write: metrics (.json), or every prediction with its image's name (.pkl)",
     )
     args = _cli.parse(parser)
 
@@ -27,9 +27,10 @@ def main() -> None:
         cfg.load_from, cfg.resume = args.checkpoint, False
         runner = _cli.build_runner(cfg)
         if args.out and args.out_item == "pred":
-            from mmengine.evaluator import DumpResults
+            from dmmix.engine import DumpPredictions
 
-            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+            metric = DumpPredictions(args.out, runner.test_dataloader)
+            runner.test_evaluator.metrics.append(metric)
     running = _cli.first_step_watch(runner)
     with _cli.reported_errors(args.traceback, running):
         metrics = runner.test()

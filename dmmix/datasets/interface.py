@@ -19,6 +19,7 @@ __all__ = [
     "class_names",
     "epoch_sources",
     "has_labels",
+    "is_multi_label",
     "makes_batches",
     "makes_repeats",
     "parts",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _MANY = 1000
+_SUM = 1e-2  # that soft labels may be off
 
 
 @runtime_checkable
@@ -182,6 +184,18 @@ def has_labels(dataset: Any) -> bool | None:
             return False
     inside = {has_labels(part) for part in parts(dataset)}
     return inside.pop() if len(inside) == 1 else None
+
+
+def is_multi_label(dataset: Any) -> bool:
+    """Whether a sample has a list of classes, or scores that do not sum to 1; by the first one."""
+    if isinstance(dataset, TwoStreams) or not len(dataset):
+        return False
+    if hasattr(dataset, "get_data_info"):
+        info = dataset.get_data_info(0)
+        if "gt_score" in info:
+            return abs(float(np.sum(np.asarray(info["gt_score"]))) - 1) > _SUM
+        return bool(np.ndim(info.get("gt_label", 0)))
+    return any(is_multi_label(part) for part in parts(dataset))
 
 
 def _outermost(dataset: Any, wanted: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from dmmix.datasets.from_dataset import build_lazily
 from dmmix.datasets.label_subset import LabelSubset, subset_indices
 from dmmix.datasets.mapped_array import MappedArray
+from dmmix.datasets.sample_list import check_one_class
 from dmmix.datasets.stacking import stack_images
 
 __all__ = ["build_source", "load_arrays"]
@@ -80,7 +81,9 @@ def _collect(
             raise TypeError(
                 f"InMemory needs {key!r}, the samples of {name} have {sorted(info(0))}{hint}"
             )
-    labels = np.array([int(info(i)["gt_label"]) for i in range(len(source))], dtype=np.int64)
+    labels = [info(i)["gt_label"] for i in range(len(source))]
+    check_one_class("InMemory", name, labels)
+    labels = np.array([int(label) for label in labels], dtype=np.int64)
     if choose is None:
         return stack_images([info(i)["img"] for i in range(len(source))], overwrite), labels
     rows = choose(labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
@@ -17,13 +19,23 @@ class PackLabels(BaseTransform):
 
     Needs ``img`` (H, W, ch) or (H, W) and ``gt_label`` (an integer) or ``gt_score`` (soft
     labels). The batch then holds two tensors, and no data sample an image.
+
+    Args:
+        num_classes: of multi-label data, whose ``gt_label`` is a list of classes: ``labels`` is
+            (``num_classes``,) floats, 1 for each class of the sample, for DM(BCE).
     """
+
+    def __init__(self, num_classes: int | None = None) -> None:
+        if num_classes is not None and num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+        self.num_classes = num_classes
 
     def transform(self, results: dict) -> dict:
         """The packed sample.
 
         Raises:
             KeyError: a key is missing.
+            ValueError: several classes without ``num_classes``, or one that is not below it.
         """
         if "img" not in results:
             raise KeyError(f"PackLabels needs 'img', the sample has {sorted(results)}")
@@ -34,12 +46,28 @@ class PackLabels(BaseTransform):
         if "gt_score" in results:
             label = torch.as_tensor(results["gt_score"], dtype=torch.float32)
         elif "gt_label" in results:
-            label = torch.tensor(int(results["gt_label"]))
+            label = self._target(results["gt_label"])
         else:
             raise KeyError(
                 f"PackLabels needs 'gt_label' or 'gt_score', the sample has {sorted(results)}"
             )
         return {"inputs": image, "labels": label}
 
+    def _target(self, label: Any) -> torch.Tensor:
+        classes = np.atleast_1d(np.asarray(label, dtype=np.int64))
+        if self.num_classes is None:
+            if np.ndim(label):
+                raise ValueError(
+                    f"gt_label is {classes.tolist()}, several classes of one sample (multi-label): "
+                    "say dict(type='PackLabels', num_classes=...) for a multi-hot target"
+                )
+            return torch.tensor(int(label))
+        if len(classes) and not (classes.min() >= 0 and classes.max() < self.num_classes):
+            raise ValueError(f"gt_label is {classes.tolist()}, num_classes={self.num_classes}")
+        target = torch.zeros(self.num_classes)
+        target[torch.from_numpy(classes)] = 1
+        return target
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        shown = "" if self.num_classes is None else f"num_classes={self.num_classes}"
+        return f"{type(self).__name__}({shown})"

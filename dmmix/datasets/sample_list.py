@@ -11,7 +11,7 @@ from mmpretrain.datasets import BaseDataset
 from dmmix.datasets.from_dataset import build_lazily
 from dmmix.datasets.paths import near_names
 
-__all__ = ["UNLABELLED", "SampleList", "build_source", "read_samples"]
+__all__ = ["UNLABELLED", "SampleList", "build_source", "check_one_class", "read_samples"]
 
 #: The label of samples that have none.
 UNLABELLED = -1
@@ -60,6 +60,26 @@ def build_source(dataset: Mapping | BaseDataset) -> BaseDataset:
         raise ValueError(f"{root}: {' '.join(str(error).split())}") from error
 
 
+def check_one_class(taker: str, name: str, labels: Sequence) -> None:
+    """No sample has a list of classes.
+
+    Args:
+        taker: the class that takes the samples.
+        name: of the class that they are from.
+        labels: of the samples.
+
+    Raises:
+        TypeError: one has.
+    """
+    for row, label in enumerate(labels):
+        if not isinstance(label, int) and np.ndim(label):
+            raise TypeError(
+                f"{taker} takes one class an image, sample {row} of {name} has {list(label)} "
+                f"(multi-label): train on {name} itself, with a pipeline that ends in "
+                "dict(type='PackLabels', num_classes=...)"
+            )
+
+
 def read_samples(source: BaseDataset) -> SampleList:
     """Paths and labels of a dataset, which is loaded if it is not yet.
 
@@ -84,4 +104,5 @@ def read_samples(source: BaseDataset) -> SampleList:
         hint = "; InMemory is for images in memory" if "img" in infos[0] else ""
         raise TypeError(f"DecodedImages needs 'img_path', {name} has {sorted(infos[0])}{hint}")
     labels = [info.get("gt_label", UNLABELLED) for info in infos]
+    check_one_class("DecodedImages", name, labels)
     return SampleList([info["img_path"] for info in infos], labels)

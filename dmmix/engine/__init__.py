@@ -4,6 +4,7 @@ from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it pr
 from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.cpu_distributed import init_cpu_processes, leave_processes
 from dmmix.engine.dry_run import dry_run
+from dmmix.engine.dump_predictions import DumpPredictions
 from dmmix.engine.hooks import (
     DatasetEpochHook,
     DeferredInfoHook,
@@ -25,6 +26,7 @@ __all__ = [
     "DeferredInfoHook",
     "DeferredTimerHook",
     "DmmixRunner",
+    "DumpPredictions",
     "EMAHook",
     "ExponentialMovingAverage",
     "MixedAccuracyHook",

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from mmpretrain.models.utils import ClsDataPreprocessor
-from mmpretrain.structures import DataSample
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms import BatchTransform, build_batch_transform
 from dmmix.functional.transforms import normalize
 from dmmix.mixups import step_generator
+from dmmix.models.gather_labels import gather_labels
 from dmmix.registry import MODELS
 
 __all__ = ["AUGMENTATION_STREAM", "MixupDataPreprocessor", "split_transforms"]
@@ -27,7 +27,8 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
 
     Takes batches of :class:`~dmmix.datasets.PackLabels` (``inputs``, ``labels``) and of
     mmpretrain's ``PackInputs`` (``inputs``, ``data_samples``). It returns ``inputs`` and
-    ``labels``, (N,) integers or (N, C) soft labels; for evaluation, batches of ``PackInputs``
+    ``labels``, (N,) integers or (N, C) soft labels (multi-hot ones of samples that have several
+    classes, with ``num_classes``); for evaluation, batches of ``PackInputs``
     keep their data samples, and several crops of each image, (N, crops, ch, H, W), their shape.
 
     Args:
@@ -67,7 +68,7 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
         inputs = self._images_or_crops(data["inputs"], training)
         labels, samples = data.get("labels"), data.get("data_samples")
         if training:
-            labels = _gather_labels(samples) if labels is None else labels
+            labels = gather_labels(samples, self.num_classes) if labels is None else labels
             if labels is None:
                 raise ValueError(
                     "a training batch needs 'labels' (PackLabels) or 'data_samples' (PackInputs), "
@@ -156,11 +157,3 @@ def split_transforms(
         names = [type(transform).__name__ for transform in built]
         raise ValueError(f"{name}: those that see normalised images must be the last, got {names}")
     return before, after
-
-
-def _gather_labels(samples: list[DataSample] | None) -> Tensor | None:
-    if not samples:
-        return None
-    if "gt_score" in samples[0]:
-        return torch.stack([sample.gt_score for sample in samples])
-    return torch.cat([sample.gt_label for sample in samples])

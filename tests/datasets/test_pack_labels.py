@@ -71,3 +71,18 @@ def test_it_is_registered():
     built = TRANSFORMS.build(dict(type="PackLabels"))
     assert isinstance(built, PackLabels)
     assert repr(built) == "PackLabels()"
+
+
+def test_several_classes_are_a_multi_hot_target():
+    pack = PackLabels(num_classes=4)
+    for label, target in (([0, 2], [1, 0, 1, 0]), ([], [0, 0, 0, 0]), (3, [0, 0, 0, 1])):
+        packed = pack({"img": IMAGE, "gt_label": label})["labels"]
+        assert packed.tolist() == target
+        assert packed.is_floating_point()
+    assert repr(pack) == "PackLabels(num_classes=4)"
+    with pytest.raises(ValueError, match=r"gt_label is \[0, 2\], several classes of one sample"):
+        PackLabels()({"img": IMAGE, "gt_label": [0, 2]})
+    with pytest.raises(ValueError, match=r"gt_label is \[4\], num_classes=4"):
+        pack({"img": IMAGE, "gt_label": [4]})
+    with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
+        PackLabels(num_classes=0)

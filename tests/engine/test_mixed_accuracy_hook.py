@@ -227,3 +227,45 @@ def test_mixes_that_ask_the_model_get_their_guide():
     samples = [DataSample().set_gt_label(k) for k in range(4)]
     MixedAccuracyHook(Asks()).measure(model, [{"inputs": list(images), "data_samples": samples}])
     assert asked == [ClassifierGuide]
+
+
+def test_multi_label_targets_have_no_mixed_accuracy():
+    data = batches([0, 1], [2, 3])
+    for batch in data:
+        for sample in batch["data_samples"]:
+            sample.set_gt_label([0, 2])
+    model = constant(0, 1)
+    with pytest.raises(ValueError, match=r"sample 0 of a batch has 2 classes .multi-label."):
+        MixedAccuracyHook(BLEND).measure(model, data)
+    read = model.data_preprocessor
+    model.data_preprocessor = lambda *args, **kwargs: read(*args, **kwargs)
+    model.data_preprocessor.num_classes = CLASSES
+    with pytest.raises(ValueError, match=r"multi-label targets .* have no mixed accuracy"):
+        MixedAccuracyHook(BLEND).measure(model, data)
+
+
+def test_images_without_labels_have_no_mixed_accuracy():
+    data = batches([0, 1])
+    for batch in data:
+        batch["data_samples"] = [DataSample() for _ in batch["data_samples"]]
+    with pytest.raises(ValueError, match="images with labels, these have none"):
+        MixedAccuracyHook(BLEND).measure(constant(0, 1), data)
+
+
+def test_soft_labels_of_more_classes_than_two():
+    """Two rows of two classes each: a blend of both has four."""
+    rows = torch.tensor([[0.5, 0.5, 0, 0, 0], [0, 0, 0.5, 0.5, 0]] * 10)
+    data = batches([0, 1] * 10)
+    for sample, row in zip(data[0]["data_samples"], rows, strict=True):
+        sample.set_gt_score(row)
+    model = constant(0, 2, 1, 3)
+    with pytest.raises(ValueError, match="mixes more than k=2 classes"):
+        MixedAccuracyHook(BLEND).measure(model, data)
+    generator = torch.Generator().manual_seed(0)
+    mixed = Mixup(alpha=1.0).mix(data[0]["inputs"], rows, generator).labels > 0
+    measured = MixedAccuracyHook(BLEND, k=4).measure(model, data)
+    assert measured["mixed/top1"] == pytest.approx(100 * float(mixed[:, 0].float().mean()))
+    all_four = mixed[:, :4].all(dim=1).float().mean()  # the four highest are 0 to 3
+    assert 0 < measured["mixed/top2"] == pytest.approx(100 * float(all_four))
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        MixedAccuracyHook(BLEND, k=0)

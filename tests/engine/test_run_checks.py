@@ -2,13 +2,18 @@
 
 import shutil
 import uuid
+from pathlib import Path
 
+import mmengine
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from dmmix.engine import DmmixRunner, RunChecksHook, dry_run
+from dmmix.engine import DmmixRunner, DumpPredictions, RunChecksHook, dry_run
+from dmmix.models import MixupClassifier
+from dmmix.registry import DATASETS
 from tests.datasets.pictures import picture, save
 from tests.engine.test_step_options import model
 
@@ -265,6 +270,102 @@ def test_nothing_is_measured_on_test_data_without_labels(run, folders):
     roots = folders()
     runner = run(roots, {"test_dataloader.dataset.with_label": False})
     assert runner.test() == {}
+
+
+def test_tools_test_logged_an_accuracy_of_images_without_labels(run, folders, tmp_path):
+    roots = folders()
+    out = str(tmp_path / "all.pkl")
+    hook = dict(type="MixedAccuracyHook", mixup=dict(type="CutMix"))
+    runner = run(
+        roots, {"test_dataloader.dataset.with_label": False, "custom_hooks": [hook]},
+        metrics=[dict(type="Accuracy"), dict(type="SingleLabelMetric")],
+    )  # fmt: skip
+    runner.test_evaluator.metrics.append(DumpPredictions(out, runner.test_dataloader))
+    assert runner.test() == {}
+    found = mmengine.load(out)
+    assert [entry["sample_idx"] for entry in found] == list(range(12))
+    dataset = runner.test_dataloader.dataset
+    for i, entry in enumerate(found):
+        assert entry["img_path"] == dataset.get_data_info(i)["img_path"]
+        assert entry["pred_score"].shape == (4,)
+        assert "gt_label" not in entry
+
+
+def test_names_of_predicted_images(run, folders, tmp_path):
+    def predicted(options=None):
+        out = str(tmp_path / f"{uuid.uuid4().hex}.pkl")
+        runner = run(folders(), options)
+        runner.test_evaluator.metrics.append(DumpPredictions(out, runner.test_dataloader))
+        assert runner.test()["accuracy/top1"] >= 0
+        return mmengine.load(out)
+
+    for entry in predicted():
+        name = Path(entry["img_path"]).parent.name
+        assert CLASSES.index(name) == int(entry["gt_label"])
+    shuffled = predicted({"test_dataloader.sampler.shuffle": True})
+    assert all("img_path" not in entry for entry in shuffled)
+    subset = predicted({"test_dataloader.dataset.subset": dict(labels_per_class=1, seed=3)})
+    assert len({entry["sample_idx"] // 3 for entry in subset}) == 4
+
+
+def multi_label(tmp_path, pipeline):
+    file = {"metainfo": {"classes": list(CLASSES)}, "data_list": []}
+    for i, classes in enumerate([[0, 2], [1], [], [0, 1, 3]] * 3):
+        save(tmp_path / f"{i}.png", picture(8, 8, i))
+        file["data_list"].append({"img_path": f"{i}.png", "gt_label": classes})
+    mmengine.dump(file, str(tmp_path / "multi.json"))
+    return dict(type="MultiLabelDataset", data_root=str(tmp_path), ann_file="multi.json",
+                data_prefix="", pipeline=[dict(type="LoadImageFromFile"), *pipeline],
+                _delete_=True)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "pipeline", [[dict(type="PackInputs")], [dict(type="PackLabels", num_classes=4)]]
+)
+def test_lists_of_classes_were_concatenated(run, folders, tmp_path, monkeypatch, pipeline):
+    seen = []
+    loss = MixupClassifier.loss
+
+    def look(self, inputs, labels):
+        seen.append(labels.clone())
+        return loss(self, inputs, labels)
+
+    monkeypatch.setattr(MixupClassifier, "loss", look)
+    options = {
+        "train_dataloader.dataset": multi_label(tmp_path, pipeline),
+        "train_dataloader.batch_size": 4,
+        "train_dataloader.sampler.shuffle": False,
+        "train_dataloader.collate_fn.type": (
+            "pseudo_collate" if pipeline[0]["type"] == "PackInputs" else "default_collate"
+        ),
+        "model.head.loss": dict(type="DecoupledMixupBCELoss", _delete_=True),
+        "model.mixup": dict(type="CutMix", _delete_=True),
+    }
+    runner = run(folders(), options)
+    outputs = dry_run(runner)
+    assert seen[0].tolist() == [[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 1]]
+    assert set(outputs) == {"loss", "loss_bce"}  # a mixed accuracy would say nothing
+
+
+def test_a_loss_of_shares_and_multi_label_data(run, folders, tmp_path):
+    options = {"train_dataloader.dataset": multi_label(tmp_path, [dict(type="PackInputs")]),
+               "train_dataloader.collate_fn.type": "pseudo_collate"}  # fmt: skip
+    refused(run(folders(), options), "is multi-label, and DecoupledMixupLoss is for shares")
+
+
+@pytest.mark.parametrize("kind", ["DecodedImages", "InMemory"])
+def test_multi_label_data_for_one_class_an_image(tmp_path, kind):
+    dataset = multi_label(tmp_path, [])
+    dataset.pop("_delete_")
+    dataset.pop("pipeline")
+    with DATASETS.switch_scope_and_registry("dmmix") as registry:
+        source = registry.build(dataset)
+        if kind == "InMemory":
+            for info in (infos := [source.get_data_info(i) for i in range(len(source))]):
+                info["img"] = np.zeros((4, 4, 3), np.uint8)
+            source.data_list, source.serialize_data = infos, False
+        with pytest.raises(TypeError, match=rf"{kind} takes one class an image, sample 0 of Multi"):
+            registry.build(dict(type=kind, dataset=source))
 
 
 def test_it_is_always_there(run, folders):

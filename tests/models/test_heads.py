@@ -96,3 +96,27 @@ def test_a_batch_of_two_is_a_batch(labels):
     head = build(HEADS[2], loss=dict(type="dmmix.DecoupledMixupLoss"))
     feats = (torch.randn(2, 8),)
     assert torch.isfinite(head.loss(feats, labels[:2])["loss_mixup"])
+
+
+def test_the_mixed_accuracy_of_three_classes_was_that_of_two():
+    head = build(HEADS[0], loss=dict(type="dmmix.DecoupledMixupLoss", k=3))
+    rows = torch.tensor([[0.4, 0.3, 0.3, 0, 0], [0.5, 0, 0, 0.25, 0.25]])
+    logits = torch.tensor([[3.0, 2, 1, 0, 0], [3.0, 2, 0, 1, 0]])  # all three, and two of three
+    head.forward = lambda feats: logits
+    losses = head.loss((), rows)
+    assert losses["mixed_top1"] == 100
+    assert losses["mixed_top2"] == 50
+    one_off = torch.tensor([[1.0, 2, 3, 0, 0]] * 2)  # of the second the third class is none
+    head.forward = lambda feats: one_off
+    assert head.loss((), rows)["mixed_top1"] == 50  # the third class counts
+
+
+@pytest.mark.parametrize(
+    "loss", [dict(type="dmmix.DecoupledMixupBCELoss"),
+             dict(type="CrossEntropyLoss", use_sigmoid=True)],
+)  # fmt: skip
+def test_a_mixed_accuracy_of_multi_label_targets_was_logged(feats, labels, loss):
+    head = build(HEADS[0], loss=loss)
+    targets = torch.tensor([[1.0, 1, 0, 0, 1]] * 6)
+    assert not [name for name in head.loss(feats, targets) if "mixed_top" in name]
+    assert {"mixed_top1", "mixed_top2"} <= set(head.loss(feats, labels))

@@ -8,9 +8,10 @@ import numpy as np
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from dmmix.datasets.interface import LabelSource, class_names, has_labels
+from dmmix.datasets.interface import LabelSource, class_names, has_labels, is_multi_label
+from dmmix.models.losses import DecoupledMixupLoss
 
-__all__ = ["check_labels", "check_num_classes", "head_classes"]
+__all__ = ["check_labels", "check_num_classes", "check_targets", "head_classes"]
 
 
 def head_classes(model: nn.Module) -> int | None:
@@ -64,6 +65,21 @@ def check_labels(model: nn.Module, dataset: Any, where: str) -> None:
         )
 
 
+def check_targets(model: nn.Module, dataset: Any, where: str) -> None:
+    """A loss of shares that sum to 1 gets no multi-label targets.
+
+    Raises:
+        ValueError: it would.
+    """
+    model = model.module if is_model_wrapper(model) else model
+    loss = getattr(getattr(model, "head", None), "loss_module", None)
+    if isinstance(loss, DecoupledMixupLoss) and is_multi_label(dataset):
+        raise ValueError(
+            f"{where} ({type(dataset).__name__}) is multi-label, and {type(loss).__name__} is for "
+            "shares that sum to 1: take model.head.loss=dict(type='DecoupledMixupBCELoss')"
+        )
+
+
 def _count(dataset: Any) -> tuple[int | None, bool]:
     """How many classes there are, and whether that is known or just the least there can be."""
     names = class_names(dataset)
@@ -72,7 +88,7 @@ def _count(dataset: Any) -> tuple[int | None, bool]:
     number = getattr(dataset, "num_classes", None)
     if isinstance(number, int):
         return number, True
-    if isinstance(dataset, LabelSource) and has_labels(dataset):
+    if isinstance(dataset, LabelSource) and has_labels(dataset) and not is_multi_label(dataset):
         labels = np.asarray(dataset.get_gt_labels())
         if labels.ndim == 1 and labels.dtype.kind in "iu" and len(labels):
             return int(labels.max()) + 1, False

@@ -34,16 +34,21 @@ class RunChecksHook(Hook):
     # Before any other looks at the data.
     priority = "VERY_HIGH"
 
+    def __init__(self) -> None:
+        self._trains = False  # and that was looked at
+
     def before_run(self, runner: Runner) -> None:
         """Loaders and model are there, nothing is trained or loaded."""
-        if isinstance(runner._train_loop, BaseLoop) and not _tests(runner):
-            check_training(runner)
+        if isinstance(runner._train_loop, BaseLoop):
+            if not self._trains:
+                check_training(runner)
+                self._trains = True
+            names = class_names(runner.train_dataloader.dataset)
+            for kind in _tests(runner):
+                check_test(runner, kind, names)
             return
         for kind in _tests(runner) or _validates(runner):
-            names = None
-            if isinstance(runner._train_loop, BaseLoop):
-                names = class_names(runner.train_dataloader.dataset)
-            check_test(runner, kind, names)
+            check_test(runner, kind)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Of a run that tests: the classes are those of the checkpoint."""

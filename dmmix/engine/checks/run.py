@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from dmmix.datasets.interface import class_names, has_labels
 from dmmix.datasets.match_classes import match_classes
 from dmmix.engine.checks.batches import check_batches
-from dmmix.engine.checks.classes import check_labels, check_num_classes, head_classes
+from dmmix.engine.checks.classes import check_labels, check_num_classes, check_targets, head_classes
 from dmmix.engine.checks.metrics import check_monitors, check_topk, drop_label_metrics
 
 __all__ = ["check_test", "check_training"]
@@ -29,6 +29,7 @@ def check_training(runner: Runner) -> None:
     where = "train_dataloader.dataset"
     check_labels(runner.model, loader.dataset, where)
     check_num_classes(runner.model, loader.dataset, where)
+    check_targets(runner.model, loader.dataset, where)
     check_monitors(runner)
     if runner._val_loop is None:
         return

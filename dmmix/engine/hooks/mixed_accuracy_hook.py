@@ -9,10 +9,13 @@ from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import Tensor
 
+from dmmix.datasets.interface import has_labels
 from dmmix.functional import Guide, as_mixed_labels, mixed_accuracy
 from dmmix.mixups import Mix, build_mix
 from dmmix.models import ClassifierGuide
+from dmmix.models.gather_labels import gather_labels
 from dmmix.models.modes import evaluating
 from dmmix.registry import HOOKS
 
@@ -24,7 +27,8 @@ class MixedAccuracyHook(Hook):
     """Mixes the validation (or test) images and measures mixed top-1 and top-2, in percent.
 
     ``mixed/top1``: the highest prediction is one of the two classes; ``mixed/top2``: the two
-    highest predictions are exactly the two classes. Pairs of one class are not counted. The
+    highest predictions are exactly the two classes (of a mix of more, the k highest the k classes).
+    Pairs of one class are not counted. The
     mixes are the same each time: drawn from ``seed`` alone.
 
     Example:
@@ -35,16 +39,26 @@ class MixedAccuracyHook(Hook):
         interval: measure at every ``interval``-th validation epoch, and always at the last one.
             ``None``: only then.
         seed: of the mixes.
+        k: of data with (N, C) soft labels, how many classes a mixed row has at most.
+
+    Raises:
+        ValueError: a number out of range; (when it measures) test data without labels, or with
+            multi-label targets, of which a mixed accuracy says nothing.
 
     Source: Decoupled Mixup (arXiv 2203.10761).
     """
 
-    def __init__(self, mixup: dict | Mix, interval: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, mixup: dict | Mix, interval: int | None = None, seed: int = 0, k: int = 2
+    ) -> None:
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
         if interval is not None and interval < 1:
             raise ValueError(f"interval must be at least 1 or None, got {interval}")
         self.mixup = build_mix(mixup)
         self.interval = interval
         self.seed = seed
+        self.k = k
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,7 +76,9 @@ class MixedAccuracyHook(Hook):
             self._report(runner, measured, metrics)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """The same on the test images."""
+        """The same on the test images, if they have labels."""
+        if has_labels(runner.test_dataloader.dataset) is False:
+            return
         self._report(runner, self.measure(runner.model, runner.test_dataloader), metrics)
 
     @torch.no_grad()
@@ -79,13 +95,15 @@ class MixedAccuracyHook(Hook):
                 data = model.data_preprocessor(batch, training=False)
                 labels = data.get("labels")
                 if labels is None:
-                    labels = torch.cat([sample.gt_label for sample in data["data_samples"]])
+                    number = getattr(model.data_preprocessor, "num_classes", None)
+                    labels = gather_labels(data["data_samples"], number)
+                _check_sums(labels)
                 labels = labels.to(data["inputs"].device)
                 with asked(model).step() as guide:
                     mixed = self.mixup.mix(data["inputs"], labels, generator, guide)
                     logits = model(mixed.images)
                     labels = guide.settle(mixed.labels)
-                accuracy = mixed_accuracy(logits, as_mixed_labels(labels))
+                accuracy = mixed_accuracy(logits, as_mixed_labels(labels, self.k))
                 several = accuracy.mixed
                 hits = [accuracy.top1 & several, accuracy.topk & several, several]
                 counts = counts.to(logits.device) + torch.stack([hit.sum() for hit in hits])
@@ -101,3 +119,13 @@ class MixedAccuracyHook(Hook):
             metrics.update(measured)  # for save_best, and for what tools/test.py writes
         if measured:
             runner.logger.info("  ".join(f"{k}: {v:.2f}" for k, v in measured.items()))
+
+
+def _check_sums(labels: Tensor | None) -> None:
+    if labels is None:
+        raise ValueError("MixedAccuracyHook measures on images with labels, these have none")
+    if labels.is_floating_point() and bool(((labels.sum(dim=1) - 1).abs() > 1e-2).any()):
+        raise ValueError(
+            "MixedAccuracyHook: multi-label targets (rows that do not sum to 1) have no mixed "
+            "accuracy; leave the hook out"
+        )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dmmix.functional import MixedLabels, mixed_accuracy
 from dmmix.functional.labels import as_mixed_labels
-from dmmix.models.losses import MixupLoss
+from dmmix.models.losses import DecoupledMixupBCELoss, MixupLoss
 
 __all__ = ["MixedLabelsMixin"]
 
@@ -26,8 +26,9 @@ class MixedLabelsMixin:
 
     Args:
         cal_mixed_acc: whether to log ``mixed_top1`` (the highest prediction is one of the
-            classes mixed in) and ``mixed_top2`` (the two highest are exactly those mixed in),
-            in percent.
+            classes mixed in) and ``mixed_top2`` (the two highest are exactly those mixed in; of
+            a mix of k classes, the k highest), in percent. Of (N, C) targets under a loss with a
+            sigmoid for each class, which may be multi-label, they say nothing and are left out.
         **kwargs: the head's own.
     """
 
@@ -46,9 +47,16 @@ class MixedLabelsMixin:
             losses = {
                 "loss": self.loss_module(cls_score, target, avg_factor=cls_score.shape[0], **kwargs)
             }
-        if self.cal_mixed_acc:
-            losses.update(_accuracy(cls_score, labels))
+        if self.cal_mixed_acc and not self._may_be_multi_label(labels):
+            losses.update(_accuracy(cls_score, labels, getattr(self.loss_module, "k", 2)))
         return losses
+
+    def _may_be_multi_label(self, labels: MixedLabels | Tensor) -> bool:
+        """By the loss: to look at the values would wait for the device."""
+        sigmoid = isinstance(self.loss_module, DecoupledMixupBCELoss) or getattr(
+            self.loss_module, "use_sigmoid", False
+        )
+        return sigmoid and isinstance(labels, Tensor) and labels.is_floating_point()
 
 
 def _plain_target(labels: MixedLabels | Tensor, logits: Tensor) -> Tensor:
@@ -60,9 +68,9 @@ def _plain_target(labels: MixedLabels | Tensor, logits: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _accuracy(logits: Tensor, labels: MixedLabels | Tensor) -> dict[str, Tensor]:
+def _accuracy(logits: Tensor, labels: MixedLabels | Tensor, k: int) -> dict[str, Tensor]:
     if isinstance(labels, Tensor) and labels.is_floating_point():
-        labels = MixedLabels.from_dense(labels, check=False)
+        labels = MixedLabels.from_dense(labels, k, check=False)
     accuracy = mixed_accuracy(logits, as_mixed_labels(labels))
     percent = 100 / max(1, logits.shape[0])
     return {
