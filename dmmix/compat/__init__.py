@@ -48,8 +48,10 @@ def prepare() -> None:
 def allow_checkpoint_class(cls):
     """Allow a class of yours inside the checkpoints that mmengine loads.
 
-    Checkpoints are read with an allow-list, because unpickling an arbitrary class can run
-    arbitrary code. Allow only classes whose construction from untrusted arguments is harmless.
+    Checkpoints are read as data: nothing that they name is called, because unpickling an arbitrary
+    class can run arbitrary code. A class that is allowed is built as pickle builds it. Allow only
+    classes whose construction from untrusted arguments is harmless. torch's own list
+    (``torch.serialization.add_safe_globals``) is not used.
 
     Args:
         cls: The class (or the function that rebuilds an object). Found again by its module and

@@ -1,4 +1,6 @@
-"""mmengine's checkpoint functions, made safe to read with and safe to interrupt.
+"""mmengine's checkpoint functions, made safe to read with, safe to interrupt, and plain.
+
+What is saved is data that stock ``torch.load(weights_only=True)`` reads, with a digest of the file.
 
 Only names inside mmengine's own modules are replaced; ``torch.load`` and ``torch.save`` stay what
 they are for everybody else. All of mmengine's ways in (``load_checkpoint``, ``CheckpointLoader``
@@ -13,9 +15,11 @@ import sys
 
 import torch
 
-from dmmix.compat import safe_load
+from dmmix.compat import file_claims, safe_load
 from dmmix.compat.atomic import atomic_open
+from dmmix.compat.digest import DigestWriter
 from dmmix.compat.needed import import_needed
+from dmmix.compat.plain_checkpoint import to_plain
 
 __all__ = ["prepare"]
 
@@ -29,7 +33,7 @@ def prepare() -> None:
     import_needed("mmengine")
 
     from mmengine.hooks import checkpoint_hook
-    from mmengine.runner import checkpoint
+    from mmengine.runner import Runner, checkpoint
 
     if isinstance(checkpoint.torch, _Torch):
         return
@@ -39,12 +43,21 @@ def prepare() -> None:
         _replace(checkpoint._safe_torch_load, safe_load.load)
     _replace(checkpoint.save_checkpoint, _saving(checkpoint.save_checkpoint))
     checkpoint_hook.open = _open_atomically  # its only use of open() writes `last_checkpoint`
+    file_claims.prepare(Runner, checkpoint_hook.CheckpointHook)
+
+
+def _save(checkpoint, file, **kwargs):
+    """``torch.save`` into a binary file, as plain data and with a digest of the whole."""
+    writer = DigestWriter(file)
+    torch.save(to_plain(checkpoint), writer, **kwargs)
+    writer.finish()
 
 
 class _Torch:
-    """torch as mmengine's checkpoint module sees it: everything the same, but ``load`` is safe."""
+    """torch as mmengine's checkpoint module sees it, but for ``load`` and ``save``."""
 
     load = staticmethod(safe_load.load)
+    save = staticmethod(_save)
 
     def __getattr__(self, name):
         return getattr(torch, name)
@@ -69,7 +82,7 @@ def _saving(original):
             return original(checkpoint, filename, file_client_args, backend_args)
         # Straight to disk, where mmengine builds the whole file in memory first.
         with atomic_open(filename, "wb") as file:
-            torch.save(checkpoint, file)
+            _save(checkpoint, file)
 
     return save_checkpoint
 

@@ -1,29 +1,41 @@
-"""Reading checkpoints without running code from them."""
+"""Reading checkpoints without running code from them, and telling damage from danger."""
 
+import contextlib
+import hashlib
 import os
-import pickle
 import re
-from contextlib import contextmanager
+import struct
+import zlib
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.error import URLError
 from urllib.parse import urlparse
+from zipfile import BadZipFile
 
 import torch
+from mmengine.logging import print_log
 
-from dmmix.compat.allowlist import allowed
 from dmmix.compat.diagnosis import find_damage
+from dmmix.compat.digest import digest_damage, has_digest
 from dmmix.compat.errors import CheckpointError, CorruptCheckpointError, UnsafeCheckpointError
+from dmmix.compat.plain_checkpoint import for_mmengine
+from dmmix.compat.torch_files import opened, read_checkpoint
 
 __all__ = ["load", "load_url"]
 
-_REFUSED_GLOBAL = re.compile(r"GLOBAL (\S+) (?:was not an allowed global|whose module)")
-_REASON = re.compile(r"WeightsUnpickler error:\s*(.+)")
-_DAMAGE_SIGNS = re.compile(r"PytorchStreamReader|unexpected EOF|file might be corrupt")
-_PLACEMENT_SIGNS = re.compile(r"restore data location|map_location|out of memory")
+#: What a reader meets in a file whose bytes are not those that were written.
+_DAMAGE = (BadZipFile, EOFError, ValueError, OverflowError, NotImplementedError)
+_DAMAGE += (struct.error, zlib.error)
+_HASH_IN_NAME = re.compile(r"-([a-f0-9]{8,64})\.")
+_told: set[str] = set()
 
 
 def load(file, map_location=None, *args, **kwargs):
-    """``torch.load(weights_only=True)`` with the classes of an mmengine checkpoint allowed.
+    """Reads a file of ``torch.save`` as data.
+
+    Tensors, numbers, strings, lists, dicts, NumPy arrays, and mmengine's log histories; nothing
+    that the file names is called. The digest that dmmix writes and the checksums of an archive are
+    checked.
 
     Args:
         file: Path or binary file object.
@@ -33,11 +45,10 @@ def load(file, map_location=None, *args, **kwargs):
         **kwargs: See ``*args``.
 
     Raises:
-        UnsafeCheckpointError: The file holds a class that is not allowed.
+        UnsafeCheckpointError: The file holds something that is not data.
         CorruptCheckpointError: The file is damaged.
     """
-    with _judged(file, _name(file)):
-        return torch.load(file, map_location=map_location, weights_only=True)
+    return _load(file, map_location, _name(file))
 
 
 def load_url(
@@ -52,83 +63,88 @@ def load_url(
     """``torch.hub.load_state_dict_from_url``, always as safe as :func:`load`.
 
     Args:
-        url: What to download, unless the cache has it.
+        url: What to download, unless the cache has it. The beginning of a SHA-256 in its name
+            (``resnet50-0676ba61.pth``) is checked.
         model_dir: Cache folder, by default torch hub's.
         map_location: As for ``torch.load``.
         progress: Show a progress bar.
-        check_hash: Check the hash in the file's name.
+        check_hash: Ignored; it is always checked.
         file_name: Name in the cache, by default the URL's.
         weights_only: Ignored; there for torch's signature.
 
     Raises:
-        UnsafeCheckpointError: The file holds a class that is not allowed.
+        UnsafeCheckpointError: The file holds something that is not data.
         CorruptCheckpointError: The cached file is damaged; the message says which to delete.
         CheckpointError: It cannot be downloaded; the message says where to put the file.
     """
     folder = Path(model_dir or Path(torch.hub.get_dir(), "checkpoints"))
-    cached = folder / (file_name or Path(urlparse(url).path).name)
+    published = Path(urlparse(url).path).name
+    cached = folder / (file_name or published)
     try:
-        with _judged(cached, f"{url} (cached as {cached})"):
-            return torch.hub.load_state_dict_from_url(
-                url,
-                model_dir=model_dir,
-                map_location=map_location,
-                progress=progress,
-                check_hash=check_hash,
-                file_name=file_name,
-                weights_only=True,
-            )
+        if not cached.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(cached), None, progress)
     except (URLError, ConnectionError, TimeoutError) as error:
         raise CheckpointError(
             f"{url} cannot be downloaded ({error}). Get the file on another machine and put it "
             f"where it would be kept, {cached}, or name a file of yours in place of the URL"
         ) from error
+    name = f"{url} (cached as {cached})"
+    stated = _HASH_IN_NAME.search(published)
+    if stated and not _sha256(cached).startswith(stated[1]):
+        raise CorruptCheckpointError(
+            f"{name} is damaged: its SHA-256 does not begin with {stated[1]}, as its name says; "
+            "remove it to have it downloaded again"
+        )
+    return _load(cached, map_location, name)
 
 
-@contextmanager
-def _judged(file, name: str):
-    """Run a load with our classes allowed; turn its failures into refused or damaged."""
-    try:
-        with allowed():
-            yield
-    except Exception as error:  # a damaged file makes torch raise all sorts, OSError too
-        refused = _REFUSED_GLOBAL.search(str(error))
-        if refused:
-            raise UnsafeCheckpointError(_refusal(name, refused[1])) from error
-        damage = _damage(file, error)
+def _load(file, map_location, name: str):
+    with opened(file) as stream:
+        damage = digest_damage(stream)
         if damage:
-            raise CorruptCheckpointError(f"{name} is damaged: {damage}") from error
-        if _PLACEMENT_SIGNS.search(str(error)):
-            raise  # torch 2.4 calls this, too, an UnpicklingError
-        # A whole file that the restricted unpickler will not read, or a kind of archive
-        # (TorchScript) that torch reads only without the restriction.
-        if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
-            raise UnsafeCheckpointError(_refusal(name, _reason(error))) from error
-        raise
+            raise CorruptCheckpointError(f"{name} is damaged: {damage}")
+        if not has_digest(stream):
+            _tell(f"{name} carries no digest of dmmix's: {_other_sums(stream)}.")
+        try:
+            return for_mmengine(read_checkpoint(stream, map_location))
+        except (UnpicklingError, *_DAMAGE) as error:
+            with contextlib.suppress(OSError):
+                damage = find_damage(file)
+            if damage is None and not isinstance(error, UnpicklingError):
+                damage = _first_line(error)
+            if damage:
+                raise CorruptCheckpointError(f"{name} is damaged: {damage}") from error
+            raise UnsafeCheckpointError(_refusal(name, _first_line(error))) from error
 
 
-def _damage(file, error: Exception) -> str | None:
-    if isinstance(file, os.PathLike | str) and not Path(file).is_file():
-        return None
-    damage = find_damage(file)
-    if damage is None and (isinstance(error, EOFError) or _DAMAGE_SIGNS.search(str(error))):
-        damage = _first_line(error)
-    return damage
+def _tell(line: str) -> None:
+    if line not in _told:  # a file is read more than once on the way to its use
+        _told.add(line)
+        print_log(line, logger="current")
+
+
+def _other_sums(stream) -> str:
+    position = stream.tell()
+    head = stream.read(2)
+    stream.seek(position)
+    if head == b"PK":
+        return "the checksums of the archive's records are checked instead"
+    return "nothing in it tells whether it is as it was written"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refusal(name: str, what: str) -> str:
     return (
-        f"{name} was not loaded: it contains {what}, which is not among what a checkpoint may "
-        "contain, and loading it could run code hidden in the file. If the file is "
-        "yours, save its state_dict alone again (torch.save(checkpoint['state_dict'], path)) and "
-        "load that; if you trust this class, call dmmix.compat.allow_checkpoint_class(cls) before "
-        "loading."
+        f"{name} was not loaded: {what}; a checkpoint may contain data only, and "
+        "loading anything else could run code hidden in the file. If the file is yours, save its "
+        "state_dict alone again (torch.save(checkpoint['state_dict'], path)) and load that; if you "
+        "trust a class in it, call dmmix.compat.allow_checkpoint_class(cls) before loading."
     )
-
-
-def _reason(error: Exception) -> str:
-    found = _REASON.search(str(error))  # torch buries it in advice to load unsafely
-    return f"something refused ({found[1] if found else _first_line(error)})"
 
 
 def _first_line(error: Exception) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-from collections.abc import Callable
 from typing import Any
 
 import mmengine.dist as dist
@@ -12,7 +10,8 @@ import mmpretrain.datasets
 import numpy as np
 from mmengine.fileio import exists, get, join_path
 
-from dmmix.compat.numpy_pickles import numpy_globals
+from dmmix.compat.constructors import ArrayNames
+from dmmix.compat.unpickling import PlainUnpickler
 from dmmix.datasets.file_checksums import file_digest
 from dmmix.registry import DATASETS
 
@@ -95,7 +94,9 @@ class _Files:
 
     def _read(self, path: str) -> tuple[np.ndarray, list[int]]:
         try:
-            entry = _Unpickler(io.BytesIO(get(path)), encoding="latin1").load()
+            names = ArrayNames()
+            file = io.BytesIO(get(path))
+            entry = PlainUnpickler(file, names.find, names.call, encoding="latin1").load()
             rows = np.asarray(entry["data"], dtype=np.uint8).reshape(-1, 3072)
             labels = [int(label) for label in entry.get("labels", entry.get("fine_labels"))]
         except Exception as error:  # a damaged pickle raises whatever it runs into
@@ -109,25 +110,6 @@ class _Files:
                     f"{len(self.CLASSES)}"
                 )
         return rows, labels
-
-
-def _name(function: Callable) -> tuple[str, str]:
-    return function.__module__, function.__name__
-
-
-class _Unpickler(pickle.Unpickler):
-    """Builds numbers, strings, lists, dicts and plain arrays, and can call nothing else."""
-
-    _allowed = {  # noqa: RUF012
-        **{_name(function): function for function in numpy_globals()},
-        ("_codecs", "encode"): lambda text, code: text.encode(code),
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The class or function, if it is one of those that arrays are made of."""
-        if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in it")
-        return self._allowed[module, name]
 
 
 @DATASETS.register_module()
