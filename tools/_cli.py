@@ -325,6 +325,9 @@ def _read_config(path: str) -> Any:
         raise UserError(f"no config file {path}{_near_files(path)}")
     from mmengine.config import Config
 
+    from dmmix.compat.plain_files import plain_yaml
+
+    plain_yaml()
     try:
         # As mmengine.hub.get_config() does, which imports torch.
         file = Config._get_cfg_path(path, "")[0] if installed else path

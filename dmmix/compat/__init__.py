@@ -2,9 +2,10 @@
 
 :func:`prepare` is called by :mod:`dmmix.registry` before anything of mmpretrain is imported. It
 says what to do where OpenCV does not load (:mod:`.opencv`), makes ``import torchvision`` work
-beside a torch of another build (:mod:`.torchvision`), and makes mmengine read checkpoints without
-running code from them and write them in one piece (:mod:`.checkpoint`). Importing this package
-changes nothing and imports nothing heavy.
+beside a torch of another build (:mod:`.torchvision`), and makes mmengine read checkpoints, YAML
+and annotations without running code from them, and write checkpoints in one piece and as data
+(:mod:`.checkpoint`, :mod:`.plain_files`). Importing this package changes nothing and imports
+nothing heavy.
 """
 
 from dmmix.compat.errors import (
@@ -37,11 +38,13 @@ def prepare() -> None:
         return
 
     # Imported here, not above: `import dmmix.compat` must not import torch.
-    from dmmix.compat import checkpoint, opencv, torchvision
+    from dmmix.compat import checkpoint, opencv, plain_files, torchvision
 
     opencv.prepare()
     torchvision.prepare()
     checkpoint.prepare()
+    plain_files.plain_yaml()
+    plain_files.plain_annotations()
     _prepared = True
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from dmmix.compat import CheckpointError
+
 __all__ = ["find_candidates", "is_local", "last_saved"]
 
 _POINTER = "last_checkpoint"
@@ -30,25 +32,32 @@ def last_saved(work_dir) -> str | None:
 def find_candidates(work_dir, templates: Iterable[str] = ()) -> list[str]:
     """List the checkpoints to try, best first.
 
-    First the one that ``last_checkpoint`` names (if a local file: only if it exists), then the
+    First the one that ``last_checkpoint`` names (only if it exists), then the
     others beside it and in ``work_dir``, newest first: by epoch, or by iteration. Where a folder
     has both kinds, the kind written last comes first, since their numbers do not compare.
 
     Args:
         work_dir: The run's folder.
         templates: File names with ``{}`` for the number, beside mmengine's usual two.
+
+    Raises:
+        CheckpointError: ``last_checkpoint`` names a URL.
     """
     named = last_saved(work_dir)
     folders = [Path(work_dir)]
     candidates: list[str] = []
     if named is not None and not is_local(named):
-        candidates.append(named)
-    elif named is not None:
+        raise CheckpointError(
+            f"{Path(work_dir, _POINTER)} names {named}, which is not on this machine, and a file "
+            "in a work folder is not reason enough to fetch it: name it yourself (--resume "
+            f"{named}, or load_from with resume=True), or remove {_POINTER}"
+        )
+    if named is not None:
         folders.insert(0, Path(named).parent)
         if Path(named).is_file():
             candidates.append(named)
 
-    known = {Path(path).resolve() for path in candidates if is_local(path)}
+    known = {Path(path).resolve() for path in candidates}
     for folder in folders:
         for path in _by_age(folder, (*_TEMPLATES, *templates)):
             if path.resolve() not in known:

@@ -355,7 +355,8 @@ def test_file_names_of_the_checkpoint_hook_are_known(tmp_path):
     assert resumed_epoch(runner) == 1
 
 
-def test_a_remote_one_comes_first_unseen(tmp_path):
+def test_a_remote_one_is_not_fetched_because_a_file_names_it(tmp_path):
     touch(tmp_path, "epoch_1.pth")
     (tmp_path / "last_checkpoint").write_text("s3://bucket/epoch_2.pth\n", encoding="utf-8")
-    assert find_candidates(tmp_path) == ["s3://bucket/epoch_2.pth", str(tmp_path / "epoch_1.pth")]
+    with pytest.raises(CheckpointError, match=r"last_checkpoint names s3://bucket/epoch_2\.pth"):
+        find_candidates(tmp_path)

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 
 import pytest
@@ -139,3 +140,37 @@ def test_nothing_finished(tool, trained):
     status, _, beside = tool(folder.parent)
     assert status not in (0, None)
     assert f"no finished run in {folder.parent}" in beside
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("open({trace!r}, 'w').close()", "line 1, .* is no data and is not run"),
+        ("x = [1, dict(a=open({trace!r}, 'w'))]", "line 1, .* is no data and is not run"),
+        ("import os", "line 1, 'import os' is no data"),
+        ("model = dict(type='io.open', file={trace!r}, mode='w')", "type='io.open' is no name of"),
+        ("x = unknown", "line 1, 'unknown' is no data"),
+    ],
+)
+def test_a_config_of_somebody_elses_is_not_run(tool, trained, tmp_path, line, says):
+    folder, *_ = trained
+    (file,) = folder.glob("*/vis_data/config.py")
+    trace = tmp_path / "trace"
+    text = line.format(trace=str(trace)) + "\n" + file.read_text(encoding="utf-8")
+    if line.startswith("model"):  # the last one counts
+        text = file.read_text(encoding="utf-8") + line.format(trace=str(trace))
+    file.write_text(text, encoding="utf-8")
+    status, _, beside = tool(folder.parent)
+    assert status not in (0, None)
+    assert re.search(says, beside)
+    assert str(file) in beside
+    assert not trace.exists()
+
+
+def test_a_config_is_read_as_mmengine_reads_it(root, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(root / "tools"))
+    reading = importlib.import_module("_sweep.config_data")
+    for name in ("quickstart/digits_cutmix_mce.py", "cifar100/resnet18_cutmix_dm.py"):
+        cfg = Config.fromfile(root / "configs" / name)
+        cfg.dump(tmp_path / "config.py")
+        assert reading.read_config_data(tmp_path / "config.py") == cfg.to_dict()

@@ -4,6 +4,10 @@ Mixes the test images, the same way for each run, and measures with the last che
 the highest prediction is one of the two classes (top1) and how often the two highest are exactly
 these (top2). The numbers go into measured.json beside the checkpoint, where summarize.py finds
 them: summarize.py WORK_DIRS --key Mixup/top2. Runs that have them are skipped.
+
+The folders may be somebody else's: their configs and checkpoints are read as data, and networks and
+data sets are made of what is registered in dmmix, mmpretrain and mmengine only. A run whose config
+names other types, or imports modules of its own, is refused.
 """
 
 from __future__ import annotations
@@ -104,6 +108,7 @@ def _model_and_batches(folder: Path, step: int, loaders: dict[str, Any]) -> tupl
 
     ``loaders`` has those made so far, by their config.
     """
+    from _sweep.config_data import read_config_data
     from mmengine.config import Config
     from mmengine.registry import MODELS
     from mmengine.runner import load_checkpoint
@@ -113,7 +118,7 @@ def _model_and_batches(folder: Path, step: int, loaders: dict[str, Any]) -> tupl
     configs = sorted(folder.glob("*/vis_data/config.py"))
     if not configs:
         raise UserError(f"{folder}: no */vis_data/config.py, the config as it was trained")
-    cfg = Config.fromfile(configs[-1])
+    cfg = Config(read_config_data(configs[-1]))
     (file,) = [f for kind in ("epoch", "iter") for f in folder.glob(f"{kind}_{step}.pth")][:1]
     with _cli.config_scope(cfg):
         if cfg.get("data_preprocessor") is not None:  # as a runner does
