@@ -102,9 +102,9 @@ class PlainUnpickler:
                 if step is None:
                     raise UnpicklingError(f"the opcode {opcode.name} is not allowed")
                 step(self, argument)
+            value = self._pop()
         except (IndexError, KeyError) as error:
             raise UnpicklingError("a pickle that takes what it has not put there") from error
-        value = self._pop()
         check_plain(value, others)
         return value
 

@@ -168,3 +168,10 @@ def test_tensors_of_all_kinds_come_back(new_format):
         assert one.requires_grad == other.requires_grad
     # Views of one storage are views of one storage again.
     assert loaded[0].untyped_storage().data_ptr() == loaded[1].untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"h\x05", b"t", b"R", b"NR", b"Nb", b"0", b"\x85", b"(e", b"u"]
+)
+def test_a_pickle_that_takes_what_is_not_there_is_refused(content):
+    refused(content, "a|not")
