@@ -228,19 +228,27 @@ def reported_errors(
     """Turns an error into one message on standard error and exit status 2.
 
     Once ``running()`` is true the mistake is not one of the config any more, and the error goes
-    its usual way.
+    its usual way; but numbers that are not finite are told in one message all the same.
     """
     try:
         yield
     except Exception as error:
-        if running():
+        if running() and not _tells_all(error):
             raise
+        if _tells_all(error) and int(os.environ.get("RANK", 0)):
+            sys.exit(2)  # all ranks raise the same one
         if show_traceback:
             traceback.print_exc()
         print(f"\nerror: {explain(error)}", file=sys.stderr)
-        if not show_traceback and not isinstance(error, UserError):
+        if not show_traceback and not isinstance(error, UserError) and not _tells_all(error):
             print("(--traceback shows where)", file=sys.stderr)
         sys.exit(2)
+
+
+def _tells_all(error: Exception) -> bool:
+    """Whether the error's text says what to do, and its stack nothing more."""
+    faults = sys.modules.get("dmmix.engine.faults")
+    return faults is not None and isinstance(error, faults.NonFiniteError)
 
 
 def explain(error: BaseException) -> str:
@@ -253,7 +261,7 @@ def explain(error: BaseException) -> str:
     unknown = re.search(r"'?(\S+) is not in the (.+?) registry", text)
     if unknown:
         return _unknown_type(*unknown.groups())
-    if isinstance(error, UserError):
+    if isinstance(error, UserError) or (isinstance(error, Exception) and _tells_all(error)):
         return text
     # mmengine prefixes where it was: class `X` in path/to/x.py: ...
     text = re.sub(r"class `(\w+)` in \S+: ", r"\1: ", text)

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--no-validate", action="store_true", help="do not evaluate while training")
     parser.add_argument("--seed", type=int, help="seed of everything random")
     parser.add_argument(
-        "--dry-run", action="store_true", help="build everything, run one step, stop"
+        "--dry-run", action="store_true", help="build everything, run a few steps, stop"
     )
     args = _cli.parse(parser)
 
@@ -107,7 +107,7 @@ def _dry_run(cfg: Any) -> None:
             cfg.work_dir = scratch
         outputs = dry_run(_cli.build_runner(cfg))
     values = ", ".join(f"{name} {value:.4g}" for name, value in outputs.items())
-    print(f"dry run: one step trained and one batch predicted. {values}")
+    print(f"dry run: {outputs.steps} step(s) trained and one batch predicted. {values}")
 
 
 if __name__ == "__main__":

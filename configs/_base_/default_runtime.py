@@ -11,6 +11,8 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # Each rank has BatchNorm statistics of its own: what is tested and saved is their mean.
     sync_buffers=dict(type="SyncBuffersHook"),
+    # A run with NaN or infinite losses, gradients, weights or statistics ends, and says why.
+    finite=dict(type="FiniteHook"),
 )
 
 # How a training step is run; what stands here measured best (docs/benchmarks/throughput.md).
@@ -19,6 +21,7 @@ step = dict(
     channels_last=True,  # memory format of images and weights
     precision="fp32",  # or "bf16", "fp16"
     compile=False,  # True: torch.compile of mix, forward pass and loss; starts a minute later
+    non_finite="stop",  # or "skip": batches with NaN or infinite losses are left out and counted
 )
 
 env_cfg = dict(

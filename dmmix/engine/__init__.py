@@ -5,11 +5,13 @@ from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.cpu_distributed import init_cpu_processes, leave_processes
 from dmmix.engine.dry_run import dry_run
 from dmmix.engine.dump_predictions import DumpPredictions
+from dmmix.engine.faults import NonFiniteError
 from dmmix.engine.hooks import (
     DatasetEpochHook,
     DeferredInfoHook,
     DeferredTimerHook,
     EMAHook,
+    FiniteHook,
     MixedAccuracyHook,
     ModelEventsHook,
     RandomStateHook,
@@ -29,8 +31,10 @@ __all__ = [
     "DumpPredictions",
     "EMAHook",
     "ExponentialMovingAverage",
+    "FiniteHook",
     "MixedAccuracyHook",
     "ModelEventsHook",
+    "NonFiniteError",
     "PartialCosineLR",
     "RandomStateHook",
     "RunChecksHook",

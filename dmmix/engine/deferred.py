@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Any
 
@@ -11,7 +12,7 @@ from mmengine.hooks import LoggerHook
 from mmengine.logging import HistoryBuffer, MessageHub
 from torch import Tensor
 
-__all__ = ["DeferredScalars", "is_logged"]
+__all__ = ["DeferredScalars", "is_logged", "read_numbers"]
 
 _LIMIT = 10_000  # values kept before they are moved on, whatever the logging interval
 
@@ -21,7 +22,12 @@ class DeferredScalars:
 
     mmengine's own way reads each value from the device as it comes, which waits for the device
     every iteration, and appends it by copying the whole history.
+
+    Attributes:
+        only_finite: without values that are not, of batches that were left out.
     """
+
+    only_finite = False
 
     def __init__(self) -> None:
         self._values: dict[str, list[Any]] = {}
@@ -42,7 +48,11 @@ class DeferredScalars:
     def flush(self, hub: MessageHub) -> None:
         """Appends what was collected to the histories of ``hub``, as if it had come one by one."""
         collected, self._values, self._count = self._values, {}, 0
-        for name, numbers in _read(collected).items():
+        for name, numbers in read_numbers(collected).items():
+            if self.only_finite:
+                numbers = [number for number in numbers if math.isfinite(number)]
+            if not numbers:
+                continue
             old = hub.log_scalars.get(name)
             if old is None:
                 # This way the hub notes that the history is to be saved and resumed.
@@ -56,7 +66,7 @@ class DeferredScalars:
             )
 
 
-def _read(collected: dict[str, list[Any]]) -> dict[str, list[float]]:
+def read_numbers(collected: dict[str, list[Any]]) -> dict[str, list[float]]:
     """All as floats; tensors are read with one transfer for each device and dtype."""
     places: dict[tuple, list[tuple[str, int]]] = defaultdict(list)
     for name, values in collected.items():

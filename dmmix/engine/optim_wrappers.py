@@ -10,10 +10,13 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+from dmmix.engine.faults import SkippedUpdates, gradient_norm
 from dmmix.registry import OPTIM_WRAPPERS
 
 __all__ = ["StepOptimWrapper"]
 
+#: What may be done about numbers that are not finite.
+NON_FINITE = ("stop", "skip")
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -34,13 +37,20 @@ class StepOptimWrapper(OptimWrapper):
         precision: ``'fp32'``, or ``'bf16'`` or ``'fp16'`` for autocast in the forward pass.
             float16 comes with a scaled loss, whose scale is saved in checkpoints; an update with
             gradients that are not finite is left out, and the scale halved.
+        non_finite: ``'skip'`` leaves out an update with a loss or a gradient that is not finite:
+            weights, momentum, scale and buffers (BatchNorm's statistics) are as if its batches had
+            not been. With ``accumulative_counts`` these are all of the group. It reads a number
+            from the device each update. ``'stop'`` makes every update; that the run then ends is
+            up to :class:`~dmmix.engine.FiniteHook`.
         others: those of :class:`mmengine.optim.OptimWrapper`.
 
     Attributes:
         epoch_length: batches of an epoch; ``None`` (an iteration-based loop) has no ends of epochs.
+        skipped: what was left out; ``None`` for ``non_finite='stop'``.
 
     Raises:
-        ValueError: another ``precision``, or ``accumulative_counts`` that is no number of batches.
+        ValueError: another ``precision`` or ``non_finite``, or ``accumulative_counts`` that is no
+            number of batches.
     """
 
     def __init__(
@@ -48,6 +58,7 @@ class StepOptimWrapper(OptimWrapper):
         *args: Any,
         accumulative_counts: int = 1,
         precision: str = "fp32",
+        non_finite: str = "stop",
         **kwargs: Any,
     ) -> None:
         if type(accumulative_counts) is not int or accumulative_counts < 1:
@@ -58,7 +69,11 @@ class StepOptimWrapper(OptimWrapper):
         super().__init__(*args, accumulative_counts=accumulative_counts, **kwargs)
         if precision not in _DTYPES:
             raise ValueError(f"precision must be one of {sorted(_DTYPES)}, got {precision!r}")
+        if non_finite not in NON_FINITE:
+            raise ValueError(f"non_finite must be one of {NON_FINITE}, got {non_finite!r}")
         self.precision = precision
+        self.skipped = SkippedUpdates() if non_finite == "skip" else None
+        self._skipped_at = -1
         self.epoch_length: int | None = None
         self._scaler: torch.amp.GradScaler | None = None
         if precision == "fp16":
@@ -66,9 +81,16 @@ class StepOptimWrapper(OptimWrapper):
             self._scaler = torch.amp.GradScaler(device)
         self._scalars: dict[str, Tensor] = {}
 
+    @property
+    def scaler(self) -> torch.amp.GradScaler | None:
+        """Of the loss, in float16."""
+        return self._scaler
+
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """What the forward pass runs in."""
+        if self.skipped is not None and self._ends_group(self._inner_count):
+            self.skipped.start(model)  # a group has ended: the next one begins
         with super().optim_context(model):
             dtype = _DTYPES[self.precision]
             if dtype is None:
@@ -94,17 +116,20 @@ class StepOptimWrapper(OptimWrapper):
             self._inner_count = init_counts
 
     def should_update(self) -> bool:
-        """Whether the batch just seen was the last of its group."""
-        return self._ends_group(self._inner_count, super().should_update())
+        """Whether the batch just seen was the last of its group, and the update not left out."""
+        return self._ends_group(self._inner_count) and not self.has_skipped
 
     def should_sync(self) -> bool:
         """Whether the next batch is the last of its group."""
-        return self._ends_group(self._inner_count + 1, super().should_sync())
+        return self._ends_group(self._inner_count + 1)
 
-    def _ends_group(self, count: int, otherwise: bool) -> bool:
-        if self.epoch_length is None:
-            return otherwise
-        done = count % self.epoch_length
+    @property
+    def has_skipped(self) -> bool:
+        """Whether the update after the batch just seen was left out."""
+        return self._skipped_at == self._inner_count
+
+    def _ends_group(self, count: int) -> bool:
+        done = count if self.epoch_length is None else count % self.epoch_length
         return done % self._accumulative_counts == 0 or count == self._max_counts
 
     def scale_loss(self, loss: Tensor) -> Tensor:
@@ -120,18 +145,41 @@ class StepOptimWrapper(OptimWrapper):
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Computes the gradients, of the scaled loss in float16."""
+        if self.skipped is not None:
+            self.skipped.see(loss)
         super().backward(loss if self._scaler is None else self._scaler.scale(loss), **kwargs)
 
     def step(self, **kwargs: Any) -> None:
         """Updates the weights."""
-        if self._scaler is None:
-            super().step(**kwargs)
-            return
-        if self.clip_grad_kwargs:
+        if self._scaler is not None and (self.clip_grad_kwargs or self.skipped is not None):
             self._scaler.unscale_(self.optimizer)
+        if self.clip_grad_kwargs:
             self._clip_grad()
-        self._scaler.step(self.optimizer, **kwargs)
-        self._scaler.update()
+        if self.skipped is not None and self._skip():
+            return
+        if self._scaler is None:
+            self.optimizer.step(**kwargs)
+        else:
+            self._scaler.step(self.optimizer, **kwargs)
+            self._scaler.update()
+
+    def _skip(self) -> bool:
+        """Whether the update is left out; if so, all is as it was before its batches."""
+        bad_loss, bad_gradient = self.skipped.faults(gradient_norm(self.optimizer))
+        if not (bad_loss or bad_gradient):
+            self.skipped.made()
+            return False
+        self._skipped_at = self._inner_count
+        self._scalars.clear()
+        if self._scaler is None:
+            self.skipped.undo()
+        elif bad_loss:
+            self.skipped.undo()
+            self._scaler.update(self._scaler.get_scale())  # as it is: no scale helps
+        else:
+            self.skipped.undo(counts=False)
+            self._scaler.update()
+        return True
 
     def state_dict(self) -> dict:
         """That of the optimiser; in float16 also ``loss_scaler``, as mmengine's AmpOptimWrapper."""

@@ -23,7 +23,7 @@ from dmmix.datasets.unwrapped import WRAPPERS
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
 from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.frozen_weights import count_frozen_weights
-from dmmix.engine.hooks import DatasetEpochHook, ModelEventsHook, RandomStateHook
+from dmmix.engine.hooks import DatasetEpochHook, FiniteHook, ModelEventsHook, RandomStateHook
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.step_options import StepOptions
 from dmmix.evaluation import batch_evaluator
@@ -45,7 +45,8 @@ class DmmixRunner(Runner):
     fresh start would overwrite them. Where there are none at all, training starts from scratch.
 
     A :class:`~dmmix.engine.hooks.RandomStateHook` is always among the hooks, so that a resumed run
-    draws what the uninterrupted one would have.
+    draws what the uninterrupted one would have; and a :class:`~dmmix.engine.hooks.FiniteHook`,
+    which ends a run whose numbers are not finite.
 
     What does not fit together is said before the first step: see
     :class:`~dmmix.engine.RunChecksHook`.
@@ -154,9 +155,10 @@ class DmmixRunner(Runner):
         return loader
 
     def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:
-        """As mmengine does, plus the hooks that the same numbers in every run need."""
+        """As mmengine does, plus the hooks that the same and finite numbers in every run need."""
         super().register_hooks(default_hooks, custom_hooks)
-        for kind in (RandomStateHook, DatasetEpochHook, ModelEventsHook, RunChecksHook):
+        kinds = (RandomStateHook, DatasetEpochHook, ModelEventsHook, RunChecksHook, FiniteHook)
+        for kind in kinds:
             if not any(isinstance(hook, kind) for hook in self.hooks):
                 self.register_hook(kind())
 

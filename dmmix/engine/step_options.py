@@ -12,7 +12,7 @@ import torch
 from mmengine.device import get_device
 from torch import nn
 
-from dmmix.engine.optim_wrappers import StepOptimWrapper
+from dmmix.engine.optim_wrappers import NON_FINITE, StepOptimWrapper
 from dmmix.models import MixupClassifier
 
 __all__ = ["StepOptions"]
@@ -32,12 +32,16 @@ class StepOptions:
             latter with a scaled loss.
         compile: :func:`torch.compile` of mix, forward pass and loss together; ``True``, or a dict
             of its options. The first steps take a minute or so.
+        non_finite: what is done about a loss or a gradient that is NaN or infinite: ``'stop'`` ends
+            the run at the next log with :class:`~dmmix.engine.NonFiniteError`, ``'skip'`` leaves
+            the update out and counts it, as if its batches had not been.
     """
 
     fused_optimizer: bool = False
     channels_last: bool = False
     precision: str = "fp32"
     compile: bool | dict = False
+    non_finite: str = "stop"
 
     @classmethod
     def from_cfg(cls, cfg: Mapping | None) -> StepOptions:
@@ -62,6 +66,10 @@ class StepOptions:
         if options.precision not in _PRECISIONS:
             raise ValueError(
                 f"step.precision must be one of {_PRECISIONS}, got {options.precision!r}"
+            )
+        if options.non_finite not in NON_FINITE:
+            raise ValueError(
+                f"step.non_finite must be one of {NON_FINITE}, got {options.non_finite!r}"
             )
         if not isinstance(options.compile, bool | Mapping):
             raise ValueError(
@@ -98,17 +106,25 @@ class StepOptions:
         """The config of the optimiser's wrapper, with what the options ask for.
 
         Raises:
-            ValueError: ``precision`` beside a wrapper that has a precision of its own.
+            ValueError: ``precision`` or ``non_finite='skip'`` beside another wrapper.
         """
         if not isinstance(config, Mapping) or not isinstance(config.get("optimizer"), Mapping):
+            if self.non_finite == "skip" and getattr(config, "skipped", None) is None:
+                raise ValueError(
+                    "step.non_finite='skip' needs optim_wrapper=dict(optimizer=dict(...)) of one "
+                    f"optimizer, got {config!r}"
+                )
             return config
         config = dict(config)
         kind = config.get("type", "OptimWrapper")
         if kind == "OptimWrapper":
-            config.update(type=StepOptimWrapper, precision=self.precision)
-        elif self.precision != "fp32":
+            config.update(
+                type=StepOptimWrapper, precision=self.precision, non_finite=self.non_finite
+            )
+        elif self.precision != "fp32" or self.non_finite == "skip":
+            name = "precision" if self.precision != "fp32" else "non_finite"
             raise ValueError(
-                f"step.precision={self.precision!r} does not go with optim_wrapper.type={kind!r}"
+                f"step.{name}={getattr(self, name)!r} does not go with optim_wrapper.type={kind!r}"
             )
         if self.fused_optimizer:
             config["optimizer"] = _fused(dict(config["optimizer"]))

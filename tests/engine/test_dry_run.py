@@ -1,4 +1,4 @@
-"""dry_run: one step of everything."""
+"""dry_run: a few steps of everything."""
 
 import math
 
@@ -43,11 +43,11 @@ def runner(root, tmp_path):
     return build
 
 
-def test_it_trains_one_step_and_returns_what_it_would_log(runner, tmp_path):
+def test_it_trains_three_steps_and_returns_what_it_would_log(runner, tmp_path):
     runner, count = runner(), Count()
     runner.register_hook(count)
     outputs = dry_run(runner)
-    assert count.steps == 1
+    assert count.steps == outputs.steps == 3
     assert count.validated == 0
     assert not torch.equal(runner.model.head.fc.weight, count.before)
     names = {"loss", "loss_mixup", "loss_decoupled", "mixed_top1", "mixed_top2"}
@@ -64,7 +64,43 @@ def test_without_validation(runner):
 @pytest.mark.parametrize("weight", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_is_an_error(runner, weight):
     bad = runner({"model.head.loss.loss_weight": weight})
-    with pytest.raises(FloatingPointError, match=f"the loss of the first step is {weight}"):
+    with pytest.raises(FloatingPointError, match=f"iteration 1 of .*loss_mixup = {weight}"):
+        dry_run(bad)
+
+
+def test_what_the_first_step_does_to_the_second(runner, tmp_path):
+    """A rate that leaves the first loss as it is."""
+    with pytest.raises(FloatingPointError, match=r"iteration [23] of .*lower learning rate"):
+        dry_run(runner({"optim_wrapper.optimizer.lr": 1e30}))
+    assert list(tmp_path.glob("**/*.pth")) == []  # no dump either
+
+
+def test_fewer_steps_where_the_epoch_is_shorter(runner):
+    short = runner({"train_dataloader.batch_size": 50})
+    assert len(short.train_loop.dataloader) == 2
+    assert dry_run(short).steps == 2
+
+
+def test_fewer_steps_where_validation_comes_before(runner):
+    early = runner({"train_cfg": {"_delete_": True, "by_epoch": False, "max_iters": 9,
+                                  "val_interval": 2}})  # fmt: skip
+    count = Count()
+    early.register_hook(count)
+    assert dry_run(early).steps == count.steps == 2
+    assert count.validated == 0
+
+
+def test_predictions_that_are_not_finite(runner):
+    bad = runner()
+    step = bad.model.val_step
+
+    def val_step(batch):
+        found = step(batch)
+        found.scores[7] = math.nan
+        return found
+
+    bad.model.val_step = val_step
+    with pytest.raises(FloatingPointError, match=r"1 of 450 images .* that of image 7"):
         dry_run(bad)
 
 

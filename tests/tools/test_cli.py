@@ -311,7 +311,7 @@ def test_a_dry_run_writes_nothing(call, root, tmp_path, name):
     result = call("train", config, "--dry-run")
     assert result.status == 0
     last = result.out.splitlines()[-1]
-    assert last.startswith("dry run: one step trained and one batch predicted. loss ")
+    assert last.startswith("dry run: 3 step(s) trained and one batch predicted. loss ")
     assert ("loss_decoupled" in last) == (name == "digits_cutmix_dm")
     assert list(tmp_path.iterdir()) == []
 

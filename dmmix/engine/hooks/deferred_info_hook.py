@@ -21,9 +21,14 @@ class _Deferring(Hook):
         super().__init__()
         self._scalars = DeferredScalars()
 
+    def _flush(self, runner: Runner) -> None:
+        # What StepOptimWrapper(non_finite="skip") has left out is in no mean.
+        self._scalars.only_finite = getattr(runner.optim_wrapper, "skipped", None) is not None
+        self._scalars.flush(runner.message_hub)
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Puts the message hub as it is now into the checkpoint."""
-        self._scalars.flush(runner.message_hub)
+        self._flush(runner)
         checkpoint["message_hub"] = runner.message_hub.state_dict()
 
 
@@ -54,20 +59,20 @@ class DeferredInfoHook(_Deferring, RuntimeInfoHook):
         for name, value in (pop_scalars() if pop_scalars else {}).items():
             self._scalars.add(f"train/{name}", value)
         if self._scalars.full or is_logged(runner, batch_idx):
-            self._scalars.flush(runner.message_hub)
+            self._flush(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Brings the message hub up to date."""
-        self._scalars.flush(runner.message_hub)
+        self._flush(runner)
 
     def before_val(self, runner: Runner) -> None:
         """Brings the message hub up to date."""
-        self._scalars.flush(runner.message_hub)
+        self._flush(runner)
         super().before_val(runner)
 
     def after_train(self, runner: Runner) -> None:
         """Brings the message hub up to date."""
-        self._scalars.flush(runner.message_hub)
+        self._flush(runner)
         super().after_train(runner)
 
 
@@ -94,6 +99,6 @@ class DeferredTimerHook(_Deferring, IterTimerHook):
         self.time_sec_tot += now - self.t
         self.t = now
         if self._scalars.full or is_logged(runner, batch_idx):
-            self._scalars.flush(runner.message_hub)
+            self._flush(runner)
             mean = self.time_sec_tot / (runner.iter - self.start_iter + 1)
             runner.message_hub.update_info("eta", mean * (runner.max_iters - runner.iter - 1))

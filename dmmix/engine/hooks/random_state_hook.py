@@ -7,7 +7,7 @@ from mmengine.runner import IterBasedTrainLoop
 from dmmix.engine.random_states import capture, restore, seed_afresh
 from dmmix.registry import HOOKS
 
-__all__ = ["RandomStateHook"]
+__all__ = ["RandomStateHook", "saves_now"]
 
 
 @HOOKS.register_module()
@@ -129,7 +129,7 @@ class RandomStateHook(Hook):
             data_batch: Not used.
             outputs: Not used.
         """
-        if any(_saves_now(hook, runner) for hook in runner.hooks):
+        if any(saves_now(hook, runner) for hook in runner.hooks):
             self._capture(runner)
 
     def before_val(self, runner) -> None:
@@ -175,7 +175,7 @@ class RandomStateHook(Hook):
         self._rewind = isinstance(runner.train_loop, IterBasedTrainLoop)
 
 
-def _saves_now(hook: Hook, runner) -> bool:
+def saves_now(hook: Hook, runner) -> bool:
     if not isinstance(hook, CheckpointHook) or hook.by_epoch:
         return False
     return hook.every_n_train_iters(runner, hook.interval, hook.save_begin) or (

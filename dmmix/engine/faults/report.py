@@ -1,0 +1,95 @@
+"""All that is known of a step that went wrong, as plain data, and the file that holds it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import get_rank, get_world_size
+from mmengine.runner import IterBasedTrainLoop
+from torch import Tensor
+
+from dmmix.engine.faults.samples import sample_numbers
+from dmmix.engine.faults.seen_step import SeenStep, bad_rows
+
+__all__ = ["make_report", "write_dump"]
+
+
+def make_report(
+    runner: Any,
+    step: SeenStep | None,
+    batch: Mapping[str, Tensor],
+    state: Mapping[str, list[str]],
+    in_a_row: int = 0,
+) -> dict[str, Any]:
+    """Strings, numbers, lists and dicts that say what happened; reads from the device.
+
+    Args:
+        runner: of the training.
+        step: the bad one, or the last one; ``None`` before the first.
+        batch: its tensors, if they are known.
+        state: what is not finite now, ``weights`` and ``buffers``.
+        in_a_row: how many batches were left out before this was said.
+    """
+    numbers = {} if step is None else step.numbers
+    losses = {name: value for name, value in numbers.items() if name != "gradients"}
+    parts = {k: v for k, v in numbers.items() if not math.isfinite(v)}
+    if any(name in losses for name in parts):
+        parts.pop("gradients", None)  # they follow
+    if len(parts) > 1:
+        parts.pop("loss", None)  # the sum of the others
+    rows = {name: bad_rows(tensor) for name, tensor in batch.items()}
+    rates = runner.optim_wrapper.get_lr().values()
+    return {
+        "iteration": 0 if step is None else step.iteration + 1,
+        "max_iterations": runner.max_iters,
+        "epoch": 0 if step is None else step.epoch + 1,
+        "by_epoch": not isinstance(runner.train_loop, IterBasedTrainLoop),
+        "rank": get_rank(),
+        "world_size": get_world_size(),
+        "losses": losses,
+        "gradient_norm": numbers.get("gradients"),
+        "bad": parts,
+        "bad_rows": {name: found for name, found in rows.items() if found},
+        "samples": {} if step is None else sample_numbers(runner, step, batch),
+        "weights": list(state["weights"]),
+        "buffers": list(state["buffers"]),
+        "learning_rates": sorted({float(rate) for group in rates for rate in group}),
+        "precision": getattr(runner.optim_wrapper, "precision", ""),
+        "last_checkpoint": str(runner.message_hub.get_info("last_ckpt") or ""),
+        "in_a_row": in_a_row,
+    }
+
+
+def write_dump(path: Path, report: dict[str, Any], batch: Mapping[str, Tensor], step: Any) -> str:
+    """Writes report and batch so that ``torch.load(path, weights_only=True)`` reads them.
+
+    Returns:
+        A sentence that says where they are, or why not.
+    """
+    content = {**report, "batch": {k: tensor.cpu().clone() for k, tensor in batch.items()}}
+    if "labels" not in batch and step is not None:
+        content["batch"].update(_labels(step.data_samples))
+    partial = path.with_name(f"{path.name}.tmp")
+    try:
+        torch.save(content, partial)
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        partial.unlink(missing_ok=True)
+        return f"(The batch could not be written to {path}: {error})"
+    held = "What is known, and the batch as the network got it," if batch else "What is known"
+    return f"{held} {'are' if batch else 'is'} in {path} (torch.load)."
+
+
+def _labels(samples: Any) -> dict[str, Tensor]:
+    """Of mmpretrain's data samples."""
+    for name in ("gt_score", "gt_label"):
+        labels = [getattr(sample, name, None) for sample in samples or ()]
+        shapes = {label.shape if isinstance(label, Tensor) else None for label in labels}
+        if len(shapes) == 1 and None not in shapes:
+            return {"labels": torch.stack(labels).cpu()}
+    return {}

@@ -1,0 +1,197 @@
+"""A run whose numbers are not finite ends, before it writes anything over what was good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from dmmix.engine.deferred import is_logged
+from dmmix.engine.faults import (
+    GradientNorms,
+    NonFiniteError,
+    SeenStep,
+    StepWatch,
+    bad_state,
+    norms_of_state,
+    tensors_of,
+)
+from dmmix.engine.faults.errors import describe
+from dmmix.engine.faults.report import make_report, write_dump
+from dmmix.engine.faults.skip_log import SkipLog
+from dmmix.engine.faults.state import masks_of
+from dmmix.engine.faults.step_watch import read
+from dmmix.engine.hooks.random_state_hook import saves_now
+from dmmix.registry import HOOKS
+
+__all__ = ["FiniteHook"]
+
+
+@HOOKS.register_module()
+class FiniteHook(Hook):
+    """Ends training where a loss, a gradient, a weight or a buffer is NaN or infinite.
+
+    In each step the losses and one norm of the gradients are added to a sum on the device, and the
+    batch is kept until the next good one. Nothing is read there. The sum, the weights and the
+    buffers (the running statistics of BatchNorm) are looked at
+
+    - where a LoggerHook logs, and at the end of each epoch and of training,
+    - before a CheckpointHook saves, which is before it removes an older checkpoint,
+    - before validation, so that no metric or best checkpoint comes of bad weights.
+
+    Then all processes raise the same error. It names the first bad iteration, the losses, the
+    samples and what usually helps. ``work_dir/non_finite_iter_N.pth`` holds the batch as the
+    network got it, before it was mixed, with labels and losses; stock
+    ``torch.load(path, weights_only=True)`` reads it.
+
+    In float16 an update whose scaled gradients are not finite is left out as ever, which is no
+    fault; a loss that is not finite is one, and a scale below 1e-4, which no gradient needs.
+
+    With ``StepOptimWrapper(non_finite='skip')`` bad updates are left out, and the hook logs how
+    many. Training ends there if 50 batches in a row, or all of an epoch, were left out, or if
+    weights or buffers are not finite all the same.
+
+    A runner of type ``DmmixRunner`` always has one. Config: ``default_hooks =
+    dict(finite=dict(type='FiniteHook'))``.
+
+    Raises:
+        NonFiniteError: (at the times above) something is not finite.
+    """
+
+    # After LoggerHook, whose line is of use; before CheckpointHook.
+    priority = "LOW"
+
+    def __init__(self) -> None:
+        self._watch = StepWatch()
+        self._skips: SkipLog | None = None
+        self._gradients: GradientNorms | None = None
+        self._masks: set[str] = set()
+        self._batch: Any = None  # what the data preprocessor made of the last batch
+        self._handle: Any = None
+        self._training = False
+        self.writes_dump = True
+
+    def before_train(self, runner: Runner) -> None:
+        """Looks at the weights that training starts from."""
+        self._watch = StepWatch()
+        self._training = True
+        skipped = getattr(runner.optim_wrapper, "skipped", None)
+        self._skips = None if skipped is None else SkipLog(runner, skipped)
+        if skipped is None:
+            self._gradients = GradientNorms(runner.optim_wrapper)
+        model = _module(runner)
+        preprocessor = getattr(model, "data_preprocessor", None)
+        if isinstance(preprocessor, torch.nn.Module):
+            self._handle = preprocessor.register_forward_hook(self._keep_batch)
+        self._masks = masks_of(model)
+        self.check(runner)
+
+    def _keep_batch(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
+        self._batch = output
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
+        """Remembers the step; looks at all since the last time where they are logged or saved."""
+        step = SeenStep.of(runner, batch_idx, data_batch, outputs)
+        step.gradient = None if self._gradients is None else self._gradients.pop()
+        self._watch.see(step, tensors_of(self._batch), watched=self._skips is None)
+        self._batch = None
+        if self._skips is not None and runner.optim_wrapper.has_skipped:
+            self._skips.add(runner, step, self._watch)
+        saves = any(saves_now(hook, runner) for hook in runner.hooks)
+        if saves or self._watch.full or is_logged(runner, batch_idx):
+            self.check(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Looks at the steps since the last time."""
+        self.check(runner, ends_epoch=True)
+
+    def before_val(self, runner: Runner) -> None:
+        """Looks at the steps since the last time, if this is a part of training."""
+        if self._training and self._watch.steps:
+            self.check(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Looks for the last time."""
+        if self._watch.steps:
+            self.check(runner)
+        self._training = False
+        if self._gradients is not None:
+            self._gradients.remove()
+        if self._handle is not None:
+            self._handle.remove()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Looks once more where somebody saves at a time of their own; on the master alone."""
+        if self._training and self._watch.steps and self._bad(runner).tolist():
+            report = self._report(runner)
+            if report is not None:
+                raise self._error(runner, report)
+
+    def check(self, runner: Runner, ends_epoch: bool = False) -> None:
+        """Looks at the steps since the last time, on all ranks.
+
+        Raises:
+            NonFiniteError: one was bad, or a weight or a buffer is.
+        """
+        in_a_row = 0 if self._skips is None else self._skips.report(runner, ends_epoch)
+        bad = self._bad(runner).int()
+        all_reduce(bad, op="max")
+        if in_a_row or bad.tolist():
+            self._raise(runner, in_a_row)
+        self._watch.forget()
+
+    def _bad(self, runner: Runner) -> torch.Tensor:
+        """Whether it is worth a closer look, (), on the device."""
+        norm = norms_of_state(_module(runner), self._masks)
+        state = torch.zeros(()) if norm is None else norm
+        bad = ~torch.isfinite(state)
+        return bad if self._watch.bad is None else bad | self._watch.bad.to(bad.device)
+
+    def _raise(self, runner: Runner, in_a_row: int) -> None:
+        """The earliest fault of all ranks, the same error on each of them."""
+        report = self._report(runner, in_a_row)
+        key = None if report is None else _order(report)
+        keys = [found for found in all_gather_object(key) if found is not None]
+        if not keys:
+            return  # a norm that is too large for float32, of finite numbers
+        mine = self._error(runner, report) if key == min(keys) else None
+        texts = [found for found in all_gather_object(mine and (str(mine), mine.report)) if found]
+        raise NonFiniteError(*texts[0])
+
+    def _report(self, runner: Runner, in_a_row: int = 0) -> dict[str, Any] | None:
+        state = bad_state(_module(runner), self._masks)
+        step = self._watch.first_bad() if self._skips is None else None
+        if step is None and not (in_a_row or any(state.values())):
+            return None
+        if step is None and self._watch.steps:
+            step = self._watch.steps[-1]
+            read([step])
+        batch = {} if step is None else self._watch.batch_of(step)
+        return make_report(runner, step, batch, state, in_a_row)
+
+    def _error(self, runner: Runner, report: dict[str, Any]) -> NonFiniteError:
+        message = describe(report)
+        steps = [step for step in self._watch.steps if step.iteration + 1 == report["iteration"]]
+        if self.writes_dump and report["iteration"]:
+            path = Path(runner.work_dir, f"non_finite_iter_{report['iteration']}.pth")
+            report = {**report, "message": message}
+            batch = self._watch.batch_of(steps[0]) if steps else {}
+            message += " " + write_dump(path, report, batch, steps[0] if steps else None)
+        return NonFiniteError(message, report)
+
+
+def _order(report: dict[str, Any]) -> tuple[int, bool, int]:
+    """The first iteration counts; of several ranks the one where a loss went wrong, not only the
+    gradients that it has with the others."""
+    return report["iteration"], not (report["bad"].keys() - {"gradients"}), report["rank"]
+
+
+def _module(runner: Runner) -> torch.nn.Module:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -1,0 +1,242 @@
+"""A run whose numbers are not finite ends with one message, and its good checkpoints stay."""
+
+import math
+import re
+
+import pytest
+import torch
+
+from dmmix.engine import NonFiniteError
+from tests.engine.faults import runs
+from tests.engine.faults.runs import run
+
+pytestmark = [pytest.mark.slow, pytest.mark.openmmlab]
+
+#: By name: what is spoilt, where that is found (iteration, from 1), and what the message says.
+SOURCES = {
+    "NaN in images": (runs.inputs(math.nan), 5, r"loss_mixup = nan"),
+    "inf in images": (runs.inputs(math.inf), 5, r"loss_mixup = nan"),
+    "a part of the loss": (runs.loss_part, 5, r"loss_decoupled = nan \(beside loss_mixup = "),
+    "a weight": (runs.weight, 5, r"loss_mixup = nan"),
+    "a weight that no loss sees": (runs.unused_weight, 6, r"weights spare"),
+    "a mean of BatchNorm": (runs.buffer("running_mean", math.nan), 6, r"buffers backbone.bn1"),
+    "a variance of BatchNorm": (runs.buffer("running_var", math.inf), 6, r"buffers backbone.bn1"),
+    "the learning rate": (runs.rate, 6, r"a lower learning rate \(now 1e\+30\)"),
+}
+GRADIENTS = {"NaN": math.nan, "inf": math.inf}
+
+
+def stopped(work_dir, how, **settings):
+    with pytest.raises(NonFiniteError) as caught:
+        run(work_dir, how, **settings).train()
+    return caught.value
+
+
+def left(work_dir):
+    return sorted(path.name for path in work_dir.glob("*.pth"))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_run_that_is_not_finite_ends(tmp_path, source, precision):
+    how, iteration, says = SOURCES[source]
+    error = stopped(tmp_path, how, step={"precision": precision})
+    message = str(error)
+    assert f"iteration {iteration} of 9 (epoch 2)" in message
+    assert re.search(says, message)
+    # That of the first epoch is there, and none of the second.
+    dump = f"non_finite_iter_{iteration}.pth"
+    assert left(tmp_path) == ["epoch_1.pth", dump]
+    assert str(tmp_path / dump) in message
+    saved = torch.load(tmp_path / "epoch_1.pth", weights_only=False)["state_dict"]
+    assert all(torch.isfinite(tensor).all() for tensor in saved.values())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("value", GRADIENTS)
+def test_gradients_that_are_not_finite_end_it(tmp_path, value, precision):
+    how = runs.gradient(GRADIENTS[value])
+    error = stopped(tmp_path, how, step={"precision": precision})
+    assert re.search(r"iteration 5 of 9 \(epoch 2\): gradients = (nan|inf) \(beside", str(error))
+    assert left(tmp_path) == ["epoch_1.pth", "non_finite_iter_5.pth"]
+    assert math.isfinite(error.report["losses"]["loss"])
+
+
+def test_gradients_with_clipping(tmp_path):
+    optim = {"optimizer": {"type": "SGD", "lr": 0.1}, "clip_grad": {"max_norm": 1.0}}
+    error = stopped(tmp_path, runs.gradient(math.nan), optim_wrapper=optim)
+    assert "iteration 5 of 9 (epoch 2): gradients = nan" in str(error)
+
+
+def test_shares_of_classes_that_are_not_finite_end_it(tmp_path):
+    """With a head that does not look at them; those that do have an error of their own."""
+    head = {
+        "type": "LinearClsHead",
+        "num_classes": 10,
+        "in_channels": 8,
+        "loss": {"type": "LabelSmoothLoss", "label_smooth_val": 0.1, "mode": "original"},
+    }
+    error = stopped(tmp_path, runs.labels, model=runs.model(head=head))
+    assert "iteration 5 of 9 (epoch 2): loss = nan" in str(error)
+    assert "Labels not finite in row(s) 5 of the batch" in str(error)
+    assert left(tmp_path) == ["epoch_1.pth", "non_finite_iter_5.pth"]
+    with pytest.raises(ValueError, match=r"soft labels must be in \[0, 1\], got nan"):
+        run(tmp_path / "ours", runs.labels).train()
+    assert left(tmp_path / "ours") == ["epoch_1.pth"]
+
+
+def test_what_the_scaler_of_float16_skips_is_no_fault(tmp_path):
+    built = run(tmp_path, runs.gradient(math.inf), step={"precision": "fp16"})
+    built.train()
+    assert left(tmp_path) == ["epoch_3.pth"]
+
+
+def test_a_scale_that_no_gradient_needs_is_one(tmp_path):
+    def always(runner, batch):
+        runner.model.head.fc.bias.register_hook(lambda grad: grad * math.nan)
+
+    settings = {"train_cfg": {"by_epoch": True, "max_epochs": 20}}
+    error = stopped(tmp_path, always, step={"precision": "fp16"}, **settings)
+    assert error.report["bad"].keys() == {"gradients"}
+    # 2 ** 16 is halved from the fifth iteration on: 30 times until it is below 1e-4.
+    assert error.report["iteration"] == 4 + 30
+
+
+def test_weights_that_are_bad_from_the_start(tmp_path):
+    built = run(tmp_path, None)
+    built.load_or_resume = lambda: runs.weight(built, None)
+    with pytest.raises(NonFiniteError, match=r"before the first iteration: weights head.fc.weight"):
+        built.train()
+    assert left(tmp_path) == []
+
+
+def test_a_mask_that_is_infinite_by_design(tmp_path):
+    built = run(tmp_path, None)
+    built.model.register_buffer("mask", torch.full((3,), -math.inf))
+    built.train()
+    assert left(tmp_path) == ["epoch_3.pth"]
+
+
+def test_large_weights_are_finite(tmp_path):
+    """Their squares do not fit into float32."""
+    built = run(tmp_path, None)
+    built.model.register_parameter("large", torch.nn.Parameter(torch.full((3,), 1e30)))
+    built.train()
+    assert left(tmp_path) == ["epoch_3.pth"]
+
+
+# What the message and the dump say
+
+
+def test_samples_and_dump(tmp_path):
+    error = stopped(tmp_path, runs.inputs(math.nan))
+    dump = torch.load(tmp_path / "non_finite_iter_5.pth", weights_only=True)
+    assert dump["iteration"] == 5
+    assert dump["bad_rows"] == {"inputs": [3, 7]}
+    (numbers,) = dump["samples"].values()
+    assert f"sample(s) {numbers[3]}, {numbers[7]}, of a batch of {numbers[0]}, " in str(error)
+    assert str(error).startswith(dump["message"])
+    assert math.isnan(dump["losses"]["loss_mixup"])
+    assert dump["batch"]["inputs"].shape == (20, 1, 8, 8)
+    # It is that batch: its labels and (but for the spoilt ones) its images are those of the data.
+    data = run(tmp_path / "again", None).train_loop.dataloader.dataset
+    for row, number in enumerate(numbers):
+        sample = data[number]
+        assert dump["batch"]["labels"][row] == sample["labels"]
+        if row not in (3, 7):
+            assert torch.allclose(dump["batch"]["inputs"][row], (sample["inputs"] - 78.0) / 96.0)
+
+
+def test_samples_of_an_iteration_based_loop(tmp_path):
+    settings = {
+        "train_cfg": {"by_epoch": False, "max_iters": 9},
+        "default_hooks": {
+            "checkpoint": {
+                "type": "CheckpointHook", "interval": 4, "by_epoch": False, "max_keep_ckpts": 1
+            }
+        },
+    }  # fmt: skip
+    error = stopped(tmp_path / "iter", runs.inputs(math.nan), **settings)
+    assert "iteration 5 of 9:" in str(error)
+    assert left(tmp_path / "iter") == ["iter_4.pth", "non_finite_iter_5.pth"]
+    by_epoch = stopped(tmp_path / "epoch", runs.inputs(math.nan))
+    assert len(error.report["samples"][""]) == 20
+    (tmp_path / "iter" / "again").mkdir()
+    dump = torch.load(tmp_path / "iter" / "non_finite_iter_5.pth", weights_only=True)
+    data = run(tmp_path / "again", None).train_loop.dataloader.dataset
+    found = [data[number]["labels"] for number in error.report["samples"][""]]
+    assert dump["batch"]["labels"].tolist() == [int(label) for label in found]
+    assert by_epoch.report["samples"].keys() == {""}
+
+
+def test_the_rest_of_an_epoch_and_of_a_group_of_batches(tmp_path):
+    optim = {"optimizer": {"type": "SGD", "lr": 0.1}, "accumulative_counts": 2}
+    error = stopped(tmp_path, runs.inputs(math.nan), optim_wrapper=optim)
+    assert error.report["iteration"] == 5
+    assert left(tmp_path) == ["epoch_1.pth", "non_finite_iter_5.pth"]
+
+
+def test_a_dump_that_cannot_be_written_hides_nothing(tmp_path, monkeypatch):
+    from dmmix.engine.faults import report
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report.torch, "save", full)
+    settings = {"default_hooks": {"checkpoint": None}}
+    error = stopped(tmp_path, runs.inputs(math.nan), **settings)
+    assert "loss_mixup = nan" in str(error)
+    assert "No space left on device" in str(error)
+    assert left(tmp_path) == []
+
+
+# Where it is looked
+
+
+def test_the_next_log_is_early_enough(tmp_path):
+    hooks = {"logger": {"type": "LoggerHook", "interval": 1}, "checkpoint": None}
+    built = run(tmp_path, runs.unused_weight, default_hooks=hooks)
+    with pytest.raises(NonFiniteError):
+        built.train()
+    assert built.iter == runs.BAD
+
+
+def test_no_validation_and_no_best_checkpoint_of_bad_weights(tmp_path):
+    digits = {"type": "Digits", "split": "test", "pipeline": [{"type": "PackLabels"}]}
+    settings = {
+        "val_dataloader": {"batch_size": 450, "num_workers": 0, "dataset": digits,
+                           "sampler": {"type": "DefaultSampler", "shuffle": False},
+                           "collate_fn": {"type": "default_collate"}},
+        "val_evaluator": {"type": "Accuracy"},
+        "val_cfg": {},
+        "train_cfg": {"by_epoch": False, "max_iters": 9, "val_interval": 2},
+        "default_hooks": {
+            "checkpoint": {"type": "CheckpointHook", "interval": 100, "by_epoch": False,
+                           "save_best": "accuracy/top1", "rule": "greater"},
+            "logger": {"type": "LoggerHook", "interval": 100},
+        },
+    }  # fmt: skip
+    built = run(tmp_path, runs.unused_weight, **settings)
+    with pytest.raises(NonFiniteError):
+        built.train()
+    assert len(built.message_hub.get_scalar("val/accuracy/top1").data[0]) == 2
+    best = [name for name in left(tmp_path) if name.startswith("best")]
+    assert best in (["best_accuracy_top1_iter_2.pth"], ["best_accuracy_top1_iter_4.pth"])
+
+
+def test_whoever_saves_at_another_time_is_stopped_too(tmp_path):
+    built = run(tmp_path, runs.inputs(math.nan), default_hooks={"checkpoint": None})
+
+    class Impatient(runs.Spoil):
+        def __init__(self):
+            pass
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            runner.save_checkpoint(str(tmp_path), f"mine_{runner.iter}.pth")
+
+        before_train_iter = runs.Hook.before_train_iter
+
+    built.register_hook(Impatient())
+    with pytest.raises(NonFiniteError, match="iteration 5 of 9"):
+        built.train()
+    assert left(tmp_path) == [f"mine_{k}.pth" for k in range(4)] + ["non_finite_iter_5.pth"]
