@@ -89,8 +89,8 @@ def main() -> None:
         f"  {gallery}   mixed samples under their two labels\n"
         f"  {curves}    accuracy and loss while training\n"
         "Next:\n"
-        f"  a larger eta   {interpreter()} tools/train.py configs/quickstart/digits_cutmix_dm.py "
-        "--cfg-options model.head.loss.eta=1.0\n"
+        f"  another alpha  {interpreter()} tools/train.py configs/quickstart/digits_cutmix_dm.py "
+        "--cfg-options model.mixup.alpha=1.0\n"
         "  your network   docs/getting_started.md: two lines in any mmpretrain config\n"
         "  plain PyTorch  docs/plain_pytorch.md\n"
         "  all tests      make test",

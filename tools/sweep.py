@@ -116,6 +116,8 @@ def _list(sweep: Any, cells: list[Any], args: Any) -> None:
     if sweep.published_without_cell():
         names = ", ".join(sweep.published_without_cell())
         print(f"published numbers without a cell, since dmmix does not have the mix: {names}")
+    if sweep.published_note:
+        print(f"of the published numbers: {sweep.published_note}")
 
 
 def _submit(cells: list[Any], args: Any) -> bool:

@@ -536,3 +536,32 @@ def test_as_a_process(root, work):
     assert "Traceback" not in failed.stderr
     assert len(failed.stderr.strip().splitlines()) <= 2
     assert failed.stdout == ""
+
+
+def test_rounding_never_moves_zero_into_an_interval_or_out_of_it(summarize):
+    """+.23 ± .16 was rounded to +.2 ± .2 on a page, and +.004 ± .003 to +0.00 ± 0.00 in a table."""
+    from _sweep.formats import _difference
+    from _sweep.statistics import Difference, Group
+
+    def shown(mean, half):
+        return _difference(Group({}, {"0": 1.0}, difference=Difference(mean, half, 5)))
+
+    assert shown(0.23, 0.16) == "+0.23 ± 0.16"
+    assert shown(0.004, 0.003) == "+0.004 ± 0.003"
+    assert shown(-0.1249, 0.1212) == "-0.125 ± 0.121"
+    assert shown(0.126, 0.1345) == "+0.13 ± 0.13"  # 0 is inside, and on the border
+    assert shown(0.1351, 0.1349) == "+0.14 ± 0.13"
+    assert shown(0.0, 0.0) == "+0.00 ± 0.00"
+    assert shown(float("nan"), float("nan")) == "+nan ± nan"
+    assert shown(1.25, None) == "+1.25"
+
+
+def test_what_published_numbers_lack_stands_below_them(groups, summarize, tmp_path):
+    note = "of ten crops"
+    cell(tmp_path, "cutmix", "mce", 0, epochs(70.0), published=78.17, published_note=note)
+    cell(tmp_path, "cutmix", "dm", 0, epochs(71.0), published_note=note)
+    found, _ = groups(tmp_path)
+    assert found["cutmix", "mce"]["published_note"] == note
+    assert found["cutmix", "dm"]["published_note"] is None
+    _, table, _ = summarize(tmp_path)
+    assert table.endswith(" |\n\nPublished: of ten crops\n")

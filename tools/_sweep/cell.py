@@ -143,6 +143,7 @@ class Cell:
             axes=self.point,
             recipe=self.recipe,
             published=self.sweep.published_value(self.point),
+            published_note=self.sweep.published_note or None,
             baseline=self.sweep.baseline,
             metric=self.sweep.metric,
             key=self.sweep.key,

@@ -40,7 +40,9 @@ def as_markdown(groups: Sequence[Group]) -> str:
         return f"| {' | '.join(padded)} |"
 
     rule = ["-" * w if place < left else "-" * (w - 1) + ":" for place, w in enumerate(widths)]
-    return "\n".join(map(line, [header, rule, *rows])) + "\n"
+    notes = dict.fromkeys(group.published_note for group in groups if group.published is not None)
+    below = [f"\nPublished: {note}" for note in notes if note]
+    return "\n".join([*map(line, [header, rule, *rows]), *below]) + "\n"
 
 
 def as_csv(groups: Sequence[Group]) -> str:
@@ -87,6 +89,7 @@ def _record(group: Group) -> dict:
         "high": None if half is None else difference.mean + half,
         "pairs": difference.n if difference else 0,
         "published": group.published,
+        "published_note": None if group.published is None else group.published_note,
         **{name: group.trained.get(name) for name in TRAINED},
     }
 
@@ -94,8 +97,21 @@ def _record(group: Group) -> dict:
 def _difference(group: Group) -> str:
     if group.difference is None:
         return ""
-    half = group.difference.half_width
-    return f"{group.difference.mean:+.2f}" + ("" if half is None else f" ± {half:.2f}")
+    middle, half = group.difference.mean, group.difference.half_width
+    if half is None:
+        return f"{middle:+.2f}"
+    digits = _digits(middle, half)
+    return f"{middle:+.{digits}f} ± {half:.{digits}f}"
+
+
+def _digits(middle: float, half: float) -> int:
+    """Decimals, two or more, with which 0 is as far inside or outside of the interval as it is."""
+
+    def excluded(digits: int) -> bool:
+        return abs(round(middle, digits)) > round(half, digits)
+
+    outside = abs(middle) > half
+    return next((digits for digits in range(2, 6) if excluded(digits) == outside), 2)
 
 
 def _number(value: float | None) -> str:

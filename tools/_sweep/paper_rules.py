@@ -41,8 +41,8 @@ NO_ALPHA = ()
 MIXES = {
     "mixup": MixRule("Mixup", dynamic=False, cuts=False, baseline_alpha=1.0),
     "cutmix": MixRule("CutMix", dynamic=False, cuts=True, baseline_alpha=0.2),
-    # Static, so eta is that of static mixes; its alpha is 2 with and without DM.
-    "manifoldmix": MixRule("ManifoldMix", dynamic=False, cuts=False, dm_alpha=2.0),
+    # It does not look at what the network sees, so the paper counts it as static, alpha too.
+    "manifoldmix": MixRule("ManifoldMix", dynamic=False, cuts=False, baseline_alpha=2.0),
     "fmix": MixRule("FMix", dynamic=False, cuts=True, baseline_alpha=0.2),
     "saliencymix": MixRule("SaliencyMix", dynamic=False, cuts=True, baseline_alpha=0.2),
     # alpha spreads the scale, not the share: 1 is uniform, which the official code comes to as
@@ -72,10 +72,18 @@ MIXES = {
     "mixup_cutmix": MixRule("RandomMix", dynamic=False, cuts=True, dm_alpha=NO_ALPHA),
     # The recipe of DeiT with TransMix in the place of CutMix; under DM its eta is the recipe's.
     "mixup_transmix": MixRule("RandomMix", dynamic=False, cuts=True, dm_alpha=NO_ALPHA),
+    # A dynamic mix, or with p = .5 a static Mixup or CutMix ("+RSB"), each with its own alpha. The
+    # paper names no eta for a choice of both kinds: here that of the dynamic mix.
+    "puzzlemix_switched": MixRule("RandomMix", dynamic=True, cuts=True, dm_alpha=NO_ALPHA),
 }
 
 #: In the paper's tables, but not among dmmix's mixes: numbers without a cell.
-NOT_BUILT = {"automix": "AutoMix", "samix": "SAMix"}
+NOT_BUILT = {
+    "automix": "AutoMix",
+    "automix_switched": "AutoMix",
+    "samix": "SAMix",
+    "mixup_tokenmix": "TokenMix",
+}
 
 #: alphas of Mixup and CutMix where they are switched, by the start of the recipe's path (settings
 #: of the paper): RSB A3 .1 and 1, DeiT .8 and 1.
@@ -124,6 +132,10 @@ def mix_config(mixup: str, objective: str, recipe: str) -> dict[str, Any] | None
     if mixup == "none":
         return None
     rule = MIXES[mixup]
+    if mixup.endswith("_switched"):
+        parts = (mixup.removesuffix("_switched"), "mixup", "cutmix")
+        mixups = [mix_config(part, objective, recipe) for part in parts]
+        return dict(type="RandomMix", mixups=mixups, probs=[0.5, 0.25, 0.25])
     if rule.type == "RandomMix":
         first, second = by_recipe(SWITCHED, recipe)
         other = "CutMix" if mixup == "mixup_cutmix" else "TransMix"

@@ -52,6 +52,10 @@ class Run:
     def published(self) -> float | None:
         return self.about.get("published")
 
+    @property
+    def published_note(self) -> str | None:
+        return self.about.get("published_note")
+
 
 def find_runs(folders: Iterable[Path]) -> list[Run]:
     """All runs in the folders, however deep, in order of their paths.

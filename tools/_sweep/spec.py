@@ -27,7 +27,7 @@ CONFIGS = ROOT / "configs"
 #: What a sweep file may define; other names start with an underscore.
 _NAMES = {
     *("axes", "baseline", "exclude", "key", "metric", "overrides", "published"),
-    *("published_by", "recipes", "special", "subset_seed"),
+    *("published_by", "published_note", "recipes", "special", "subset_seed"),
 }
 #: Axes whose values mean something; all others are named overrides.
 AXES = {
@@ -58,6 +58,8 @@ class Sweep:
         overrides: changes to the config of every cell.
         special: changes to some: ``dict(where=..., set=...)``.
         published, published_by: see :mod:`_sweep.published`.
+        published_note: what keeps the published numbers from being compared as they stand; shown
+            wherever they are.
         baseline: the values that :mod:`tools/analysis/summarize.py` compares with.
         subset_seed: of the split of the labels: a number, or ``'seed'`` for that of the cell (of
             the recipe's own split too, where no axis makes one).
@@ -73,6 +75,7 @@ class Sweep:
     special: list[dict] = field(default_factory=list)
     published: dict = field(default_factory=dict)
     published_by: tuple[str, ...] = ()
+    published_note: str = ""
     baseline: dict[str, str] | None = None
     subset_seed: int | str = 0
     metric: str = "median10"
@@ -227,6 +230,7 @@ def _checked(path: Path, about: str, **given: Any) -> Sweep:
         ],
         published=given.get("published", {}),
         published_by=published_by,
+        published_note=_note(given.get("published_note", "")),
         baseline=strings or None,
         subset_seed=_subset_seed(given.get("subset_seed", 0), axes),
         metric=metric,
@@ -306,6 +310,12 @@ def _check_together(axes: Mapping[str, Any]) -> None:
         raise UserError("axes: label_fraction and labels_per_class do not go together")
     if "subset_seed" in axes and not {"label_fraction", "labels_per_class"} & set(axes):
         raise UserError("axes: subset_seed needs label_fraction or labels_per_class")
+
+
+def _note(value: Any) -> str:
+    if not isinstance(value, str):
+        raise UserError(f"published_note must be text, got {value!r}")
+    return " ".join(value.split())
 
 
 def _subset_seed(value: Any, axes: Mapping[str, Any]) -> int | str:

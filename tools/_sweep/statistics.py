@@ -49,6 +49,7 @@ class Group:
         axes: what they share.
         values: by seed.
         published: the published number, if there is one.
+        published_note: what keeps it from being compared as it stands, if anything.
         difference: to the baseline; ``None`` for the baseline itself, and where none is paired.
         unpaired: seeds that the baseline, or this group, lacks.
         trained: means of what was measured in training.
@@ -57,6 +58,7 @@ class Group:
     axes: dict[str, str]
     values: dict[str, float] = field(default_factory=dict)
     published: float | None = None
+    published_note: str | None = None
     difference: Difference | None = None
     unpaired: list[str] = field(default_factory=list)
     trained: dict[str, float] = field(default_factory=dict)
@@ -90,8 +92,8 @@ def groups_of(
     with_value = [run for run in runs if run.value(key, metric) is not None]
     for place, members in by_axes(with_value).items():
         values = {seed: run.value(key, metric) for seed, run in members.items()}
-        published = next(iter(members.values())).published
-        group = groups[place] = Group(dict(place), values, published)
+        first = next(iter(members.values()))
+        group = groups[place] = Group(dict(place), values, first.published, first.published_note)
         for name in TRAINED:
             measured = [
                 value for run in members.values() if (value := run.value(name, metric)) is not None

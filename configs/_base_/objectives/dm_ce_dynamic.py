@@ -1,2 +1,2 @@
-# DM(CE) as the paper has it for dynamic mixes (PuzzleMix, ManifoldMix, AutoMix, ...): eta = 1.
+# DM(CE) as the paper has it for dynamic mixes (PuzzleMix, AutoMix, ...): eta = 1.
 objective = dict(type="DecoupledMixupLoss", eta=1.0)

@@ -173,6 +173,7 @@ MISTAKES = {
         ["baseline: objective must be one value"],
     ),
     "metric": (AXES + "metric = 'median'", ["metric must be one of", "median10"]),
+    "published_note": (AXES + "published_note = 3", ["published_note must be text, got 3"]),
     "published_by": (AXES + "published_by = ('mix',)", ["published_by: no axis 'mix'"]),
     "published, unknown mix": (
         AXES + "published_by = ('mixup',)\npublished = dict(mixpu=1.0)",
