@@ -91,7 +91,7 @@ def main() -> None:
         "Next:\n"
         f"  another alpha  {interpreter()} tools/train.py configs/quickstart/digits_cutmix_dm.py "
         "--cfg-options model.mixup.alpha=1.0\n"
-        "  your network   docs/getting_started.md: two lines in any mmpretrain config\n"
+        "  your network   docs/getting_started.md: two lines in an mmpretrain config\n"
         "  plain PyTorch  docs/plain_pytorch.md\n"
         "  all tests      make test",
         soft_wrap=True,
