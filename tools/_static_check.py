@@ -176,9 +176,10 @@ class _Sources:
         """Names to suggest."""
         pattern = r"^@\w+\.register_module\((.*)\)\n(?:@.*\n)*(?:class|def) (\w+)"
         found = re.findall(pattern, self._text, re.M)
+        by_call = re.findall(r"^\w+\.register_module\(module=(\w+)\)", self._text, re.M)
         optimizers = re.findall(r"^class (\w+)\((?:Optimizer|Adam)\)", self._text, re.M)
         strings = [string for options, _ in found for string in re.findall(r"'([\w-]+)'", options)]
-        return {*(name for _, name in found), *strings, *optimizers}
+        return {*(name for _, name in found), *by_call, *strings, *optimizers}
 
     def arguments(self, name: str) -> set[str] | None:
         """What classes of the name take by keyword, or ``None`` where that is not plain to see."""

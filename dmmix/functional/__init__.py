@@ -2,6 +2,11 @@
 
 from dmmix.functional.guide import Guide
 from dmmix.functional.labels import MixedLabels, as_mixed_labels
+from dmmix.functional.loss_modules import (
+    DecoupledMixupBCELoss,
+    DecoupledMixupLoss,
+    MixupCrossEntropyLoss,
+)
 from dmmix.functional.losses import (
     decoupled_mixup_bce,
     decoupled_mixup_cross_entropy,
@@ -44,9 +49,12 @@ from dmmix.functional.saliency import fine_grained_saliency, spectral_residual_s
 from dmmix.functional.shares import rescale_share
 
 __all__ = [
+    "DecoupledMixupBCELoss",
+    "DecoupledMixupLoss",
     "Guide",
     "Mixed",
     "MixedLabels",
+    "MixupCrossEntropyLoss",
     "align_features",
     "as_mixed_labels",
     "attention_share",

@@ -234,6 +234,13 @@ class MixedLabels:
         smoothing = None if self.smoothing is None else self.smoothing.to(*args, **kwargs)
         return MixedLabels(self.classes.to(shares.device), shares, smoothing, check=False)
 
+    def pin_memory(self) -> MixedLabels:
+        """In page-locked memory: what a ``DataLoader(pin_memory=True)`` asks of a batch's parts."""
+        smoothing = None if self.smoothing is None else self.smoothing.pin_memory()
+        return MixedLabels(
+            self.classes.pin_memory(), self.shares.pin_memory(), smoothing, check=False
+        )
+
     def __getitem__(self, rows) -> MixedLabels:
         """The labels of some samples: a slice, a mask or an index of rows."""
         smoothing = None if self.smoothing is None else self.smoothing[rows]

@@ -24,7 +24,8 @@ Pairing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 class Mix(ABC):
     """A mix with its random draws; a subclass writes :meth:`apply`.
 
-    It also is a batch augment of mmpretrain: ``mix(inputs, scores) -> (inputs, scores)``.
+    Calling it is what a loop of timm or torchvision does, ``mix(images, labels)``, and what a batch
+    augment of mmpretrain is, ``mix(inputs, scores)``.
 
     Attributes:
         needs_guide: the mix asks the model (saliency, attention, features), so :meth:`mix` needs
@@ -84,26 +85,32 @@ class Mix(ABC):
     ) -> Mixed:
         """The draws, from ``generator`` only, and the call of the function."""
 
-    def __call__(self, inputs: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """mmpretrain's batch-augment protocol (``train_cfg=dict(augments=...)``).
+    def __call__(
+        self, images: Tensor, labels: MixedLabels | Tensor
+    ) -> tuple[Tensor, MixedLabels | Tensor]:
+        """Mixed images and their labels.
 
         Args:
-            inputs: (N, ch, H, W).
-            scores: (N, C), one-hot or soft, integers or floats.
+            images: (N, ch, H, W).
+            labels: (N,) integer classes or :class:`MixedLabels`; or (N, C) scores, one-hot or
+                soft, integers or floats (``train_cfg=dict(augments=...)`` of mmpretrain).
 
         Returns:
-            The mixed inputs and the mixed scores, (N, C) floats.
+            The mixed images, and their labels: :class:`MixedLabels` for classes, (N, C) floats for
+            scores. The losses of dmmix take both.
+
+        Raises:
+            TypeError, ValueError: see :meth:`mix`; a mix that changes the number of samples.
         """
-        if scores.ndim != 2:
-            raise ValueError(f"scores must be (N, C), one-hot or soft, got {tuple(scores.shape)}")
         if self.changes_batch:
             raise ValueError(
                 f"{type(self).__name__} returns more samples than it is given, which mmpretrain's "
-                "train_cfg.augments cannot take: use MixupClassifier and model.mixup"
+                "train_cfg.augments cannot take: use MixupClassifier and model.mixup, or in a loop "
+                "of your own .mix(images, labels), which gives their weights too"
             )
-        if not scores.is_floating_point():
-            scores = scores.float()
-        mixed = self.mix(inputs, scores)
+        if isinstance(labels, Tensor) and labels.ndim == 2 and not labels.is_floating_point():
+            labels = labels.float()
+        mixed = self.mix(images, labels)
         return mixed.images, mixed.labels
 
     def __repr__(self) -> str:

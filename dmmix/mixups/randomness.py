@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 
 import torch
 from mmengine.dist import get_rank
 from mmengine.logging import MessageHub
 
 __all__ = ["current_epoch", "step_generator", "training_progress"]
-
-_calls = itertools.count()
 
 
 def step_generator(stream: int = 0) -> torch.Generator:
@@ -22,9 +19,9 @@ def step_generator(stream: int = 0) -> torch.Generator:
     whatever else draws in between. Asking twice in a step gives the same numbers twice; a second,
     independent use in a step takes another ``stream``.
 
-    Outside of a runner's training there is no iteration: the seed is a hash of
-    (``torch.initial_seed()``, rank, how many calls there were before in this process,
-    ``stream``), so each call gives other numbers.
+    Outside of a runner's training there is no iteration: the seed is a hash of (a number from
+    torch's default CPU generator, rank, ``stream``), so each call gives other numbers, and the same
+    ones again after the same :func:`torch.manual_seed`.
 
     Args:
         stream: which of the independent sequences of the step, an integer.
@@ -33,7 +30,8 @@ def step_generator(stream: int = 0) -> torch.Generator:
     if runner is not None:
         key = ("step", runner[0], get_rank(), runner[1], stream)
     else:
-        key = ("call", torch.initial_seed(), get_rank(), next(_calls), stream)
+        drawn = int(torch.randint(2**63 - 1, (), device="cpu"))
+        key = ("call", drawn, get_rank(), stream)
     # A hash, not a sum: seed 1 at step 2 must not be seed 2 at step 1, and torch's CPU generator
     # takes only the low 32 bits of a seed.
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()

@@ -426,3 +426,16 @@ def test_values_are_not_looked_at_while_compiling():
     compiled = torch.compile(smooth, fullgraph=True, backend="eager")
     assert_close(compiled(dense), dense)
     assert smooth(dense.to("meta")).shape == (2, 5)
+
+
+def test_pin_memory(monkeypatch):
+    """A DataLoader with pin_memory=True asks each part of a batch that has such a method."""
+    from torch.utils.data._utils.pin_memory import pin_memory
+
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self) or self)
+    labels = MixedLabels.from_dense(torch.eye(3) * 0.9 + 0.1 / 3)
+    batch = pin_memory({"labels": labels})
+    assert isinstance(batch["labels"], MixedLabels)
+    assert len(pinned) == 3
+    assert_close(batch["labels"].dense(3), labels.dense(3))

@@ -424,7 +424,6 @@ def changed(**change):
     ("change", "error", "message"),
     [
         (dict(images=torch.zeros(4, 3, 8, 8, dtype=torch.uint8)), TypeError, "images.*uint8"),
-        (dict(images=torch.zeros(4, 8, 8)), ValueError, r"images must be \(N, ch, H, W\)"),
         (dict(images=[1]), TypeError, "images must be a Tensor, got list"),
         (dict(labels=torch.arange(3)), ValueError, "labels must be as many as the 4 images, got 3"),
         (dict(labels=torch.eye(4).long()), TypeError, "labels must be"),
@@ -453,6 +452,8 @@ def test_errors_name_what_is_wrong(name, change, error, message):
 
 
 def test_errors_about_centers():
+    with pytest.raises(ValueError, match=r"images must be \(N, ch, H, W\)"):
+        cutmix(**changed(images=torch.zeros(4, 8, 8)))
     with pytest.raises(ValueError, match=r"centers must be \(4, 2\)"):
         cutmix(**changed(centers=torch.rand(4)))
     with pytest.raises(ValueError, match=r"centers must be in \[0, 1\), got -0.5 for sample 0"):
@@ -675,3 +676,33 @@ def test_cuda_gives_what_the_cpu_gives_without_waiting(name):
     assert_close(got.images.cpu(), expected.images)
     assert_close(got.labels.shares.cpu(), expected.labels.shares)
     assert torch.equal(got.labels.classes.cpu(), expected.labels.classes)
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 16), (3, 4, 4), (2, 3, 8, 8), (2, 3, 2, 4, 4)])
+def test_mixup_takes_any_axes_after_the_first(shape):
+    """It is a weighted mean: features, series and video were refused for no reason."""
+    images = torch.randn(4, *shape, dtype=torch.float64)
+    lam, index = (
+        torch.tensor([0.0, 0.25, 0.5, 1.0], dtype=torch.float64),
+        torch.tensor([1, 2, 3, 0]),
+    )
+    mixed = mixup(images, torch.arange(4), lam, index)
+    for i in range(4):
+        expected = lam[i] * images[i] + (1 - lam[i]) * images[index[i]]
+        assert_close(mixed.images[i], expected)
+    assert mixed.mask.shape == (4, *[1] * len(shape))
+    assert_close(mixed.labels.shares[:, 0], lam)
+    plain = unmixed(images, torch.arange(4))
+    chosen = type(mixed).where(torch.tensor([True, False, True, False]), mixed, plain)
+    assert torch.equal(chosen.images[1::2], images[1::2])
+    assert torch.equal(chosen.images[::2], mixed.images[::2])
+    from dmmix.mixups import Mixup, RandomMix
+
+    assert (
+        RandomMix([Mixup()], fraction=0.5).mix(images, torch.arange(4)).images.shape == images.shape
+    )
+
+
+def test_mixup_needs_rows():
+    with pytest.raises(ValueError, match=r"images must be \(N, ...\), one row a sample"):
+        mixup(torch.randn(4), torch.arange(4), torch.ones(4), torch.arange(4))

@@ -312,9 +312,24 @@ def test_a_stock_data_preprocessor_mixes():
         assert_close(image.mean(), expected, rtol=1e-4, atol=1e-3)
 
 
-def test_scores_must_be_one_row_a_sample():
-    with pytest.raises(ValueError, match=r"scores must be \(N, C\)"):
-        Mixup()(torch.randn(4, 3, 8, 8), torch.arange(4))
+@pytest.mark.parametrize("mix", [Mixup(), CutMix(), RandomMix(BOTH)], ids=repr)
+def test_integer_labels_in_a_call(mix):
+    """timm's and torchvision's loops give (N,) integers, which were refused."""
+    images = torch.randn(6, 3, 8, 8)
+    torch.manual_seed(3)
+    inputs, labels = mix(images, torch.arange(6))
+    torch.manual_seed(3)
+    dense_inputs, scores = mix(images, torch.eye(6))
+    assert isinstance(labels, MixedLabels)
+    assert torch.equal(inputs, dense_inputs)
+    assert_close(labels.dense(6), scores)
+    again = mix(images, MixedLabels.from_labels(torch.arange(6)))[1]
+    assert isinstance(again, MixedLabels)
+
+
+def test_labels_of_another_shape_in_a_call():
+    with pytest.raises(TypeError, match="labels must be MixedLabels"):
+        Mixup()(torch.randn(4, 3, 8, 8), torch.zeros(4, 2, 2, dtype=torch.long))
 
 
 @pytest.mark.parametrize("name", ["none", "mixup", "cutmix", "mixup_cutmix"])

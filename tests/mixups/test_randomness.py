@@ -35,9 +35,10 @@ def test_seed_rank_iteration_and_stream_all_matter(runner, monkeypatch):
     assert len(seen) == 4**4
 
 
-def test_without_a_runner_each_call_differs_and_the_seed_decides(no_runner, monkeypatch):
+def test_without_a_runner_each_call_differs_and_the_seed_decides(no_runner):
+    """torch.manual_seed before a mix did not give the same mix: calls were counted on."""
+
     def calls(seed):
-        monkeypatch.setattr(randomness, "_calls", itertools.count())
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return [number() for _ in range(4)]
@@ -45,6 +46,16 @@ def test_without_a_runner_each_call_differs_and_the_seed_decides(no_runner, monk
     assert len(set(calls(0))) == 4
     assert calls(0) == calls(0)
     assert not set(calls(0)) & set(calls(1))
+
+
+def test_without_a_runner_processes_differ(no_runner, monkeypatch):
+    seen = set()
+    for rank in range(4):
+        monkeypatch.setattr(randomness, "get_rank", lambda rank=rank: rank)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            seen.add(number())
+    assert len(seen) == 4
 
 
 def test_outside_of_training_the_iteration_stands_still_and_numbers_go_on(runner, no_runner):

@@ -187,3 +187,12 @@ def test_several_crops_of_an_image_are_each_as_one(options):
     assert found.shape[:2] == (4, 3)
     for k in range(3):
         assert torch.equal(found[:, k], preprocessor(batch(crops[:, k]))["inputs"])
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int16, torch.float16])
+@pytest.mark.parametrize("options", [{}, {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0]}])
+def test_other_integers_are_cast_as_mmpretrain_does(dtype, options):
+    """int64 images were refused where mmpretrain takes them."""
+    inputs = images().to(dtype)
+    expected = STOCK(**options)({"inputs": inputs})["inputs"]
+    assert_close(MixupDataPreprocessor(**options)(batch(inputs))["inputs"], expected)

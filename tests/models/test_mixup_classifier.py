@@ -143,3 +143,24 @@ def test_a_batch_without_labels_is_reported():
 def test_an_unknown_mix_is_reported():
     with pytest.raises(KeyError, match="NoSuchMix"):
         build(mixup=dict(type="NoSuchMix"))
+
+
+@pytest.mark.parametrize("mixup", [None, dict(type="CutMix")])
+def test_data_samples_in_mode_loss(mixup):
+    """ImageClassifier takes them; here they were passed over, and labels=None raised inside."""
+    model = build(mixup=mixup).train()
+    inputs = torch.randn(5, 3, 8, 8)
+    samples = [DataSample().set_gt_label(label) for label in range(5)]
+    scored = [DataSample().set_gt_score(score) for score in torch.eye(5)]
+    found = []
+    for given in (
+        dict(labels=torch.arange(5)),
+        dict(data_samples=samples),
+        dict(data_samples=scored),
+    ):
+        torch.manual_seed(1)
+        found.append(model(inputs, mode="loss", **given)["loss_mixup"])
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+    torch.testing.assert_close(found[2], found[0])
+    with pytest.raises(ValueError, match="needs labels, or data_samples"):
+        model(inputs, mode="loss")

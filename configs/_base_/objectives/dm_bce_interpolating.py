@@ -1,2 +1,3 @@
 # DM(BCE) with the paper's rescaling for interpolating mixes (Mixup, ManifoldMix, ...).
+# A mean over the classes, 1/C of the official loss: with SGD, over_classes="sum" is meant.
 objective = dict(type="DecoupledMixupBCELoss", t=0.5, xi=1.0)

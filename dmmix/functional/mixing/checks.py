@@ -35,7 +35,8 @@ def is_channels_last(images: Tensor) -> bool:
     return images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
 
 
-def check_images(images: Tensor) -> None:
+def check_images(images: Tensor, any_axes: bool = False) -> None:
+    """Floating point and (N, ch, H, W), or of ``any_axes`` after the first."""
     if not isinstance(images, Tensor):
         raise TypeError(f"images must be a Tensor, got {type(images).__name__}")
     if not images.is_floating_point():
@@ -43,7 +44,9 @@ def check_images(images: Tensor) -> None:
             f"images must be floating point, got {images.dtype}: convert (and usually normalise) "
             "them before mixing"
         )
-    if images.ndim != 4:
+    if any_axes and images.ndim < 2:
+        raise ValueError(f"images must be (N, ...), one row a sample, got {tuple(images.shape)}")
+    if images.ndim != 4 and not any_axes:
         raise ValueError(f"images must be (N, ch, H, W), got {tuple(images.shape)}")
 
 

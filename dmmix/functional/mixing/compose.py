@@ -8,7 +8,7 @@ from torch import Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import blend_labels
 from dmmix.functional.mixing.checks import is_channels_last, share_dtype
-from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.mixing.mixed import Mixed, per_sample
 
 __all__ = ["as_bytes", "as_weight", "by_box", "by_mask", "by_share", "gather"]
 
@@ -42,12 +42,12 @@ def by_share(
             carry it so.
         out: see :func:`dmmix.functional.mixup`.
     """
-    weight = share.to(images.dtype)
+    weight = per_sample(share.to(images.dtype), images)
     out = _fresh(images, share) if out is None else out
     # lerp takes 1 - weight in float32 inside; in bfloat16 the two weights would not sum to 1.
-    mixed = torch.lerp(gather(images, index, out), images, weight[:, None, None, None], out=out)
-    share = weight.to(share_dtype(images))
-    return Mixed(mixed, _pairs(labels, index, share), share[:, None, None, None])
+    mixed = torch.lerp(gather(images, index, out), images, weight, out=out)
+    weight = weight.to(share_dtype(images))
+    return Mixed(mixed, _pairs(labels, index, weight.flatten()), weight)
 
 
 def by_mask(

@@ -11,14 +11,15 @@ from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import blend_labels, prepare_labels
 from dmmix.functional.mixing.checks import check_images, share_dtype
 
-__all__ = ["Mixed", "unmixed"]
+__all__ = ["Mixed", "per_sample", "unmixed"]
 
 
 class Mixed(NamedTuple):
     """Mixed images and what is in them.
 
     Attributes:
-        images: (N, ch, H, W), a new tensor in the dtype and memory format of the input.
+        images: (N, ch, H, W) (of :func:`mixup` any axes), a new tensor in the dtype and memory
+            format of the input.
         labels: :class:`MixedLabels` (N, 2K), or dense (N, C) if that is what went in. They carry
             the share that each image got, not the one that was asked for.
         mask: share of the first image at each pixel, broadcastable to ``images``: floats
@@ -34,7 +35,7 @@ class Mixed(NamedTuple):
     @classmethod
     def where(cls, condition: Tensor, first: Mixed, second: Mixed) -> Mixed:
         """Sample by sample, ``first`` where the (N,) bool ``condition`` holds, else ``second``."""
-        samples = condition[:, None, None, None]
+        samples = per_sample(condition, first.images)
         if isinstance(first.labels, MixedLabels):
             labels = MixedLabels.where(condition, first.labels, second.labels)
         else:
@@ -56,6 +57,11 @@ class Mixed(NamedTuple):
         return torch.ones(n, dtype=share_dtype(self.images), device=self.images.device)
 
 
+def per_sample(values: Tensor, images: Tensor) -> Tensor:
+    """(N,) values as (N, 1, ...), with as many axes as the images have."""
+    return values.view(-1, *[1] * (images.ndim - 1))
+
+
 def unmixed(images: Tensor, labels: MixedLabels | Tensor, *, check: bool | None = None) -> Mixed:
     """The samples as they are, in the form that a mix returns.
 
@@ -63,16 +69,16 @@ def unmixed(images: Tensor, labels: MixedLabels | Tensor, *, check: bool | None 
     slots as those of a pair, and a batch that is left alone has the shapes of one that is mixed.
 
     Args:
-        images: (N, ch, H, W); returned as they are, not copied.
+        images: (N, ch, H, W), or (N, ...); returned as they are, not copied.
         labels: as for :func:`mixup`.
         check: see :func:`mixup`.
 
     Raises:
         TypeError, ValueError: see :func:`mixup`.
     """
-    check_images(images)
+    check_images(images, any_axes=True)
     labels = prepare_labels(labels, images, check)
     n = images.shape[0]
     share = torch.ones(n, dtype=share_dtype(images), device=images.device)
-    mask = torch.ones(n, 1, 1, 1, dtype=torch.bool, device=images.device)
+    mask = per_sample(torch.ones(n, dtype=torch.bool, device=images.device), images)
     return Mixed(images, blend_labels(labels, labels, share), mask)

@@ -29,21 +29,22 @@ def mixup(
         \tilde y_i = \lambda_i y_i + (1 - \lambda_i) y_{j(i)}
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
+        images: (N, ch, H, W), or (N, ...) with any other axes (series, features, video), any float
+            dtype, device and memory format; not written to.
         labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
             (N, C) soft labels, which stay dense.
         lam: (N,) floats in [0, 1], the share of the first image. It is rounded to the dtype of
             the images (which matters for bfloat16 and float16), and the labels carry it so.
         index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
-        out: (N, ch, H, W), written to instead of a new tensor, and returned; of the dtype and
+        out: as the images, written to instead of a new tensor, and returned; of the dtype and
             device of the images, in memory of its own. Not for images that need a gradient.
         check: whether to look at the values of ``lam``, ``index`` and integer labels. ``None``
             looks on the CPU only, and not under ``torch.compile``: elsewhere it would wait for
             the device. Types, shapes and devices are always checked.
 
     Returns:
-        :class:`Mixed`; the mask is the share itself, (N, 1, 1, 1). Shares are float32, float64
-        for float64 images.
+        :class:`Mixed`; the mask is the share itself, (N, 1, 1, 1), with as many axes as the images
+        have. Shares are float32, float64 for float64 images.
 
     Raises:
         TypeError: images that are not floating point (uint8), or another wrong dtype.
@@ -51,7 +52,7 @@ def mixup(
 
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """
-    check_images(images)
+    check_images(images, any_axes=True)
     check_lam(lam, images, check)
     check_index(index, images, check)
     labels = prepare_labels(labels, images, check)

@@ -13,12 +13,14 @@ from dmmix.functional.mixing.draws import to_device
 __all__ = ["check_boxes", "check_images", "check_integers", "check_value", "per_channel"]
 
 
-def check_images(images: Tensor) -> None:
-    """uint8 or floating point, (N, ch, H, W)."""
+def check_images(images: Tensor, any_integers: bool = False) -> None:
+    """uint8 (or ``any_integers``) or floating point, (N, ch, H, W)."""
     if not isinstance(images, Tensor):
         raise TypeError(f"images must be a Tensor, got {type(images).__name__}")
-    if images.dtype != torch.uint8 and not images.is_floating_point():
-        raise TypeError(f"images must be uint8 or floating point, got {images.dtype}")
+    integers = any_integers and not images.is_complex() and images.dtype != torch.bool
+    if images.dtype != torch.uint8 and not images.is_floating_point() and not integers:
+        allowed = "integers" if any_integers else "uint8"
+        raise TypeError(f"images must be {allowed} or floating point, got {images.dtype}")
     if images.ndim != 4:
         raise ValueError(f"images must be (N, ch, H, W), got {tuple(images.shape)}")
 

@@ -20,7 +20,8 @@ def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     as it for channels-last images on a CPU.
 
     Args:
-        images: (N, ch, H, W), uint8 or any float dtype, device and memory format; not written to.
+        images: (N, ch, H, W), integers or any float dtype, any device and memory format; not
+            written to.
         mean, std: one number, or one for each channel, of any shape that has as many ((ch,) or
             (ch, 1, 1)), floats on the device of the images. ``std`` above 0, in the units of the
             images (0 to 255 for uint8); not checked, that would wait for the device.
@@ -29,10 +30,10 @@ def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         (N, ch, H, W) float32 (float64 for float64 images), in the memory format of the images.
 
     Raises:
-        TypeError: images that are neither uint8 nor floating point.
+        TypeError: images that are neither integers nor floating point.
         ValueError: a wrong number of means or of standard deviations.
     """
-    check_images(images)
+    check_images(images, any_integers=True)
     n, ch, height, width = images.shape
     mean, std = (_per_channel(name, value, ch) for name, value in (("mean", mean), ("std", std)))
     if images.dtype not in (torch.uint8, torch.float32, torch.float64):

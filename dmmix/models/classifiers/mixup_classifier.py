@@ -13,6 +13,7 @@ from torch import Tensor
 from dmmix.evaluation import Predictions
 from dmmix.functional import MixedLabels
 from dmmix.mixups import DrawnMix, Mix, build_mix, step_generator
+from dmmix.models.gather_labels import gather_labels
 from dmmix.models.heads import MixedLabelsMixin
 from dmmix.models.mixed_feats import looks_inside, mixed_feats
 from dmmix.registry import MODELS
@@ -67,10 +68,15 @@ class MixupClassifier(ImageClassifier):
         mode: str = "tensor",
         labels: Tensor | None = None,
     ) -> Any:
-        """As :meth:`mmpretrain.models.ImageClassifier.forward`; ``mode='loss'`` takes ``labels``,
-        (N,) integers or (N, C) soft labels, and ``mode='predict'`` too, see :meth:`predict`."""
+        """As :meth:`mmpretrain.models.ImageClassifier.forward`.
+
+        Args:
+            inputs, data_samples, mode: as there.
+            labels: instead of data samples, (N,) integers or (N, C) soft labels for
+                ``mode='loss'``, and for ``mode='predict'`` too, see :meth:`predict`.
+        """
         if mode == "loss":
-            return self.loss(inputs, labels)
+            return self.loss(inputs, data_samples if labels is None else labels)
         if mode == "predict":
             return self.predict(inputs, data_samples, labels=labels)
         return super().forward(inputs, data_samples, mode)
@@ -152,8 +158,26 @@ class MixupClassifier(ImageClassifier):
         # say) must not train the original.
         self._compiled_step = torch.compile(type(self)._drawn_loss, **options)
 
-    def loss(self, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Mixes the batch and returns the head's losses."""
+    def loss(
+        self, inputs: Tensor, labels: MixedLabels | Tensor | list[DataSample] | None
+    ) -> dict[str, Tensor]:
+        """Mixes the batch and returns the head's losses.
+
+        Args:
+            inputs: (N, ch, H, W).
+            labels: (N,) integers, (N, C) soft labels, or data samples with ``gt_label`` or
+                ``gt_score``.
+
+        Raises:
+            ValueError: no labels.
+        """
+        if not isinstance(labels, Tensor | MixedLabels):
+            labels = gather_labels(labels, getattr(self.head, "num_classes", None))
+            if labels is None:
+                raise ValueError(
+                    "mode='loss' needs labels, or data_samples that have some: got none"
+                )
+            labels = labels.to(inputs.device)
         if self._compiled_step is not None:
             return self._compiled_step(self, *self._drawn(inputs, labels))
         if self.mixup is None:

@@ -18,10 +18,8 @@ def test_nothing_learns_from_hidden_labels(kind):
     for hidden in (None, 0, 1):
         model, inputs, labels, index = ready(kind, stream_mix=MIX)
         given = None if hidden is None else torch.full((len(index),), hidden)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("dmmix.mixups.randomness._calls", iter(range(100)))
-            torch.manual_seed(0)
-            losses = model.loss(inputs, labels, index, given)
+        torch.manual_seed(0)
+        losses = model.loss(inputs, labels, index, given)
         assert ("pseudo_accuracy" in losses) == (hidden is not None)
         losses.pop("pseudo_accuracy", None)
         found.append({name: float(value.detach()) for name, value in losses.items()})
@@ -39,10 +37,8 @@ def test_the_classes_add_up(kind):
         if hasattr(model, "thresholds"):
             model.mask = lambda confidence, classes, index: confidence >= 0
         hidden = torch.full((len(index),), truth)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("dmmix.mixups.randomness._calls", iter(range(100)))
-            torch.manual_seed(0)
-            shares.append(float(model.loss(inputs, labels, index, hidden)["pseudo_accuracy"]))
+        torch.manual_seed(0)
+        shares.append(float(model.loss(inputs, labels, index, hidden)["pseudo_accuracy"]))
     assert sum(shares) == pytest.approx(100)
 
 
