@@ -6,6 +6,13 @@ mmengine. A stock mmpretrain config reaches a part of dmmix with
 ``dict(type='dmmix.CutMix')``.
 """
 
+import difflib
+import inspect
+import re
+import traceback
+from collections.abc import Iterable
+from typing import Any
+
 from dmmix import compat
 
 compat.prepare()  # before mmpretrain is imported: it needs a torchvision that imports
@@ -44,7 +51,18 @@ _LOCATIONS = {
 
 
 class _Child(Registry):
-    """A lookup also goes to the parents, so what they register lazily has to be there."""
+    """A lookup also goes to the parents, so what they register lazily has to be there.
+
+    What cannot be built for a wrong name is told with the one that comes near.
+    """
+
+    def build(self, cfg: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().build(cfg, *args, **kwargs)
+        except (KeyError, TypeError) as error:
+            text = str(error.args[0]) if error.args else ""
+            error.args = (_with_near_name(text, error), *error.args[1:])
+            raise
 
     def import_from_location(self) -> None:
         super().import_from_location()
@@ -78,3 +96,48 @@ METRICS = _children["METRICS"]
 EVALUATORS = _children["EVALUATORS"]
 OPTIM_WRAPPERS = _children["OPTIM_WRAPPERS"]
 FUNCTIONS = _child("FUNCTIONS", MMENGINE_FUNCTIONS)
+
+
+def _with_near_name(text: str, error: BaseException) -> str:
+    """The message about an unknown type or argument, with what may have been meant."""
+    if "did you mean" in text or "_delete_" in text:  # told where it was built
+        return text
+    unknown = re.search(r"'?(\S+) is not in the (.+?) registry", text)
+    if unknown:
+        kind = unknown[2].rpartition("::")[2]
+        known = [name for each in _children.values() if each.name == kind for name in _names(each)]
+        near = _near(unknown[1].rpartition(".")[2], known)
+        return f"{unknown[0]}{near}" if near else text
+    argument = re.search(r"got an unexpected keyword argument '(\w+)'", text)
+    if argument is None:
+        return text
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+    built = [each["obj_cls"] for each in frames if inspect.isclass(each.get("obj_cls"))]
+    near = _near(argument[1], keywords_of(built[-1])) if built else ""
+    return text + (
+        near or "; if it is inherited with another type, put _delete_=True beside the new"
+    )
+
+
+def keywords_of(kind: type) -> set[str]:
+    """What a class takes by keyword; of its bases too, as far as it hands on what is left."""
+    known: set[str] = set()
+    for base in kind.__mro__:
+        if "__init__" in vars(base):
+            taken = inspect.signature(base.__init__).parameters.values()
+            named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            known |= {each.name for each in taken if each.kind in named} - {"self"}
+            if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in taken):
+                break
+    return known
+
+
+def _names(registry: Registry | None) -> Iterable[str]:
+    while registry is not None:
+        yield from registry.module_dict
+        registry = registry.parent
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from _output import write_any_character
+from _override_values import parse_value
 from _static_check import arguments, find_mistake, suggestion
 
 #: Arguments of mmengine's runner; a test compares them with the installed one.
@@ -52,6 +53,11 @@ _OTHER_KEYS = {
     "tta_pipeline",
     "vis_backends",
 }
+#: What to do about an argument that came along with another type.
+INHERITED = (
+    "if it is inherited from a config with another type, put _delete_=True beside the new type, "
+    "which drops all that is inherited there"
+)
 
 
 write_any_character()
@@ -265,10 +271,11 @@ def explain(error: BaseException) -> str:
         return text
     # mmengine prefixes where it was: class `X` in path/to/x.py: ...
     text = re.sub(r"class `(\w+)` in \S+: ", r"\1: ", text)
-    text = re.sub(r"\. Did you mean '\w+'\?$", "", text)  # Python 3.13 makes a suggestion itself
+    text = re.sub(r"\. Did you mean '\w+'\?", "", text)  # Python 3.13 makes a suggestion itself
     argument = re.search(r"got an unexpected keyword argument '(\w+)'", text)
-    if argument:
-        text += suggestion(argument[1], _arguments_of_failed_build(error))
+    if argument and "did you mean" not in text and "_delete_" not in text:
+        near = suggestion(argument[1], _arguments_of_failed_build(error))
+        text += near or f"; {INHERITED}"
     return f"{type(error).__name__}: {text}"
 
 
@@ -293,20 +300,15 @@ def _unknown_type(name: str, registry: str) -> str:
 
 def _arguments_of_failed_build(error: BaseException) -> set[str]:
     """What the class takes that mmengine was building when ``error`` was raised."""
+    from dmmix.registry import keywords_of
+
     built = [local["obj_cls"] for local in _locals_of(error) if "obj_cls" in local][-1:]
     # Loops are built without a registry: by the name of a class where it was called.
     named = re.match(r"(\w+)\.__init__\(\)", str(error))
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     if named and frames:
         built.append(frames[-1].f_globals.get(named[1]))
-    return {
-        name
-        for leaf in built
-        if inspect.isclass(leaf)
-        for kind in leaf.__mro__
-        for name in inspect.signature(kind.__init__).parameters
-        if name not in ("self", "args", "kwargs")
-    }
+    return {name for leaf in built if inspect.isclass(leaf) for name in keywords_of(leaf)}
 
 
 def _locals_of(error: BaseException, *functions: str) -> list[dict]:
@@ -384,35 +386,19 @@ def _check_top_level(cfg: Any) -> None:
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.85)
         if near:
             raise UserError(f"{cfg.filename}: unknown key {key!r}, did you mean {near[0]!r}?")
+        # Once where it is set, once more where another file or line takes it.
+        if len(re.findall(rf"\b{re.escape(key)}\b", re.sub(r"#.*", "", cfg.text))) < 2:
+            print(f"warning: {cfg.filename}: nothing reads the key {key!r}", file=sys.stderr)
 
 
 def _parse_overrides(options: list[tuple[str, str]]) -> dict[str, Any]:
-    from mmengine.config import DictAction
-
-    parsed = argparse.Namespace(overrides={})
-    action = DictAction(["--cfg-options"], "overrides", nargs="+")
-    try:
-        action(None, parsed, [f"{key}={value}" for key, value in options])
-    except AssertionError as error:  # brackets that do not pair up
-        raise UserError(f"--cfg-options: {error}") from error
-    # mmengine takes all spaces out: they are for the eye in a list, and part of the name in a path.
-    for key, value in options:
-        if _SPACE_INSIDE.search(f"{value}"):  # in Python, it may be a number
-            parsed.overrides[key] = _with_spaces(key, value.strip())
-    return parsed.overrides
-
-
-def _with_spaces(key: str, value: str) -> Any:
-    if value[0] not in "[(" and "," not in value:
-        return value.strip("'\"")
-    try:
-        items = ast.literal_eval(value)
-    except (SyntaxError, ValueError) as error:
-        raise UserError(
-            f"--cfg-options {key}: {value!r} has an item with a space in it, which needs quotes of "
-            "its own there: ['a b', 'c']"
-        ) from error
-    return list(items) if value[0] not in "[(" else items
+    parsed = {}
+    for key, text in options:
+        try:
+            parsed[key] = parse_value(text)
+        except ValueError as error:
+            raise UserError(f"--cfg-options {key}: {error}") from error
+    return parsed
 
 
 def _check_overrides(cfg: Any, options: dict) -> None:

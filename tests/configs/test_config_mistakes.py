@@ -40,10 +40,11 @@ def read(cli, path, *overrides):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_config_reads_as_the_tools_read_it(cli, name):
-    """Which looks at every type and argument, and at top-level keys that are almost right."""
+def test_a_config_reads_as_the_tools_read_it(cli, name, capsys):
+    """Which looks at every type and argument, and at top-level keys that nothing reads."""
     kind = MODELS.get(f"dmmix.{read(cli, CONFIGS / name).model.type}")
     assert issubclass(kind, MixupClassifier)
+    assert "nothing reads" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", BASES)
