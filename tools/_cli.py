@@ -395,7 +395,7 @@ def _parse_overrides(options: list[tuple[str, str]]) -> dict[str, Any]:
     parsed = {}
     for key, text in options:
         try:
-            parsed[key] = parse_value(text)
+            parsed[key] = parse_value(str(text))
         except ValueError as error:
             raise UserError(f"--cfg-options {key}: {error}") from error
     return parsed
