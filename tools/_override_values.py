@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 __all__ = ["parse_value"]
@@ -23,6 +24,17 @@ def parse_value(text: str) -> Any:
             return _value(ast.parse(text.strip(), mode="eval").body)
         except (SyntaxError, TypeError) as error:
             raise ValueError(_NO_VALUE.format(text)) from error
+    if text.strip()[:1] not in ("[", "(") and "," not in text:
+        if " " in text.strip():  # mmengine takes spaces out, also those of a path
+            return text.strip().strip("'\"")
+    elif _SPACE_IN_AN_ITEM.search(text):
+        try:
+            return _value(ast.parse(text.strip(), mode="eval").body)
+        except (SyntaxError, TypeError) as error:
+            raise ValueError(
+                f"{text!r} has an item with spaces in it: in a list, text with spaces needs quotes "
+                "of its own"
+            ) from error
     try:
         return DictAction._parse_iterable(text)
     except AssertionError as error:  # brackets that do not pair up
@@ -31,6 +43,7 @@ def parse_value(text: str) -> Any:
         raise ValueError(_NO_VALUE.format(text)) from error
 
 
+_SPACE_IN_AN_ITEM = re.compile(r"[^\s,\[\]()]\s+[^\s,\[\]()]")
 _NO_VALUE = (
     "{!r} is no value; numbers, text, lists, and dict(key=value) of these are (in a shell within "
     "quotes)"

@@ -31,6 +31,9 @@ def parse(root, monkeypatch):
         ("dict(a=dict(_delete_=True, x=None))", dict(a=dict(_delete_=True, x=None))),
         ("{'head': dict(lr_mult=10), 'b.c': {}}", {"head": dict(lr_mult=10), "b.c": {}}),
         ("dict()", {}),
+        *[(path, path) for path in ("/data/a folder", "C:\\Program Files (x86)\\new", "10 % off")],
+        ("'/data/a folder'", "/data/a folder"),
+        ("['/data/a folder', b]", ["/data/a folder", "b"]),
     ],
 )
 def test_values(parse, text, value):
@@ -43,11 +46,11 @@ def test_values(parse, text, value):
     [
         *["dict(a=__import__('os'))", "dict(a=print(1))", "dict(1)", "dict(**{})", "dict(a=1"],
         *["[dict(a=1]", "dict(a=1+2)", "[f(1,2), 3]", "dict(a=[x for x in 'ab'])", "x(1,2)"],
-        *["dict(a=1).b", "[(1]"],
+        *["dict(a=1).b", "[(1]", "[/data/a folder, b]", "a b,c"],
     ],
 )
 def test_what_is_no_value(parse, text):
-    with pytest.raises(ValueError, match=r"is no value|Imbalanced brackets"):
+    with pytest.raises(ValueError, match=r"is no value|Imbalanced brackets|quotes of its own"):
         parse(text)
 
 
