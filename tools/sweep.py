@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--prepare", action="store_true", help="write the config of each cell, then stop"
     )
-    parser.add_argument("--dry-run", action="store_true", help="one step of each cell, then stop")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="a few steps of each cell, then stop"
+    )
     parser.add_argument(
         "--accept-changed",
         action="store_true",

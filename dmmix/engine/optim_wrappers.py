@@ -10,7 +10,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from dmmix.engine.faults import SkippedUpdates, gradient_norm
+from dmmix.engine.faults import SkippedUpdates, mark_bad_gradients
 from dmmix.registry import OPTIM_WRAPPERS
 
 __all__ = ["StepOptimWrapper"]
@@ -165,7 +165,9 @@ class StepOptimWrapper(OptimWrapper):
 
     def _skip(self) -> bool:
         """Whether the update is left out; if so, all is as it was before its batches."""
-        bad_loss, bad_gradient = self.skipped.faults(gradient_norm(self.optimizer))
+        flag = torch.zeros(1, device=self.optimizer.param_groups[0]["params"][0].device)
+        mark_bad_gradients(self.optimizer, flag, torch.ones_like(flag))
+        bad_loss, bad_gradient = self.skipped.faults(flag)
         if not (bad_loss or bad_gradient):
             self.skipped.made()
             return False

@@ -54,5 +54,5 @@ def dry_run(cells: Sequence[Cell], jobs: int = 1) -> bool:
                 print("\n".join(f"    {line}" for line in lines[-15:]), flush=True)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    print(f"{len(cells) - failed} of {len(cells)} cells build and train a step")
+    print(f"{len(cells) - failed} of {len(cells)} cells build and train a few steps")
     return not failed

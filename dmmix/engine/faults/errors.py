@@ -38,6 +38,8 @@ def describe(report: dict[str, Any]) -> str:
 
 def _what(report: dict[str, Any]) -> str:
     bad = [f"{name} = {value:g}" for name, value in report["bad"].items()]
+    if report["bad_gradients"] and not bad:
+        bad = ["gradients"]
     state = [
         f"{kind} {shown(names, 3)}" for kind in ("weights", "buffers") if (names := report[kind])
     ]
@@ -87,6 +89,11 @@ def _checkpoint(report: dict[str, Any]) -> str:
 def _remedies(report: dict[str, Any]) -> str:
     if report["iteration"] == 0:
         return "Start from another checkpoint (load_from, init_cfg), or from scratch."
+    if any(len(rows) == report["batch_size"] > 1 for rows in report["bad_rows"].values()):
+        return (
+            "Likely remedies: look at data_preprocessor.mean and std, and at what else is done to "
+            "all images (or labels) of a batch."
+        )
     if report["bad_rows"]:
         return (
             "Likely remedies: look at these samples and at what augments and normalises them; take "

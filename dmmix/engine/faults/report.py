@@ -35,11 +35,8 @@ def make_report(
         state: what is not finite now, ``weights`` and ``buffers``.
         in_a_row: how many batches were left out before this was said.
     """
-    numbers = {} if step is None else step.numbers
-    losses = {name: value for name, value in numbers.items() if name != "gradients"}
-    parts = {k: v for k, v in numbers.items() if not math.isfinite(v)}
-    if any(name in losses for name in parts):
-        parts.pop("gradients", None)  # they follow
+    losses = {} if step is None else dict(step.numbers)
+    parts = {name: value for name, value in losses.items() if not math.isfinite(value)}
     if len(parts) > 1:
         parts.pop("loss", None)  # the sum of the others
     rows = {name: bad_rows(tensor) for name, tensor in batch.items()}
@@ -52,8 +49,9 @@ def make_report(
         "rank": get_rank(),
         "world_size": get_world_size(),
         "losses": losses,
-        "gradient_norm": numbers.get("gradients"),
+        "bad_gradients": step is not None and step.bad_gradient,
         "bad": parts,
+        "batch_size": max([len(tensor) for tensor in batch.values() if tensor.ndim], default=0),
         "bad_rows": {name: found for name, found in rows.items() if found},
         "samples": {} if step is None else sample_numbers(runner, step, batch),
         "weights": list(state["weights"]),

@@ -21,22 +21,24 @@ class SeenStep:
         batch_idx: its place in the epoch (in an iteration-based loop: the iteration).
         epoch: counted from 0.
         losses: by name, as the step returned them.
-        gradient: a norm of the gradients, if the weights were updated.
         data_samples: those of the batch, where it has any.
         sample_idx: that of the batch, where it has one.
         layout: which of the batches that :class:`StepWatch` keeps it is like.
-        numbers: of ``losses`` and ``gradient``, once they are read.
+        numbers: of ``losses``, once they are read.
+        bad_gradient: of a bad step, whether its losses were finite, once they are read.
+        number: of the step in this process, from 0.
     """
 
     iteration: int
     batch_idx: int
     epoch: int
     losses: dict[str, float | Tensor]
-    gradient: Tensor | None = None
     data_samples: Sequence[Any] | None = None
     sample_idx: Any = None
     layout: tuple = ()
     numbers: dict[str, float] = field(default_factory=dict)
+    bad_gradient: bool = False
+    number: int = 0
 
     @classmethod
     def of(cls, runner: Any, batch_idx: int, data_batch: Any, outputs: Mapping | None) -> SeenStep:

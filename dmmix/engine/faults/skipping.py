@@ -48,11 +48,11 @@ class SkippedUpdates:
         self._losses.append(loss.detach())
 
     @torch.no_grad()
-    def faults(self, gradient: Tensor | None) -> tuple[bool, bool]:
+    def faults(self, gradient: Tensor) -> tuple[bool, bool]:
         """Whether a loss or a buffer is not finite, and whether a gradient is; in any process.
 
         Args:
-            gradient: a norm of the gradients, ().
+            gradient: the flag of :func:`mark_bad_gradients`.
         """
         seen = [torch.stack([loss.float().reshape(()) for loss in self._losses]).sum()]
         buffers = [b for b in self._buffers_now().values() if b.is_floating_point() and b.numel()]
@@ -62,8 +62,7 @@ class SkippedUpdates:
             before, after = (torch.stack(torch._foreach_norm(b)) for b in (known, buffers))
             seen.append(torch.where(torch.isfinite(before), after, 0.0).sum().to(seen[0].device))
         loss = ~torch.isfinite(torch.stack(seen)).all()
-        bad = torch.zeros((), device=loss.device) if gradient is None else ~torch.isfinite(gradient)
-        both = torch.stack([loss.float(), bad.to(loss.device).float()])
+        both = torch.stack([loss.float(), gradient[0].to(loss.device)])
         all_reduce(both, op="max")
         loss_is_bad, gradient_is_bad = both.tolist()
         return bool(loss_is_bad), bool(gradient_is_bad)

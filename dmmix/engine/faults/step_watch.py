@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,14 +19,25 @@ _LAYOUTS = 4  # kinds of batches of which one is kept: the usual one, the last o
 class StepWatch:
     """Keeps, on the device, whether all steps were good, and the batch of the first bad one.
 
-    A sum of ``x - x`` over all losses and norms is 0 as long as they are finite, and NaN from the
-    first on that is not. While it is 0 each batch takes the place of the one before; then the
-    batch that is there stays. Nothing is read but by :meth:`first_bad`.
+    To a flag, ``x - x`` of each loss ``x`` is added: 0 as long as they are finite, and NaN from the
+    first on that is not. What looks at the gradients sets it too. While it is 0, good steps are
+    counted, and each batch takes the place of the one before; then the batch that is there stays.
+    Nothing is read but by :meth:`first_bad`.
+
+    Args:
+        device: where the losses are.
+
+    Attributes:
+        flag: (1,) float32, 0 as long as all is well.
+        steps: since they were last looked at.
     """
 
-    def __init__(self) -> None:
-        self.steps: list[SeenStep] = []  #: since they were last looked at
-        self._sum: Tensor | None = None
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.steps: list[SeenStep] = []
+        self.flag = torch.zeros(1, device=device)
+        self._fine = self.flag == 0
+        self._good = torch.zeros(1, dtype=torch.int64, device=device)
+        self._seen = 0
         self._kept: dict[tuple, dict[str, Tensor]] = {}
 
     @property
@@ -42,44 +52,42 @@ class StepWatch:
         Args:
             step: what is known of it.
             batch: tensors of any shapes, which nobody writes to.
-            watched: ``False``: whatever its numbers are.
+            watched: ``False``: whatever its losses are.
         """
+        step.number, self._seen = self._seen, self._seen + 1
         self.steps.append(step)
-        numbers = [step.total, step.gradient] if watched else []
-        numbers = [number for number in numbers if number is not None]
-        if self._sum is None:
-            tensors = [*numbers, *batch.values()]
-            device = tensors[0].device if tensors else "cpu"
-            self._sum = torch.zeros((), dtype=torch.float32, device=device)
         step.layout = self._keep(batch)
-        for number in numbers:
-            self._sum += (number - number).to(self._sum.device)
+        total = step.total if watched else None
+        if total is not None:
+            self.flag += (total - total).to(self.flag.device)
+            self._fine = self.flag == 0
+        self._good += self._fine
 
     def _keep(self, batch: dict[str, Tensor]) -> tuple:
-        batch = {name: t for name, t in batch.items() if t.device == self._sum.device}
+        device = self.flag.device
+        batch = {name: t for name, t in batch.items() if t.ndim and t.device == device}
         layout = tuple((name, tensor.shape, tensor.dtype) for name, tensor in batch.items())
-        kept = self._kept.get(layout)
+        kept = self._kept.pop(layout, None)
         if kept is None:
             if len(self._kept) == _LAYOUTS:
                 self._kept.pop(next(iter(self._kept)))
             kept = {name: torch.empty_like(tensor) for name, tensor in batch.items()}
-        self._kept.pop(layout, None)
         self._kept[layout] = kept  # the last one used is the last to go
-        good = self._sum == 0
         for name, tensor in batch.items():
-            torch.where(good, tensor, kept[name], out=kept[name])
+            torch.where(self._fine, tensor, kept[name], out=kept[name])
         return layout
 
     @property
-    def bad(self) -> Tensor | None:
-        """Whether there was a bad step, (), a bool on the device; ``None`` before the first."""
-        return None if self._sum is None else self._sum.isnan()
+    def bad(self) -> Tensor:
+        """Whether there was a bad step, (1,), a bool on the device."""
+        return self.flag != 0  # NaN too
 
     def first_bad(self) -> SeenStep | None:
-        """The first bad one of the remembered steps, its numbers read; ``None`` if all are good."""
-        read(self.steps)
+        """The first bad one of the remembered steps, its losses read; ``None`` if all are good."""
+        (bad,), (good,) = self.bad.tolist(), self._good.tolist()
         for step in self.steps:
-            if not all(math.isfinite(number) for number in step.numbers.values()):
+            if bad and step.number == good:
+                read(step)
                 return step
         return None
 
@@ -92,13 +100,8 @@ class StepWatch:
         self.steps.clear()
 
 
-def read(steps: list[SeenStep]) -> None:
-    """Reads the numbers of steps, with one transfer."""
-    values: dict[str, list[Any]] = {}
-    for k, step in enumerate(steps):
-        values[str(k)] = [*step.losses.values()]
-        if step.gradient is not None:
-            values[str(k)].append(step.gradient)
-    for found, step in zip(read_numbers(values).values(), steps, strict=True):
-        names = [*step.losses] + ["gradients"] * (step.gradient is not None)
-        step.numbers = dict(zip(names, found, strict=True))
+def read(step: SeenStep) -> None:
+    """Reads the losses of a step, with one transfer."""
+    losses = read_numbers({name: [value] for name, value in step.losses.items()})
+    step.numbers = {name: values[0] for name, values in losses.items()}
+    step.bad_gradient = all(map(math.isfinite, step.numbers.values()))

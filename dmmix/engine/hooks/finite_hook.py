@@ -13,18 +13,16 @@ from mmengine.runner import Runner
 
 from dmmix.engine.deferred import is_logged
 from dmmix.engine.faults import (
-    GradientNorms,
+    GradientCheck,
     NonFiniteError,
     SeenStep,
+    StateCheck,
     StepWatch,
-    bad_state,
-    norms_of_state,
     tensors_of,
 )
 from dmmix.engine.faults.errors import describe
 from dmmix.engine.faults.report import make_report, write_dump
 from dmmix.engine.faults.skip_log import SkipLog
-from dmmix.engine.faults.state import masks_of
 from dmmix.engine.faults.step_watch import read
 from dmmix.engine.hooks.random_state_hook import saves_now
 from dmmix.registry import HOOKS
@@ -36,9 +34,9 @@ __all__ = ["FiniteHook"]
 class FiniteHook(Hook):
     """Ends training where a loss, a gradient, a weight or a buffer is NaN or infinite.
 
-    In each step the losses and one norm of the gradients are added to a sum on the device, and the
-    batch is kept until the next good one. Nothing is read there. The sum, the weights and the
-    buffers (the running statistics of BatchNorm) are looked at
+    In each step what is found of the losses and of the gradients is added to a sum on the device,
+    and the batch is kept until the next good one. Nothing is read there. The sum, the weights and
+    the buffers (the running statistics of BatchNorm) are looked at
 
     - where a LoggerHook logs, and at the end of each epoch and of training,
     - before a CheckpointHook saves, which is before it removes an older checkpoint,
@@ -69,8 +67,8 @@ class FiniteHook(Hook):
     def __init__(self) -> None:
         self._watch = StepWatch()
         self._skips: SkipLog | None = None
-        self._gradients: GradientNorms | None = None
-        self._masks: set[str] = set()
+        self._gradients: GradientCheck | None = None
+        self._state: StateCheck | None = None
         self._batch: Any = None  # what the data preprocessor made of the last batch
         self._handle: Any = None
         self._training = False
@@ -78,17 +76,18 @@ class FiniteHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Looks at the weights that training starts from."""
-        self._watch = StepWatch()
+        model = _module(runner)
+        weights = next(model.parameters(), None)
+        self._watch = StepWatch("cpu" if weights is None else weights.device)
         self._training = True
         skipped = getattr(runner.optim_wrapper, "skipped", None)
         self._skips = None if skipped is None else SkipLog(runner, skipped)
         if skipped is None:
-            self._gradients = GradientNorms(runner.optim_wrapper)
-        model = _module(runner)
+            self._gradients = GradientCheck(runner.optim_wrapper, self._watch.flag)
         preprocessor = getattr(model, "data_preprocessor", None)
         if isinstance(preprocessor, torch.nn.Module):
             self._handle = preprocessor.register_forward_hook(self._keep_batch)
-        self._masks = masks_of(model)
+        self._state = StateCheck(model)
         self.check(runner)
 
     def _keep_batch(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
@@ -99,7 +98,8 @@ class FiniteHook(Hook):
     ) -> None:
         """Remembers the step; looks at all since the last time where they are logged or saved."""
         step = SeenStep.of(runner, batch_idx, data_batch, outputs)
-        step.gradient = None if self._gradients is None else self._gradients.pop()
+        if self._gradients is not None:
+            self._gradients.look_at_scales()
         self._watch.see(step, tensors_of(self._batch), watched=self._skips is None)
         self._batch = None
         if self._skips is not None and runner.optim_wrapper.has_skipped:
@@ -110,7 +110,8 @@ class FiniteHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Looks at the steps since the last time."""
-        self.check(runner, ends_epoch=True)
+        if self._watch.steps or self._skips is not None:
+            self.check(runner, ends_epoch=True)
 
     def before_val(self, runner: Runner) -> None:
         """Looks at the steps since the last time, if this is a part of training."""
@@ -129,7 +130,7 @@ class FiniteHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Looks once more where somebody saves at a time of their own; on the master alone."""
-        if self._training and self._watch.steps and self._bad(runner).tolist():
+        if self._training and self._watch.steps and any(self._bad().tolist()):
             report = self._report(runner)
             if report is not None:
                 raise self._error(runner, report)
@@ -141,18 +142,16 @@ class FiniteHook(Hook):
             NonFiniteError: one was bad, or a weight or a buffer is.
         """
         in_a_row = 0 if self._skips is None else self._skips.report(runner, ends_epoch)
-        bad = self._bad(runner).int()
+        bad = self._bad().int()
         all_reduce(bad, op="max")
-        if in_a_row or bad.tolist():
+        if in_a_row or any(bad.tolist()):
             self._raise(runner, in_a_row)
         self._watch.forget()
 
-    def _bad(self, runner: Runner) -> torch.Tensor:
-        """Whether it is worth a closer look, (), on the device."""
-        norm = norms_of_state(_module(runner), self._masks)
-        state = torch.zeros(()) if norm is None else norm
-        bad = ~torch.isfinite(state)
-        return bad if self._watch.bad is None else bad | self._watch.bad.to(bad.device)
+    def _bad(self) -> torch.Tensor:
+        """Whether it is worth a closer look, (1,), on the device."""
+        norm, bad = self._state.norm(), self._watch.bad
+        return bad if norm is None else bad | ~torch.isfinite(norm).to(bad.device)
 
     def _raise(self, runner: Runner, in_a_row: int) -> None:
         """The earliest fault of all ranks, the same error on each of them."""
@@ -166,13 +165,14 @@ class FiniteHook(Hook):
         raise NonFiniteError(*texts[0])
 
     def _report(self, runner: Runner, in_a_row: int = 0) -> dict[str, Any] | None:
-        state = bad_state(_module(runner), self._masks)
+        state = self._state.bad()
         step = self._watch.first_bad() if self._skips is None else None
         if step is None and not (in_a_row or any(state.values())):
             return None
         if step is None and self._watch.steps:
             step = self._watch.steps[-1]
-            read([step])
+            read(step)
+            step.bad_gradient = False
         batch = {} if step is None else self._watch.batch_of(step)
         return make_report(runner, step, batch, state, in_a_row)
 
@@ -190,7 +190,7 @@ class FiniteHook(Hook):
 def _order(report: dict[str, Any]) -> tuple[int, bool, int]:
     """The first iteration counts; of several ranks the one where a loss went wrong, not only the
     gradients that it has with the others."""
-    return report["iteration"], not (report["bad"].keys() - {"gradients"}), report["rank"]
+    return report["iteration"], not report["bad"], report["rank"]
 
 
 def _module(runner: Runner) -> torch.nn.Module:

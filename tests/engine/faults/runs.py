@@ -64,8 +64,7 @@ def weight(runner, batch):
 
 def unused_weight(runner, batch):
     """One that changes no loss."""
-    spare = torch.full((2,), math.nan)
-    runner.model.register_parameter("spare", torch.nn.Parameter(spare))
+    runner.model.spare.data.fill_(math.nan)
 
 
 def buffer(name, value):
@@ -90,6 +89,7 @@ def run(work_dir, how, step=None, at=BAD, **settings):
         **settings,
     }
     built = runner(work_dir, step, **settings)
+    built.model.register_parameter("spare", torch.nn.Parameter(torch.zeros(2)))
     if how is not None:
         built.register_hook(Spoil(how, at))
     return built

@@ -57,7 +57,7 @@ def test_a_run_that_is_not_finite_ends(tmp_path, source, precision):
 def test_gradients_that_are_not_finite_end_it(tmp_path, value, precision):
     how = runs.gradient(GRADIENTS[value])
     error = stopped(tmp_path, how, step={"precision": precision})
-    assert re.search(r"iteration 5 of 9 \(epoch 2\): gradients = (nan|inf) \(beside", str(error))
+    assert re.search(r"iteration 5 of 9 \(epoch 2\): gradients \(beside loss = ", str(error))
     assert left(tmp_path) == ["epoch_1.pth", "non_finite_iter_5.pth"]
     assert math.isfinite(error.report["losses"]["loss"])
 
@@ -65,7 +65,7 @@ def test_gradients_that_are_not_finite_end_it(tmp_path, value, precision):
 def test_gradients_with_clipping(tmp_path):
     optim = {"optimizer": {"type": "SGD", "lr": 0.1}, "clip_grad": {"max_norm": 1.0}}
     error = stopped(tmp_path, runs.gradient(math.nan), optim_wrapper=optim)
-    assert "iteration 5 of 9 (epoch 2): gradients = nan" in str(error)
+    assert "iteration 5 of 9 (epoch 2): gradients (beside" in str(error)
 
 
 def test_shares_of_classes_that_are_not_finite_end_it(tmp_path):
@@ -97,7 +97,7 @@ def test_a_scale_that_no_gradient_needs_is_one(tmp_path):
 
     settings = {"train_cfg": {"by_epoch": True, "max_epochs": 20}}
     error = stopped(tmp_path, always, step={"precision": "fp16"}, **settings)
-    assert error.report["bad"].keys() == {"gradients"}
+    assert error.report["bad_gradients"]
     # 2 ** 16 is halved from the fifth iteration on: 30 times until it is below 1e-4.
     assert error.report["iteration"] == 4 + 30
 
