@@ -4,8 +4,8 @@
 says what to do where OpenCV does not load (:mod:`.opencv`), makes ``import torchvision`` work
 beside a torch of another build (:mod:`.torchvision`), and makes mmengine read checkpoints, YAML
 and annotations without running code from them, and write checkpoints in one piece and as data
-(:mod:`.checkpoint`, :mod:`.plain_files`). Importing this package changes nothing and imports
-nothing heavy.
+(:mod:`.checkpoint`, :mod:`.plain_files`); weights to begin with are compared with the network
+first (:mod:`.pretrained`). Importing this package changes nothing and imports nothing heavy.
 """
 
 from dmmix.compat.errors import (
@@ -38,11 +38,12 @@ def prepare() -> None:
         return
 
     # Imported here, not above: `import dmmix.compat` must not import torch.
-    from dmmix.compat import checkpoint, opencv, plain_files, torchvision
+    from dmmix.compat import checkpoint, opencv, plain_files, pretrained, torchvision
 
     opencv.prepare()
     torchvision.prepare()
     checkpoint.prepare()
+    pretrained.prepare()
     plain_files.plain_yaml()
     plain_files.plain_annotations()
     _prepared = True

@@ -23,7 +23,13 @@ from dmmix.datasets.unwrapped import WRAPPERS
 from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
 from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.frozen_weights import count_frozen_weights
-from dmmix.engine.hooks import DatasetEpochHook, FiniteHook, ModelEventsHook, RandomStateHook
+from dmmix.engine.hooks import (
+    DatasetEpochHook,
+    FiniteHook,
+    FitHook,
+    ModelEventsHook,
+    RandomStateHook,
+)
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.step_options import StepOptions
 from dmmix.evaluation import batch_evaluator
@@ -43,6 +49,9 @@ class DmmixRunner(Runner):
     names, then the other ``epoch_*.pth`` and ``iter_*.pth`` of the work folder, newest first. A
     damaged one is skipped with a warning. Where none can be used, but some are there, it raises: a
     fresh start would overwrite them. Where there are none at all, training starts from scratch.
+
+    A :class:`~dmmix.engine.hooks.FitHook` is always among the hooks: what does not fit the
+    network is told before it is loaded.
 
     A :class:`~dmmix.engine.hooks.RandomStateHook` is always among the hooks, so that a resumed run
     draws what the uninterrupted one would have; and a :class:`~dmmix.engine.hooks.FiniteHook`,
@@ -67,6 +76,10 @@ class DmmixRunner(Runner):
     Raises:
         FileNotFoundError: ``load_from`` names a local file that does not exist.
     """
+
+    #: What a checkpoint is loaded for, 'train', 'resume' or 'test', and which one.
+    purpose = "train"
+    loading: str | None = None
 
     def __init__(self, *args, load_from: str | None = None, **kwargs) -> None:
         _check_exists(load_from)
@@ -157,8 +170,8 @@ class DmmixRunner(Runner):
     def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:
         """As mmengine does, plus the hooks that the same and finite numbers in every run need."""
         super().register_hooks(default_hooks, custom_hooks)
-        kinds = (RandomStateHook, DatasetEpochHook, ModelEventsHook, RunChecksHook, FiniteHook)
-        for kind in kinds:
+        kinds = (FitHook, RandomStateHook, DatasetEpochHook, ModelEventsHook)
+        for kind in (*kinds, RunChecksHook, FiniteHook):
             if not any(isinstance(hook, kind) for hook in self.hooks):
                 self.register_hook(kind())
 
@@ -197,6 +210,34 @@ class DmmixRunner(Runner):
         self.logger.info(f"Resuming from {checkpoint}.")
         self.resume(checkpoint)
         self._has_loaded = True
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
+        """As mmengine does, if the weights fit the network (see ``FitHook``).
+
+        Raises:
+            dmmix.compat.CheckpointError: They do not.
+        """
+        self.loading = filename
+        return super().load_checkpoint(filename, *args, **kwargs)
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """As mmengine does, if all of it fits.
+
+        Raises:
+            dmmix.compat.CheckpointError: It does not, or something to go on from is missing.
+        """
+        self.purpose = "resume"
+        super().resume(filename, *args, **kwargs)
+
+    def test(self) -> dict:
+        """As mmengine does; the checkpoint must have all weights of the network."""
+        self.purpose = "test"
+        return super().test()
+
+    def val(self) -> dict:
+        """As mmengine does; the checkpoint must have all weights of the network."""
+        self.purpose = "test"
+        return super().val()
 
     def _choose(self) -> str | None:
         """Let the master choose for all: ranks that went on from different epochs would hang."""

@@ -4,6 +4,7 @@ from dmmix.engine.hooks.dataset_epoch_hook import DatasetEpochHook
 from dmmix.engine.hooks.deferred_info_hook import DeferredInfoHook, DeferredTimerHook
 from dmmix.engine.hooks.ema_hook import EMAHook
 from dmmix.engine.hooks.finite_hook import FiniteHook
+from dmmix.engine.hooks.fit_hook import FitHook
 from dmmix.engine.hooks.mixed_accuracy_hook import MixedAccuracyHook
 from dmmix.engine.hooks.model_events_hook import ModelEventsHook
 from dmmix.engine.hooks.random_state_hook import RandomStateHook
@@ -15,6 +16,7 @@ __all__ = [
     "DeferredTimerHook",
     "EMAHook",
     "FiniteHook",
+    "FitHook",
     "MixedAccuracyHook",
     "ModelEventsHook",
     "RandomStateHook",
