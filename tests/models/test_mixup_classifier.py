@@ -164,3 +164,34 @@ def test_data_samples_in_mode_loss(mixup):
     torch.testing.assert_close(found[2], found[0])
     with pytest.raises(ValueError, match="needs labels, or data_samples"):
         model(inputs, mode="loss")
+
+
+def test_a_loss_that_knows_no_soft_labels_is_told_when_built():
+    """SeesawLoss failed in the first step, with words from inside."""
+    for head in ("dmmix.DMLinearClsHead", "LinearClsHead"):
+        options = dict(type=head, num_classes=5, in_channels=16)
+        seesaw = dict(options, loss=dict(type="SeesawLoss", num_classes=5))
+        with pytest.raises(ValueError, match="SeesawLoss takes integer labels, and CutMix makes"):
+            build(head=seesaw)
+        build(head=seesaw, mixup=None)
+        for loss in (
+            dict(type="CrossEntropyLoss"),
+            dict(type="CrossEntropyLoss", use_soft=True),
+            dict(type="CrossEntropyLoss", use_sigmoid=True),
+            dict(type="LabelSmoothLoss", label_smooth_val=0.1, num_classes=5),
+            dict(type="FocalLoss"),
+            dict(type="AsymmetricLoss"),
+        ):
+            build(head=dict(options, loss=loss))
+
+
+def test_looking_at_a_loss_leaves_no_trace():
+    from dmmix.models.losses.soft_labels import check_takes_soft_labels
+
+    head = build(head=dict(type="LinearClsHead", num_classes=5, in_channels=16), mixup=None).head
+    head.loss_module = MODELS.build(dict(type="SeesawLoss", num_classes=5))
+    state = torch.get_rng_state()
+    with pytest.raises(ValueError, match="SeesawLoss"):
+        check_takes_soft_labels(head, object())
+    assert torch.equal(head.loss_module.cum_samples, torch.zeros(5))
+    assert torch.equal(state, torch.get_rng_state())

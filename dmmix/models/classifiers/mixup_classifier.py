@@ -15,6 +15,7 @@ from dmmix.functional import MixedLabels
 from dmmix.mixups import DrawnMix, Mix, build_mix, step_generator
 from dmmix.models.gather_labels import gather_labels
 from dmmix.models.heads import MixedLabelsMixin
+from dmmix.models.losses.soft_labels import check_takes_soft_labels
 from dmmix.models.mixed_feats import looks_inside, mixed_feats
 from dmmix.registry import MODELS
 
@@ -42,6 +43,9 @@ class MixupClassifier(ImageClassifier):
             :class:`~dmmix.models.MixedLabelsMixin` gets mmpretrain's data samples with soft
             labels.
         mixup: the mix, or its config; ``None`` trains on the images as they are.
+
+    Raises:
+        ValueError: a mix beside a loss that knows integer labels alone.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class MixupClassifier(ImageClassifier):
             data_preprocessor = {"type": "dmmix.MixupDataPreprocessor", **(data_preprocessor or {})}
         super().__init__(backbone, neck, head, pretrained, train_cfg, data_preprocessor, init_cfg)
         self.mixup = None if mixup is None else build_mix(mixup)
+        if self.mixup is not None:
+            check_takes_soft_labels(self.head, self.mixup)
         self._compiled_step: Callable | None = None
 
     def forward(
