@@ -35,10 +35,11 @@ def check_takes_soft_labels(head: Any, mix: object) -> None:
     soft[:, 0], soft[:, 1] = 0.7, 0.3
     error = _takes(loss, logits, soft)
     if error is not None:
+        why = str(error) or type(error).__name__
         raise ValueError(
             f"{type(loss).__name__} takes integer labels, and {type(mix).__name__} makes mixed "
-            f"ones, which it does not know ({type(error).__name__}: {str(error) or 'no message'}): use "
-            "loss=dict(type='MixupCrossEntropyLoss') or 'DecoupledMixupLoss', or mixup=None"
+            f"ones, which it does not know ({why}): use loss=dict(type='MixupCrossEntropyLoss') or "
+            "'DecoupledMixupLoss', or mixup=None"
         ) from error
 
 
