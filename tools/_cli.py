@@ -177,10 +177,11 @@ def config_scope(cfg: Any) -> Iterator[None]:
 
 def build_dataset(cfg: Any, dataset: Any) -> Any:
     """The dataset of a part of the config, such as ``cfg.train_dataloader.dataset``."""
+    from dmmix.datasets import unwrap
     from dmmix.registry import DATASETS
 
     with config_scope(cfg):
-        return DATASETS.build(dataset)
+        return unwrap(DATASETS.build(dataset))
 
 
 def leave_processes() -> None:

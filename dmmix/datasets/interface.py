@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch.utils.data import Dataset
 
 __all__ = [
+    "ArraySource",
     "BatchSource",
     "ClassSource",
     "EpochSource",
@@ -91,6 +92,20 @@ class RenumberedSource(Protocol):
 
     def renumber_classes(self, names: Sequence[str]) -> None:
         """Each class has the number of its name in ``names`` from now on."""
+
+
+@runtime_checkable
+class ArraySource(Protocol):
+    """Gives all its images as one array; what :class:`~dmmix.datasets.InMemory` prefers."""
+
+    def arrays(self) -> tuple[Any, np.ndarray]:
+        """Images (N, H, W, ch) uint8 and labels (N,)."""
+
+    def chosen(self, choose: Callable[[np.ndarray], np.ndarray]) -> ArraySource:
+        """Only the samples whose numbers ``choose(labels)`` gives.
+
+        Has ``rows``, their numbers, afterwards, where others take the places of corrupt ones.
+        """
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from mmpretrain.datasets import BaseDataset
 from torch import Tensor
 
 from dmmix.datasets.from_dataset import build_lazily
+from dmmix.datasets.interface import ArraySource
 from dmmix.datasets.label_subset import LabelSubset, subset_indices
 from dmmix.datasets.mapped_array import MappedArray
 from dmmix.datasets.sample_list import check_one_class
@@ -51,7 +52,7 @@ def load_arrays(
         rows = subset_indices(labels, subset, classes)
         return rows
 
-    if hasattr(source, "arrays"):
+    if isinstance(source, ArraySource):
         if subset is not None:
             source = source.chosen(choose)
         images, labels = source.arrays()
