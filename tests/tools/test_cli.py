@@ -182,7 +182,7 @@ def test_overrides_of_what_is_not_there(call, dm, option, says):
         ("data_preprocessor.std=[0.0]", r"std must be above 0, got \[0.0\]"),
         ("data_preprocessor.mean=[nan]", "iteration 1 of .*data_preprocessor.mean and std"),
         ("model.head.loss.loss_weight=1e400", "iteration 1 of 500 .*loss_mixup = inf"),
-        ("model.head.num_classes=5", "preprocessor.num_classes=10, but model.head.num_classes=5"),
+        ("model.head.num_classes=5", "has 10 classes, but model.head.num_classes=5: take"),
     ],
 )
 def test_mistakes_in_the_parts_of_a_config(call, dm, tmp_path, option, says):

@@ -35,19 +35,19 @@ def check_num_classes(model: nn.Module, dataset: Any, where: str) -> None:
     head = head_classes(model)
     if head is None:
         return
+    found, exact = _count(dataset)
+    if found is not None and (found != head if exact else found > head):
+        more = f"{found} classes" if exact else f"labels up to {found - 1}"
+        raise ValueError(
+            f"{where} ({type(dataset).__name__}) has {more}, but model.head.num_classes={head}: "
+            f"take model.head.num_classes={found}, or data of {head} classes"
+        )
     model = model.module if is_model_wrapper(model) else model
     preprocessor = getattr(getattr(model, "data_preprocessor", None), "num_classes", None)
     if preprocessor not in (None, head):
         raise ValueError(
             f"data_preprocessor.num_classes={preprocessor}, but model.head.num_classes={head}: "
             "both must be the number of classes of the data"
-        )
-    found, exact = _count(dataset)
-    if found is not None and (found != head if exact else found > head):
-        more = f"{found} classes" if exact else f"labels up to {found - 1}"
-        raise ValueError(
-            f"{where} ({type(dataset).__name__}) has {more}, but model.head.num_classes={head}: "
-            f"take model.head.num_classes={found}"
         )
 
 
