@@ -36,7 +36,9 @@ def tiny_data(tmp_path_factory):
     root = tmp_path_factory.mktemp("tiny")
     for name in LAYOUTS:
         # Enough of each class that 15 % of its labels are one.
-        make_layout(name, root / "data", per_class=7 if name == "cifar100" else 4)
+        # Tiny-ImageNet's classes are those of its folders, and the recipes' heads have all of them.
+        classes = {"classes": 200} if name == "tiny_imagenet" else {}
+        make_layout(name, root / "data", per_class=7 if name == "cifar100" else 4, **classes)
     for name, classes in WHOLE.items():
         # FGVC-Aircraft's training images are in two parts, of which one is trained on.
         each = 4 if name == "fgvc_aircraft" else 2
