@@ -53,6 +53,8 @@ class _StopAfter(Hook):
         self._finish(runner)
 
     def _finish(self, runner) -> None:
+        if self.outputs.steps:  # who goes on with the runner is not stopped again
+            return
         for hook in _finite_hooks(runner):
             hook.check(runner, ends_epoch=True)
         self.outputs = DryRun(

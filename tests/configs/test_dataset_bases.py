@@ -82,7 +82,7 @@ def test_one_step_and_one_evaluation(tmp_path, monkeypatch, name):
         "forward",
         lambda data, training=False: seen.append(data) or forward(data, training),
     )
-    outputs = dry_run(runner)
+    outputs = dry_run(runner, steps=1)
     assert 0 < outputs["loss"] < 20
     assert len(seen) == 2  # a training and a validation batch
     for data in seen:

@@ -97,7 +97,8 @@ def of_folder(root, folder, work_dir, **options):
     loader.dataset = {"type": "DecodedFolder", "data_root": str(folder), "size": 8}
     loader.collate_fn = {"type": "default_collate"}
     cfg.model.backbone.in_channels = 3
-    cfg.data_preprocessor.update(mean=[78.0] * 3, std=[96.0] * 3)
+    cfg.model.head.num_classes = 2
+    cfg.data_preprocessor.update(mean=[78.0] * 3, std=[96.0] * 3, num_classes=2)
     return cfg
 
 

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from dmmix.functional import draw_lam, draw_noise, draw_pairing, fmix
 from dmmix.mixups import FMix, RandomMix, build_mix
 from dmmix.testing import assert_labels_match_pixels
-from tests.compilers import needs_a_compiler
+from tests.machine import needs_a_compiler
 from tests.mixups.waits import Waits
 
 KINDS = [

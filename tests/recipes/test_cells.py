@@ -37,7 +37,7 @@ def test_one_step(name, tiny_data, tmp_path, monkeypatch):
     subset = dataset.get("subset")
     if subset is not None and "labels_per_class" in subset and dataset.type != "SemiDataset":
         subset.labels_per_class = 2
-    outputs = dry_run(runner_of(cfg))
+    outputs = dry_run(runner_of(cfg), steps=1)
     assert math.isfinite(outputs["loss"])
     loss = cfg.model.head.loss.type
     assert ("loss_decoupled" in outputs) == (loss == "DecoupledMixupLoss")
