@@ -30,12 +30,16 @@ def step_generator(stream: int = 0) -> torch.Generator:
     if runner is not None:
         key = ("step", runner[0], get_rank(), runner[1], stream)
     else:
-        drawn = int(torch.randint(2**63 - 1, (), device="cpu"))
-        key = ("call", drawn, get_rank(), stream)
+        key = ("call", _drawn(), get_rank(), stream)
     # A hash, not a sum: seed 1 at step 2 must not be seed 2 at step 1, and torch's CPU generator
     # takes only the low 32 bits of a seed.
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+
+
+def _drawn() -> int:
+    """From the default generator of the CPU, which no device is waited for."""
+    return int(torch.randint(2**63 - 1, (), device="cpu"))
 
 
 def current_epoch() -> int | None:

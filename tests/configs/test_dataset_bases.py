@@ -32,6 +32,9 @@ def lay_out(name, folder):
     made = make_layout(kind, folder / "data", classes=3, per_class=few, size=(40, 44))
     assert Path(made) == folder / cfg.data_root
     changes = {"train_dataloader.batch_size": 4, "val_dataloader.batch_size": 12}
+    if name.startswith(("tiny_imagenet", "image_folder")):  # whose classes are those of the data
+        changes |= {"model.head.num_classes": 3, "data_preprocessor.num_classes": 3}
+        changes |= {"val_evaluator.topk": (1,)}
     for part in ("train_dataloader", "val_dataloader"):
         changes[f"{part}.num_workers"] = min(1, cfg[part].num_workers)
         where, dataset = f"{part}.dataset", cfg[part].dataset

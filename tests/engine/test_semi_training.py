@@ -152,6 +152,8 @@ def test_a_step_waits_for_nothing(root, tmp_path, monkeypatch, method):
     data = run.model.data_preprocessor(batch, training=True)
     # Values of labels are looked at on the CPU only.
     monkeypatch.setattr("dmmix.functional.labels._look_at_values", lambda *args: False)
+    # Outside of the training, a seed is read from the CPU's generator.
+    monkeypatch.setattr("dmmix.mixups.randomness._drawn", lambda: 7)
     with Waits() as waits:
         losses = run.model(**data, mode="loss")
         run.model.parse_losses(losses)[0].backward()

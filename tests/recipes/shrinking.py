@@ -82,7 +82,9 @@ def _weights(cfg, root, value):
         options = {k: v for k, v in cfg.model.backbone.items() if k != "init_cfg"}
         backbone = MODELS.build({**options, "_scope_": "dmmix"})
         state = {f"backbone.{k}": v.fill_(value) for k, v in backbone.state_dict().items()}
-        torch.save({"state_dict": {**state, "head.fc.weight": torch.zeros(1000, 9)}}, path)
+        inputs = cfg.model.head.in_channels
+        head = {"head.fc.weight": torch.zeros(1000, inputs), "head.fc.bias": torch.zeros(1000)}
+        torch.save({"state_dict": {**state, **head}}, path)
     return path
 
 
