@@ -39,6 +39,11 @@ class _StopAfter(Hook):
         self.outputs = DryRun()
         self._first: dict | None = None
 
+    def before_run(self, runner) -> None:
+        # They would write between the steps, or remove what an earlier run has written; what they
+        # are asked to do has been looked at.
+        runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, CheckpointHook)]
+
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         self._done += 1
         if self._done == 1:
@@ -80,8 +85,6 @@ def dry_run(runner: Runner, steps: int = 3) -> DryRun:
         NonFiniteError: a loss, a gradient, a weight or a prediction is not finite.
         Whatever fails on the way.
     """
-    # They would write between the steps, or remove what an earlier run has written.
-    runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, CheckpointHook)]
     if not list(_finite_hooks(runner)):
         runner.register_hook(FiniteHook())
     for hook in _finite_hooks(runner):
