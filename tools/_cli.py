@@ -7,7 +7,6 @@ answered before that (docs/benchmarks/startup.md).
 from __future__ import annotations
 
 import argparse
-import ast
 import atexit
 import difflib
 import gc
@@ -33,8 +32,6 @@ _RUNNER_KEYS = {
     *("test_cfg", "test_dataloader", "test_evaluator", "train_cfg", "train_dataloader"),
     *("val_cfg", "val_dataloader", "val_evaluator", "visualizer", "work_dir"),
 }
-#: A space that is part of a value, not one between items.
-_SPACE_INSIDE = re.compile(r"[^\s,\[\]()]\s+[^\s,\[\]()]")
 #: Keys of a config that mmengine, mmpretrain or dmmix read besides the runner's arguments.
 _OTHER_KEYS = {
     "activation_checkpointing",

@@ -24,17 +24,19 @@ def parse_value(text: str) -> Any:
             return _value(ast.parse(text.strip(), mode="eval").body)
         except (SyntaxError, TypeError) as error:
             raise ValueError(_NO_VALUE.format(text)) from error
-    if text.strip()[:1] not in ("[", "(") and "," not in text:
+    bracketed = text.strip()[:1] in ("[", "(")
+    if not bracketed and "," not in text:
         if " " in text.strip():  # mmengine takes spaces out, also those of a path
             return text.strip().strip("'\"")
     elif _SPACE_IN_AN_ITEM.search(text):
         try:
-            return _value(ast.parse(text.strip(), mode="eval").body)
+            items = _value(ast.parse(text.strip(), mode="eval").body)
         except (SyntaxError, TypeError) as error:
             raise ValueError(
-                f"{text!r} has an item with spaces in it: in a list, text with spaces needs quotes "
-                "of its own"
+                f"{text!r} has an item with a space in it, which needs quotes of its own there: "
+                "['a b', 'c']"
             ) from error
+        return items if bracketed else list(items)
     try:
         return DictAction._parse_iterable(text)
     except AssertionError as error:  # brackets that do not pair up

@@ -329,33 +329,6 @@ def test_a_path_of_any_platform_is_an_override(load_tool, path):
     assert _cli._parse_overrides([("data.root", path)]) == {"data.root": path}
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("['/data/a folder', 'b']", ["/data/a folder", "b"]),
-        ("'/data/a folder','b'", ["/data/a folder", "b"]),
-        ("( 1 , 2 )", (1, 2)),
-        ("[a, b]", ["a", "b"]),
-        ("1, 2", [1, 2]),
-    ],
-)
-def test_spaces_in_lists(load_tool, text, value):
-    """Those between items are for the eye, those of a name are part of it."""
-    load_tool("train")
-    import _cli
-
-    assert _cli._parse_overrides([("data.roots", text)]) == {"data.roots": value}
-
-
-@pytest.mark.parametrize("text", ["[/data/a folder, b]", "/data/a folder,b", "[a b]"])
-def test_a_space_in_an_item_without_quotes(load_tool, text):
-    load_tool("train")
-    import _cli
-
-    with pytest.raises(_cli.UserError, match="has an item with a space in it, which needs quotes"):
-        _cli._parse_overrides([("data.roots", text)])
-
-
 def test_an_override_reaches_the_loss(call, dm):
     usual = losses(call("train", dm, "--dry-run"))
     strong = losses(call("train", dm, "--dry-run", "--cfg-options", "model.head.loss.eta=1.0"))

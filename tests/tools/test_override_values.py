@@ -33,7 +33,11 @@ def parse(root, monkeypatch):
         ("dict()", {}),
         *[(path, path) for path in ("/data/a folder", "C:\\Program Files (x86)\\new", "10 % off")],
         ("'/data/a folder'", "/data/a folder"),
-        ("['/data/a folder', b]", ["/data/a folder", "b"]),
+        *[
+            (text, ["/data/a folder", "b"])
+            for text in ("['/data/a folder', b]", "'/data/a folder','b'")
+        ],
+        *[("( 1 , 2 )", (1, 2)), ("1, 2", [1, 2])],
     ],
 )
 def test_values(parse, text, value):
@@ -46,7 +50,7 @@ def test_values(parse, text, value):
     [
         *["dict(a=__import__('os'))", "dict(a=print(1))", "dict(1)", "dict(**{})", "dict(a=1"],
         *["[dict(a=1]", "dict(a=1+2)", "[f(1,2), 3]", "dict(a=[x for x in 'ab'])", "x(1,2)"],
-        *["dict(a=1).b", "[(1]", "[/data/a folder, b]", "a b,c"],
+        *["dict(a=1).b", "[(1]", "[/data/a folder, b]", "a b,c", "[a b]"],
     ],
 )
 def test_what_is_no_value(parse, text):
