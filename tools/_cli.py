@@ -24,6 +24,8 @@ from _output import write_any_character
 from _override_values import parse_value
 from _static_check import arguments, find_mistake, suggestion
 
+from dmmix.compat.errors import DiskFullError
+
 #: Arguments of mmengine's runner; a test compares them with the installed one.
 _RUNNER_KEYS = {
     *("auto_scale_lr", "cfg", "custom_hooks", "data_preprocessor", "default_hooks"),
@@ -43,6 +45,7 @@ _OTHER_KEYS = {
     "efficient_conv_bn_eval",
     "find_unused_parameters",
     "model_wrapper_cfg",
+    "overwrite",
     "runner_type",
     "step",
     "sync_bn",
@@ -232,15 +235,16 @@ def reported_errors(
     """Turns an error into one message on standard error and exit status 2.
 
     Once ``running()`` is true the mistake is not one of the config any more, and the error goes
-    its usual way; but numbers that are not finite are told in one message all the same.
+    its usual way; but numbers that are not finite, and a full disk, are told in one message all
+    the same.
     """
     try:
         yield
     except Exception as error:
         if running() and not _tells_all(error):
             raise
-        if _tells_all(error) and int(os.environ.get("RANK", 0)):
-            sys.exit(2)  # all ranks raise the same one
+        if _of_all_ranks(error) and int(os.environ.get("RANK", 0)):
+            sys.exit(2)
         if show_traceback:
             traceback.print_exc()
         print(f"\nerror: {explain(error)}", file=sys.stderr)
@@ -251,6 +255,11 @@ def reported_errors(
 
 def _tells_all(error: Exception) -> bool:
     """Whether the error's text says what to do, and its stack nothing more."""
+    return isinstance(error, DiskFullError) or _of_all_ranks(error)
+
+
+def _of_all_ranks(error: Exception) -> bool:
+    """Whether all ranks raise it alike."""
     faults = sys.modules.get("dmmix.engine.faults")
     return faults is not None and isinstance(error, faults.NonFiniteError)
 

@@ -146,7 +146,7 @@ def start(run: Run, epochs: int) -> subprocess.Popen:
     run.folder.mkdir(parents=True, exist_ok=True)
     command = [
         *[sys.executable, str(ROOT / "tools" / "train.py"), str(run.config)],
-        *["--work-dir", str(run.folder), "--seed", str(run.seed)],
+        *["--work-dir", str(run.folder), "--overwrite", "--seed", str(run.seed)],
         *["--cfg-options", f"train_cfg.max_epochs={epochs}", f"param_scheduler.T_max={epochs}"],
     ]
     # Nets this small are slower on two threads than on one.

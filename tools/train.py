@@ -19,6 +19,11 @@ def main() -> None:
         metavar="CHECKPOINT",
         help="go on from this checkpoint, or from the latest one in the work dir",
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="let the checkpoints of an earlier run in the work dir go",
+    )
     parser.add_argument("--amp", action="store_true", help="train in mixed precision")
     parser.add_argument(
         "--auto-scale-lr",
@@ -52,6 +57,10 @@ def _merge(cfg: Any, args: argparse.Namespace) -> Any:
         if not 0 <= args.seed < 2**32:  # what NumPy takes
             raise UserError(f"--seed must be 0 or more and below 2**32, got {args.seed}")
         cfg.randomness = {**cfg.get("randomness", {}), "seed": args.seed}
+    if args.overwrite:
+        if args.resume is not None:
+            raise UserError("--resume goes on with what --overwrite lets go: take one of them")
+        cfg.overwrite = True
     if args.amp:
         _use_amp(cfg)
     if args.resume == "auto":

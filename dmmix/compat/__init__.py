@@ -11,6 +11,7 @@ first (:mod:`.pretrained`). Importing this package changes nothing and imports n
 from dmmix.compat.errors import (
     CheckpointError,
     CorruptCheckpointError,
+    DiskFullError,
     TorchvisionWarning,
     UnsafeCheckpointError,
 )
@@ -18,6 +19,7 @@ from dmmix.compat.errors import (
 __all__ = [
     "CheckpointError",
     "CorruptCheckpointError",
+    "DiskFullError",
     "TorchvisionWarning",
     "UnsafeCheckpointError",
     "allow_checkpoint_class",

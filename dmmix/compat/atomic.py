@@ -1,6 +1,7 @@
 """Files that are either the old one or the new one, whenever the process is killed."""
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
@@ -9,7 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from dmmix.compat.errors import DiskFullError
+
 __all__ = ["atomic_open"]
+
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no quota of that name
 
 
 @contextmanager
@@ -27,7 +32,7 @@ def atomic_open(path, mode: str = "wb", encoding: str | None = None) -> Iterator
 
     Raises:
         ValueError: Another mode.
-        OSError: The folder cannot be written to.
+        OSError: The folder cannot be written to; DiskFullError where its disk is full.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode must be 'w' or 'wb', not {mode!r}")
@@ -45,11 +50,25 @@ def atomic_open(path, mode: str = "wb", encoding: str | None = None) -> Iterator
         with contextlib.suppress(FileNotFoundError):
             shutil.copymode(target, temporary)
         os.replace(temporary, target)
-    except BaseException:  # also Ctrl-C: leave nothing behind if we still can
+    except BaseException as error:  # also Ctrl-C: leave nothing behind if we still can
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if _is_full(error):
+            raise DiskFullError(
+                f"the disk of {target.parent} is full, so {target.name} was not written; what was "
+                "there before is whole: make room, and go on with --resume"
+            ) from error
         raise
     _sync_folder(target.parent)
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Also where torch's writer put an error of its own on top."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,8 +1,11 @@
-"""What can go wrong with a checkpoint or with torchvision, as types to catch."""
+"""What can go wrong with files and with torchvision, as types to catch."""
+
+import errno
 
 __all__ = [
     "CheckpointError",
     "CorruptCheckpointError",
+    "DiskFullError",
     "TorchvisionWarning",
     "UnsafeCheckpointError",
 ]
@@ -23,3 +26,11 @@ class UnsafeCheckpointError(CheckpointError):
 
 class TorchvisionWarning(UserWarning):
     """torchvision works without its compiled parts."""
+
+
+class DiskFullError(OSError):
+    """A file was not written, as there is no room for it; what was there before is whole."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.errno = errno.ENOSPC

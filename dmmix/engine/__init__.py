@@ -15,8 +15,10 @@ from dmmix.engine.hooks import (
     MixedAccuracyHook,
     ModelEventsHook,
     RandomStateHook,
+    ResumeHook,
     seed_worker,
 )
+from dmmix.engine.loops import EpochTrainLoop, IterTrainLoop
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.runner import DmmixRunner
 from dmmix.engine.schedules import PartialCosineLR
@@ -30,13 +32,16 @@ __all__ = [
     "DmmixRunner",
     "DumpPredictions",
     "EMAHook",
+    "EpochTrainLoop",
     "ExponentialMovingAverage",
     "FiniteHook",
+    "IterTrainLoop",
     "MixedAccuracyHook",
     "ModelEventsHook",
     "NonFiniteError",
     "PartialCosineLR",
     "RandomStateHook",
+    "ResumeHook",
     "RunChecksHook",
     "StepOptimWrapper",
     "StepOptions",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dmmix.compat import CheckpointError
 
-__all__ = ["find_candidates", "is_local", "last_saved"]
+__all__ = ["checkpoints_in", "find_candidates", "is_local", "last_saved"]
 
 _POINTER = "last_checkpoint"
 _TEMPLATES = ("epoch_{}.pth", "iter_{}.pth")
@@ -59,17 +59,22 @@ def find_candidates(work_dir, templates: Iterable[str] = ()) -> list[str]:
 
     known = {Path(path).resolve() for path in candidates}
     for folder in folders:
-        for path in _by_age(folder, (*_TEMPLATES, *templates)):
+        for path in checkpoints_in(folder, templates):
             if path.resolve() not in known:
                 known.add(path.resolve())
                 candidates.append(str(path))
     return candidates
 
 
-def _by_age(folder: Path, templates: Iterable[str]) -> list[Path]:
-    """Checkpoints of one folder, newest first."""
+def checkpoints_in(folder: Path, templates: Iterable[str] = ()) -> list[Path]:
+    """Checkpoints of one folder, newest first.
+
+    Args:
+        folder: It need not exist.
+        templates: As for :func:`find_candidates`.
+    """
     kinds = []
-    for template in dict.fromkeys(templates):
+    for template in dict.fromkeys((*_TEMPLATES, *templates)):
         before, _, after = template.partition("{}")
         pattern = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
         numbered = [

@@ -11,7 +11,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
 
 from dmmix.engine.faults import NonFiniteError
-from dmmix.engine.hooks import FiniteHook
+from dmmix.engine.hooks import FiniteHook, ResumeHook
 
 __all__ = ["DryRun", "dry_run"]
 
@@ -42,7 +42,8 @@ class _StopAfter(Hook):
     def before_run(self, runner) -> None:
         # They would write between the steps, or remove what an earlier run has written; what they
         # are asked to do has been looked at.
-        runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, CheckpointHook)]
+        kinds = (CheckpointHook, ResumeHook)
+        runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, kinds)]
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         self._done += 1
@@ -91,6 +92,7 @@ def dry_run(runner: Runner, steps: int = 3) -> DryRun:
         hook.writes_dump = False
     stop = _StopAfter(steps)
     runner.register_hook(stop)
+    runner.writes = False
     with suppress(_StepsDone):
         runner.train()
     if runner.val_loop is not None:

@@ -13,6 +13,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import DATASETS
 from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
+from mmengine.runner.base_loop import BaseLoop
 from torch import nn
 from torch.utils.data import DataLoader, default_collate
 
@@ -29,14 +30,19 @@ from dmmix.engine.hooks import (
     FitHook,
     ModelEventsHook,
     RandomStateHook,
+    ResumeHook,
 )
+from dmmix.engine.loops import EpochTrainLoop, IterTrainLoop
 from dmmix.engine.optim_wrappers import StepOptimWrapper
+from dmmix.engine.resuming import WorkFolder, go_on, keep_other_config
 from dmmix.engine.step_options import StepOptions
 from dmmix.evaluation import batch_evaluator
 from dmmix.registry import RUNNERS
 
 __all__ = ["DmmixRunner"]
 
+#: Of mmengine's loops, those that go on at any batch.
+_LOOPS = {"EpochBasedTrainLoop": EpochTrainLoop, "IterBasedTrainLoop": IterTrainLoop}
 #: What a checkpoint needs to go on from. (A published one has weights only.)
 _NEEDED = ("meta", "state_dict", "message_hub")
 
@@ -50,6 +56,14 @@ class DmmixRunner(Runner):
     damaged one is skipped with a warning. Where none can be used, but some are there, it raises: a
     fresh start would overwrite them. Where there are none at all, training starts from scratch.
 
+    From there it trains as an uninterrupted run of its config would: rates and settings are the
+    config's, what differs from the checkpoint's is told, and in the middle of an epoch it goes on
+    with the next batch. A validation that was not come to is made up
+    (:class:`~dmmix.engine.ResumeHook`). Another seed is refused.
+
+    One run trains in a work folder at a time, and none writes over the checkpoints of another:
+    ``overwrite = True`` of the config lets those of an earlier run go.
+
     A :class:`~dmmix.engine.hooks.FitHook` is always among the hooks: what does not fit the
     network is told before it is loaded.
 
@@ -60,7 +74,8 @@ class DmmixRunner(Runner):
     What does not fit together is said before the first step: see
     :class:`~dmmix.engine.RunChecksHook`.
 
-    The merged config is written to the work folder, but not over the file that it was read from.
+    The merged config is written to the work folder, but not over the file that it was read from,
+    nor over another one.
 
     A local ``load_from`` that does not exist is reported at once, before anything is built.
 
@@ -80,15 +95,62 @@ class DmmixRunner(Runner):
     #: What a checkpoint is loaded for, 'train', 'resume' or 'test', and which one.
     purpose = "train"
     loading: str | None = None
+    #: Whether its training writes to the work folder.
+    writes = True
+    _read: dict | None = None  # the checkpoint that is being resumed from
 
     def __init__(self, *args, load_from: str | None = None, **kwargs) -> None:
         _check_exists(load_from)
+        self._may_dump = False
         super().__init__(*args, load_from=load_from, **kwargs)
+        if self._train_loop is None:  # one that trains may have no right to the folder
+            self._dump_config()
+
+    def train(self) -> nn.Module:
+        """As mmengine does, as the only run in its work folder.
+
+        Raises:
+            BlockingIOError: another run writes there.
+            FileExistsError: checkpoints of an earlier run are there, and this one does not resume.
+        """
+        templates = [hook.filename_tmpl for hook in self.hooks if isinstance(hook, CheckpointHook)]
+        folder = WorkFolder(self.work_dir, templates)
+        if self.writes:
+            for cleared in folder.begin(self._resume, bool(self.cfg.get("overwrite", False))):
+                self.logger.info(f"Removed from {self.work_dir}: {cleared}.")
+            self._dump_config()
+        try:
+            self._adopt_seed()
+            return super().train()
+        finally:
+            folder.end()
+
+    def _adopt_seed(self) -> None:
+        """Where the config has none, that of the checkpoint: before it orders the data."""
+        if not self._resume or self.cfg.get("randomness", {}).get("seed") is not None:
+            return
+        file = self._load_from or self._choose()
+        read = CheckpointLoader.load_checkpoint(file, map_location="cpu") if file else {}
+        meta = read.get("meta", {})
+        if type(meta.get("seed")) is int and meta["seed"] != self.seed:
+            self._randomness_cfg.update(seed=meta["seed"])
+            self.set_randomness(**self._randomness_cfg)
 
     @cached_property
     def step_options(self) -> StepOptions:
         """What the config says under ``step``."""
         return StepOptions.from_cfg(self.cfg)
+
+    def build_train_loop(self, loop: Any) -> BaseLoop:
+        """As mmengine does; its two loops are those that go on at any batch."""
+        if isinstance(loop, Mapping):
+            loop = dict(loop)
+            if "type" in loop:
+                name = getattr(loop["type"], "__name__", loop["type"]).split(".")[-1]
+                loop["type"] = _LOOPS.get(name, loop["type"])
+            elif "by_epoch" in loop:
+                loop["type"] = EpochTrainLoop if loop.pop("by_epoch") else IterTrainLoop
+        return super().build_train_loop(loop)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """As mmengine does, after what ``step`` asks of the model.
@@ -170,22 +232,29 @@ class DmmixRunner(Runner):
     def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:
         """As mmengine does, plus the hooks that the same and finite numbers in every run need."""
         super().register_hooks(default_hooks, custom_hooks)
-        kinds = (FitHook, RandomStateHook, DatasetEpochHook, ModelEventsHook)
+        kinds = (FitHook, RandomStateHook, DatasetEpochHook, ModelEventsHook, ResumeHook)
         for kind in (*kinds, RunChecksHook, FiniteHook):
             if not any(isinstance(hook, kind) for hook in self.hooks):
                 self.register_hook(kind())
 
-    @master_only
     def dump_config(self) -> None:
+        """Nothing yet: mmengine calls it while the runner is built. See :meth:`train`."""
+
+    @master_only
+    def _dump_config(self) -> None:
         """As mmengine does, ``work_dir/NAME.py``, but never over the file that was read.
 
-        Where that is the same file, ``NAME_full.py`` is written beside it.
+        Where that is the same file, ``NAME_full.py`` is written beside it. Another config of that
+        name is kept as ``NAME_1.py`` and so on.
         """
         source = Path(self.cfg.filename) if self.cfg.filename else None
-        if source is not None and _same_file(source, Path(self.work_dir, source.name)):
-            self.cfg.dump(Path(self.work_dir, f"{source.stem}_full{source.suffix}"))
-        else:
-            super().dump_config()
+        target = Path(self.work_dir, source.name if source else f"{self.timestamp}.py")
+        if source is not None and _same_file(source, target):
+            target = target.with_stem(f"{source.stem}_full")
+        kept = keep_other_config(target, self.cfg.pretty_text)
+        if kept is not None:
+            self.logger.warning(f"{target} was another config, which is {kept.name} now.")
+        self.cfg.dump(target)
 
     def load_or_resume(self) -> None:
         """Load weights, or go on from a checkpoint, as ``load_from`` and ``resume`` say.
@@ -218,16 +287,23 @@ class DmmixRunner(Runner):
             dmmix.compat.CheckpointError: They do not.
         """
         self.loading = filename
-        return super().load_checkpoint(filename, *args, **kwargs)
+        checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        if self.purpose == "resume":
+            self._read = checkpoint
+        return checkpoint
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """As mmengine does, if all of it fits.
+        """As mmengine does, if all of it fits; optimiser and schedules are set as the config says.
 
         Raises:
-            dmmix.compat.CheckpointError: It does not, or something to go on from is missing.
+            dmmix.compat.CheckpointError: It does not, it has another seed, or something to go on
+                from is missing.
         """
         self.purpose = "resume"
-        super().resume(filename, *args, **kwargs)
+        options = dict(resume_optimizer=False, resume_param_scheduler=False)
+        super().resume(filename, **{**kwargs, **options})
+        checkpoint, self._read = self._read, None
+        go_on(self, filename, checkpoint)
 
     def test(self) -> dict:
         """As mmengine does; the checkpoint must have all weights of the network."""

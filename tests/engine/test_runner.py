@@ -225,10 +225,11 @@ def test_load_from_keeps_the_counters(work):
 
 
 def configured(config, work_dir):
-    """A runner of a short config file, with another seed than the file has."""
+    """Trains with a short config file, with another seed than the file has."""
     cfg = Config.fromfile(config)
     cfg.randomness = {"seed": 7}
-    return toy_runner(work_dir, cfg=cfg)
+    cfg.overwrite = True
+    toy_runner(work_dir, epochs=1, cfg=cfg).train()
 
 
 @pytest.fixture
@@ -278,15 +279,21 @@ def test_the_config_that_was_read_is_not_written_over(
         assert (written.wanted, written.randomness.seed) == ("of the base", 7)
 
 
-def test_another_config_of_the_work_folder_is_written_over_as_mmengine_does(short, tmp_path):
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "config.py").write_text("of = 'an earlier run'\n", encoding="utf-8")
-    configured(short, tmp_path / "work")
-    assert "earlier" not in (tmp_path / "work" / "config.py").read_text(encoding="utf-8")
+def test_another_config_of_the_work_folder_is_kept(short, tmp_path, fresh_mmengine):
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "config.py").write_text("of = 'an earlier run'\n", encoding="utf-8")
+    for _ in range(2):  # the second time it is the same config
+        fresh_mmengine()
+        configured(short, work)
+        assert "of the base" in (work / "config.py").read_text(encoding="utf-8")
+        assert "earlier" in (work / "config_1.py").read_text(encoding="utf-8")
+    assert not (work / "config_2.py").exists()
 
 
 def test_a_runner_without_a_config_file(tmp_path):
-    runner = toy_runner(tmp_path)
+    runner = toy_runner(tmp_path, epochs=1)
+    runner.train()
     assert [file.name for file in tmp_path.glob("*.py")] == [f"{runner.timestamp}.py"]
 
 

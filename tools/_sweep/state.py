@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from _sweep.cell import Cell
 from _sweep.files import read_json
 from _sweep.fingerprint import where_changed
-from _sweep.lock import holder
+from dmmix.compat.lock import holder
 
 __all__ = ["TO_DO", "State", "last_checkpoint", "read_result", "state_of"]
 

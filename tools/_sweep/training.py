@@ -13,10 +13,10 @@ import psutil
 
 from _sweep.cell import Cell
 from _sweep.files import write_json, write_text
-from _sweep.lock import Lock
 from _sweep.metric import measure
 from _sweep.records import Records, read_records
 from _sweep.state import last_checkpoint, state_of
+from dmmix.compat.lock import Lock
 
 __all__ = ["Training", "last_lines", "prepare"]
 

@@ -8,6 +8,7 @@ from dmmix.engine.hooks.fit_hook import FitHook
 from dmmix.engine.hooks.mixed_accuracy_hook import MixedAccuracyHook
 from dmmix.engine.hooks.model_events_hook import ModelEventsHook
 from dmmix.engine.hooks.random_state_hook import RandomStateHook
+from dmmix.engine.hooks.resume_hook import ResumeHook
 from dmmix.engine.hooks.worker_seed import seed_worker
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "MixedAccuracyHook",
     "ModelEventsHook",
     "RandomStateHook",
+    "ResumeHook",
     "seed_worker",
 ]

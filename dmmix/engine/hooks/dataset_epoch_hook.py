@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
-from torch.utils.data import DataLoader
 
 from dmmix.datasets.interface import epoch_sources, set_epoch
+from dmmix.engine.loops import batches_in_pass
 from dmmix.registry import HOOKS
 
 __all__ = ["DatasetEpochHook"]
@@ -47,7 +46,7 @@ class DatasetEpochHook(Hook):
         if not isinstance(loop, IterBasedTrainLoop):
             set_epoch(loader.dataset, runner.epoch)
             return
-        self._length = _count_batches(loader)
+        self._length = batches_in_pass(loader)
         if not self._length:
             runner.logger.warning(
                 "%s draws by epoch, and the data loader has no end: what it draws for a sample "
@@ -68,9 +67,3 @@ class DatasetEpochHook(Hook):
         epochs, rest = divmod(runner.iter + 1 - self._start, self._length)
         if rest == 0:
             set_epoch(runner.train_dataloader.dataset, self._start // self._length + epochs)
-
-
-def _count_batches(loader: DataLoader) -> int:
-    """Until the loader starts anew; 0 if it does not."""
-    sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
-    return 0 if isinstance(sampler, InfiniteSampler) else len(loader)

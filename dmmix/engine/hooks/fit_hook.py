@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from dmmix.compat import CheckpointError
 from dmmix.compat.fit import find_fit, first_not_finite
 from dmmix.compat.pretrained import told
+from dmmix.engine.resuming import check_seed
 from dmmix.registry import HOOKS
 
 __all__ = ["FitHook"]
@@ -54,6 +55,7 @@ class FitHook(Hook):
         name = getattr(runner, "loading", None) or "the checkpoint"
         if purpose == "resume":
             _check_state(runner, name, checkpoint, weights)
+            check_seed(name, checkpoint, runner._randomness_cfg.get("seed"))
             misfit = fit.differences() or (fit.elsewhere and f"{fit.elsewhere[0]} is of no part")
             remedy = "resume with the config that it was trained with, or take it as load_from only"
         elif purpose == "test":

@@ -2,7 +2,6 @@
 
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import IterBasedTrainLoop
 
 from dmmix.engine.random_states import capture, restore, seed_afresh
 from dmmix.registry import HOOKS
@@ -19,11 +18,10 @@ class RandomStateHook(Hook):
     state*, in this run as in a resumed one: whatever validation, plotting or other hooks draw in
     between changes nothing for training.
 
-    Exact for epoch-based loops whose checkpoints are saved at the end of an epoch, with
-    ``num_workers=0`` or with :func:`~dmmix.engine.hooks.seed_worker` and
-    ``persistent_workers=False`` (persistent workers keep states of their own, out of reach). In an
-    iteration-based loop, what the model draws is restored; augmentations of the batches are not,
-    since the workers run ahead and mmengine replays the skipped batches.
+    What data sets draw for a sample is not among them: under ``DmmixRunner`` it follows from the
+    sample's place in training (:class:`~dmmix.datasets.drawn_batches.DrawnBatch`). With mmengine's
+    own loops, a resumed run is exact from the end of an epoch on, with ``num_workers=0`` or with
+    :func:`~dmmix.engine.hooks.seed_worker` and ``persistent_workers=False``.
 
     Resuming with another number of ranks seeds all of them afresh from (seed, iteration, rank).
 
@@ -40,7 +38,7 @@ class RandomStateHook(Hook):
         self._states: list[dict] = []  # of all ranks, as last captured
         self._fresh = False  # no iteration since then
         self._start: dict | None = None  # this rank's, where training goes on from
-        self._rewind = False  # ... and has not gone on yet, in an iteration-based loop
+        self._rewind = False  # ... and has not gone on yet
         self._training = False
         self._loaded: dict | None = None  # the last checkpoint loaded
 
@@ -77,10 +75,13 @@ class RandomStateHook(Hook):
         """
         if self._start is not None:
             restore(self._start)
-            self._rewind = isinstance(runner.train_loop, IterBasedTrainLoop)
+            self._rewind = True
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
-        """In an iteration-based loop, go on from the states captured with the last checkpoint.
+        """Go on from the states captured last.
+
+        Making the loader's iterator has drawn from the generators, if it was made: workers that
+        live on have theirs already, but for those of a resumed run.
 
         Args:
             runner: The runner.
@@ -106,7 +107,10 @@ class RandomStateHook(Hook):
                 "iteration and the rank."
             )
             seed_afresh(runner.seed or 0, runner.iter, get_rank())
-            return capture()
+            self._capture(runner)
+            return self._start
+        # Validation that is made up before the first iteration captures nothing else.
+        self._states, self._fresh = saved["ranks"], True
         return saved["ranks"][get_rank()]
 
     # Capturing. Gathering needs every rank, but mmengine calls before_save_checkpoint on the
@@ -171,8 +175,7 @@ class RandomStateHook(Hook):
     def _capture(self, runner) -> None:
         self._start = capture()
         self._states = all_gather_object(self._start)
-        self._fresh = True
-        self._rewind = isinstance(runner.train_loop, IterBasedTrainLoop)
+        self._fresh = self._rewind = True
 
 
 def saves_now(hook: Hook, runner) -> bool:

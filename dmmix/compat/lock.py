@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from _sweep.files import read_json, write_json
+from dmmix.compat.atomic import atomic_open
 
 __all__ = ["Lock", "holder"]
 
@@ -31,8 +31,8 @@ _SAME = 5.0
 class Lock:
     """The lock of a folder. :meth:`take` it, :meth:`touch` it now and then, :meth:`release` it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "lock.json"
+    def __init__(self, folder: Path, name: str = "lock.json") -> None:
+        self.file = folder / name
         self._mine: dict[str, Any] = {}
 
     def take(self) -> bool:
@@ -42,7 +42,7 @@ class Lock:
             try:
                 descriptor = os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
             except FileExistsError:
-                if holder(self.file.parent) is not None:
+                if holder(self.file.parent, self.file.name) is not None:
                     return False
                 self._put_stale_away()
                 continue
@@ -54,42 +54,56 @@ class Lock:
     def name_trainer(self, pid: int) -> None:
         """Writes down which process trains."""
         self._mine.update(trainer=pid, trainer_began=_began(pid))
-        write_json(self.file, self._mine)
+        _write(self.file, self._mine)
 
     def touch(self) -> None:
         """A sign of life, for other hosts."""
         try:
             os.utime(self.file)
         except FileNotFoundError:
-            write_json(self.file, self._mine)
+            _write(self.file, self._mine)
 
     def release(self) -> None:
         self.file.unlink(missing_ok=True)
 
     def _put_stale_away(self) -> None:
-        aside = self.file.with_name(f"lock.stale.{os.getpid()}")
+        aside = self.file.with_name(f"{self.file.name}.stale.{os.getpid()}")
         try:
             os.replace(self.file, aside)  # of several that see it, one gets it
         except FileNotFoundError:
             return
-        taken = read_json(aside)
+        taken = _read(aside)
         if taken is not None and _alive(taken, aside):  # somebody's new one, made in between
             with suppress(OSError):
                 os.link(aside, self.file)
         aside.unlink(missing_ok=True)
 
 
-def holder(folder: Path) -> str | None:
+def holder(folder: Path, name: str = "lock.json") -> str | None:
     """Who trains in the folder, such as ``'process 71 on node3'``; ``None`` if nobody does."""
-    file = folder / "lock.json"
-    lock = read_json(file)
+    file = folder / name
+    lock = _read(file)
     if lock is None:
         # Made this moment and not written yet, or torn.
         return "a process that just started" if _age(file) < 5 else None
     if not _alive(lock, file):
         return None
-    orphan = lock.get("host") == socket.gethostname() and not _runs(lock["pid"], lock.get("began"))
+    here = lock.get("host") == socket.gethostname()
+    orphan = here and lock.get("trainer") and not _runs(lock["pid"], lock.get("began"))
     return f"process {lock['trainer' if orphan else 'pid']} on {lock.get('host')}"
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _write(file: Path, value: dict[str, Any]) -> None:
+    with atomic_open(file, "w") as stream:
+        json.dump(value, stream)
 
 
 def _alive(lock: dict[str, Any], file: Path) -> bool:

@@ -1,0 +1,153 @@
+"""The folder that a run writes to: one run at a time, and nothing of an earlier one is lost."""
+
+from __future__ import annotations
+
+import atexit
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import CheckpointHook
+
+from dmmix.compat.lock import Lock, holder
+from dmmix.engine.auto_resume import checkpoints_in
+
+__all__ = ["WorkFolder", "keep_other_config", "remove_stale_best"]
+
+_LOCK = "running.json"
+_OF_A_START = re.compile(r"(resume|load_from|overwrite|launcher|work_dir) = ")
+#: As atomic_open names what it has not finished.
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+
+
+class WorkFolder:
+    """Of a run that trains.
+
+    Args:
+        folder: the work folder.
+        templates: names of checkpoints, with ``{}`` for the number.
+    """
+
+    def __init__(self, folder: str, templates: Iterable[str]) -> None:
+        self.folder = Path(folder)
+        self._templates = tuple(templates)
+        self._lock = Lock(self.folder, _LOCK)
+        self._taken = False
+
+    def begin(self, resume: bool, overwrite: bool) -> list[str]:
+        """Takes the folder and clears away what killed writes have left, on all ranks.
+
+        Args:
+            resume: the run goes on from a checkpoint.
+            overwrite: checkpoints of an earlier run may go.
+
+        Returns:
+            What was cleared away, in words.
+
+        Raises:
+            FileExistsError: it holds checkpoints that a run from the start would write over.
+            BlockingIOError: another run writes to it.
+        """
+        outcome: list[Any] = [None, []]
+        if is_main_process():
+            try:
+                outcome = [None, self._begin(resume, overwrite)]
+            except OSError as error:  # the other ranks have to stop too
+                outcome = [error, []]
+        broadcast_object_list(outcome)
+        if outcome[0] is not None:
+            raise outcome[0]
+        return outcome[1]
+
+    def _begin(self, resume: bool, overwrite: bool) -> list[str]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._lock.take():
+            who = holder(self.folder, _LOCK) or "another process"
+            raise BlockingIOError(
+                f"{self.folder} belongs to a run that is going on ({who}): wait for it, or name "
+                "another work_dir (--work-dir)"
+            )
+        self._taken = True
+        atexit.register(self.end)
+        there = sorted(self._checkpoints())
+        if there and not resume:
+            if not overwrite:
+                self.end()
+                raise FileExistsError(
+                    f"{self.folder} holds the checkpoints of an earlier run ({there[-1].name}"
+                    f"{f' and {len(there) - 1} more' if len(there) > 1 else ''}), which a new one "
+                    "would write over: go on with it (--resume), name another work_dir "
+                    "(--work-dir), or let them go (--overwrite)"
+                )
+            for file in there:
+                file.unlink()
+            (self.folder / "last_checkpoint").unlink(missing_ok=True)
+        torn = [file for file in self.folder.iterdir() if _UNFINISHED.fullmatch(file.name)]
+        for file in torn:
+            file.unlink(missing_ok=True)
+        cleared = [] if resume or not there else [f"{len(there)} checkpoints of an earlier run"]
+        return cleared + ([f"{len(torn)} files that were never finished"] if torn else [])
+
+    def _checkpoints(self) -> Iterator[Path]:
+        yield from checkpoints_in(self.folder, self._templates)
+        yield from self.folder.glob("best_*.pth")
+
+    def end(self) -> None:
+        """Gives it free."""
+        if self._taken:
+            self._taken = False
+            self._lock.release()
+
+
+def keep_other_config(target: Path, text: str) -> Path | None:
+    """Gives the config in ``target`` another name, where it is not the one to be written.
+
+    Returns:
+        That name; ``None`` where nothing would be lost.
+    """
+    try:
+        old = target.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    if _of_the_run(old) == _of_the_run(text):
+        return None
+    number = 1
+    while (kept := target.with_stem(f"{target.stem}_{number}")).exists():
+        number += 1
+    target.rename(kept)
+    return kept
+
+
+def _of_the_run(text: str) -> list[str]:
+    """Without what changes from start to start."""
+    return [line for line in text.splitlines() if line and not _OF_A_START.match(line)]
+
+
+def remove_stale_best(runner: Any) -> list[str]:
+    """Removes best checkpoints that no hook keeps: of a run that was killed while it wrote one.
+
+    Returns:
+        Their names.
+    """
+    gone = []
+    for hook in runner.hooks:
+        if not isinstance(hook, CheckpointHook) or not hook.save_best or not is_main_process():
+            continue
+        if len(hook.key_indicators) == 1:
+            kept = {hook.best_ckpt_path}
+        else:
+            kept = set(hook.best_ckpt_path_dict.values())
+        kept = {Path(path).name for path in kept if path}
+        folder = Path(hook.out_dir)
+        if not kept or not folder.is_dir():
+            continue
+        before, _, after = map(re.escape, hook.filename_tmpl.partition("{}"))
+        for key in hook.key_indicators:
+            name = re.escape(f"best_{key}_".replace("/", "_"))
+            for file in folder.iterdir():
+                if re.fullmatch(rf"{name}{before}\d+{after}", file.name) and file.name not in kept:
+                    file.unlink()
+                    gone.append(file.name)
+    return gone

@@ -1,0 +1,468 @@
+"""A resumed run ends as an uninterrupted one of its config would."""
+
+import json
+import random
+import re
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from torch import nn
+
+from dmmix.compat import CheckpointError
+from dmmix.engine import DmmixRunner
+from dmmix.registry import MODELS
+
+pytestmark = pytest.mark.openmmlab
+
+EPOCHS, SAMPLES, BATCH = 4, 12, 3
+COSINE = dict(type="CosineAnnealingLR", by_epoch=True, T_max=EPOCHS)
+WARM_UP = dict(type="LinearLR", by_epoch=False, start_factor=0.1, begin=0, end=6)
+
+
+@MODELS.register_module()
+class Resumed(BaseModel):
+    """Draws in training, and keeps what data and rates it saw."""
+
+    def __init__(self, width=4):
+        super().__init__()
+        self.body = nn.Linear(3, width)
+        self.norm = nn.BatchNorm1d(width)
+        self.head = nn.Linear(width, 1)
+        self.seen = []
+
+    def forward(self, inputs, mode="tensor"):
+        inputs = torch.stack(inputs)
+        out = self.head(self.norm(self.body(inputs)).relu())
+        if mode == "predict":
+            random.random()
+            torch.rand(3)
+            return [out.detach().mean()]
+        self.seen.append(inputs.tolist())
+        return {"loss": (out + 0.1 * torch.randn_like(out) - 1).square().mean()}
+
+
+class Draws(torch.utils.data.Dataset):
+    """Three numbers, one of each generator, beside the number of the sample."""
+
+    def __len__(self):
+        return SAMPLES
+
+    def __getitem__(self, index):
+        drawn = [random.random() + index, float(np.random.rand()), float(torch.rand(()))]
+        return {"inputs": torch.tensor(drawn)}
+
+
+class Fixed(Draws):
+    def __getitem__(self, index):
+        return {"inputs": torch.tensor([float(index), 1.0, -0.5 * index])}
+
+
+class Scores(Evaluator):
+    """Best in the second epoch, so that what was lost of it shows."""
+
+    def __init__(self):
+        super().__init__([])
+        self.made = []
+
+    def process(self, data_samples, data_batch=None):
+        self.output = float(data_samples[0])
+
+    def evaluate(self, size):
+        self.made.append(self.output)
+        return {"accuracy": self.output}
+
+
+class Killed(RuntimeError):
+    pass
+
+
+class KillAt(Hook):
+    """Ends the run at a place, as a signal would."""
+
+    priority = "LOWEST"
+
+    def __init__(self, place, count):
+        self.place, self.left = place, count
+
+    def _here(self, place):
+        if place == self.place:
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+
+    def before_val(self, runner):
+        self._here("before_val")
+
+    def after_val_epoch(self, runner, metrics=None):
+        self._here("after_val")
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self._here("after_iter")
+
+
+class Rates(Hook):
+    priority = "VERY_HIGH"
+
+    def __init__(self):
+        self.seen = {}
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        group = runner.optim_wrapper.param_groups[0]
+        self.seen[runner.iter] = [
+            group[key] for key in ("lr", "weight_decay", "momentum") if key in group
+        ]
+
+
+def runner(
+    folder,
+    *,
+    schedule=(COSINE,),
+    optimizer=None,
+    wrapper=None,
+    loop=None,
+    checkpoint=None,
+    loader=None,
+    kill=None,
+    seed=0,
+    validate=True,
+    **settings,
+):
+    loop = {"by_epoch": True, "max_epochs": EPOCHS} if loop is None else loop
+    data = dict(
+        batch_size=BATCH,
+        num_workers=0,
+        sampler=dict(type="DefaultSampler", shuffle=True),
+    )
+    cfg = Config(
+        dict(
+            model=dict(type=Resumed),
+            train_dataloader=dict(data, **(loader or {})),
+            train_cfg=loop,
+            optim_wrapper=dict(
+                optimizer=optimizer or dict(type="SGD", lr=0.1, momentum=0.9), **(wrapper or {})
+            ),
+            param_scheduler=list(schedule),
+            randomness=dict(seed=seed),
+            **settings,
+        )
+    )
+    torch.manual_seed(0)  # the model is made before the runner, and its seed
+    made = DmmixRunner(
+        Resumed(),
+        str(folder),
+        train_dataloader=dict(cfg.train_dataloader, dataset=Draws()),
+        train_cfg=dict(cfg.train_cfg),
+        val_dataloader=dict(data, dataset=Fixed()) if validate else None,
+        val_cfg={} if validate else None,
+        val_evaluator=Scores() if validate else None,
+        optim_wrapper=cfg.optim_wrapper,
+        param_scheduler=[dict(one) for one in cfg.param_scheduler],
+        default_hooks=dict(
+            logger=dict(type="LoggerHook", interval=1, log_metric_by_epoch=loop["by_epoch"]),
+            checkpoint=dict(
+                type="CheckpointHook",
+                interval=1,
+                save_best="accuracy" if validate else None,
+                rule="greater" if validate else None,
+                **(checkpoint or {}),
+            ),
+        ),
+        custom_hooks=[Rates(), *([KillAt(*kill)] if kill else [])],
+        experiment_name=uuid.uuid4().hex,
+        randomness=dict(seed=seed),
+        cfg=cfg,
+        **{key: settings[key] for key in ("resume", "load_from") if key in settings},
+    )
+    return made
+
+
+def rates(made):
+    return next(hook.seen for hook in made.hooks if isinstance(hook, Rates))
+
+
+def log_of(made):
+    return (Path(made.log_dir) / f"{made.timestamp}.log").read_text(encoding="utf-8")
+
+
+def interrupted(folder, fresh, kill, **settings):
+    made = runner(folder, kill=kill, **settings)
+    with pytest.raises(Killed):
+        made.train()
+    fresh()
+    return made
+
+
+def state(made):
+    """Weights, statistics and momentum, flat."""
+    found = dict(made.model.state_dict())
+    for k, part in made.optim_wrapper.state_dict()["state"].items():
+        found.update({f"{k}/{name}": torch.as_tensor(value) for name, value in part.items()})
+    return found
+
+
+def assert_same(one, other):
+    first, second = state(one), state(other)
+    assert first.keys() == second.keys()
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []
+
+
+BY_ITER = dict(by_epoch=False, max_iters=16, val_interval=4)
+LOOPS = {
+    "epochs": {},
+    "iterations": dict(
+        loop=BY_ITER,
+        checkpoint=dict(by_epoch=False, interval=4),
+        schedule=(dict(type="CosineAnnealingLR", by_epoch=False, T_max=16),),
+    ),
+}
+LOOPS["iterations"]["checkpoint"].pop("interval")
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+@pytest.mark.parametrize("place", ["before_val", "after_val"])
+@pytest.mark.parametrize("count", [2, EPOCHS])
+def test_a_validation_that_was_not_come_to_is_made_up(tmp_path, fresh_mmengine, kind, place, count):
+    """Of the last one too: the number of a finished run was another one."""
+    settings = LOOPS[kind]
+    whole = runner(tmp_path / "whole", **settings)
+    whole.train()
+    fresh_mmengine()
+    interrupted(tmp_path / "parts", fresh_mmengine, (place, count), **settings)
+    parts = runner(tmp_path / "parts", resume=True, **settings)
+    parts.train()
+    assert_same(whole, parts)
+    info, same = (made.message_hub.runtime_info for made in (whole, parts))
+    assert same["best_score"] == info["best_score"]
+    assert Path(same["best_ckpt"]).name == Path(info["best_ckpt"]).name
+    names = [
+        sorted(file.name for file in Path(made.work_dir).glob("*.pth")) for made in (whole, parts)
+    ]
+    assert names[0] == names[1]
+    # In all, each epoch has its number.
+    kept = {}
+    for file in sorted((tmp_path / "parts").glob("*/vis_data/scalars.json")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            if "accuracy" in record:
+                kept[record["step"]] = record["accuracy"]
+    assert list(kept.values()) == pytest.approx(whole.val_loop.evaluator.made)
+    again = len(parts.val_loop.evaluator.made) - (EPOCHS - count)
+    assert again == (1 if place == "before_val" else again in (0, 1) and again)
+
+
+def test_a_validation_that_was_made_is_not_made_again(tmp_path, fresh_mmengine):
+    """Where the checkpoint can say so: it was saved anew with the best one."""
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 5))  # the first epoch was the best so far
+    parts = runner(tmp_path, resume=True)
+    parts.train()
+    assert len(parts.val_loop.evaluator.made) == EPOCHS - 1
+    assert "made up" not in log_of(parts)
+
+
+LONGER = dict(type="CosineAnnealingLR", by_epoch=True, T_max=2 * EPOCHS)
+OTHER = {
+    "longer": dict(loop=dict(by_epoch=True, max_epochs=2 * EPOCHS), schedule=(LONGER,)),
+    "another rate": dict(optimizer=dict(type="SGD", lr=0.02, momentum=0.9)),
+    "weight decay": dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.5, weight_decay=0.01)),
+    "a warm-up": dict(schedule=(WARM_UP, dict(COSINE, begin=1))),
+    "steps": dict(schedule=(dict(type="MultiStepLR", by_epoch=True, milestones=[1, 3]),)),
+    "no schedule left": dict(schedule=(dict(type="ConstantLR", factor=1.0, by_epoch=True),)),
+    "another batch size": dict(loader=dict(batch_size=2), schedule=(WARM_UP, COSINE)),
+    "the same": {},
+}
+
+
+@pytest.mark.parametrize("what", OTHER)
+@pytest.mark.parametrize("before", [(COSINE,), (WARM_UP, COSINE)])
+def test_the_config_wins(tmp_path, fresh_mmengine, what, before):
+    """The rates are those of an uninterrupted run of the new config, to the last bit."""
+    interrupted(tmp_path / "parts", fresh_mmengine, ("after_iter", 9), schedule=before)
+    new = {"schedule": before, **OTHER[what]}
+    whole = runner(tmp_path / "whole", **new)
+    whole.train()
+    fresh_mmengine()
+    parts = runner(tmp_path / "parts", resume=True, **new)
+    parts.train()
+    went_on = rates(parts)
+    length = SAMPLES // new.get("loader", {}).get("batch_size", BATCH)
+    assert min(went_on) == 2 * length
+    assert went_on == {step: rate for step, rate in rates(whole).items() if step >= 2 * length}
+    log = log_of(parts)
+    assert ("was trained with other settings" in log) is (what != "the same")
+    if what == "longer":
+        assert re.search(rf"train_cfg.max_epochs +{EPOCHS} +{2 * EPOCHS}$", log, re.MULTILINE)
+    if what == "another batch size":
+        assert "train_dataloader.batch_size" in log
+
+
+def test_a_schedule_that_goes_by_validations(tmp_path, fresh_mmengine):
+    """What it has seen is the checkpoint's; the rate is in proportion to the config's."""
+    plateau = dict(
+        type="ReduceOnPlateauLR", monitor="accuracy", rule="less", factor=0.5, patience=0
+    )
+    plateau["threshold"] = 10.0  # nothing is ever better: each validation halves the rate
+    settings = dict(schedule=(plateau,))
+    whole = runner(tmp_path / "whole", **settings)
+    whole.train()
+    fresh_mmengine()
+    interrupted(tmp_path / "parts", fresh_mmengine, ("before_val", 3), **settings)
+    parts = runner(tmp_path / "parts", resume=True, **settings)
+    parts.train()
+    assert rates(parts) == {step: rate for step, rate in rates(whole).items() if step >= 12}
+    assert_same(whole, parts)
+    fresh_mmengine()
+    double = dict(settings, optimizer=dict(type="SGD", lr=0.2, momentum=0.9))
+    interrupted(tmp_path / "double", fresh_mmengine, ("before_val", 3), **settings)
+    doubled = runner(tmp_path / "double", resume=True, **double)
+    doubled.train()
+    assert {k: rate[0] for k, rate in rates(doubled).items()} == {
+        k: pytest.approx(2 * rate[0]) for k, rate in rates(parts).items()
+    }
+
+
+def test_another_optimiser_starts_anew_and_says_so(tmp_path, fresh_mmengine):
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+    parts = runner(tmp_path, resume=True, optimizer=dict(type="AdamW", lr=0.01))
+    parts.train()
+    log = log_of(parts)
+    assert "it starts anew: the checkpoint's has no exp_avg" in log
+    assert "optim_wrapper.optimizer.type" in log
+    assert torch.isfinite(torch.cat([value.flatten() for value in state(parts).values()])).all()
+
+
+def test_groups_are_others_and_each_weight_keeps_its_momentum(tmp_path, fresh_mmengine):
+    """mmengine numbers the state by the order of the groups."""
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+    saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
+    names = saved["weights_of_optimizer"]
+    assert len(names) == 6
+    wrapper = dict(paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=10.0)}))
+    parts = runner(tmp_path, resume=True, wrapper=wrapper, kill=("after_iter", 1))
+    seen = {}
+
+    class Look(Hook):
+        priority = "VERY_HIGH"
+
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            optimizer = runner.optim_wrapper.optimizer
+            for name, weight in runner.model.named_parameters():
+                seen[name] = optimizer.state[weight]["momentum_buffer"].clone()
+
+    parts.register_hook(Look())
+    with pytest.raises(Killed):
+        parts.train()
+    assert len(parts.optim_wrapper.param_groups) > 1
+    for k, name in enumerate(names):
+        assert torch.equal(seen[name], saved["optimizer"]["state"][k]["momentum_buffer"])
+
+
+def test_groups_are_others_and_the_checkpoint_has_no_names(tmp_path, fresh_mmengine):
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+    saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
+    for key in ("weights_of_optimizer", "settings"):
+        del saved[key]
+    torch.save(saved, tmp_path / "epoch_2.pth")
+    wrapper = dict(paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=10.0)}))
+    with pytest.raises(CheckpointError, match="has 6 groups of 6 weights, and that of the"):
+        runner(tmp_path, resume=True, wrapper=wrapper).train()
+    fresh_mmengine()
+    parts = runner(tmp_path, resume=True)
+    parts.train()
+    assert "says nothing of its settings" in log_of(parts)
+
+
+WITHIN = {
+    "epochs": dict(checkpoint=dict(by_epoch=False)),
+    "iterations": dict(LOOPS["iterations"]),
+    "endless": dict(
+        LOOPS["iterations"], loader=dict(sampler=dict(type="InfiniteSampler", shuffle=True))
+    ),
+}
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", WITHIN)
+@pytest.mark.parametrize("done", [2, 7])
+def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path, fresh_mmengine, kind, done, workers):
+    """With the batch, and all that is random in it, that the uninterrupted run had there."""
+    settings = dict(WITHIN[kind], validate=False)
+    more = dict(num_workers=workers, persistent_workers=workers > 0)
+    settings["loader"] = {**settings.get("loader", {}), **more}
+    whole = runner(tmp_path / "whole", **settings)
+    whole.train()
+    fresh_mmengine()
+    interrupted(tmp_path / "parts", fresh_mmengine, ("after_iter", done + 1), **settings)
+    parts = runner(tmp_path / "parts", resume=True, **settings)
+    parts.train()
+    assert (whole.iter, len(parts.model.seen)) == (16, 16 - min(rates(parts)))
+    assert min(rates(parts)) in (done, done + 1)  # the last one was saved, or was about to be
+    assert parts.model.seen == whole.model.seen[-len(parts.model.seen) :]
+    assert_same(whole, parts)
+
+
+def test_what_is_drawn_for_a_sample_does_not_hang_on_the_workers(tmp_path, fresh_mmengine):
+    seen = []
+    for workers in (0, 1, 2):
+        made = runner(tmp_path / str(workers), loader=dict(num_workers=workers), validate=False)
+        made.train()
+        seen.append(made.model.seen)
+        fresh_mmengine()
+    assert seen[0] == seen[1] == seen[2]
+    samples = [tuple(sample) for batch in seen[0] for sample in batch]
+    assert len(set(samples)) == EPOCHS * SAMPLES  # nothing is drawn twice
+
+
+def test_the_middle_of_an_epoch_of_other_batches_is_refused(tmp_path, fresh_mmengine):
+    settings = dict(checkpoint=dict(by_epoch=False), validate=False)
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 8), **settings)
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "iter_7.pth"), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="3 batches into an epoch of 4, and an epoch has 6"):
+        runner(tmp_path, resume=True, loader=dict(batch_size=2), **settings).train()
+
+
+def test_a_run_by_iterations_is_no_run_by_epochs(tmp_path, fresh_mmengine):
+    settings = dict(LOOPS["iterations"], validate=False)
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 7), **settings)
+    with pytest.raises(CheckpointError, match=r"its iteration \d is not in its epoch 1"):
+        runner(tmp_path, resume=True, validate=False).train()
+
+
+def test_another_seed_is_refused(tmp_path, fresh_mmengine):
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+    with pytest.raises(CheckpointError, match=r"seed 0, and the config says 1: resume with"):
+        runner(tmp_path, resume=True, seed=1).train()
+
+
+def test_without_a_seed_that_of_the_checkpoint_orders_the_data_too(tmp_path, fresh_mmengine):
+    first = interrupted(tmp_path / "parts", fresh_mmengine, ("after_iter", 9), seed=None)
+    whole = runner(tmp_path / "whole", seed=first.seed)
+    whole.train()
+    fresh_mmengine()
+    parts = runner(tmp_path / "parts", resume=True, seed=None)
+    parts.train()
+    assert parts.seed == first.seed
+    assert_same(whole, parts)
+
+
+def test_the_settings_are_plain_data(tmp_path):
+    runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1), validate=False).train()
+    settings = torch.load(tmp_path / "epoch_1.pth", weights_only=True)["settings"]
+    assert json.loads(json.dumps(settings)) == settings
+    assert settings["model"] == {"type": "Resumed"}
+    assert settings["batches_in_epoch"] == 4
+    assert "num_workers" not in settings["train_dataloader"]
+
+
+def test_all_is_trained(tmp_path, fresh_mmengine):
+    runner(tmp_path).train()
+    fresh_mmengine()
+    again = runner(tmp_path, resume=True)
+    again.train()
+    assert f"All {EPOCHS} epochs are trained: there is nothing to go on with" in log_of(again)
