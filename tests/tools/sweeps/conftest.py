@@ -57,8 +57,9 @@ sweep.main()
 def code(root, monkeypatch):
     """The modules of tools/_sweep, by name, and what they raise."""
     monkeypatch.syspath_prepend(str(root / "tools"))
-    names = ("cell", "local", "lock", "paper_rules", "slurm", "spec", "state", "training")
+    names = ("cell", "local", "paper_rules", "slurm", "spec", "state", "training")
     modules = {name: importlib.import_module(f"_sweep.{name}") for name in names}
+    modules["lock"] = importlib.import_module("dmmix.compat.lock")
     return SimpleNamespace(**modules, UserError=importlib.import_module("_cli").UserError)
 
 

@@ -184,7 +184,8 @@ def test_a_cell_that_is_trained_by_hand_keeps_its_config(call, sweep, make_cells
     (cell,) = make_cells(text, {"mixup": ["mixup"], "objective": ["mce"]})
     stand_in("log(1, 1)\n")
     train([cell])
-    by_hand = call("train", cell.config, "--work-dir", cell.folder, "--no-validate")
+    options = ["--work-dir", cell.folder, "--no-validate", "--overwrite"]
+    by_hand = call("train", cell.config, *options)
     assert by_hand.status == 0, by_hand.err
     assert (cell.folder / "epoch_1.pth").stat().st_size > 0  # it was trained
     assert cell.config.read_text(encoding="utf-8") == cell.text()

@@ -1,0 +1,146 @@
+"""The folder that a run writes to."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dmmix.compat import DiskFullError
+from dmmix.compat.atomic import atomic_open
+from dmmix.engine.resuming import WorkFolder
+from tests.engine.test_resuming import log_of, runner
+
+pytestmark = pytest.mark.openmmlab
+
+
+def files(folder):
+    return sorted(file.name for file in folder.glob("*.pth"))
+
+
+def test_the_checkpoints_of_an_earlier_run_are_not_written_over(tmp_path, fresh_mmengine):
+    runner(tmp_path).train()
+    before = {file: file.read_bytes() for file in tmp_path.glob("*.*") if file.is_file()}
+    for settings in ({}, dict(load_from=str(tmp_path / "epoch_2.pth"))):
+        fresh_mmengine()
+        with pytest.raises(
+            FileExistsError, match=r"earlier run \(epoch_4.pth and 4 more\).*--resume"
+        ):
+            runner(tmp_path, **settings).train()
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_what_is_let_go_goes(tmp_path, fresh_mmengine):
+    runner(tmp_path).train()
+    fresh_mmengine()
+    made = runner(tmp_path, overwrite=True, loop=dict(by_epoch=True, max_epochs=1))
+    made.train()
+    assert files(tmp_path) == ["best_accuracy_epoch_1.pth", "epoch_1.pth"]
+    assert "5 checkpoints of an earlier run" in log_of(made)
+
+
+def test_one_run_at_a_time(tmp_path, fresh_mmengine):
+    """Another process holds it; when that is killed, it is free."""
+    holds = (
+        "import sys, time\n"
+        "from dmmix.engine.resuming import WorkFolder\n"
+        f"WorkFolder({str(tmp_path)!r}, []).begin(False, False)\n"
+        "print('taken', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holds], stdout=subprocess.PIPE, text=True
+    ) as other:
+        try:
+            assert any("taken" in line for line in other.stdout)
+            for resume in (False, True):
+                with pytest.raises(BlockingIOError, match=rf"going on \(process {other.pid} on .*"):
+                    runner(tmp_path, resume=resume).train()
+                fresh_mmengine()
+        finally:
+            other.kill()
+    runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1)).train()
+    assert not (tmp_path / "running.json").exists()
+
+
+def test_it_is_free_after_an_error(tmp_path, fresh_mmengine):
+    with pytest.raises(KeyError):
+        runner(tmp_path, schedule=(dict(type="NoSuchLR"),)).train()
+    fresh_mmengine()
+    runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1)).train()
+
+
+def test_files_of_killed_writes_are_cleared_away(tmp_path):
+    torn, other = tmp_path / ".epoch_3.pth.0123456789ab.tmp", tmp_path / ".mine.tmp"
+    for file in (torn, other):
+        file.write_bytes(b"half")
+    assert WorkFolder(str(tmp_path), []).begin(True, False) == ["1 files that were never finished"]
+    assert (torn.exists(), other.exists()) == (False, True)
+
+
+def test_a_best_checkpoint_that_is_none_any_more_goes(tmp_path, fresh_mmengine):
+    """Of a run that was killed after it wrote one, and goes on from before."""
+    runner(tmp_path).train()
+    (best,) = tmp_path.glob("best_accuracy_*")
+    for name in ("best_accuracy_epoch_7.pth", "best_loss_epoch_7.pth"):
+        (tmp_path / name).write_bytes(best.read_bytes())
+    fresh_mmengine()
+    made = runner(tmp_path, resume=True)
+    made.train()
+    assert [name for name in files(tmp_path) if "best" in name] == [
+        best.name,
+        "best_loss_epoch_7.pth",
+    ]
+    assert "best_accuracy_epoch_7.pth" in log_of(made)
+
+
+class Full:
+    """A disk with room for so many bytes."""
+
+    def __init__(self, file, room):
+        self.file, self.room = file, room
+
+    def write(self, data):
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self.file.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize("room", [0, 2000])
+def test_a_full_disk_says_so(tmp_path, fresh_mmengine, monkeypatch, room):
+    """And the checkpoint before it is whole."""
+    runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1)).train()
+    before = (tmp_path / "epoch_1.pth").read_bytes()
+    fresh_mmengine()
+    opened = open
+    monkeypatch.setattr(
+        "dmmix.compat.atomic.open",
+        lambda path, *args, **kwargs: Full(opened(path, *args, **kwargs), room),
+        raising=False,
+    )
+    monkeypatch.setattr(Full, "__enter__", lambda self: self, raising=False)
+    monkeypatch.setattr(Full, "__exit__", lambda self, *_: self.file.close(), raising=False)
+    monkeypatch.setattr("dmmix.compat.lock._write", lambda *args: None)
+    with pytest.raises(DiskFullError, match=rf"the disk of {tmp_path} is full, so epoch_2.pth was"):
+        runner(tmp_path, resume=True).train()
+    assert (tmp_path / "epoch_1.pth").read_bytes() == before
+    assert not [file for file in tmp_path.iterdir() if file.suffix == ".tmp"]
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(PermissionError), atomic_open(tmp_path / "file", "w"):
+        raise PermissionError(errno.EACCES, "no")
+
+
+def test_the_lock_is_plain(tmp_path):
+    folder = WorkFolder(str(tmp_path), [])
+    folder.begin(False, False)
+    assert json.loads((tmp_path / "running.json").read_text(encoding="utf-8"))["pid"] == os.getpid()
+    folder.end()
+    assert list(tmp_path.iterdir()) == []
