@@ -1,7 +1,8 @@
 """mmengine's runner, with a resume that survives broken checkpoints."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -218,7 +219,8 @@ class DmmixRunner(Runner):
             dmmix.compat.CheckpointError: They do not.
         """
         self.loading = filename
-        return super().load_checkpoint(filename, *args, **kwargs)
+        with _named(filename, "loaded"):
+            return super().load_checkpoint(filename, *args, **kwargs)
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """As mmengine does, if all of it fits.
@@ -227,7 +229,8 @@ class DmmixRunner(Runner):
             dmmix.compat.CheckpointError: It does not, or something to go on from is missing.
         """
         self.purpose = "resume"
-        super().resume(filename, *args, **kwargs)
+        with _named(filename, "resumed"):
+            super().resume(filename, *args, **kwargs)
 
     def test(self) -> dict:
         """As mmengine does; the checkpoint must have all weights of the network."""
@@ -279,6 +282,27 @@ class DmmixRunner(Runner):
                 "load_from."
             )
         return None
+
+
+@contextmanager
+def _named(file: str, purpose: str) -> Iterator[None]:
+    """What goes wrong with the content of a checkpoint is said with its name."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, ValueError) and _is_said_here(error):
+            raise
+        raise CheckpointError(f"{file} cannot be {purpose}: {error!r}") from error
+
+
+def _is_said_here(error: Exception) -> bool:
+    """Whether it comes from dmmix, which says what it is about, and not from below."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_globals.get("__name__", "").startswith("dmmix.")
 
 
 def _unwrapped(dataset: Any) -> Any:

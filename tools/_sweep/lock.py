@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from _sweep.files import read_json, write_json
+from _sweep.files import peek_json, write_json
 
 __all__ = ["Lock", "holder"]
 
@@ -72,7 +72,7 @@ class Lock:
             os.replace(self.file, aside)  # of several that see it, one gets it
         except FileNotFoundError:
             return
-        taken = read_json(aside)
+        taken = peek_json(aside)
         if taken is not None and _alive(taken, aside):  # somebody's new one, made in between
             with suppress(OSError):
                 os.link(aside, self.file)
@@ -82,7 +82,7 @@ class Lock:
 def holder(folder: Path) -> str | None:
     """Who trains in the folder, such as ``'process 71 on node3'``; ``None`` if nobody does."""
     file = folder / "lock.json"
-    lock = read_json(file)
+    lock = peek_json(file)
     if lock is None:
         # Made this moment and not written yet, or torn.
         return "a process that just started" if _age(file) < 5 else None
