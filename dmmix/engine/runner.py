@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, default_collate
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError
+from dmmix.compat.fit import WRAPPED
 from dmmix.datasets import BatchLoader, unwrap, whole_batch
 from dmmix.datasets.interface import makes_batches, wraps_batches
 from dmmix.datasets.unwrapped import WRAPPERS
@@ -219,6 +221,8 @@ class DmmixRunner(Runner):
             dmmix.compat.CheckpointError: They do not.
         """
         self.loading = filename
+        if len(args) < 3:  # map_location, strict, revise_keys
+            kwargs.setdefault("revise_keys", [(WRAPPED, "")])
         with _named(filename, "loaded"):
             return super().load_checkpoint(filename, *args, **kwargs)
 
@@ -292,17 +296,15 @@ def _named(file: str, purpose: str) -> Iterator[None]:
     except CheckpointError:
         raise
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, ValueError) and _is_said_here(error):
+        if _is_of_checks(error):
             raise
         raise CheckpointError(f"{file} cannot be {purpose}: {error!r}") from error
 
 
-def _is_said_here(error: Exception) -> bool:
-    """Whether it comes from dmmix, which says what it is about, and not from below."""
-    trace = error.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame.f_globals.get("__name__", "").startswith("dmmix.")
+def _is_of_checks(error: Exception) -> bool:
+    """Whether the checks of the run have raised it: then it says itself what it is about."""
+    names = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return any(name.startswith("dmmix.engine.checks") for name in names)
 
 
 def _unwrapped(dataset: Any) -> Any:

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from dmmix.compat import CheckpointError
-from dmmix.compat.fit import find_fit, first_not_finite
+from dmmix.compat.fit import WRAPPED, find_fit, first_not_finite
 from dmmix.compat.pretrained import told
 from dmmix.registry import HOOKS
 
@@ -47,7 +47,7 @@ class FitHook(Hook):
             checkpoint: what was read.
         """
         weights = checkpoint.get("state_dict", checkpoint)
-        weights = {re.sub(r"^module\.", "", key): value for key, value in weights.items()}
+        weights = {re.sub(WRAPPED, "", key): value for key, value in weights.items()}
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         fit = find_fit(model, weights)
         purpose = getattr(runner, "purpose", "train")
