@@ -114,6 +114,13 @@ def test_damaged_training_states_had_no_name(saved, tmp_path, key):
         resume({**saved, key: "x"}, tmp_path)
 
 
+def test_a_momentum_of_another_shape_failed_in_the_first_step(saved, tmp_path):
+    content = copy.deepcopy(saved)
+    content["optimizer"]["state"][1]["momentum_buffer"] = torch.zeros(7)
+    with pytest.raises(CheckpointError, match=r"a.pth .* momentum_buffer of weight 1 is \(7,\), "):
+        resume(content, tmp_path)
+
+
 def test_a_name_on_the_index_that_is_not_ours_was_advised():
     with pytest.raises(ImportError, match=r"in the checkout of dmmix, pip install -e"):
         needed.import_needed("no_such_package_anywhere")
