@@ -1,7 +1,7 @@
 """dmmix: mixup for image classification, with the decoupled mixup loss at its heart.
 
 ``import dmmix`` is free of imports: :mod:`dmmix.functional` needs only torch, the other
-subpackages need the OpenMMLab stack (``pip install dmmix[mm]``).
+subpackages need the OpenMMLab stack (``pip install -e ".[mm]"`` in a checkout of dmmix).
 """
 
 from dmmix.version import __version__

@@ -50,7 +50,10 @@ class Run(NamedTuple):
         if not files:
             return []
         lines = files[-1].read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]  # the last one may be half written
+        try:
+            return [json.loads(line) for line in lines[:-1]]  # the last one may be half written
+        except ValueError as error:
+            sys.exit(f"{files[-1]} is not as the run wrote it: {error}")
 
 
 def main() -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Fit", "find_fit", "first_not_finite"]
+__all__ = ["WRAPPED", "Fit", "find_fit", "first_not_finite"]
+
+#: What DistributedDataParallel and torch.compile put before the name of a weight.
+WRAPPED = r"^(?:module\.|_orig_mod\.)+"
 
 #: Statistics that are no weights: files of old do not have them.
 _NOT_NEEDED = ("num_batches_tracked", "_extra_state")

@@ -21,6 +21,8 @@ def import_needed(module: str, name: str | None = None) -> None:
         if error.name != module:
             raise
         raise ImportError(
-            f'dmmix needs {name or module} here, which is not installed: pip install "dmmix[mm]"',
+            # The name dmmix on the package index is not ours.
+            f"dmmix needs {name or module} here, which is not installed: in the checkout of dmmix, "
+            'pip install -e ".[mm]"',
             name=module,
         ) from error

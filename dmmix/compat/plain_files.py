@@ -45,7 +45,9 @@ def _refuse(loader: Any, suffix: str, node: Any) -> None:
 
 
 def plain_annotations() -> None:
-    """Makes mmengine's data sets refuse annotation files that are pickles; once."""
+    """Makes mmengine's data sets refuse annotation files that are pickles, and name those that they
+    cannot read; once.
+    """
     from mmengine.dataset import base_dataset
 
     if getattr(base_dataset.load, "plain", False):
@@ -63,3 +65,27 @@ def plain_annotations() -> None:
 
     load_annotations.plain = True
     base_dataset.load = load_annotations
+
+    full_init = base_dataset.BaseDataset.full_init
+
+    @functools.wraps(full_init)
+    def full_init_named(self: Any) -> None:
+        if self._fully_initialized or not self.ann_file:
+            return full_init(self)
+        self.load_data_list = functools.partial(_named, self.load_data_list, self.ann_file)
+        try:
+            full_init(self)
+        finally:
+            del self.load_data_list
+
+    base_dataset.BaseDataset.full_init = full_init_named
+
+
+def _named(load_data_list: Any, file: Any) -> Any:
+    """What the annotation file holds, or a sentence that names it."""
+    try:
+        return load_data_list()
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        if str(file) in str(error):
+            raise
+        raise ValueError(f"ann_file={os.fspath(file)!r} cannot be read: {error!r}") from error

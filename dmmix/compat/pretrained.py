@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from dmmix.compat.errors import CheckpointError
-from dmmix.compat.fit import Fit, find_fit
+from dmmix.compat.fit import WRAPPED, Fit, find_fit
 
 __all__ = ["prepare", "told"]
 
@@ -44,7 +44,7 @@ def prepare() -> None:
 
 def _chosen(weights: dict, prefix: str | None, name: str) -> dict:
     if prefix is None:
-        return {re.sub(r"^module\.", "", key): value for key, value in weights.items()}
+        return {re.sub(WRAPPED, "", key): value for key, value in weights.items()}
     prefix = f"{prefix.rstrip('.')}."
     chosen = {k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)}
     if not chosen:

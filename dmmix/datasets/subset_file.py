@@ -185,7 +185,7 @@ def read_subset_file(path: str) -> SubsetFile:
     with open(path, encoding="utf-8") as file:
         try:
             data = json.load(file)
-        except ValueError as error:  # also of the encoding
+        except (ValueError, RecursionError) as error:  # also of the encoding
             raise ValueError(f"{path} is no index file of a label subset: {error}") from None
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
         raise ValueError(f"{path} is no index file of a label subset: 'format' is not {_FORMAT!r}")

@@ -271,8 +271,11 @@ def _read_names(root: str, wnids: list[str]) -> tuple[str, ...]:
 def _read_lines(path: str) -> list[str]:
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{path} does not exist{near_names(path)}")
-    with open(path, encoding="utf-8") as file:
-        return [line for line in file.read().splitlines() if line]
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [line for line in file.read().splitlines() if line]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from None
 
 
 def _list_folder(folder: str) -> list[str]:

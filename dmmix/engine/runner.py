@@ -1,9 +1,11 @@
 """mmengine's runner, with a resume that survives broken checkpoints."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader, default_collate
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError
+from dmmix.compat.fit import WRAPPED
 from dmmix.datasets import BatchLoader, unwrap, whole_batch
 from dmmix.datasets.interface import makes_batches, wraps_batches
 from dmmix.datasets.unwrapped import WRAPPERS
@@ -287,7 +290,10 @@ class DmmixRunner(Runner):
             dmmix.compat.CheckpointError: They do not.
         """
         self.loading = filename
-        checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        if len(args) < 3:  # map_location, strict, revise_keys
+            kwargs.setdefault("revise_keys", [(WRAPPED, "")])
+        with _named(filename, "loaded"):
+            checkpoint = super().load_checkpoint(filename, *args, **kwargs)
         if self.purpose == "resume":
             self._read = checkpoint
         return checkpoint
@@ -301,9 +307,10 @@ class DmmixRunner(Runner):
         """
         self.purpose = "resume"
         options = dict(resume_optimizer=False, resume_param_scheduler=False)
-        super().resume(filename, **{**kwargs, **options})
-        checkpoint, self._read = self._read, None
-        go_on(self, filename, checkpoint)
+        with _named(filename, "resumed"):
+            super().resume(filename, **{**kwargs, **options})
+            checkpoint, self._read = self._read, None
+            go_on(self, filename, checkpoint)
 
     def test(self) -> dict:
         """As mmengine does; the checkpoint must have all weights of the network."""
@@ -355,6 +362,25 @@ class DmmixRunner(Runner):
                 "load_from."
             )
         return None
+
+
+@contextmanager
+def _named(file: str, purpose: str) -> Iterator[None]:
+    """What goes wrong with the content of a checkpoint is said with its name."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if _is_of_checks(error):
+            raise
+        raise CheckpointError(f"{file} cannot be {purpose}: {error!r}") from error
+
+
+def _is_of_checks(error: Exception) -> bool:
+    """Whether the checks of the run have raised it: then it says itself what it is about."""
+    names = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return any(name.startswith("dmmix.engine.checks") for name in names)
 
 
 def _unwrapped(dataset: Any) -> Any:

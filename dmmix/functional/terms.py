@@ -44,7 +44,8 @@ def eager_terms(
         else:
             weight = class_weight.to(logits.dtype)
             even = lse * weight.mean() - (logits * weight).mean(dim=1)
-        mixup = mixup + slots.smoothing * even
+        # Without smoothing, a logit of -inf of a class that has no share costs nothing.
+        mixup = mixup + (slots.smoothing * even).masked_fill(slots.smoothing == 0, 0.0)
     # -logsigmoid is softplus without its linear shortcut, which is off by 1e-9.
     decoupled = -(slots.keep * F.logsigmoid(z - others[:, None])).sum(dim=1)
     return mixup, decoupled

@@ -35,7 +35,7 @@ def test_mmengine_missing_names_the_remedy(monkeypatch):
     from dmmix.compat import checkpoint
 
     monkeypatch.setitem(sys.modules, "mmengine", None)
-    with pytest.raises(ImportError, match=r'pip install "dmmix\[mm\]"'):
+    with pytest.raises(ImportError, match=r'checkout of dmmix, pip install -e "\.\[mm\]"'):
         checkpoint.prepare()
 
 
@@ -48,7 +48,11 @@ def test_mmengine_missing_names_the_remedy(monkeypatch):
             "no screen, so put the build without windows in its place: pip install --no-deps "
             "--force-reinstall opencv-python-headless",
         ),
-        (None, 'dmmix needs OpenCV here, which is not installed: pip install "dmmix[mm]"'),
+        (
+            None,
+            "dmmix needs OpenCV here, which is not installed: in the checkout of dmmix, "
+            'pip install -e ".[mm]"',
+        ),
         ("import no_such_module", "No module named 'no_such_module'"),
     ],
     ids=["a library is missing", "not installed", "another module"],

@@ -123,7 +123,7 @@ def test_calling_a_missing_operator_still_raises(alone):
 def test_missing():
     done = run("import sys; sys.modules['torchvision'] = None\n" + REPORT)
     assert done.returncode != 0
-    assert 'pip install "dmmix[mm]"' in done.stderr
+    assert 'pip install -e ".[mm]"' in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def read_config_data(path: Path) -> dict[str, Any]:
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         values = dict(_assignment(statement) for statement in tree.body)
-    except (SyntaxError, RecursionError, _NoDataError) as error:
+    except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
         raise ValueError(f"{path} is no config as mmengine writes it: {error}") from error
     for kind in _types(values):
         # mmengine's registries import what a dotted name says, from anywhere.

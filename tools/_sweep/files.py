@@ -6,9 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from _cli import UserError
+
 from dmmix.compat.atomic import atomic_open
 
-__all__ = ["read_json", "write_json", "write_text"]
+__all__ = ["peek_json", "read_json", "write_json", "write_text"]
+
+
+_REMEDY = "move it away to do without it"
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -23,10 +28,35 @@ def write_text(path: Path, text: str) -> None:
         stream.write(text)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The dict in the file; ``None`` where there is none that can be read."""
+def read_json(path: Path, **kinds: type) -> dict[str, Any] | None:
+    """The dict in the file; ``None`` where there is no file.
+
+    Args:
+        path: of the file.
+        **kinds: what entries are, where they are there.
+
+    Raises:
+        UserError: it is not as :func:`write_json` writes it; the message names the file.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return None
-    return value if isinstance(value, dict) else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read: {error}; {_REMEDY}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} must hold a dict, got {type(value).__name__}; {_REMEDY}")
+    for key, kind in kinds.items():
+        if not isinstance(value.get(key), kind | None):
+            raise UserError(
+                f"{path}: {key!r} must be a {kind.__name__}, got {value[key]!r}; {_REMEDY}"
+            )
+    return value
+
+
+def peek_json(path: Path) -> dict[str, Any] | None:
+    """The dict in a file that others may be writing this moment; ``None`` unless it is whole."""
+    try:
+        return read_json(path)
+    except UserError:
+        return None

@@ -32,7 +32,7 @@ def of_config(folder: Path) -> tuple[int | None, int | None]:
     try:
         text = files[-1].read_text(encoding="utf-8", errors="replace") if files else ""
         tree = ast.parse(text)
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # what ast.parse raises
         return None, None
     calls = {
         node.targets[0].id: _constants(node.value)

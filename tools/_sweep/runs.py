@@ -101,7 +101,7 @@ def _with_measured(run: Run) -> Run:
 
 
 def _cell(path: Path) -> Run:
-    about = read_json(path / "cell.json") or {}
+    about = read_json(path / "cell.json", axes=dict, steps=int) or {}
     result = read_result(path)
     if result is not None:
         file = path / "result.json"

@@ -49,7 +49,9 @@ def submit(
 
         from _sweep import slurm_job
     except ImportError as error:
-        raise UserError(f"--slurm needs submitit: pip install 'dmmix[sweep]' ({error})") from error
+        raise UserError(
+            f"--slurm needs submitit: in the checkout of dmmix, pip install -e '.[sweep]' ({error})"
+        ) from error
     cloudpickle.register_pickle_by_value(slurm_job)
 
     cluster = options.get("cluster", "slurm")

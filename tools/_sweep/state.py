@@ -41,7 +41,9 @@ def state_of(cell: Cell, accept_changed: bool = False, locked_by_us: bool = Fals
         return State("running", who)
     result = read_result(cell.folder)
     resumable = last_checkpoint(cell.folder) is not None
-    begun = result or (read_json(cell.folder / "cell.json") if resumable else None)
+    begun = result or (
+        read_json(cell.folder / "cell.json", fingerprint=dict) if resumable else None
+    )
     if begun is not None and not accept_changed:
         changed = where_changed(begun.get("fingerprint", {}), cell.fingerprint)
         if changed:
@@ -49,7 +51,7 @@ def state_of(cell: Cell, accept_changed: bool = False, locked_by_us: bool = Fals
             return State("changed", f"{what} with another {', '.join(changed)}")
     if result is not None:
         return State("finished")
-    failure = read_json(cell.folder / "failed.json")
+    failure = read_json(cell.folder / "failed.json", last_lines=list)
     if failure is not None:
         errors = [line for line in failure.get("last_lines", []) if line.startswith("error: ")]
         status = f"status {failure.get('status')}"
@@ -59,7 +61,7 @@ def state_of(cell: Cell, accept_changed: bool = False, locked_by_us: bool = Fals
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """What result.json says, if the run came to its end."""
-    result = read_json(folder / "result.json")
+    result = read_json(folder / "result.json", fingerprint=dict)
     return result if result is not None and result.get("complete") else None
 
 

@@ -34,8 +34,23 @@ def read_listing(name: str, root: str) -> Listing:
 
 
 def _lines(*parts: str) -> list[str]:
-    with open(os.path.join(*parts), encoding="utf-8") as file:
-        return [line for line in file.read().splitlines() if line.strip()]
+    path = os.path.join(*parts)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [line for line in file.read().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise PreparationError(f"{path} is no text in UTF-8: {error}") from None
+
+
+def _pairs(*parts: str, at: str | None = None, last: bool = False) -> list[tuple[str, str]]:
+    """Two columns of each line; of more, the first two, or what stands before the last one."""
+    pairs = []
+    for line in _lines(*parts):
+        columns = line.strip().rsplit(at, 1) if last else line.strip().split(at, 1)
+        if len(columns) < 2:
+            raise PreparationError(f"{os.path.join(*parts)}: {line!r} must be two columns")
+        pairs.append((columns[0], columns[1].strip()))
+    return pairs
 
 
 def _images(root: str, folder: str) -> list[str]:
@@ -46,8 +61,9 @@ def _images(root: str, folder: str) -> list[str]:
 def _tiny_imagenet(root: str) -> Listing:
     wnids = sorted(line.strip() for line in _lines(root, "wnids.txt"))
     train = [(path, c) for c in wnids for path in _images(root, f"train/{c}/images")]
-    rows = [line.split("\t") for line in _lines(root, "val", "val_annotations.txt")]
-    return Listing(wnids, {"train": train, "val": [(f"val/images/{r[0]}", r[1]) for r in rows]})
+    rows = _pairs(root, "val", "val_annotations.txt", at="\t")
+    val = [(f"val/images/{name}", columns.split("\t")[0]) for name, columns in rows]
+    return Listing(wnids, {"train": train, "val": val})
 
 
 def _imagenet(root: str) -> Listing:
@@ -70,9 +86,9 @@ def _folders(root: str, split: str) -> list[str]:
 
 
 def _imagenet_list(root: str, split: str, classes: list[str]) -> list[tuple[str, str]]:
-    rows = [line.rsplit(" ", 1) for line in _lines(root, "meta", f"{split}.txt")]
+    rows = _pairs(root, "meta", f"{split}.txt", at=" ", last=True)
     for name, number in rows:
-        if not 0 <= int(number) < len(classes):
+        if not number.isdecimal() or not int(number) < len(classes):
             raise PreparationError(
                 f"{os.path.join(root, 'meta', split)}.txt: {name} has the label {number}, labels "
                 f"must be at least 0 and below {len(classes)}"
@@ -82,7 +98,7 @@ def _imagenet_list(root: str, split: str, classes: list[str]) -> list[tuple[str,
 
 def _cub200(root: str) -> Listing:
     def table(name: str) -> dict[str, str]:
-        return dict(line.split(maxsplit=1) for line in _lines(root, name))
+        return dict(_pairs(root, name))
 
     classes, paths = table("classes.txt"), table("images.txt")
     labels, training = table("image_class_labels.txt"), table("train_test_split.txt")
@@ -103,7 +119,7 @@ def _fgvc_aircraft(root: str) -> Listing:
     splits = {}
     for split in ("trainval", "test"):
         name = f"images_variant_{split}.txt"
-        rows = [line.strip().split(" ", 1) for line in _lines(root, "data", name)]
+        rows = _pairs(root, "data", name, at=" ")
         for number, variant in rows:
             if variant not in variants:
                 raise PreparationError(

@@ -3,6 +3,7 @@
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 
+from dmmix.compat import CheckpointError
 from dmmix.engine.random_states import capture, restore, seed_afresh
 from dmmix.registry import HOOKS
 
@@ -50,8 +51,14 @@ class RandomStateHook(Hook):
         Args:
             runner: The runner.
             checkpoint: The loaded checkpoint.
+
+        Raises:
+            dmmix.compat.CheckpointError: The states cannot be restored.
         """
-        self._loaded = {self.key: checkpoint.get(self.key)}
+        saved = checkpoint.get(self.key)
+        if saved is not None and getattr(runner, "purpose", "resume") == "resume":
+            _try(saved, getattr(runner, "loading", None) or "the checkpoint")
+        self._loaded = {self.key: saved}
 
     def before_train(self, runner) -> None:
         """On resume, choose the states to go on from.
@@ -176,6 +183,21 @@ class RandomStateHook(Hook):
         self._start = capture()
         self._states = all_gather_object(self._start)
         self._fresh = self._rewind = True
+
+
+def _try(saved: dict, file: str) -> None:
+    """Restores what a file has for this rank, to see whether that can be done."""
+    now = capture()
+    try:
+        if saved["world_size"] == get_world_size():
+            restore(saved["ranks"][get_rank()])
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{file} cannot be resumed: its random states are damaged ({error!r}); begin from its "
+            "weights with load_from and without resume"
+        ) from error
+    finally:
+        restore(now)
 
 
 def saves_now(hook: Hook, runner) -> bool:

@@ -106,7 +106,8 @@ class _Terms(torch.autograd.Function):
         mixup = (target * (lse - below)).sum(1)
         if smoothing is not None:
             weight = 1 if class_weight is None else class_weight.mean()
-            mixup += smoothing * (weight * lse + (weight * largest - mean)).squeeze(1)
+            even = smoothing * (weight * lse + (weight * largest - mean)).squeeze(1)
+            mixup += even.masked_fill_(smoothing == 0, 0.0)  # as in eager_terms
 
         ctx.phi = phi
         ctx.set_materialize_grads(False)

@@ -202,7 +202,8 @@ def _forward(
     if smoothing is not None:
         even = tl.load(smoothing + row)
         mean_weight = weights / C if class_weight is not None else 1.0
-        cross_entropy += even * (mean_weight * lse + (mean_weight * largest - weighted / C))
+        of_all = mean_weight * lse + (mean_weight * largest - weighted / C)
+        cross_entropy += tl.where(even == 0, 0.0, even * of_all)  # as in eager_terms
         all_targets += even * mean_weight
 
     tl.store(mixup + row, cross_entropy)

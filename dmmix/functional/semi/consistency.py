@@ -34,7 +34,7 @@ def masked_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor | None = N
     z = at_least_float32(logits)
     target = target.detach()
     if target.is_floating_point():
-        loss = -(target.to(z.dtype) * z.log_softmax(dim=1)).sum(dim=1)
+        loss = -_times_log(target.to(z.dtype), z).sum(dim=1)
     else:
         loss = F.cross_entropy(z, target, reduction="none")
     return _masked_mean(loss, mask)
@@ -64,7 +64,7 @@ def kl_consistency(logits: Tensor, target: Tensor, mask: Tensor | None = None) -
     _check_target(logits, target)
     z = at_least_float32(logits)
     target = target.detach().to(z.dtype)
-    loss = (torch.xlogy(target, target) - target * z.log_softmax(dim=1)).sum(dim=1)
+    loss = (torch.xlogy(target, target) - _times_log(target, z)).sum(dim=1)
     return _masked_mean(loss, mask)
 
 
@@ -105,3 +105,8 @@ def _check_target(logits: Tensor, target: Tensor) -> None:
             f"target must be (N,) integers or (N, C) = {tuple(logits.shape)} distributions, got "
             f"{target.dtype} {tuple(target.shape)}"
         )
+
+
+def _times_log(target: Tensor, logits: Tensor) -> Tensor:
+    """Of each class; 0 where the target is, also for a logit of -inf."""
+    return (target * logits.log_softmax(dim=1)).masked_fill(target == 0, 0.0)

@@ -158,7 +158,8 @@ def test_without_submitit(absent, submitit, sweep, monkeypatch):
     monkeypatch.setitem(sys.modules, absent, None)
     wrong = sweep("--slurm", "partition=gpu")
     assert wrong.status == 2
-    assert "error: --slurm needs submitit: pip install 'dmmix[sweep]'" in wrong.err
+    wanted = "--slurm needs submitit: in the checkout of dmmix, pip install -e '.[sweep]'"
+    assert f"error: {wanted}" in wrong.err
     assert absent in wrong.err
     assert "Traceback" not in wrong.err
     assert Executor.made is None
