@@ -74,13 +74,13 @@ def find_python(version: str) -> str | None:
 
 
 def update(checkout: Path) -> None:
-    """Makes it this commit; the environment in it stays."""
+    """Makes it this commit; the environment in it stays, and what Python compiled."""
     git = ["git", "-C", str(checkout)]
     if not (checkout / ".git").exists():
         subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "fetch", "-q", "--depth=1", ROOT.as_uri(), "HEAD"], check=True)
     subprocess.run([*git, "reset", "-q", "--hard", "FETCH_HEAD"], check=True)
-    subprocess.run([*git, "clean", "-fdxq", "-e", ".venv"], check=True)
+    subprocess.run([*git, "clean", "-fdxq", "-e", ".venv", "-e", "__pycache__"], check=True)
 
 
 def clean_environment(python: str) -> dict[str, str]:

@@ -119,7 +119,7 @@ def test_a_storage_was_read_past_its_end(size):
 @pytest.mark.parametrize("kind", [b"t", b"e"])
 def test_what_is_nested_deeply_crashed_the_interpreter(kind):
     opened = b"(" if kind == b"t" else b"]("
-    deep = opened * 200_000 + kind * 200_000
+    deep = opened * 100_000 + kind * 100_000
     refused(deep, "nested|itself")
     refused(b"}" + deep + b"Ns", "key")
     refused(b"cbuiltins\nset\n](" + deep + b"e\x85R", "key")

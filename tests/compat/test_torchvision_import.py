@@ -13,7 +13,7 @@ import pytest
 
 import dmmix
 
-pytestmark = pytest.mark.openmmlab
+pytestmark = [pytest.mark.openmmlab, pytest.mark.slow]
 
 REPOSITORY = Path(dmmix.__file__).parents[1]
 REPORT = """

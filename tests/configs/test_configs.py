@@ -129,8 +129,9 @@ def combined(tmp_path, mixup, objective):
     return cfg
 
 
-#: The paper's objectives; the other files are the same losses with other numbers.
-MAIN = ("mce", "dm_ce", "mbce", "two_hot", "dm_bce")
+#: Those with a decoupled term, which alone look at which classes are mixed. (Pairs of the paper's
+#: mixes and objectives are all trained by tests/recipes/test_cells.py.)
+MAIN = ("dm_ce", "dm_bce")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ MAIN = ("mce", "dm_ce", "mbce", "two_hot", "dm_bce")
         (m, o)
         for m in in_base("mixups")
         for o in in_base("objectives")
-        if o in MAIN or m == "cutmix"
+        if o in MAIN or m in ("none", "cutmix")
     ],
 )
 def test_every_mixup_goes_with_every_objective(tmp_path, mixup, objective):

@@ -57,6 +57,7 @@ def write_npz(path, shape=(28, 28)):
     np.savez(path, **arrays)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_one_step_and_one_evaluation(tmp_path, monkeypatch, name):
     channels, changes = lay_out(name, tmp_path)

@@ -20,7 +20,7 @@ from dmmix.registry import MODELS
 pytestmark = pytest.mark.openmmlab
 
 BASE = Path(__file__).resolve().parents[2] / "configs" / "_base_"
-STEPS = 3  # of an epoch
+STEPS = 2  # of an epoch
 #: Learning rate, batch it is for, epochs, weight decay, epochs between tests.
 SGD = {
     "sgd_cosine_100e": (0.1, 20, 100, 1e-4, 5),
@@ -116,6 +116,7 @@ def test_every_schedule_is_looked_at():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_rates_and_tests_of_every_epoch(name, tmp_path):
     rate, batch, epochs, decay, interval, *warm = ALL[name]

@@ -1,5 +1,6 @@
 """What the pages name exists: files, make targets, options of the tools."""
 
+import json
 import re
 import subprocess
 import sys
@@ -41,3 +42,29 @@ def test_the_options_on_the_page_are_those_of_train(tool_environment):
     assert done.returncode == 0, done.stderr
     known = set(re.findall(r"^  (--[\w-]+)", done.stdout, re.MULTILINE))
     assert on_page == known
+
+
+MEASURED = sorted(
+    set((ROOT / "docs" / "benchmarks").glob("*.md")) - {ROOT / "docs/benchmarks/index.md"}
+)
+DATA = ROOT / "docs" / "benchmarks" / "data"
+
+
+@pytest.mark.parametrize("page", MEASURED, ids=lambda path: path.stem)
+def test_a_page_of_measurements_names_the_commit(page):
+    """In the file of raw numbers that it links, or in words where none was kept."""
+    text = page.read_text(encoding="utf-8")
+    files = re.findall(r"\(data/([\w./-]+\.json)\)", text)
+    for name in files:
+        about = json.loads((DATA / name).read_text(encoding="utf-8"))["environment"]
+        assert re.match(r"[0-9a-f]{40}\b", about["commit"])
+        assert about["command"].startswith("python tools/")
+        assert {"date", "torch", "python", "dmmix"} <= set(about)
+        assert not re.search(r"/(tmp|home|root|work)/", json.dumps(about))
+    in_words = re.search(r"came\s+with\s+commit\s+[0-9a-f]{7,40}\b", text)
+    assert files or in_words
+
+
+def test_raw_numbers_belong_to_a_page():
+    pages = "".join(page.read_text(encoding="utf-8") for page in MEASURED)
+    assert [file.name for file in DATA.glob("*") if f"(data/{file.name})" not in pages] == []

@@ -17,6 +17,7 @@ from dmmix.functional import (
     mixup_cross_entropy,
 )
 from dmmix.functional.kernels import cpu, dispatch
+from tests.pairwise import pairwise
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 1e-2, torch.float16: 2e-3}
 DTYPES = list(TOLERANCE)
@@ -63,10 +64,9 @@ def form(request):
 # -- agreement -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("k", [1, 2, 3, 5])
-@pytest.mark.parametrize("c", [2, 3, 10, 1000])
-@pytest.mark.parametrize("n", [0, 1, 2, 7])
+@pytest.mark.parametrize(
+    *pairwise(n=[0, 1, 2, 7], c=[2, 3, 10, 1000], k=[1, 2, 3, 5], dtype=DTYPES), ids=str
+)
 def test_agrees_with_eager(n, c, k, dtype):
     check_agreement(*draw(n, c, k, dtype=dtype))
 

@@ -20,6 +20,7 @@ from dmmix.functional import (
 )
 from dmmix.functional.mixing import to_device, unmixed
 from tests.machine import needs_a_compiler
+from tests.pairwise import pairwise
 
 from . import mixing_reference as reference
 
@@ -85,12 +86,11 @@ def test_cutmix_is_the_loop_from_the_paper(size, layout, inside, seed):
 # -- what is in the images is what the labels say ----------------------------------------------
 
 
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("ch", [1, 3])
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", MIXES)
+@pytest.mark.parametrize(
+    *pairwise(
+        name=MIXES, size=SIZES, n=[1, 2, 7], ch=[1, 3], dtype=DTYPES, layout=reference.LAYOUTS
+    )
+)
 def test_provenance(name, size, n, ch, dtype, layout):
     lam, index, centers = draws(n, seed=n)
 
@@ -283,12 +283,13 @@ def test_shares_sum_to_one_and_inputs_are_untouched(name, n, ch, size, dtype, la
 # -- into memory that is given -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 4])
-@pytest.mark.parametrize("size", [(8, 8), (5, 9), (1, 7)])
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
-@pytest.mark.parametrize("given_layout", reference.LAYOUTS)
-@pytest.mark.parametrize("dtype", [*DTYPES, torch.float16])
 @pytest.mark.parametrize("name", MIXES)
+@pytest.mark.parametrize(
+    *pairwise(
+        dtype=[*DTYPES, torch.float16], given_layout=reference.LAYOUTS, layout=reference.LAYOUTS,
+        size=[(8, 8), (5, 9), (1, 7)], n=[1, 4],
+    )
+)  # fmt: skip
 def test_out_gets_what_a_new_tensor_would(name, dtype, given_layout, layout, size, n):
     for ch in (1, 3):
         images, labels = batch(n, ch, size, dtype, layout)

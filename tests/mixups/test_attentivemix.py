@@ -13,6 +13,7 @@ from dmmix.mixups import AttentiveMix, CutMix, RandomMix, build_mix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
+from tests.pairwise import pairwise
 
 MODEL = small_model()
 
@@ -82,10 +83,14 @@ def test_none_or_all_of_the_cells(top_k):
     assert bool((mixed.labels.shares[:, 1] == (top_k == 9)).all())
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", [(8, 8), (5, 9), (13, 6)])
-@pytest.mark.parametrize("alpha", [None, 1.0])
+@pytest.mark.parametrize(
+    *pairwise(
+        alpha=[None, 1.0],
+        size=[(8, 8), (5, 9), (13, 6)],
+        n=[1, 2, 7],
+        dtype=[torch.float32, torch.bfloat16],
+    )
+)
 def test_labels_match_pixels(alpha, size, n, dtype):
     for content in (1, 3):
         model = small_model(n + content, dtype=dtype)

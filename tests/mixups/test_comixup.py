@@ -13,6 +13,7 @@ from dmmix.mixups import CoMixup, Mixup, RandomMix, build_mix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
+from tests.pairwise import pairwise
 
 
 def generator(seed=0):
@@ -48,10 +49,14 @@ def test_it_is_the_function_with_its_draws():
     assert torch.equal(mixed.labels.classes, expected.labels.classes)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", [(8, 8), (5, 9)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("channels", [None, 3])
+@pytest.mark.parametrize(
+    *pairwise(
+        n=[1, 2, 7],
+        size=[(8, 8), (5, 9)],
+        dtype=[torch.float32, torch.bfloat16],
+        channels=[None, 3],
+    )
+)
 def test_provenance(n, size, dtype, channels):
     both = RandomMix([CoMixup(), Mixup()], per_sample=True)
     for mix, tolerance in ((CoMixup(), 1e-6), (CoMixup(partition=3), 1e-6), (both, 2**-8)):

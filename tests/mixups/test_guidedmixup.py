@@ -13,6 +13,7 @@ from dmmix.mixups import CutMix, GuidedMixup, RandomMix, build_mix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
+from tests.pairwise import pairwise
 
 MODEL = small_model(classes=8)
 BOTH = ["gradient", "spectral_residual"]
@@ -83,10 +84,10 @@ def test_alpha_draws_lam():
     assert once.mix(images, labels, generator()).labels.shares.unique(dim=0).shape[0] == 1
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", [(8, 8), (5, 9), (13, 6)])
 @both
+@pytest.mark.parametrize(
+    *pairwise(size=[(8, 8), (5, 9), (13, 6)], n=[1, 2, 7], dtype=[torch.float32, torch.bfloat16])
+)
 def test_labels_match_pixels(saliency, size, n, dtype):
     for content in (1, 3):
         model = small_model(n + content, classes=8, dtype=dtype)

@@ -95,6 +95,7 @@ def work(rank, port):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not dist.is_available(), reason="torch without distributed")
 def test_gradients_are_the_mean_of_those_of_the_processes():
     with socket.socket() as free:

@@ -24,6 +24,7 @@ from dmmix.mixups import (
 from dmmix.registry import MIXUPS
 from tests.functional import mixing_reference as reference
 from tests.mixups.waits import Waits
+from tests.pairwise import pairwise
 
 BOTH = [dict(type="Mixup"), dict(type="CutMix")]
 MIXES = {
@@ -53,9 +54,13 @@ def batch(n=8, ch=3, size=(8, 10), dtype=torch.float32):
 
 
 @every_mix
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
-@pytest.mark.parametrize("n", [1, 7])
+@pytest.mark.parametrize(
+    *pairwise(
+        n=[1, 7],
+        layout=reference.LAYOUTS,
+        dtype=[torch.float32, torch.float64, torch.bfloat16],
+    )
+)
 def test_provenance(mix, n, layout, dtype):
     shape, labels = (n, 3, 6, 9), torch.arange(n)
     for seed in range(3):

@@ -13,6 +13,7 @@ from dmmix.mixups import CutMix, PuzzleMix, RandomMix, build_mix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
+from tests.pairwise import pairwise
 
 MODEL = small_model(classes=8)
 
@@ -107,9 +108,13 @@ def test_per_batch_and_fixed_points():
         assert not (classes[:, 0] == classes[:, 1]).any()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", [(8, 8), (5, 9), (13, 6)])
+@pytest.mark.parametrize(
+    *pairwise(
+        size=[(8, 8), (5, 9), (13, 6)],
+        n=[1, 2, 7],
+        dtype=[torch.float32, torch.bfloat16],
+    )
+)
 def test_labels_match_pixels(size, n, dtype):
     for content in (1, 3):
         model = small_model(n + content, classes=8, dtype=dtype)

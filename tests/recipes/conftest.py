@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(config, items):
     if "recipes" in config.getoption("markexpr", ""):
         return
     left_out = [item for item in items if _only_on_demand(item)]
-    items[:] = [item for item in items if item not in set(left_out)]
+    items[:] = [item for item in items if not _only_on_demand(item)]
     config.hook.pytest_deselected(items=left_out)
 
 

@@ -17,7 +17,7 @@ def tool(root):
         yield importlib.import_module("decoding")
     finally:
         sys.path.remove(folder)
-        for name in ("decoding", "_timing", "_photographs"):
+        for name in ("decoding", "_timing", "_report", "_photographs"):
             sys.modules.pop(name, None)
 
 

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from dmmix import functional
 from dmmix.functional import mixing
 
-TOOLS = ("_timing", "mixing_loops", "mixing_peers", "mixing")
+TOOLS = ("_timing", "_report", "mixing_loops", "mixing_peers", "mixing")
 
 
 @pytest.fixture

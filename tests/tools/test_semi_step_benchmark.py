@@ -8,7 +8,7 @@ import pytest
 import torch
 
 pytestmark = pytest.mark.openmmlab
-TOOLS = ("_timing", "semi_step")
+TOOLS = ("_timing", "_report", "semi_step")
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_rows(run, tmp_path, row):
     options = ["--row", row, "--rounds", 1, "--batch-size", 2, "--device", "cpu"]
     shown = run(*options, "--methods", *methods, "--out", tmp_path / "out.json").out
     report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    assert report["about"]["torch"] == torch.__version__
+    assert report["environment"]["torch"] == torch.__version__
     assert list(report["rows"]) == methods
     assert report["rows"][methods[0]]["to_baseline"] == 1
     for name, found in report["rows"].items():

@@ -3,13 +3,16 @@
 import csv
 import importlib
 import io
+import itertools
 import json
 import math
+import random
 import subprocess
 import sys
 
 import pytest
 from scipy.stats import t as student
+from scipy.stats import ttest_rel
 
 METRICS = ("median10", "best", "last")
 
@@ -563,3 +566,71 @@ def test_what_published_numbers_lack_stands_below_them(groups, summarize, tmp_pa
     assert found["cutmix", "dm"]["published_note"] is None
     _, table, _ = summarize(tmp_path)
     assert table.endswith(" |\n\nPublished: of ten crops\n")
+
+
+# How many comparisons a table has
+
+
+def closed_testing(ps):
+    """What Holm's steps are short for: p of a difference is the largest, over all sets with it, of
+    Bonferroni's p that all of the set are nothing."""
+    places = range(len(ps))
+    sets = [s for k in places for s in itertools.combinations(places, k + 1)]
+    return [max(min(1, len(s) * min(ps[j] for j in s)) for s in sets if i in s) for i in places]
+
+
+def test_holm_is_closed_testing_with_bonferroni(summarize):
+    from _sweep.comparisons import holm
+
+    # The example that textbooks have: of four, the last and the first are told from nothing.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    draw = random.Random(0)
+    for n in (0, 1, 2, 3, 7):
+        ps = [draw.random() ** 3 for _ in range(n)]
+        assert holm(ps) == pytest.approx(closed_testing(ps))
+    assert holm([0.02, 0.02]) == [0.04, 0.04]
+
+
+def test_each_difference_is_one_of_many(groups, summarize, work):
+    levels = {"dm": DM, "dm2": {0: 71.0, 1: 72.5, 2: 70.25, 3: 73.5}}
+    for seed, level in levels["dm2"].items():
+        cell(work, "cutmix", "dm2", seed, epochs(level))
+    found, beside = groups(work)
+    ps = [ttest_rel([v[s] for s in MCE], [*MCE.values()]).pvalue for v in levels.values()]
+    assert found["cutmix", "mce"]["p"] is found["cutmix", "mce"]["p_holm"] is None
+    for name, p, corrected in zip(levels, ps, closed_testing(ps), strict=True):
+        assert found["cutmix", name]["p"] == pytest.approx(p)
+        assert found["cutmix", name]["p_holm"] == pytest.approx(corrected)
+    assert ps[0] > 0.05 > 2 * ps[1]
+    assert "2 comparisons: 1 with p < 0.05 when each stands alone, 1 corrected" in beside
+    _, table, _ = summarize(work)
+    assert "| p (Holm) |" in table.splitlines()[0]
+    assert f" {2 * ps[1]:.3f} |" in next(row for row in table.splitlines() if " dm2 " in row)
+
+
+def test_of_one_comparison_nothing_is_corrected(groups, summarize, work):
+    found, beside = groups(work)
+    assert found["cutmix", "dm"]["p"] == found["cutmix", "dm"]["p_holm"]
+    assert "comparisons" not in beside
+    assert "Holm" not in summarize(work)[1]
+
+
+def test_what_is_no_test_does_not_count(groups, work):
+    """A diverged run, and a single seed; differences without any spread do."""
+    for seed, level in MCE.items():
+        cell(work, "cutmix", "same", seed, epochs(level))
+        cell(work, "cutmix", "half", seed, epochs(level + 0.5))
+        cell(work, "cutmix", "nan", seed, epochs(level if seed else math.nan))
+    cell(work, "cutmix", "one", 0, epochs(80.0))
+    found, beside = groups(work)
+    assert "3 comparisons: 1 with" in beside
+    assert found["cutmix", "same"]["p_holm"] == 1
+    assert found["cutmix", "half"]["p_holm"] == 0
+    assert found["cutmix", "nan"]["p_holm"] is found["cutmix", "one"]["p_holm"] is None
+
+
+def test_rounding_leaves_p_on_its_side(summarize):
+    from _sweep.formats import _p
+
+    shown = [_p(value) for value in (None, 0.0004, 0.0384, 0.04996, 0.05, 0.0501, 1.0)]
+    assert shown == ["", "< 0.001", "0.038", "0.04996", "0.050", "0.050", "1.000"]

@@ -14,6 +14,7 @@ import torch
 TOOLS = (
     "_photographs",
     "_timing",
+    "_report",
     "throughput_limit",
     "throughput_memory",
     "throughput_rows",

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 
+from _sweep.comparisons import LEVEL
 from _sweep.runs import TRAINED
 from _sweep.statistics import Group, seeds_in_order
 
@@ -15,9 +16,10 @@ __all__ = ["FORMATS", "as_csv", "as_json", "as_markdown"]
 
 def as_markdown(groups: Sequence[Group]) -> str:
     """A table whose columns also line up as plain text."""
-    axes, compared, published, trained = _columns(groups)
+    axes, compared, corrected, published, trained = _columns(groups)
     header = [*axes, "n", "mean ± sd"]
-    header += ["difference (95 %)"] * compared + ["published"] * published + trained
+    header += ["difference (95 %)"] * compared + ["p (Holm)"] * corrected
+    header += ["published"] * published + trained
     rows = []
     for group in groups:
         row = [group.axes.get(axis, "") for axis in axes]
@@ -25,6 +27,8 @@ def as_markdown(groups: Sequence[Group]) -> str:
         row += [str(len(group.values)), f"{group.mean:.2f}{sd}"]
         if compared:
             row.append(_difference(group))
+        if corrected:
+            row.append(_p(group.difference and group.difference.p_holm))
         if published:
             row.append("" if group.published is None else f"{group.published:.2f}")
         row += [_number(group.trained.get(name)) for name in trained]
@@ -67,12 +71,13 @@ def as_json(groups: Sequence[Group]) -> str:
 FORMATS = {"md": as_markdown, "csv": as_csv, "json": as_json}
 
 
-def _columns(groups: Sequence[Group]) -> tuple[list[str], bool, bool, list[str]]:
+def _columns(groups: Sequence[Group]) -> tuple[list[str], bool, bool, bool, list[str]]:
     axes = list(dict.fromkeys(axis for group in groups for axis in group.axes))
     compared = any(group.difference for group in groups)
+    corrected = sum(group.p is not None for group in groups) > 1
     published = any(group.published is not None for group in groups)
     trained = [name for name in TRAINED if any(name in group.trained for group in groups)]
-    return axes, compared, published, trained
+    return axes, compared, corrected, published, trained
 
 
 def _record(group: Group) -> dict:
@@ -88,6 +93,8 @@ def _record(group: Group) -> dict:
         "low": None if half is None else difference.mean - half,
         "high": None if half is None else difference.mean + half,
         "pairs": difference.n if difference else 0,
+        "p": group.p,
+        "p_holm": difference and difference.p_holm,
         "published": group.published,
         "published_note": None if group.published is None else group.published_note,
         **{name: group.trained.get(name) for name in TRAINED},
@@ -112,6 +119,16 @@ def _digits(middle: float, half: float) -> int:
 
     outside = abs(middle) > half
     return next((digits for digits in range(2, 6) if excluded(digits) == outside), 2)
+
+
+def _p(value: float | None) -> str:
+    """With three decimals, or as many as keep it on its side of the level."""
+    if value is None:
+        return ""
+    if value < 0.001:
+        return "< 0.001"
+    shown = (f"{value:.{digits}f}" for digits in range(3, 9))
+    return next((s for s in shown if (float(s) < LEVEL) == (value < LEVEL)), str(value))
 
 
 def _number(value: float | None) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 
 from _cli import UserError
 from _static_check import suggestion
 
+from _sweep.comparisons import holm, p_of_paired
 from _sweep.runs import TRAINED, Run
 
 __all__ = [
@@ -34,11 +35,15 @@ class Difference:
         mean: of the differences.
         half_width: of the 95 % interval around it; ``None`` for one seed.
         n: seeds.
+        p: of a paired t-test; ``None`` for one seed, and where a value is no number.
+        p_holm: the same, corrected for all differences of the table.
     """
 
     mean: float
     half_width: float | None
     n: int
+    p: float | None = None
+    p_holm: float | None = None
 
 
 @dataclass
@@ -66,6 +71,11 @@ class Group:
     @property
     def mean(self) -> float:
         return mean(self.values.values())
+
+    @property
+    def p(self) -> float | None:
+        """Of its difference."""
+        return self.difference and self.difference.p
 
     @property
     def deviation(self) -> float | None:
@@ -155,7 +165,11 @@ def _compare(groups: Mapping[tuple, Group], baseline: Mapping[str, str]) -> None
         group.unpaired = seeds_in_order({*group.values} ^ {*other.values})
         if paired:
             differences = [group.values[seed] - other.values[seed] for seed in paired]
-            group.difference = Difference(*interval(differences), len(paired))
+            p = p_of_paired(differences)
+            group.difference = Difference(*interval(differences), len(paired), p)
+    tested = [group for group in groups.values() if group.p is not None]
+    for group, p in zip(tested, holm([group.p for group in tested]), strict=True):
+        group.difference = replace(group.difference, p_holm=p)
 
 
 def check_axes(

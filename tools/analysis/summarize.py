@@ -84,7 +84,23 @@ def _summarize(args: Any) -> None:
         print(text, end="")
     compared = " Differences are to " + _shown(baseline) + "." if baseline else ""
     # Beside the table, so that a CSV or JSON on standard output stays one.
-    print(f"{key}, {METRICS[metric]}.{compared}", *notes, sep="\n", file=sys.stderr)
+    about = [f"{key}, {METRICS[metric]}.{compared}", *_comparisons(groups)]
+    print(*about, *notes, sep="\n", file=sys.stderr)
+
+
+def _comparisons(groups: Sequence[Any]) -> list[str]:
+    """How many differences were tested, and of how many something is left."""
+    from _sweep.comparisons import LEVEL
+
+    tested = [group.difference for group in groups if group.p is not None]
+    if len(tested) < 2:
+        return []
+    alone = sum(one.p < LEVEL for one in tested)
+    left = sum(one.p_holm < LEVEL for one in tested)
+    return [
+        f"{len(tested)} comparisons: {alone} with p < {LEVEL} when each stands alone, {left} "
+        "corrected for their number (Holm). The intervals are not corrected."
+    ]
 
 
 def _has(runs: Sequence[Any], axis: str, name: str) -> bool:

@@ -1,21 +1,18 @@
-"""What the benchmarks share: interleaved timing, memory and traffic, where a number comes from."""
+"""What the benchmarks share: interleaved timing, memory and traffic."""
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
 import math
-import platform
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["bytes_moved", "environment", "interleaved", "medians", "peak_extra_memory"]
+__all__ = ["bytes_moved", "interleaved", "medians", "peak_extra_memory"]
 
 Step = Callable[[], object]
 Clock = Callable[[], float]
@@ -136,27 +133,3 @@ def _place(tensor: torch.Tensor) -> int:
 def _size(tensor: torch.Tensor) -> int:
     own = [size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride]
     return tensor.element_size() * (math.prod(own) if tensor.numel() else 0)
-
-
-def environment(device: str, packages: Sequence[str] = ()) -> dict[str, str | int]:
-    """Versions (also of these packages, where they are there), date and machine."""
-    found: dict[str, str | int] = {
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    if device != "cpu":
-        found["gpu"] = torch.cuda.get_device_name()
-        found["cuda"] = str(torch.version.cuda)
-    try:
-        import triton
-    except ImportError:
-        return found
-    return found | {"triton": triton.__version__}

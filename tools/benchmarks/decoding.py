@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import torch
 from _photographs import noise_photographs
-from _timing import environment, interleaved
+from _report import environment
+from _timing import interleaved
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -47,7 +48,7 @@ def main() -> None:
     console.print(table)
     if "torchvision" not in found:
         console.print("torchvision: its decoder does not load beside this torch")
-    console.print(environment("cpu", ("torchvision", "opencv-python-headless", "pillow")))
+    console.print(environment(packages=("opencv-python-headless", "pillow")))
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,13 +9,13 @@ Soft labels, like :class:`MixedLabels`, are made before the clock starts. Ratios
 from __future__ import annotations
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from _timing import environment, interleaved, medians, peak_extra_memory
+from _report import write_report
+from _timing import interleaved, medians, peak_extra_memory
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -41,7 +41,6 @@ def main() -> None:
             progress.update(task, description=shape)
             results.append(measure(shape, args, partial(progress.advance, task)))
     report = {
-        "environment": environment(args.device),
         "device": args.device,
         "dtype": args.dtype,
         "rounds": args.rounds,
@@ -50,7 +49,7 @@ def main() -> None:
     for result in results:
         Console().print(table(result))
     if args.out:
-        args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_report(args.out, report, device=args.device)
         console.print(f"written to {args.out}")
 
 

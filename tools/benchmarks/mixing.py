@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +23,8 @@ import mixing_loops
 import mixing_peers
 import numpy as np
 import torch
-from _timing import Step, bytes_moved, environment, interleaved, medians
+from _report import write_report
+from _timing import Step, bytes_moved, interleaved, medians
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -77,7 +77,6 @@ def main() -> None:
             progress.update(task, description=f"loop {name}")
             compared[name] = measure_loop(name, args, advance)
     report = {
-        "environment": environment(args.device, (*mixing_peers.DISTRIBUTIONS, "PyMaxflow")),
         "device": args.device,
         "clock": args.clock,
         "rounds": args.rounds,
@@ -90,7 +89,8 @@ def main() -> None:
     if compared:
         Console().print(loop_table(compared))
     if args.out:
-        args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        peers = (*mixing_peers.DISTRIBUTIONS, "PyMaxflow")
+        write_report(args.out, report, device=args.device, packages=peers)
         console.print(f"written to {args.out}")
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,8 @@ from unittest import mock
 
 import numpy as np
 import torch
-from _timing import environment, interleaved, medians
+from _report import write_report
+from _timing import interleaved, medians
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
@@ -99,10 +99,8 @@ def main() -> None:
     }
     Console().print(_table(result, args))
     if args.out:
-        about = environment(args.device)
-        args.out.write_text(
-            json.dumps(dict(vars(args), out=None, about=about, rows=result)), encoding="utf-8"
-        )
+        options = {name: value for name, value in vars(args).items() if name != "out"}
+        write_report(args.out, {"options": options, "rows": result}, device=args.device)
 
 
 class Stepper:

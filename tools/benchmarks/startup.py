@@ -12,9 +12,7 @@ same of its tools.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -22,12 +20,11 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
+from _report import commit_of, write_report
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -186,12 +183,13 @@ def main() -> None:
     _show(results, ratios, profiles, args)
     if args.out:
         content = {
-            "about": _about(args),
+            "rounds": args.rounds,
+            "before": args.before and commit_of(args.before),
             "results": results,
             "ratios": ratios,
             "import seconds": profiles,
         }
-        args.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_report(args.out, content, threads=args.threads)
 
 
 def _programs(scratch: Path, before: Path | None, threads: int) -> dict[str, Program]:
@@ -300,24 +298,6 @@ def _show(results: dict, ratios: dict, profiles: dict, args: argparse.Namespace)
         for package, seconds in list(profile.items())[: args.packages]:
             table.add_row(package, f"{seconds:.3f}")
         console.print(table)
-
-
-def _about(args: argparse.Namespace) -> dict[str, object]:
-    about: dict[str, object] = {
-        "date": date.today().isoformat(),
-        "python": platform.python_version(),
-        "rounds": args.rounds,
-        "threads": args.threads,
-        "cpus": os.cpu_count(),
-    }
-    for package in ("dmmix", "torch", "torchvision", "mmengine", "mmpretrain", "mmcv"):
-        for name in (f"onedl-{package}", package):
-            try:
-                about[name] = version(name)
-                break
-            except PackageNotFoundError:
-                continue
-    return about
 
 
 if __name__ == "__main__":

@@ -10,15 +10,13 @@ how far from 1 a ratio is by chance.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
-from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
+from _report import write_report
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
@@ -26,7 +24,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-import dmmix
 from dmmix.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "quickstart"
@@ -76,19 +73,8 @@ def main() -> None:
         table.add_row(name, f"{results[name]['ms']:.3f}", f"{ratio:.3f}")
     Console().print(table)
     if args.out:
-        about = {
-            "date": date.today().isoformat(),
-            "dmmix": dmmix.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "threads": args.threads,
-            "device": args.device,
-            "rounds": args.rounds,
-            "steps": args.steps,
-        }
-        args.out.write_text(
-            json.dumps({"about": about, "results": results}, indent=2) + "\n", encoding="utf-8"
-        )
+        options = {"device": args.device, "rounds": args.rounds, "steps": args.steps}
+        write_report(args.out, {"options": options, "results": results}, device=args.device)
 
 
 class Stepper:

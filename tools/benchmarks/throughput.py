@@ -13,7 +13,6 @@ that whatever else the machine does hits all alike; a ratio is the median of the
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import random
 import statistics
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _timing import environment
+from _report import write_report
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -40,7 +39,6 @@ from throughput_turns import CLOCKS, Contender, train_in_turns
 CPU_ROWS = ["digits", "cifar_small"]
 OURS, STOCK, BARE = "dmmix", "mmpretrain", "bare loop"
 PROFILED = "profile"
-PACKAGES = ("dmmix", "torchvision", "mmengine", "onedl-mmengine", "mmpretrain", "onedl-mmpretrain")
 #: How long a contender takes to start, in turns; only the time left on display depends on it.
 START = 3
 
@@ -390,11 +388,9 @@ def profile_table(name: str, parts: dict[str, float], device: str) -> Table:
 
 
 def write(results: dict[str, Any], args: argparse.Namespace) -> None:
-    found = environment(args.device, PACKAGES)
-    found["threads"] = args.threads or found["threads"]
     options = {name: value for name, value in vars(args).items() if name != "out"}
-    report = {"environment": found, "options": options, "rows": results}
-    args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    report = {"options": options, "rows": results}
+    write_report(args.out, report, device=args.device, threads=args.threads)
 
 
 if __name__ == "__main__":

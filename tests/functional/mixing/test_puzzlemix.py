@@ -12,6 +12,7 @@ from dmmix.functional.mixing.puzzle_transport import assign_blocks
 from dmmix.testing import assert_labels_match_pixels
 from tests.functional import mixing_reference as common
 from tests.mixups.waits import Waits
+from tests.pairwise import pairwise
 
 from . import puzzle_reference as reference
 
@@ -175,9 +176,13 @@ def test_no_pixel_of_an_image_is_lost_or_doubled(size, t_size):
 # -- what is in the images is what the labels say ------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", [(8, 8), (5, 9), (13, 6), (1, 7)])
+@pytest.mark.parametrize(
+    *pairwise(
+        size=[(8, 8), (5, 9), (13, 6), (1, 7)],
+        n=[1, 2, 7],
+        dtype=[torch.float32, torch.bfloat16],
+    )
+)
 def test_labels_match_pixels(size, n, dtype):
     _, _, lam, index, saliency = batch(n, 1, size, seed=n)
 

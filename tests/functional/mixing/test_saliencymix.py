@@ -16,6 +16,7 @@ from dmmix.functional import (
 from dmmix.testing import assert_labels_match_pixels
 from tests.functional import mixing_reference as reference
 from tests.mixups.waits import Waits
+from tests.pairwise import pairwise
 
 SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
 DTYPES = [torch.float32, torch.float64, torch.bfloat16]
@@ -149,11 +150,15 @@ def test_images_of_one_colour_have_the_box_in_the_corner():
 # -- what is in the images is what the labels say ----------------------------------------------
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("saliency", MAPS)
+@pytest.mark.parametrize(
+    *pairwise(
+        saliency=MAPS,
+        size=SIZES,
+        n=[1, 2, 7],
+        dtype=DTYPES,
+        layout=[torch.contiguous_format, torch.channels_last],
+    )
+)
 def test_provenance(saliency, size, n, dtype, layout):
     lam, index = draws(n, n)
 

@@ -92,6 +92,7 @@ def work(rank, port):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not dist.is_available(), reason="torch without distributed")
 def test_two_processes():
     with socket.socket() as free:

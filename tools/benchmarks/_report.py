@@ -1,0 +1,101 @@
+"""The file of a benchmark's numbers, which says where they come from: the same for all tools."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["commit_of", "environment", "write_report"]
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Whose versions are told, where they are there.
+PACKAGES = (
+    *("dmmix", "numpy", "torchvision", "triton", "onedl-mmengine", "onedl-mmpretrain"),
+    *("onedl-mmcv", "mmengine", "mmpretrain", "mmcv-lite"),
+)
+
+
+def write_report(
+    path: Path,
+    content: Mapping[str, Any],
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    packages: Sequence[str] = (),
+) -> None:
+    """Writes ``content`` as JSON, behind an entry ``environment``."""
+    report = {"environment": environment(device, threads=threads, packages=packages), **content}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def environment(
+    device: str = "cpu", *, threads: int | None = None, packages: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Command, commit, date, machine and versions.
+
+    Args:
+        device: on which it was measured; a GPU is told by name.
+        threads: of torch, where they are not those of this process.
+        packages: further ones whose versions count.
+    """
+    import torch
+
+    found = {
+        "command": _command(),
+        "commit": commit_of(ROOT),
+        "date": datetime.date.today().isoformat(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cpus": os.cpu_count(),
+        "threads": threads or torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+    for package in (*PACKAGES, *packages):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if device != "cpu":
+        found["gpu"] = torch.cuda.get_device_name()
+        found["cuda"] = str(torch.version.cuda)
+    return found
+
+
+def commit_of(checkout: Path) -> str | None:
+    """The commit of a checkout, with ``, changed`` where its files differ from it.
+
+    ``None`` without git, and for a folder that is no checkout of its own.
+    """
+    git = ["git", "-C", str(checkout)]
+    try:
+        top, commit = _lines([*git, "rev-parse", "--show-toplevel", "HEAD"])
+        if Path(top).resolve() != checkout.resolve():
+            return None
+        changed = _lines([*git, "status", "--porcelain", "--untracked-files=no"])
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit}, changed" if changed else commit
+
+
+def _lines(command: Sequence[str]) -> list[str]:
+    done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")
+    return done.stdout.splitlines()
+
+
+def _command() -> str:
+    """As it is typed in the top folder of the repository."""
+    tool, *arguments = sys.argv
+    path = Path(tool).resolve()
+    shown = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+    return shlex.join(["python", shown, *arguments])
