@@ -7,7 +7,6 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
 
 from dmmix.compat import CheckpointError
 from dmmix.compat.fit import WRAPPED, find_fit, first_not_finite
@@ -16,9 +15,6 @@ from dmmix.engine.resuming import check_seed
 from dmmix.registry import HOOKS
 
 __all__ = ["FitHook"]
-
-#: What SGD, Adam and their relatives remember of a weight.
-_LIKE_THE_WEIGHT = ("momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg")
 
 
 @HOOKS.register_module()
@@ -72,8 +68,6 @@ class FitHook(Hook):
             remedy = "custom_hooks=[dict(type='FitHook', partial=True)] loads what fits"
         if misfit:
             raise CheckpointError(f"{name} is of another network: {misfit}; {remedy}")
-        if purpose == "resume" and isinstance(runner.optim_wrapper, OptimWrapper):
-            _check_optimizer(runner.optim_wrapper.optimizer, name, checkpoint["optimizer"])
         runner.logger.info(f"{name}: {told(fit)}.")
 
 
@@ -96,19 +90,3 @@ def _check_state(runner: Any, file: str, checkpoint: dict, weights: dict) -> Non
     broken = first_not_finite(weights)
     if broken:
         raise CheckpointError(f"{file} cannot be resumed: {broken} is not finite")
-
-
-def _check_optimizer(optimizer: Any, file: str, saved: dict) -> None:
-    """What it remembers of a weight has the weight's shape; fused optimisers crash without."""
-    places = [place for group in saved["param_groups"] for place in group["params"]]
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    if len(places) != len(weights):
-        return  # the optimiser says so itself
-    for place, weight in zip(places, weights, strict=True):
-        for name, value in saved["state"].get(place, {}).items():
-            if name in _LIKE_THE_WEIGHT and value is not None and value.shape != weight.shape:
-                raise CheckpointError(
-                    f"{file} cannot be resumed: the optimiser's {name} of weight {place} is "
-                    f"{tuple(value.shape)}, the weight {tuple(weight.shape)}; begin from its "
-                    "weights with load_from and without resume"
-                )

@@ -62,7 +62,10 @@ def go_on(runner: Any, file: str, checkpoint: Mapping) -> None:
     wrapper = runner.optim_wrapper
     if isinstance(wrapper, OptimWrapper):
         saved = checkpoint["optimizer"]
-        lost = take_optimizer_state(wrapper, saved, checkpoint.get(WEIGHTS), _names(runner))
+        try:
+            lost = take_optimizer_state(wrapper, saved, checkpoint.get(WEIGHTS), _names(runner))
+        except CheckpointError as error:
+            raise CheckpointError(f"{file} cannot be resumed: {error}") from None
         if lost:
             rows.append(("optimizer", "its state", lost))
         if runner.param_schedulers:

@@ -20,6 +20,9 @@ from dmmix.compat import CheckpointError
 
 __all__ = ["follow_schedules", "names_of_weights", "take_optimizer_state"]
 
+#: What SGD, Adam and their relatives gather of a weight, in its shape.
+_LIKE_THE_WEIGHT = ("momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg")
+
 #: Of a schedule that goes by validations: what it has seen.
 _SEEN = ("best", "num_bad_epochs", "cooldown_counter", "last_step", "_global_step", "_last_value")
 
@@ -46,7 +49,8 @@ def take_optimizer_state(
         What it could not have, in words; ``None`` if nothing.
 
     Raises:
-        CheckpointError: the groups are others, and the checkpoint names no weights.
+        CheckpointError: the groups are others, and the checkpoint names no weights; or what was
+            gathered of a weight has another shape, on which fused optimisers crash.
     """
     fresh = wrapper.state_dict()
     sizes = [[len(group["params"]) for group in s["param_groups"]] for s in (saved, fresh)]
@@ -59,6 +63,7 @@ def take_optimizer_state(
     at = {name: k for k, name in enumerate(now if then is None else then)}
     gathered = saved["state"]
     state = {k: gathered[at[n]] for k, n in enumerate(now) if at.get(n) in gathered}
+    _check_shapes(wrapper.optimizer, state)
     lost = _lacks(wrapper.optimizer, state)
     without = [] if then is None else [name for name in now if name not in at]
     if lost:
@@ -72,6 +77,19 @@ def take_optimizer_state(
     if without:
         return f"{len(without)} weights start anew in it, such as {without[0]}"
     return None
+
+
+def _check_shapes(optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping]) -> None:
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for k, gathered in state.items():
+        for name in _LIKE_THE_WEIGHT:
+            value = gathered.get(name)
+            if value is not None and value.shape != weights[k].shape:
+                raise CheckpointError(
+                    f"the optimiser's {name} of weight {k} is {tuple(value.shape)} in the "
+                    f"checkpoint, and the weight {tuple(weights[k].shape)}: the file was changed, "
+                    "or is of another network; begin from its weights with load_from"
+                )
 
 
 def _lacks(optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping]) -> list[str]:
