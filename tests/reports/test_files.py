@@ -117,7 +117,7 @@ def test_damaged_training_states_had_no_name(saved, tmp_path, key):
 def test_a_momentum_of_another_shape_failed_in_the_first_step(saved, tmp_path):
     content = copy.deepcopy(saved)
     content["optimizer"]["state"][1]["momentum_buffer"] = torch.zeros(7)
-    with pytest.raises(CheckpointError, match=r"a.pth .* momentum_buffer of weight 1 is \(7,\), "):
+    with pytest.raises(CheckpointError, match=r"a.pth .* momentum_buffer of weight 1 is \(7,\) in"):
         resume(content, tmp_path)
 
 

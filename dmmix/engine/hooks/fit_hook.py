@@ -87,6 +87,11 @@ def _check_state(runner: Any, file: str, checkpoint: dict, weights: dict) -> Non
             "published ones hold weights only): resume from an epoch's, or begin from its weights "
             "with load_from and without resume"
         )
+    schedules = checkpoint.get("param_schedulers", [])
+    if not isinstance(schedules, list | dict):
+        raise CheckpointError(
+            f"{file} cannot be resumed: its param_schedulers are {schedules!r}, not a list of states"
+        )
     broken = first_not_finite(weights)
     if broken:
         raise CheckpointError(f"{file} cannot be resumed: {broken} is not finite")
