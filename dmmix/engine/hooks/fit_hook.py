@@ -90,7 +90,7 @@ def _check_state(runner: Any, file: str, checkpoint: dict, weights: dict) -> Non
     schedules = checkpoint.get("param_schedulers", [])
     if not isinstance(schedules, list | dict):
         raise CheckpointError(
-            f"{file} cannot be resumed: its param_schedulers are {schedules!r}, not a list of states"
+            f"{file} cannot be resumed: its param_schedulers are {schedules!r}, no list of states"
         )
     broken = first_not_finite(weights)
     if broken:
