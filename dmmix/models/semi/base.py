@@ -67,7 +67,7 @@ class SemiClassifier(MixupClassifier):
         pretrained: str | None = None,
         train_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
         mixup: Mapping | None = None,
     ) -> None:
         if mixup is not None:
