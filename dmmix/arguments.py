@@ -21,7 +21,7 @@ from pydantic_core import core_schema as cs
 
 from dmmix.functional.ranges import Count, NonNegative, Probability, Range
 
-__all__ = ["ArgumentError", "check_argument", "check_arguments"]
+__all__ = ["ArgumentError", "Checked", "check_argument", "check_arguments"]
 
 
 class ArgumentError(TypeError, ValueError):
@@ -39,6 +39,7 @@ class _Made:
 #: What has one meaning wherever the OpenMMLab stack and torch have it, and what their annotations
 #: leave out: that numbers of things are counted from one, say.
 _STACK = {
+    "base_channels": Count,
     "batch_size": Count,
     "begin": _Whole,
     "depth": int | str | dict,
@@ -60,8 +61,10 @@ _STACK = {
     "prefetch_factor": Count,
     "seed": Annotated[int, Range(0, 2**32 - 1)],
     "shuffle": bool,
+    "stem_channels": Count,
     "strides": _Step | Sequence[_Step | Sequence[_Step]],
     "style": Literal["pytorch", "caffe"],
+    "val": float,
     "val_begin": _Whole,
     "val_interval": Count,
     "weight_decay": NonNegative,
@@ -106,6 +109,19 @@ def check_argument(taker: str, name: str, value: Any, hint: Any, ours: bool = Tr
         got = repr(value)
         got = got if len(got) <= 200 else f"{got[:200]}..."
         raise ArgumentError(f"{taker}: {name} must be {_words(hint)}, got {got}") from None
+
+
+class Checked:
+    """Base of a class whose arguments are checked where it is called in Python too."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        names = [
+            name
+            for name, parameter in inspect.signature(cls).parameters.items()
+            if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        ]
+        check_arguments(cls, {**dict(zip(names, args, strict=False)), **kwargs})
+        return super().__new__(cls)
 
 
 class _Parameter(typing.NamedTuple):
@@ -180,6 +196,8 @@ def _widened(hint: Any) -> Any:
         return float | _Made
     items = [each for each in typing.get_args(hint) if each is not ...]
     if typing.get_origin(hint) in (list, tuple, Sequence) and items:
+        if {*items} <= {int, float, numbers.Number}:
+            return Sequence[float | Sequence[float]]
         return Sequence[Union[tuple(items) + (_Made,)]]  # noqa: UP007, RUF005
     return hint
 

@@ -51,7 +51,7 @@ def test_what_goes_for_what(hint, right, wrong):
     for value in right:
         check_argument("Class", "name", value, hint)
     for value in wrong:
-        with pytest.raises(ArgumentError, match="^Class: name must be .*, got ") as caught:
+        with pytest.raises(ArgumentError, match=r"^Class: name must be .*, got ") as caught:
             check_argument("Class", "name", value, hint)
         assert repr(value) in str(caught.value)
 
@@ -133,12 +133,12 @@ def test_the_class_the_argument_and_what_is_allowed(build, says):
 def test_what_is_initialised_is_looked_at_too():
     init = dict(type="Kaiming", layer="Conv2d", distribution=NAN)
     backbone = dict(type="ResNet_CIFAR", depth=18, init_cfg=[init])
-    with pytest.raises(ArgumentError, match="KaimingInit: distribution must be .*, got nan"):
+    with pytest.raises(ArgumentError, match=r"KaimingInit: distribution must be .*, got nan"):
         MODELS.build({**backbone, "_scope_": "dmmix"})
 
 
 def test_a_missing_type_is_told():
-    with pytest.raises(KeyError, match="type is missing in the config of a model.*mean 'tyype'"):
+    with pytest.raises(KeyError, match=r"type is missing in the config of a model.*mean 'tyype'"):
         MODELS.build(dict(tyype="ResNet", depth=18))
 
 

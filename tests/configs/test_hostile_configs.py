@@ -14,18 +14,22 @@ from tests.configs.hostile_configs import DIGITS, changes, outcome
 COUNT = int(os.environ.get("DMMIX_HOSTILE_CONFIGS", "24"))
 BATCH = 8
 SEED = int(os.environ.get("DMMIX_HOSTILE_CONFIGS_SEED", "0"))
-#: What is accepted, and why that is right: (where, what it was changed to, reason).
+_NUMBERS = (
+    "lr|weight_decay|momentum|eps|alpha|eta|prob|magnitude_range.*|magnitude_std|val|std|bias"
+)
+#: What is accepted, and why that is right: (end of the path, what it was changed to, reason).
 RIGHT = [
-    (r"randomness\.seed", "None", "a seed is drawn"),
-    (r"base_batch_size|base_batch_size.*", "None|float", "it is read where enable=True"),
-    (r"padding", "None|dict", "none"),
-    (r"labels_per_class", "None", "all labels"),
-    (r"init_cfg\.\d+\.val|bias|std", "float|negative|huge", "a number for the weights"),
-    (r"layer(\.\d+)?", ".*", "mmengine initialises what has the name; to name nothing is no error"),
-    (r"milestones|T_max|end|begin|eta_min|gamma|start_factor", "float|negative", "a schedule"),
-    (r"(lr|weight_decay|momentum|eps|alpha|eta|t|xi|loss_weight|magnitude\w*(\.\d)?|mean\.0|std\.0"
-     r"|prob|.*_weight|temperature|threshold|.*_mult|min_lr)", "float|huge|negative|None", "a number"),
-]  # fmt: skip
+    ("seed", "None", "a seed is drawn"),
+    ("base_batch_size", "None|float|huge", "it is read where enable=True"),
+    ("padding", "None", "none"),
+    ("labels_per_class", "None", "all labels"),
+    (r"layer(\.\d+)?", ".*", "mmengine initialises what has that name: none is no error there"),
+    (_NUMBERS, "float|huge", "a number is asked for, and given"),
+    ("magnitude_range.*|val|bias", "float|huge|negative", "likewise, of any sign"),
+    (r"mean\.0|std\.0", "float|negative", "likewise"),
+    ("milestones.*|T_max|begin|end|eta_min|gamma|start_factor", "float|huge|None", "of a schedule"),
+    ("interval|max_epochs|max_iters|val_interval|batches", "huge", "longer than any run"),
+]
 
 
 def right(change):
