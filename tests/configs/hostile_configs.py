@@ -73,7 +73,8 @@ def changes(names: list[str], seed: int) -> Iterator[Change]:
 
 def _read(cfg: Config) -> dict:
     """What a runner reads, not what other files of the config take from it."""
-    known = _cli()._RUNNER_KEYS | _cli()._OTHER_KEYS
+    # The visualizer has its own copy of vis_backends.
+    known = (_cli()._RUNNER_KEYS | _cli()._OTHER_KEYS) - {"vis_backends"}
     return {key: cfg[key] for key in cfg if key in known}
 
 

