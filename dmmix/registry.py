@@ -10,14 +10,16 @@ import difflib
 import inspect
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any
 
 from dmmix import compat
+from dmmix.arguments import check_arguments
 
 compat.prepare()  # before mmpretrain is imported: it needs a torchvision that imports
 
-from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS  # noqa: E402
+from mmengine import registry as mmengine  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
 from mmpretrain import registry as mmpretrain  # noqa: E402
 
@@ -35,6 +37,7 @@ __all__ = [
     "PARAM_SCHEDULERS",
     "RUNNERS",
     "TRANSFORMS",
+    "check_config",
 ]
 
 
@@ -69,6 +72,58 @@ class _Child(Registry):
         self.parent.import_from_location()
 
 
+def _checked(build: Callable) -> Callable:
+    """The build function of a registry, after a look at the arguments."""
+
+    @wraps(build)
+    def checked(cfg: Any, *args: Any, registry: Registry, **kwargs: Any) -> Any:
+        given = [*args, *kwargs.values()]
+        for each in cfg if isinstance(cfg, list) else [cfg]:
+            if isinstance(each, Mapping) and "type" in each:
+                check_config(each, registry)
+            elif isinstance(each, Mapping) and not any("type" in (other or ()) for other in given):
+                _refuse_without_type(each, registry)
+        return build(cfg, *args, registry=registry, **kwargs)
+
+    checked.checks_arguments = True
+    return checked
+
+
+def _refuse_without_type(cfg: Mapping, registry: Registry) -> None:
+    if registry.name == "runner":  # whose config has a runner_type, or none
+        return
+    near = _near("type", cfg)
+    raise KeyError(f"type is missing in the config of a {registry.name}, got {[*cfg]}{near}")
+
+
+def check_config(cfg: Mapping, registry: Registry) -> None:
+    """Checks the arguments of a part of a config that will be built.
+
+    Raises:
+        dmmix.arguments.ArgumentError: one is not what the annotation says.
+    """
+    kind = cfg.get("type")
+    for init in _listed(cfg.get("init_cfg")):
+        if isinstance(init, Mapping):  # mmengine builds them without asking the registry
+            check_config(init, mmengine.WEIGHT_INITIALIZERS)
+    if isinstance(kind, str):
+        with registry.switch_scope_and_registry(cfg.get("_scope_")) as switched:
+            kind = switched.get(kind)
+    if inspect.isclass(kind) or inspect.isfunction(kind):
+        check_arguments(kind, {key: cfg[key] for key in cfg if key not in ("type", "_scope_")})
+
+
+def _listed(value: Any) -> Iterable:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+# mmpretrain's classes build their parts with mmpretrain's registries, and mmengine's runner with
+# mmengine's; these pass on what is to be built to dmmix's, but not the building.
+for _registry in (*vars(mmengine).values(), *vars(mmpretrain).values()):
+    if isinstance(_registry, Registry) and not hasattr(_registry.build_func, "checks_arguments"):
+        _registry.build_func = _checked(_registry.build_func)
+
+
 def _child(name: str, parent: Registry) -> Registry:
     location = _LOCATIONS.get(name, "dmmix.engine")
     return _Child(parent.name, parent=parent, scope="dmmix", locations=[location])
@@ -95,7 +150,7 @@ PARAM_SCHEDULERS = _children["PARAM_SCHEDULERS"]
 METRICS = _children["METRICS"]
 EVALUATORS = _children["EVALUATORS"]
 OPTIM_WRAPPERS = _children["OPTIM_WRAPPERS"]
-FUNCTIONS = _child("FUNCTIONS", MMENGINE_FUNCTIONS)
+FUNCTIONS = _child("FUNCTIONS", mmengine.FUNCTIONS)
 
 
 def _with_near_name(text: str, error: BaseException) -> str:

@@ -101,7 +101,7 @@ def _dataloader_defaults(loader: Any, training: bool) -> None:
     import torch
 
     loader.setdefault("pin_memory", torch.cuda.is_available())
-    loader.setdefault("persistent_workers", not training and loader.get("num_workers", 0) > 0)
+    loader.setdefault("persistent_workers", not training and loader.get("num_workers", 0) != 0)
     loader.setdefault("collate_fn", dict(type="default_collate"))
     if training:
         loader.setdefault("worker_init_fn", dict(type="seed_worker"))

@@ -73,7 +73,7 @@ class _StopAfter(Hook):
 
 
 def dry_run(runner: Runner, steps: int = 3) -> DryRun:
-    """Builds what training needs, trains a few steps, predicts one validation batch, and stops.
+    """Builds everything, trains a few steps, predicts one validation batch, and stops.
 
     There are fewer steps where the epoch, or the time to the first validation, is shorter. Writes
     no checkpoint, and no dump.
@@ -100,6 +100,8 @@ def dry_run(runner: Runner, steps: int = 3) -> DryRun:
         model.eval()
         with torch.no_grad():
             _check_predictions(model.val_step(next(iter(runner.val_loop.dataloader))))
+    if runner._test_loop is not None:
+        _ = runner.test_loop  # is built when it is first asked for
     return stop.outputs
 
 

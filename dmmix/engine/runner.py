@@ -19,6 +19,7 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import nn
 from torch.utils.data import DataLoader, default_collate
 
+from dmmix.arguments import check_argument
 from dmmix.compat import CheckpointError, CorruptCheckpointError
 from dmmix.compat.fit import WRAPPED
 from dmmix.datasets import BatchLoader, unwrap, whole_batch
@@ -38,8 +39,15 @@ from dmmix.engine.hooks import (
 from dmmix.engine.loops import EpochTrainLoop, IterTrainLoop
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.resuming import WorkFolder, go_on, keep_other_config
+from dmmix.engine.run_options import (
+    check_dataloader,
+    check_optim_wrapper,
+    check_run,
+    check_train_loop,
+)
 from dmmix.engine.step_options import StepOptions
 from dmmix.evaluation import batch_evaluator
+from dmmix.functional.ranges import Positive
 from dmmix.registry import RUNNERS
 
 __all__ = ["DmmixRunner"]
@@ -103,8 +111,8 @@ class DmmixRunner(Runner):
     _read: dict | None = None  # the checkpoint that is being resumed from
 
     def __init__(self, *args, load_from: str | None = None, **kwargs) -> None:
+        check_run({**kwargs, "load_from": load_from})
         _check_exists(load_from)
-        self._may_dump = False
         super().__init__(*args, load_from=load_from, **kwargs)
         if self._train_loop is None:  # one that trains may have no right to the folder
             self._dump_config()
@@ -174,6 +182,7 @@ class DmmixRunner(Runner):
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """As mmengine does, with what ``step`` asks of the optimiser."""
+        check_optim_wrapper(optim_wrapper)
         config = self.step_options.optim_wrapper(optim_wrapper)
         with count_frozen_weights(self.logger):
             wrapper = super().build_optim_wrapper(config)
@@ -197,8 +206,7 @@ class DmmixRunner(Runner):
         if not (auto_scale_lr or {}).get("enable", False):
             return
         base = auto_scale_lr.get("base_batch_size")
-        if isinstance(base, bool) or not isinstance(base, int | float) or base <= 0:
-            raise ValueError(f"auto_scale_lr.base_batch_size must be above 0, got {base!r}")
+        check_argument("auto_scale_lr", "base_batch_size", base, Positive)
         loader = self._train_dataloader
         size = _batch_size(loader) if isinstance(loader, DataLoader) else loader["batch_size"]
         several = isinstance(optim_wrapper, OptimWrapperDict)
@@ -213,6 +221,11 @@ class DmmixRunner(Runner):
             for group in wrapper.param_groups:
                 group["lr"] *= ratio
 
+    def build_train_loop(self, loop: Any) -> Any:
+        """As mmengine does, if ``train_cfg`` is what its loop takes."""
+        check_train_loop(loop)
+        return super().build_train_loop(loop)
+
     def build_evaluator(self, evaluator: Any) -> Any:
         """As mmengine does; metrics that can take whole batches get them whole."""
         return super().build_evaluator(batch_evaluator(evaluator))
@@ -220,6 +233,7 @@ class DmmixRunner(Runner):
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> DataLoader:
         """As mmengine does; batches that the dataset makes as a whole are passed through."""
+        check_dataloader(dataloader)
         if isinstance(dataloader, Mapping):
             dataloader = {**dataloader, "dataset": _unwrapped(dataloader.get("dataset"))}
         loader = Runner.build_dataloader(dataloader, *args, **kwargs)

@@ -6,18 +6,17 @@ import difflib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmengine.device import get_device
 from torch import nn
 
-from dmmix.engine.optim_wrappers import NON_FINITE, StepOptimWrapper
+from dmmix.arguments import check_arguments
+from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.models import MixupClassifier
 
 __all__ = ["StepOptions"]
-
-_PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class StepOptions:
 
     fused_optimizer: bool = False
     channels_last: bool = False
-    precision: str = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool | dict = False
-    non_finite: str = "stop"
+    non_finite: Literal["stop", "skip"] = "stop"
 
     @classmethod
     def from_cfg(cls, cfg: Mapping | None) -> StepOptions:
@@ -57,25 +56,8 @@ class StepOptions:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(f"step: unknown option {name!r}, allowed are {known}{hint}")
+        check_arguments(cls, chosen, called="step")
         options = cls(**chosen)
-        for name in ("fused_optimizer", "channels_last"):
-            if not isinstance(getattr(options, name), bool):
-                raise ValueError(
-                    f"step.{name} must be True or False, got {getattr(options, name)!r}"
-                )
-        if options.precision not in _PRECISIONS:
-            raise ValueError(
-                f"step.precision must be one of {_PRECISIONS}, got {options.precision!r}"
-            )
-        if options.non_finite not in NON_FINITE:
-            raise ValueError(
-                f"step.non_finite must be one of {NON_FINITE}, got {options.non_finite!r}"
-            )
-        if not isinstance(options.compile, bool | Mapping):
-            raise ValueError(
-                "step.compile must be True, False or a dict of torch.compile's options, got "
-                f"{options.compile!r}"
-            )
         if options.compile is not False and (cfg or {}).get("compile"):
             raise ValueError("step.compile and mmengine's own compile: only one of them, please")
         return options

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dmmix.evaluation.collect import interleave
 from dmmix.evaluation.predictions import Predictions
+from dmmix.functional.ranges import Count
 from dmmix.registry import METRICS
 
 __all__ = ["Accuracy"]
@@ -38,11 +39,13 @@ class Accuracy(metrics.Accuracy):
 
     def __init__(
         self,
-        topk: int | Sequence[int] = (1,),
+        topk: Count | Sequence[Count] = (1,),
         thrs: float | Sequence[float | None] | None = 0.0,
         collect_device: str = "cpu",
         prefix: str | None = None,
     ) -> None:
+        if topk == [] or topk == ():
+            raise ValueError(f"topk must name a k, got {topk!r}")
         super().__init__(topk, thrs, collect_device, prefix)
         self._hits: list[Tensor] = []
 

@@ -17,6 +17,9 @@ from dmmix.registry import MODELS
 
 __all__ = ["AUGMENTATION_STREAM", "MixupDataPreprocessor", "split_transforms"]
 
+#: Of images with 16 bits.
+_LARGEST_PIXEL = 2**16 - 1
+
 #: Of the random numbers of a step; the mixes have stream 0.
 AUGMENTATION_STREAM = 1
 
@@ -59,8 +62,7 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
                 "argument, write model.mixup=dict(type=...) instead"
             )
         super().__init__(*args, **kwargs)
-        if self._enable_normalize and not (self.std > 0).all():
-            raise ValueError(f"std must be above 0, got {self.std.flatten().tolist()}")
+        _check_normalisation(self)
         self.before, self.after = split_transforms(batch_transforms)
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -137,6 +139,21 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
         for transform in before:
             inputs = transform(inputs, generator)
         return inputs
+
+
+def _check_normalisation(preprocessor: ClsDataPreprocessor) -> None:
+    if not preprocessor._enable_normalize:
+        return
+    mean, std = preprocessor.mean.flatten(), preprocessor.std.flatten()
+    for name, values, good, allowed in (
+        ("mean", mean, mean.abs() <= _LARGEST_PIXEL, f"in [-{_LARGEST_PIXEL}, {_LARGEST_PIXEL}]"),
+        ("std", std, (std > 0) & (std <= _LARGEST_PIXEL), f"above 0, up to {_LARGEST_PIXEL}"),
+    ):
+        if not good.all():
+            raise ValueError(
+                f"{name} must be {allowed} (pixels are, for most images, 0 to 255), "
+                f"got {values.tolist()}"
+            )
 
 
 def split_transforms(

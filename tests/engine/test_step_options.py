@@ -81,12 +81,15 @@ def plain(tmp_path_factory):
     ("step", "message"),
     [
         ({"fused_optimiser": True}, r"step: unknown option 'fused_optimiser'.*'fused_optimizer'\?"),
-        ({"channels_last": "yes"}, r"step.channels_last must be True or False, got 'yes'"),
+        ({"channels_last": "yes"}, r"step: channels_last must be True or False, got 'yes'"),
         (
             {"precision": "fp8"},
-            r"step.precision must be one of \('fp32', 'bf16', 'fp16'\), got 'fp8'",
+            r"step: precision must be 'fp32' or 'bf16' or 'fp16', got 'fp8'",
         ),
-        ({"compile": "max-autotune"}, r"step.compile must be True, False or a dict .*'max-auto"),
+        (
+            {"compile": "max-autotune"},
+            r"step: compile must be .* or a dict, got 'max-auto",
+        ),
     ],
 )
 def test_bad_options(step, message):

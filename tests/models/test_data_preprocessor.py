@@ -153,7 +153,11 @@ def test_something_else_than_a_list_is_refused(given):
             ValueError,
             r"prob must be in \[0, 1\], got 1.5",
         ),
-        ({"type": "BatchCutout", "shape": "4"}, TypeError, "shape must be an integer or"),
+        (
+            {"type": "BatchCutout", "shape": "4"},
+            TypeError,
+            "shape must be an int or",
+        ),
     ],
 )
 def test_a_bad_argument_is_told_with_the_transform_that_has_it(config, error, message):
@@ -171,7 +175,7 @@ def test_images_of_several_sizes_are_refused():
 
 
 def test_std_of_zero_is_refused():
-    with pytest.raises(ValueError, match=r"std must be above 0, got \[1.0, 0.0, 1.0\]"):
+    with pytest.raises(ValueError, match=r"std must be above 0, .*got \[1.0, 0.0, 1.0\]"):
         MixupDataPreprocessor([0.0] * 3, [1.0, 0.0, 1.0])
 
 

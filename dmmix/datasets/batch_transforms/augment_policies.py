@@ -133,6 +133,8 @@ def parse_policies(
         )
     if not isinstance(hparams, Mapping) or not set(hparams) <= set(_PLACED):
         raise ValueError(f"hparams may have {list(_PLACED)}, got {hparams!r}")
+    if "interpolation" in hparams:  # also where all policies have their own
+        _one_of("hparams", "interpolation", hparams["interpolation"], INTERPOLATIONS)
     return tuple(_parsed(config, hparams) for config in configs)
 
 

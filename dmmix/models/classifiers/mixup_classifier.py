@@ -57,7 +57,7 @@ class MixupClassifier(ImageClassifier):
         pretrained: str | None = None,
         train_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         if isinstance(data_preprocessor, dict) or data_preprocessor is None:
             data_preprocessor = {"type": "dmmix.MixupDataPreprocessor", **(data_preprocessor or {})}

@@ -10,10 +10,11 @@ import torch
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from dmmix.arguments import Checked
+from dmmix.functional.ranges import NonNegative, Probability
 from dmmix.functional.semi import linear_ramp
 from dmmix.mixups import training_progress
 from dmmix.models.classifiers import MixupClassifier
-from dmmix.models.semi.parts.checks import check_share, check_weight
 from dmmix.models.semi.parts.stream_mix import StreamMix, build_stream_mix
 
 __all__ = ["Branches", "SemiClassifier"]
@@ -22,7 +23,7 @@ __all__ = ["Branches", "SemiClassifier"]
 Branches = Mapping[str, tuple[str, str]]
 
 
-class SemiClassifier(MixupClassifier):
+class SemiClassifier(Checked, MixupClassifier):
     """A classifier that learns from a labelled and an unlabelled stream.
 
     A method names the views it wants (:attr:`branches`) and writes :meth:`step_losses`. All else is
@@ -60,14 +61,14 @@ class SemiClassifier(MixupClassifier):
         neck: dict | None = None,
         head: dict | None = None,
         *,
-        unlabelled_weight: float = 1.0,
-        ramp: float = 0.0,
+        unlabelled_weight: NonNegative = 1.0,
+        ramp: Probability = 0.0,
         joint_forward: bool = True,
         stream_mix: dict | StreamMix | None = None,
         pretrained: str | None = None,
         train_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
         mixup: Mapping | None = None,
     ) -> None:
         if mixup is not None:
@@ -75,8 +76,6 @@ class SemiClassifier(MixupClassifier):
                 f"{type(self).__name__} has no mixup of its own: mixes of labelled with unlabelled "
                 "images are stream_mix=dict(mixup=dict(type='CutMix', alpha=0.2))"
             )
-        check_weight("unlabelled_weight", unlabelled_weight)
-        check_share("ramp", ramp)
         if isinstance(data_preprocessor, Mapping) or data_preprocessor is None:
             data_preprocessor = {
                 "type": "dmmix.SemiDataPreprocessor",

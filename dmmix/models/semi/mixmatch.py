@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from dmmix.functional.ranges import NonNegative, Positive, Probability
 from dmmix.functional.semi import (
     masked_cross_entropy,
     mean_squared_consistency,
@@ -16,7 +17,6 @@ from dmmix.functional.semi import (
 )
 from dmmix.mixups import Mix, step_generator
 from dmmix.models.semi.base import Branches, SemiClassifier
-from dmmix.models.semi.parts.checks import check_temperature
 from dmmix.models.semi.parts.own_mix import OWN_MIX_STREAM, build_own_mix, one_hot
 from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
@@ -55,13 +55,12 @@ class MixMatch(SemiClassifier):
     def __init__(
         self,
         *args: Any,
-        temperature: float = 0.5,
+        temperature: Positive = 0.5,
         mixup: Mapping | Mix | None = None,
-        unlabelled_weight: float = 75.0,
-        ramp: float = 1 / 64,
+        unlabelled_weight: NonNegative = 75.0,
+        ramp: Probability = 1 / 64,
         **kwargs: Any,
     ) -> None:
-        check_temperature("temperature", temperature)
         super().__init__(*args, unlabelled_weight=unlabelled_weight, ramp=ramp, **kwargs)
         self.temperature = float(temperature)
         self.own_mix = build_own_mix(mixup)

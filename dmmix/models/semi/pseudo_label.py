@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from dmmix.functional.ranges import Probability
 from dmmix.functional.semi import hard_pseudo_labels, masked_cross_entropy
 from dmmix.models.semi.base import Branches, SemiClassifier
-from dmmix.models.semi.parts.checks import check_share
 from dmmix.registry import MODELS
 
 __all__ = ["PseudoLabel"]
@@ -36,9 +36,8 @@ class PseudoLabel(SemiClassifier):
     }
 
     def __init__(
-        self, *args: Any, threshold: float = 0.95, ramp: float = 0.4, **kwargs: Any
+        self, *args: Any, threshold: Probability = 0.95, ramp: Probability = 0.4, **kwargs: Any
     ) -> None:
-        check_share("threshold", threshold)
         super().__init__(*args, ramp=ramp, **kwargs)
         self.threshold = float(threshold)
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.mixing import to_device
+from dmmix.functional.ranges import Count, NonNegative, Positive, Probability
 from dmmix.functional.semi import masked_cross_entropy, probabilities, sharpen
 from dmmix.mixups import Mix, step_generator
 from dmmix.models.semi.base import SemiClassifier
-from dmmix.models.semi.parts.checks import check_count, check_temperature, check_weight
 from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment
 from dmmix.models.semi.parts.own_mix import OWN_MIX_STREAM, build_own_mix, one_hot
 from dmmix.models.semi.parts.rotation import RotationHead, draw_turns, rotate
@@ -53,20 +53,16 @@ class ReMixMatch(SemiClassifier):
     def __init__(
         self,
         *args: Any,
-        num_strong: int = 2,
-        temperature: float = 0.5,
+        num_strong: Count = 2,
+        temperature: Positive = 0.5,
         mixup: Mapping | Mix | None = None,
-        unlabelled_weight: float = 1.5,
-        strong_weight: float = 0.5,
-        rotation_weight: float = 0.5,
+        unlabelled_weight: NonNegative = 1.5,
+        strong_weight: NonNegative = 0.5,
+        rotation_weight: NonNegative = 0.5,
         window: int = 128,
-        ramp: float = 1 / 64,
+        ramp: Probability = 1 / 64,
         **kwargs: Any,
     ) -> None:
-        check_count("num_strong", num_strong)
-        check_temperature("temperature", temperature)
-        check_weight("strong_weight", strong_weight)
-        check_weight("rotation_weight", rotation_weight)
         strong = ["strong", *(f"strong{k}" for k in range(2, num_strong + 1))]
         self.branches = {
             "labelled": ("labelled", "strong"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from dmmix.functional.ranges import Positive, Probability
 from dmmix.functional.semi import (
     kl_consistency,
     masked_cross_entropy,
@@ -14,7 +15,6 @@ from dmmix.functional.semi import (
 )
 from dmmix.mixups import training_progress
 from dmmix.models.semi.fixmatch import FixMatch
-from dmmix.models.semi.parts.checks import check_share, check_temperature
 from dmmix.registry import MODELS
 
 __all__ = ["UDA"]
@@ -46,13 +46,11 @@ class UDA(FixMatch):
     def __init__(
         self,
         *args: Any,
-        threshold: float = 0.8,
-        temperature: float = 0.4,
+        threshold: Probability = 0.8,
+        temperature: Positive = 0.4,
         annealing: str | None = None,
         **kwargs: Any,
     ) -> None:
-        check_share("threshold", threshold)
-        check_temperature("temperature", temperature)
         if annealing is not None and annealing not in _SCHEDULES:
             raise ValueError(f"annealing must be one of {_SCHEDULES} or None, got {annealing!r}")
         super().__init__(*args, threshold=threshold, **kwargs)

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from dmmix.functional.ranges import Count, NonNegative
 from dmmix.functional.transfer import batch_spectral_shrinkage
-from dmmix.models.semi.parts.checks import check_count, check_weight
 from dmmix.models.semi.supervised import Supervised
 from dmmix.registry import MODELS
 
@@ -32,10 +32,8 @@ class BSS(Supervised):
     """
 
     def __init__(
-        self, *args: Any, shrinkage_weight: float = 1e-3, k: int = 1, **kwargs: Any
+        self, *args: Any, shrinkage_weight: NonNegative = 1e-3, k: Count = 1, **kwargs: Any
     ) -> None:
-        check_weight("shrinkage_weight", shrinkage_weight)
-        check_count("k", k)
         super().__init__(*args, **kwargs)
         self.shrinkage_weight = float(shrinkage_weight)
         self.k = k

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dmmix.models.semi.parts.checks import check_count
+from dmmix.datasets.semi.checks import check_count
 
 __all__ = ["ClassQueues"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dmmix.functional.ranges import NonNegative, Positive
 from dmmix.functional.semi import probabilities
 from dmmix.functional.transfer import category_relationship, co_tuning_cross_entropy
 from dmmix.models.modes import evaluating
-from dmmix.models.semi.parts.checks import check_temperature, check_weight
 from dmmix.models.semi.supervised import Supervised
 from dmmix.registry import MODELS
 
@@ -52,12 +52,10 @@ class CoTuning(Supervised):
         self,
         *args: Any,
         source_head: Mapping | nn.Module,
-        source_weight: float = 2.3,
-        source_temperature: float = 1.0,
+        source_weight: NonNegative = 2.3,
+        source_temperature: Positive = 1.0,
         **kwargs: Any,
     ) -> None:
-        check_weight("source_weight", source_weight)
-        check_temperature("source_temperature", source_temperature)
         super().__init__(*args, **kwargs)
         if isinstance(source_head, Mapping):
             source_head = MODELS.build({"_scope_": "dmmix", **source_head})

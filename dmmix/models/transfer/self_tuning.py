@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from mmengine.dist import all_gather
 from torch import Tensor, nn
 
+from dmmix.functional.ranges import Count, Positive
 from dmmix.functional.semi import hard_pseudo_labels
 from dmmix.functional.transfer import pseudo_group_contrast
 from dmmix.models.semi.base import Branches, SemiClassifier
-from dmmix.models.semi.parts.checks import check_count, check_temperature
 from dmmix.models.semi.parts.network import Network
 from dmmix.models.semi.parts.teacher import Teacher
 from dmmix.models.transfer.class_queues import ClassQueues
@@ -55,14 +55,12 @@ class SelfTuning(SemiClassifier):
     def __init__(
         self,
         *args: Any,
-        projection_dim: int = 1024,
-        queue_size: int = 32,
-        temperature: float = 0.07,
+        projection_dim: Count = 1024,
+        queue_size: Count = 32,
+        temperature: Positive = 0.07,
         key_momentum: float = 0.999,
         **kwargs: Any,
     ) -> None:
-        check_temperature("temperature", temperature)
-        check_count("projection_dim", projection_dim)
         super().__init__(*args, **kwargs)
         width = self.head.in_channels
         self.projector = nn.Sequential(

@@ -245,13 +245,13 @@ def test_mixing_between_the_streams(make_one):
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: make(BSS, k=0), "k must be a whole number, at least 1, got 0"),
-        (lambda: make(BSS, shrinkage_weight=-1), "shrinkage_weight must be 0 or more"),
-        (lambda: co_tuning(source_temperature=0), "source_temperature must be above 0"),
-        (lambda: co_tuning(source_weight=-1), "source_weight must be 0 or more"),
-        (lambda: make(SelfTuning, projection_dim=0), "projection_dim must be a whole number"),
-        (lambda: make(SelfTuning, queue_size=0), "queue_size must be a whole number"),
-        (lambda: make(SelfTuning, temperature=-1), "temperature must be above 0"),
+        (lambda: make(BSS, k=0), "k must be an int of at least 1, got 0"),
+        (lambda: make(BSS, shrinkage_weight=-1), "shrinkage_weight must be a number of at"),
+        (lambda: co_tuning(source_temperature=0), "temperature must be a number above 0"),
+        (lambda: co_tuning(source_weight=-1), "source_weight must be a number of at"),
+        (lambda: make(SelfTuning, projection_dim=0), "projection_dim must be an int of"),
+        (lambda: make(SelfTuning, queue_size=0), "queue_size must be an int of at"),
+        (lambda: make(SelfTuning, temperature=-1), "temperature must be a number above 0"),
         (lambda: make(SelfTuning, key_momentum=1), "key_momentum must be above 0 and below 1"),
     ],
 )

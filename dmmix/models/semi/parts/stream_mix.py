@@ -8,27 +8,26 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from dmmix.arguments import Checked
 from dmmix.functional import MixedLabels
 from dmmix.functional.mixing import to_device
+from dmmix.functional.ranges import NonNegative, Probability
 from dmmix.functional.semi import half_cosine_ramp
 from dmmix.mixups import Mix, PairMix, RandomMix, build_mix, step_generator, training_progress
 from dmmix.models.losses import DecoupledMixupLoss, MixupLoss
 from dmmix.models.mixed_feats import mixed_feats
-from dmmix.models.semi.parts.checks import check_share, check_weight
 from dmmix.registry import MODELS
 
 __all__ = ["StreamMix", "build_stream_mix"]
 
 LamBias = Literal["unlabelled", "labelled", "none"]
-_BIASES = ("unlabelled", "labelled", "none")
-_DECOUPLE = ("labelled", "unlabelled", "both", "none")
 
 #: Of the random numbers of a step; see SemiClassifier and MixupDataPreprocessor for the others.
 STREAM_MIX_STREAM = 2
 
 
 @MODELS.register_module()
-class StreamMix(nn.Module):
+class StreamMix(Checked, nn.Module):
     r"""DM(CE) with the asymmetrical strategy, on mixes of a labelled with an unlabelled image.
 
     Each labelled image :math:`x` of the batch with class :math:`a` is mixed with an unlabelled one
@@ -74,21 +73,12 @@ class StreamMix(nn.Module):
         loss: Mapping | MixupLoss | None = None,
         lam_bias: LamBias = "unlabelled",
         decouple: Literal["labelled", "unlabelled", "both", "none"] | None = None,
-        weight: float = 1.0,
+        weight: NonNegative = 1.0,
         ramp: bool = True,
-        threshold: float = 0.95,
-        mix_threshold: float = 0.95,
+        threshold: Probability = 0.95,
+        mix_threshold: Probability = 0.95,
     ) -> None:
         super().__init__()
-        for name, value, allowed in (
-            ("lam_bias", lam_bias, _BIASES),
-            ("decouple", "labelled" if decouple is None else decouple, _DECOUPLE),
-        ):
-            if value not in allowed:
-                raise ValueError(f"stream_mix.{name} must be one of {allowed}, got {value!r}")
-        check_weight("stream_mix.weight", weight)
-        check_share("stream_mix.threshold", threshold)
-        check_share("stream_mix.mix_threshold", mix_threshold)
         self.mixup = build_mix(mixup)
         for mix in _members(self.mixup):
             _check_mix(mix)

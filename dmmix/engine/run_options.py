@@ -1,0 +1,158 @@
+"""What the parts of a config may be that mmengine's runner reads itself."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypedDict, get_type_hints
+
+from mmengine.registry import OPTIMIZERS
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from torch.utils.data import DataLoader
+
+from dmmix.arguments import check_argument, check_arguments
+from dmmix.functional.ranges import Count, NonNegative, Positive, Range
+from dmmix.registry import check_config
+
+__all__ = ["check_dataloader", "check_optim_wrapper", "check_run", "check_train_loop"]
+
+
+class AutoScaleLR(TypedDict, total=False):
+    enable: bool
+    base_batch_size: Positive | None
+
+
+class Processes(TypedDict, total=False):
+    mp_start_method: Literal["fork", "spawn", "forkserver"]
+    opencv_num_threads: Annotated[int, Range(0, 2**31 - 1)]
+
+
+class Distributed(TypedDict, total=False):
+    backend: str
+    init_backend: str
+    timeout: Annotated[float, Range(0, above=True)]
+    local_rank: int
+
+
+class Environment(TypedDict, total=False):
+    cudnn_benchmark: bool
+    mp_cfg: Processes
+    dist_cfg: Distributed
+    resource_limit: Annotated[int, Range(1, 2**31 - 1)]
+
+
+class Randomness(TypedDict, total=False):
+    seed: Annotated[int, Range(0, 2**32 - 1)] | None
+    diff_rank_seed: bool
+    deterministic: bool
+
+
+class Run(TypedDict, total=False):
+    auto_scale_lr: AutoScaleLR | None
+    env_cfg: Environment
+    randomness: Randomness
+    load_from: str | None
+    resume: bool
+    log_level: int | Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET"]
+    default_scope: str | None
+    work_dir: str
+
+
+class Paramwise(TypedDict, total=False):
+    custom_keys: dict
+    bias_lr_mult: NonNegative
+    bias_decay_mult: NonNegative
+    norm_decay_mult: NonNegative
+    flat_decay_mult: NonNegative
+    dwconv_decay_mult: NonNegative
+    dcn_offset_lr_mult: NonNegative
+    bypass_duplicate: bool
+
+
+#: Which keys mmengine hands on to others.
+_OPEN = (Run, Distributed, Paramwise)
+
+
+def check_run(options: Mapping[str, Any]) -> None:
+    """Checks what a runner is given.
+
+    Raises:
+        ValueError: a part is not what it can be.
+    """
+    _check("", options, Run)
+    for path, kind in _types(options):
+        if not (isinstance(kind, str) or callable(kind)):
+            raise ValueError(f"{path}.type must be the name of a class, got {kind!r}")
+
+
+def check_train_loop(loop: Any) -> None:
+    """Checks ``train_cfg`` without a type.
+
+    Raises:
+        ValueError: a part is not what it can be.
+    """
+    if not isinstance(loop, Mapping) or "type" in loop:
+        return
+    by_epoch = loop.get("by_epoch", True)
+    check_argument("train_cfg", "by_epoch", by_epoch, bool)
+    kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
+    check_arguments(kind, {key: value for key, value in loop.items() if key != "by_epoch"})
+
+
+def check_dataloader(loader: Any) -> None:
+    """Checks what ``torch.utils.data.DataLoader`` will be given.
+
+    Raises:
+        ValueError: a part is not what it can be.
+    """
+    if isinstance(loader, Mapping):
+        if "batch_size" in loader:  # torch takes None, for no batches; mmengine's loops do not
+            check_argument("DataLoader", "batch_size", loader["batch_size"], Count)
+        check_arguments(DataLoader, loader)
+
+
+def check_optim_wrapper(wrapper: Any) -> None:
+    """Checks ``optim_wrapper``: what mmengine looks into before it builds anything of it.
+
+    Raises:
+        ValueError: a part is not what it can be.
+    """
+    if not isinstance(wrapper, Mapping):
+        return
+    if isinstance(wrapper.get("optimizer"), Mapping):
+        check_config(wrapper["optimizer"], OPTIMIZERS)
+    if isinstance(wrapper.get("paramwise_cfg"), Mapping):
+        _check("optim_wrapper.paramwise_cfg", wrapper["paramwise_cfg"], Paramwise)
+
+
+def _types(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(where, type) of all parts of a config that have one."""
+    if isinstance(node, Mapping) and "type" in node:
+        yield path, node["type"]
+    parts = node.items() if isinstance(node, Mapping) else ()
+    parts = enumerate(node) if isinstance(node, list | tuple) else parts
+    for key, part in parts:
+        yield from _types(part, f"{path}.{key}" if path else str(key))
+
+
+def _check(path: str, options: Mapping[str, Any], parts: Any) -> None:
+    hints = get_type_hints(parts, include_extras=True)
+    for key, value in options.items():
+        hint = hints.get(key)
+        nested = next((each for each in _DICTS if _mentions(hint, each)), None)
+        if hint is None:
+            if parts not in _OPEN:
+                near = difflib.get_close_matches(key, hints, n=1)
+                known = f"did you mean {near[0]!r}?" if near else f"known are {sorted(hints)}"
+                raise ValueError(f"{path} has no {key!r}; {known}")
+        elif nested is not None and isinstance(value, Mapping):
+            _check(f"{path}.{key}" if path else key, value, nested)
+        else:
+            check_argument(path or "config", key, value, hint)
+
+
+_DICTS = (AutoScaleLR, Processes, Distributed, Environment, Randomness)
+
+
+def _mentions(hint: Any, kind: Any) -> bool:
+    return hint is kind or kind in getattr(hint, "__args__", ())

@@ -1,0 +1,181 @@
+"""Arguments of a config are what their annotations say, or one sentence tells which is not."""
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Literal
+
+import mmpretrain
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import OPTIMIZERS, PARAM_SCHEDULERS, Registry
+from torch import nn
+
+from dmmix import registry
+from dmmix.arguments import ArgumentError, check_argument
+from dmmix.engine.run_options import check_dataloader, check_run, check_train_loop
+from dmmix.functional.ranges import Count, NonNegative, Positive, Probability, Range
+from dmmix.registry import MIXUPS, MODELS, check_config
+
+pytestmark = pytest.mark.openmmlab
+
+HEAD = dict(type="DMLinearClsHead", num_classes=3, in_channels=4)
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("hint", "right", "wrong"),
+    [
+        (bool, [True, False], [1, 0, "no", None, []]),
+        (int, [3, -1], [True, 3.0, "3", None, NAN, 10**20]),
+        (float, [3, 0.5, math.inf], [True, "3", None, NAN, [1.0]]),
+        (float | None, [None, 1], [False, "", {}]),
+        (str, ["", "a"], [1, None, True, ["a"]]),
+        (Literal["a", "b"], ["a"], ["c", None, 1]),
+        (tuple[float, float], [(0, 1.0), [0, 1]], [(0,), [0, 1, 2], 1, [0, True], "01"]),
+        (Sequence[int], [[], [1, 2], (1, 2)], [1, "12", [1.5], [True], {}, None]),
+        (Sequence[Sequence[int]], [[[1], (2, 3)]], [[1]]),
+        (dict, [{}, nn.Identity()], [1, "a", [{}], None, True]),
+        (nn.Module, [nn.Identity(), dict(type="Identity")], [3, "a", torch.zeros(1), None]),
+        (Count, [1, 9], [0, -1, True, 1.0]),
+        (NonNegative, [0, 0.5], [-1e-9, math.inf, NAN]),
+        (Positive, [1e-9], [0, -1]),
+        (Probability, [0, 1, 0.5], [-0.1, 1.1]),
+        (Annotated[float, Range(high=2)], [-5, 2], [3, -math.inf]),
+    ],
+)
+def test_what_goes_for_what(hint, right, wrong):
+    for value in right:
+        check_argument("Class", "name", value, hint)
+    for value in wrong:
+        with pytest.raises(ArgumentError, match=r"^Class: name must be .*, got ") as caught:
+            check_argument("Class", "name", value, hint)
+        assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("build", "says"),
+    [
+        (
+            lambda: MODELS.build({**HEAD, "num_classes": -(10**20)}),
+            "DMLinearClsHead: num_classes must be an int in [1, 10000000], got -1000000000000",
+        ),
+        (
+            lambda: MODELS.build(dict(type="DecoupledMixupLoss", loss_weight=False)),
+            "DecoupledMixupLoss: loss_weight must be a number, got False",
+        ),
+        (
+            lambda: MODELS.build(dict(type="MixupDataPreprocessor", mean=10**9)),
+            "MixupDataPreprocessor: mean must be a list of numbers",
+        ),
+        (
+            lambda: MODELS.build(dict(type="MixupDataPreprocessor", mean=[10**9], std=[1])),
+            "mean must be in [-65535, 65535]",
+        ),
+        (
+            lambda: MIXUPS.build(dict(type="CutMix", alpha=NAN)),
+            "CutMix: alpha must be a number, got nan",
+        ),
+        (
+            lambda: MODELS.build(dict(type="MixupClassifier", backbone=3, head=HEAD)),
+            "MixupClassifier: backbone must be a dict, got 3",
+        ),
+        (
+            lambda: check_config(dict(type="SGD", lr=0.1, momentum=True), OPTIMIZERS),
+            "SGD: momentum must be a number in [0, 1], got True",
+        ),
+        (
+            lambda: check_config(dict(type="SGD", lr=-1), OPTIMIZERS),
+            "SGD: lr must be a number of at least 0, got -1",
+        ),
+        (
+            lambda: check_config(
+                dict(type="CosineAnnealingLR", T_max=3, by_epoch="yes"), PARAM_SCHEDULERS
+            ),
+            "CosineAnnealingLR: by_epoch must be True or False, got 'yes'",
+        ),
+        (
+            lambda: check_dataloader(dict(pin_memory="no")),
+            "DataLoader: pin_memory must be True or False, got 'no'",
+        ),
+        (
+            lambda: check_dataloader(dict(batch_size=-1)),
+            "DataLoader: batch_size must be an int of at least 1, got -1",
+        ),
+        (
+            lambda: check_train_loop(dict(by_epoch="yes", max_epochs=3)),
+            "train_cfg: by_epoch must be True or False, got 'yes'",
+        ),
+        (
+            lambda: check_train_loop(dict(by_epoch=True, max_epochs=0)),
+            "EpochBasedTrainLoop: max_epochs must be an int of at least 1, got 0",
+        ),
+        (lambda: check_run(dict(randomness=dict(seed=-1))), "randomness: seed must be an int in"),
+        (
+            lambda: check_run(dict(env_cfg=dict(cudnn_benchmrk=True))),
+            "env_cfg has no 'cudnn_benchmrk'; did you mean 'cudnn_benchmark'?",
+        ),
+        (
+            lambda: check_run(dict(model=dict(head=dict(type=3)))),
+            "model.head.type must be the name of a class, got 3",
+        ),
+    ],
+)
+def test_the_class_the_argument_and_what_is_allowed(build, says):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        build()
+    assert says in str(caught.value)
+
+
+def test_what_is_initialised_is_looked_at_too():
+    init = dict(type="Kaiming", layer="Conv2d", distribution=NAN)
+    backbone = dict(type="ResNet_CIFAR", depth=18, init_cfg=[init])
+    with pytest.raises(ArgumentError, match=r"KaimingInit: distribution must be .*, got nan"):
+        MODELS.build({**backbone, "_scope_": "dmmix"})
+
+
+def test_a_missing_type_is_told():
+    with pytest.raises(KeyError, match=r"type is missing in the config of a model.*mean 'tyype'"):
+        MODELS.build(dict(tyype="ResNet", depth=18))
+
+
+def stock_configs():
+    """One of each family; with ``DMMIX_ALL_STOCK_CONFIGS`` all of them."""
+    root = Path(mmpretrain.__file__).parent / ".mim" / "configs"
+    for folder in sorted(path for path in root.iterdir() if path.name != "_base_"):
+        files = sorted(folder.glob("*.py"))
+        for file in files if "DMMIX_ALL_STOCK_CONFIGS" in os.environ else files[:1]:
+            cfg = None
+            with suppress(RuntimeError, KeyError):  # some of mmpretrain's own cannot be read
+                cfg = Config.fromfile(file, import_custom_modules=False)
+            if cfg is not None:
+                yield cfg
+
+
+@pytest.mark.slow
+def test_nothing_of_the_stock_configs_is_refused():
+    registries = [each for each in vars(registry).values() if isinstance(each, Registry)]
+    checked = 0
+
+    def look(node):
+        nonlocal checked
+        if isinstance(node, dict) and isinstance(node.get("type"), str):
+            for each in registries:
+                if each.get(node["type"]) is not None:
+                    check_config(node, each)
+                    checked += 1
+                    break
+        for child in node.values() if isinstance(node, dict) else node:
+            if isinstance(child, dict | list | tuple):
+                look(child)
+
+    for cfg in stock_configs():
+        look(cfg._cfg_dict)
+        check_run(dict(cfg))
+        check_train_loop(cfg.get("train_cfg"))
+        for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+            check_dataloader(cfg.get(loader))
+    assert checked > 1000
