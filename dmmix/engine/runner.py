@@ -153,7 +153,11 @@ class DmmixRunner(Runner):
         return StepOptions.from_cfg(self.cfg)
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
-        """As mmengine does; its two loops are those that go on at any batch."""
+        """As mmengine does, if ``train_cfg`` is what its loop takes.
+
+        Its two loops are those that go on at any batch.
+        """
+        check_train_loop(loop)
         if isinstance(loop, Mapping):
             loop = dict(loop)
             if "type" in loop:
@@ -220,11 +224,6 @@ class DmmixRunner(Runner):
             )
             for group in wrapper.param_groups:
                 group["lr"] *= ratio
-
-    def build_train_loop(self, loop: Any) -> Any:
-        """As mmengine does, if ``train_cfg`` is what its loop takes."""
-        check_train_loop(loop)
-        return super().build_train_loop(loop)
 
     def build_evaluator(self, evaluator: Any) -> Any:
         """As mmengine does; metrics that can take whole batches get them whole."""
