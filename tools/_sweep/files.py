@@ -10,7 +10,7 @@ from _cli import UserError
 
 from dmmix.compat.atomic import atomic_open
 
-__all__ = ["peek_json", "read_json", "write_json", "write_text"]
+__all__ = ["read_json", "write_json", "write_text"]
 
 
 _REMEDY = "move it away to do without it"
@@ -52,11 +52,3 @@ def read_json(path: Path, **kinds: type) -> dict[str, Any] | None:
                 f"{path}: {key!r} must be a {kind.__name__}, got {value[key]!r}; {_REMEDY}"
             )
     return value
-
-
-def peek_json(path: Path) -> dict[str, Any] | None:
-    """The dict in a file that others may be writing this moment; ``None`` unless it is whole."""
-    try:
-        return read_json(path)
-    except UserError:
-        return None
