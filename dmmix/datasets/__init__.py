@@ -4,6 +4,7 @@ from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it pr
 from dmmix.datasets import batch_transforms
 from dmmix.datasets.batch_loader import BatchLoader
 from dmmix.datasets.cifar import CIFAR10, CIFAR100
+from dmmix.datasets.class_weighted_sampler import ClassWeightedSampler
 from dmmix.datasets.decoded_images import DecodedImages
 from dmmix.datasets.digits import Digits
 from dmmix.datasets.image_folder import DecodedFolder
@@ -28,6 +29,7 @@ __all__ = [
     "CIFAR10",
     "CIFAR100",
     "BatchLoader",
+    "ClassWeightedSampler",
     "DecodedFolder",
     "DecodedImages",
     "Digits",
