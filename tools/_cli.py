@@ -24,8 +24,6 @@ from _output import write_any_character
 from _override_values import parse_value
 from _static_check import arguments, find_mistake, suggestion
 
-from dmmix.compat.errors import DiskFullError
-
 #: Arguments of mmengine's runner; a test compares them with the installed one.
 _RUNNER_KEYS = {
     *("auto_scale_lr", "cfg", "custom_hooks", "data_preprocessor", "default_hooks"),
@@ -255,7 +253,8 @@ def reported_errors(
 
 def _tells_all(error: Exception) -> bool:
     """Whether the error's text says what to do, and its stack nothing more."""
-    return isinstance(error, DiskFullError) or _of_all_ranks(error)
+    files = sys.modules.get("dmmix.compat.errors")
+    return (files is not None and isinstance(error, files.DiskFullError)) or _of_all_ranks(error)
 
 
 def _of_all_ranks(error: Exception) -> bool:

@@ -53,7 +53,7 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
         self,
         *args: Any,
         batch_transforms: Sequence[dict | BatchTransform] = (),
-        batch_augments: None = None,
+        batch_augments: dict | None = None,
         **kwargs: Any,
     ) -> None:
         if batch_augments:

@@ -114,7 +114,7 @@ def outcome(change: Change, folder: Path) -> Outcome:
 class _Options:
     """Of tools/train.py: none."""
 
-    no_validate = amp = auto_scale_lr = False
+    no_validate = amp = auto_scale_lr = overwrite = False
     seed = resume = None
 
 

@@ -35,7 +35,7 @@ def lay_out(name, folder):
     if name.startswith(("tiny_imagenet", "image_folder")):  # whose classes are those of the data
         changes |= {"model.head.num_classes": 3, "data_preprocessor.num_classes": 3}
         changes |= {"val_evaluator.topk": (1,)}
-    for part in ("train_dataloader", "val_dataloader"):
+    for part in ("train_dataloader", "val_dataloader", "test_dataloader"):
         changes[f"{part}.num_workers"] = min(1, cfg[part].num_workers)
         where, dataset = f"{part}.dataset", cfg[part].dataset
         if "size" in dataset:

@@ -51,7 +51,7 @@ def test_one_run_at_a_time(tmp_path, fresh_mmengine):
         "time.sleep(600)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", holds], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", holds], stdout=subprocess.PIPE, text=True, encoding="utf-8"
     ) as other:
         try:
             assert any("taken" in line for line in other.stdout)

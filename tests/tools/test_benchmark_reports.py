@@ -25,7 +25,8 @@ def checkout(tmp_path):
     def git(*arguments):
         names = ["-c", "user.name=a", "-c", "user.email=a@b.example"]
         command = ["git", "-C", str(tmp_path), *names, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        options = dict(check=True, capture_output=True, text=True, encoding="utf-8")
+        return subprocess.run(command, **options).stdout.strip()
 
     git("init", "-q")
     (tmp_path / "file").write_text("a", encoding="utf-8")

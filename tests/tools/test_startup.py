@@ -161,7 +161,7 @@ def registries():
     import dmmix.models  # noqa: F401
     from dmmix import registry
 
-    for name in registry.__all__:
+    for name in filter(str.isupper, registry.__all__):
         here = getattr(registry, name)
         while here is not None:
             here.import_from_location()
