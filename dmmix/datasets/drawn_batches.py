@@ -33,12 +33,13 @@ class DrawnBatch(list):
     def __iter__(self) -> Iterator[int]:
         before = random.getstate(), np.random.get_state(), torch.get_rng_state()
         try:
+            words = np.random.SeedSequence(self.place).generate_state(4 * len(self)).tolist()
             for k, index in enumerate(super().__iter__()):
-                words = np.random.SeedSequence((*self.place, k)).generate_state(4)
-                random.seed(words.tobytes())
-                np.random.seed(words)
+                python, numpy_, high, low = words[4 * k : 4 * k + 4]
+                random.seed(python)
+                np.random.seed(numpy_)
                 # Not torch.manual_seed, which seeds the GPUs of this process too.
-                torch.default_generator.manual_seed(int(words[0]) << 31 ^ int(words[1]))
+                torch.default_generator.manual_seed(high << 31 ^ low)
                 yield index
         finally:
             random.setstate(before[0])

@@ -138,7 +138,7 @@ class DmmixRunner(Runner):
 
     def _adopt_seed(self) -> None:
         """Where the config has none, that of the checkpoint: before it orders the data."""
-        if not self._resume or self.cfg.get("randomness", {}).get("seed") is not None:
+        if not self._resume or self._randomness_cfg.get("seed") is not None:
             return
         file = self._load_from or self._choose()
         read = CheckpointLoader.load_checkpoint(file, map_location="cpu") if file else {}
