@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked"),
 ]
 
-KILLS = int(os.environ.get("DMMIX_KILLS", 12))
+KILLS = int(os.environ.get("DMMIX_KILLS", 6))
 PLACES = (
     *("before_train", "before_train_epoch", "before_train_iter", "after_train_iter"),
     *("after_train_epoch", "before_val", "before_val_iter", "after_val_epoch", "after_val"),
