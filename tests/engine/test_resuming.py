@@ -142,7 +142,7 @@ def runner(
     )
     cfg = Config(
         dict(
-            model=dict(type=Resumed),
+            model=dict(type="Resumed"),
             train_dataloader=dict(data, **(loader or {})),
             train_cfg=loop,
             optim_wrapper=dict(
