@@ -7,6 +7,7 @@ are taken at their word only about plain values: numbers, flags and strings.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import numbers
 import types
@@ -69,6 +70,8 @@ _STACK = {
     "val_interval": Count,
     "weight_decay": NonNegative,
 }
+#: Those that take any keyword, to hand it on to what does not, when it is too late.
+_OPEN_IN_VAIN = ("CheckpointHook",)
 #: What is taken out of a config before its class is called.
 _TAKEN_OUT = {"convert_to_iter_based": bool}
 _PLAIN = (bool, int, float, complex, str, bytes)
@@ -84,7 +87,8 @@ def check_arguments(
 ) -> None:
     """Checks what a class or a function, in messages ``called`` so, is given by keyword.
 
-    Arguments that it does not have, or does not annotate, are passed over.
+    Arguments that it does not have, or does not annotate, are passed over: Python says so, but for
+    a class that takes any in vain.
 
     Raises:
         ArgumentError: one is not what its annotation says.
@@ -95,6 +99,11 @@ def check_arguments(
             check_argument(called, name, value, _TAKEN_OUT[name])
         elif name in known and not _same(value, known[name].default):
             check_argument(called, name, value, known[name].hint, known[name].ours)
+        elif name not in known and taker.__name__ in _OPEN_IN_VAIN:
+            near = difflib.get_close_matches(name, known, n=1)
+            others = ", ".join(each for each in known if each != "self")
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {others}"
+            raise ArgumentError(f"{called} has no argument {name!r}; {hint}")
 
 
 def check_argument(taker: str, name: str, value: Any, hint: Any, ours: bool = True) -> None:

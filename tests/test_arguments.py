@@ -11,7 +11,7 @@ import mmpretrain
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import OPTIMIZERS, PARAM_SCHEDULERS, Registry
+from mmengine.registry import HOOKS, OPTIMIZERS, PARAM_SCHEDULERS, Registry
 from torch import nn
 
 from dmmix import registry
@@ -117,6 +117,10 @@ def test_what_goes_for_what(hint, right, wrong):
         (
             lambda: check_run(dict(env_cfg=dict(cudnn_benchmrk=True))),
             "env_cfg has no 'cudnn_benchmrk'; did you mean 'cudnn_benchmark'?",
+        ),
+        (
+            lambda: check_config(dict(type="CheckpointHook", intervall=1), HOOKS),
+            "CheckpointHook has no argument 'intervall'; did you mean 'interval'?",
         ),
         (
             lambda: check_run(dict(model=dict(head=dict(type=3)))),

@@ -2,11 +2,17 @@
 
 import re
 from collections.abc import Iterable
+from logging import Logger
 from pathlib import Path
 
-from dmmix.compat import CheckpointError
+from mmengine.runner import CheckpointLoader
 
-__all__ = ["checkpoints_in", "find_candidates", "is_local", "last_saved"]
+from dmmix.compat import CheckpointError, CorruptCheckpointError
+
+__all__ = ["checkpoints_in", "find_candidates", "first_usable", "is_local", "last_saved"]
+
+#: What a checkpoint needs to go on from. (A published one has weights only.)
+_NEEDED = ("meta", "state_dict", "message_hub")
 
 _POINTER = "last_checkpoint"
 _TEMPLATES = ("epoch_{}.pth", "iter_{}.pth")
@@ -88,3 +94,51 @@ def checkpoints_in(folder: Path, templates: Iterable[str] = ()) -> list[Path]:
             kinds.append((newest, ordered))
     kinds.sort(key=lambda kind: kind[0], reverse=True)
     return [path for _, ordered in kinds for path in ordered]
+
+
+def first_usable(work_dir, templates: Iterable[str], logger: Logger) -> str | None:
+    """The first candidate that training can go on from; ``None`` where there are none at all.
+
+    Args:
+        work_dir: The run's folder.
+        templates: As for :func:`find_candidates`.
+        logger: Warns of those that are passed over.
+
+    Raises:
+        CheckpointError: There are some, all unusable; ``last_checkpoint`` names a URL.
+    """
+    candidates = find_candidates(work_dir, templates)
+    named = last_saved(work_dir)
+    if named is not None and named not in candidates:
+        logger.warning(
+            f"last_checkpoint names {named}, which does not exist; "
+            f"{len(candidates)} other checkpoint(s) to try."
+        )
+    problems = []
+    for path in candidates:
+        problem = _problem(path)
+        if problem is None:
+            return path
+        logger.warning(f"Skipping the checkpoint {path}: {problem}")
+        problems.append(f"{path}: {problem}")
+    if not problems and named is not None:
+        problems = [f"{named}: does not exist"]
+    if problems:
+        raise CheckpointError(
+            f"No checkpoint of {work_dir} can be resumed from:\n  "
+            + "\n  ".join(problems)
+            + "\nTo start from scratch, move these files (and the text file last_checkpoint) "
+            "away or use another work_dir; to go on from a checkpoint elsewhere, name it in "
+            "load_from."
+        )
+    return None
+
+
+def _problem(path: str) -> str | None:
+    """Read a checkpoint once, before the model is touched; say why it cannot be resumed from."""
+    try:
+        checkpoint = CheckpointLoader.load_checkpoint(path, map_location="cpu")
+    except CorruptCheckpointError as error:
+        return str(error)
+    absent = [key for key in _NEEDED if not isinstance(checkpoint, dict) or key not in checkpoint]
+    return f"it holds no {', '.join(absent)} to go on from" if absent else None

@@ -77,16 +77,15 @@ class IterTrainLoop(IterBasedTrainLoop):
         return self.runner.model
 
     def _batches(self) -> Iterator[Any]:
-        length = batches_in_pass(self.dataloader)
+        loader = self.dataloader
+        length = batches_in_pass(loader)
         done = 0 if getattr(self, "fast_forward_on_resume", False) else self._iter
         passes, within = divmod(done, length) if length else (0, done)
         while True:
-            for sampler in (self.dataloader.sampler, self.dataloader.batch_sampler):
-                inner = getattr(sampler, "sampler", sampler)
-                if passes and hasattr(inner, "set_epoch"):
-                    inner.set_epoch(passes)
-                    break
-            yield from batches_of_pass(self.dataloader, passes, within)
+            for sampler in (loader.sampler, getattr(loader.batch_sampler, "sampler", None)):
+                if passes and hasattr(sampler, "set_epoch"):
+                    sampler.set_epoch(passes)
+            yield from batches_of_pass(loader, passes, within)
             passes, within = passes + 1, 0
 
 

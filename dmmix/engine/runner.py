@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from mmengine.device import get_device
-from mmengine.dist import broadcast_object_list, is_main_process, master_only
+from mmengine.dist import master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import DATASETS
@@ -20,12 +20,12 @@ from torch import nn
 from torch.utils.data import DataLoader, default_collate
 
 from dmmix.arguments import check_argument
-from dmmix.compat import CheckpointError, CorruptCheckpointError
+from dmmix.compat import CheckpointError
 from dmmix.compat.fit import WRAPPED
 from dmmix.datasets import BatchLoader, unwrap, whole_batch
 from dmmix.datasets.interface import makes_batches, wraps_batches
 from dmmix.datasets.unwrapped import WRAPPERS
-from dmmix.engine.auto_resume import find_candidates, is_local, last_saved
+from dmmix.engine.auto_resume import first_usable, is_local
 from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.frozen_weights import count_frozen_weights
 from dmmix.engine.hooks import (
@@ -38,6 +38,7 @@ from dmmix.engine.hooks import (
 )
 from dmmix.engine.loops import EpochTrainLoop, IterTrainLoop
 from dmmix.engine.optim_wrappers import StepOptimWrapper
+from dmmix.engine.processes import on_master
 from dmmix.engine.resuming import WorkFolder, go_on, keep_other_config
 from dmmix.engine.run_options import (
     check_dataloader,
@@ -54,8 +55,6 @@ __all__ = ["DmmixRunner"]
 
 #: Of mmengine's loops, those that go on at any batch.
 _LOOPS = {"EpochBasedTrainLoop": EpochTrainLoop, "IterBasedTrainLoop": IterTrainLoop}
-#: What a checkpoint needs to go on from. (A published one has weights only.)
-_NEEDED = ("meta", "state_dict", "message_hub")
 
 
 @RUNNERS.register_module()
@@ -109,6 +108,7 @@ class DmmixRunner(Runner):
     #: Whether its training writes to the work folder.
     writes = True
     _read: dict | None = None  # the checkpoint that is being resumed from
+    _folder: WorkFolder | None = None  # of a training that writes
 
     def __init__(self, *args, load_from: str | None = None, **kwargs) -> None:
         check_run({**kwargs, "load_from": load_from})
@@ -124,17 +124,23 @@ class DmmixRunner(Runner):
             BlockingIOError: another run writes there.
             FileExistsError: checkpoints of an earlier run are there, and this one does not resume.
         """
-        templates = [hook.filename_tmpl for hook in self.hooks if isinstance(hook, CheckpointHook)]
-        folder = WorkFolder(self.work_dir, templates)
-        if self.writes:
-            for cleared in folder.begin(self._resume, bool(self.cfg.get("overwrite", False))):
-                self.logger.info(f"Removed from {self.work_dir}: {cleared}.")
-            self._dump_config()
+        overwrite = self.cfg.get("overwrite", False)
+        check_argument("config", "overwrite", overwrite, bool)
+        if not self.writes:
+            return super().train()
+        self._folder = WorkFolder(self.work_dir, self._templates())
+        torn = self._folder.begin(self._resume, overwrite, self._load_from)
+        if torn:
+            self.logger.info(f"Removed {torn} files that a killed run had never finished.")
         try:
+            self._dump_config()
             self._adopt_seed()
             return super().train()
         finally:
-            folder.end()
+            self._folder.end()
+
+    def _templates(self) -> list[str]:
+        return [hook.filename_tmpl for hook in self.hooks if isinstance(hook, CheckpointHook)]
 
     def _adopt_seed(self) -> None:
         """Where the config has none, that of the checkpoint: before it orders the data."""
@@ -287,6 +293,10 @@ class DmmixRunner(Runner):
         if self._load_from is not None or not self._resume:
             _check_exists(self._load_from)
             super().load_or_resume()
+            # All is built and fits: only now may an earlier run's checkpoints be lost.
+            gone = 0 if self._resume or self._folder is None else self._folder.let_go()
+            if gone:
+                self.logger.info(f"Removed {gone} checkpoints of an earlier run.")
             return
         checkpoint = self._choose()
         if checkpoint is None:
@@ -336,45 +346,7 @@ class DmmixRunner(Runner):
         return super().val()
 
     def _choose(self) -> str | None:
-        """Let the master choose for all: ranks that went on from different epochs would hang."""
-        outcome: list = [None]
-        if is_main_process():
-            try:
-                outcome = [self._first_usable()]
-            except Exception as error:  # the other ranks have to stop too
-                outcome = [error]
-        broadcast_object_list(outcome)
-        if isinstance(outcome[0], Exception):
-            raise outcome[0]
-        return outcome[0]
-
-    def _first_usable(self) -> str | None:
-        templates = [hook.filename_tmpl for hook in self.hooks if isinstance(hook, CheckpointHook)]
-        candidates = find_candidates(self.work_dir, templates)
-        named = last_saved(self.work_dir)
-        if named is not None and named not in candidates:
-            self.logger.warning(
-                f"last_checkpoint names {named}, which does not exist; "
-                f"{len(candidates)} other checkpoint(s) to try."
-            )
-        problems = []
-        for path in candidates:
-            problem = _problem(path)
-            if problem is None:
-                return path
-            self.logger.warning(f"Skipping the checkpoint {path}: {problem}")
-            problems.append(f"{path}: {problem}")
-        if not problems and named is not None:
-            problems = [f"{named}: does not exist"]
-        if problems:
-            raise CheckpointError(
-                f"No checkpoint of {self.work_dir} can be resumed from:\n  "
-                + "\n  ".join(problems)
-                + "\nTo start from scratch, move these files (and the text file last_checkpoint) "
-                "away or use another work_dir; to go on from a checkpoint elsewhere, name it in "
-                "load_from."
-            )
-        return None
+        return on_master(lambda: first_usable(self.work_dir, self._templates(), self.logger))
 
 
 @contextmanager
@@ -419,16 +391,6 @@ def _batch_size(loader: DataLoader) -> int:
 def _same_file(one: Path, other: Path) -> bool:
     """Also by way of links; a file that does not exist is no other's."""
     return one.exists() and other.exists() and one.samefile(other)
-
-
-def _problem(path: str) -> str | None:
-    """Read a checkpoint once, before the model is touched; say why it cannot be resumed from."""
-    try:
-        checkpoint = CheckpointLoader.load_checkpoint(path, map_location="cpu")
-    except CorruptCheckpointError as error:
-        return str(error)
-    absent = [key for key in _NEEDED if not isinstance(checkpoint, dict) or key not in checkpoint]
-    return f"it holds no {', '.join(absent)} to go on from" if absent else None
 
 
 def _check_sync_bn(kind: Any, distributed: bool) -> None:

@@ -378,6 +378,51 @@ def test_groups_are_others_and_the_checkpoint_has_no_names(tmp_path, fresh_mmeng
     assert "says nothing of its settings" in log_of(parts)
 
 
+SAYS = {
+    "names of another kind": (
+        lambda saved: saved.update(weights_of_optimizer="abc"),
+        "its weights_of_optimizer are 'abc', and must name 6 weights",
+    ),
+    "too few names": (
+        lambda saved: saved.update(weights_of_optimizer=["a", "b"]),
+        "must name 6 weights",
+    ),
+    "no batches in an epoch": (lambda saved: saved["settings"].update(batches_in_epoch=-3), None),
+    "settings of another kind": (lambda saved: saved.update(settings=[1]), None),
+    "an epoch without end": (
+        lambda saved: saved["meta"].update(epoch=10**12, iter=4 * 10**12),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SAYS)
+def test_what_a_file_says_of_its_run(tmp_path, fresh_mmengine, what):
+    """It is refused or taken for what it is; a number in it makes nobody wait."""
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+    saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
+    change, says = SAYS[what]
+    change(saved)
+    torch.save(saved, tmp_path / "epoch_2.pth")
+    schedule = (WARM_UP, COSINE) if what == "an epoch without end" else (COSINE,)
+    resumed = runner(tmp_path, resume=True, schedule=schedule)
+    if says is None:
+        resumed.train()
+    else:
+        with pytest.raises(CheckpointError, match=f"epoch_2.pth cannot be resumed: .*{says}"):
+            resumed.train()
+
+
+def test_what_the_optimiser_could_not_have_is_told_without_settings_too(tmp_path, fresh_mmengine):
+    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+    saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
+    del saved["settings"]
+    torch.save(saved, tmp_path / "epoch_2.pth")
+    parts = runner(tmp_path, resume=True, optimizer=dict(type="AdamW", lr=0.01))
+    parts.train()
+    assert "of the optimiser's state: it starts anew" in log_of(parts)
+
+
 WITHIN = {
     "epochs": dict(checkpoint=dict(by_epoch=False)),
     "iterations": dict(LOOPS["iterations"]),

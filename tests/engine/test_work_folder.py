@@ -38,7 +38,31 @@ def test_what_is_let_go_goes(tmp_path, fresh_mmengine):
     made = runner(tmp_path, overwrite=True, loop=dict(by_epoch=True, max_epochs=1))
     made.train()
     assert files(tmp_path) == ["best_accuracy_epoch_1.pth", "epoch_1.pth"]
-    assert "5 checkpoints of an earlier run" in log_of(made)
+    assert "Removed 5 checkpoints of an earlier run" in log_of(made)
+
+
+@pytest.mark.parametrize("value", ["no", "yes", 1, None])
+def test_what_is_no_flag_lets_nothing_go(tmp_path, fresh_mmengine, value):
+    """A text that says no is true."""
+    runner(tmp_path).train()
+    before = files(tmp_path)
+    fresh_mmengine()
+    with pytest.raises(ValueError, match="config: overwrite must be True or False, got"):
+        runner(tmp_path, overwrite=value).train()
+    assert files(tmp_path) == before
+
+
+def test_nothing_goes_for_a_run_that_cannot_be_built(tmp_path, fresh_mmengine):
+    runner(tmp_path).train()
+    before = files(tmp_path)
+    fresh_mmengine()
+    with pytest.raises(KeyError, match="NoSuchLR"):
+        runner(tmp_path, overwrite=True, schedule=(dict(type="NoSuchLR"),)).train()
+    assert files(tmp_path) == before
+    fresh_mmengine()
+    with pytest.raises(FileExistsError, match=r"load_from names .*epoch_4.pth, which overwrite"):
+        runner(tmp_path, overwrite=True, load_from=str(tmp_path / "epoch_4.pth")).train()
+    assert files(tmp_path) == before
 
 
 def test_one_run_at_a_time(tmp_path, fresh_mmengine):
@@ -76,7 +100,7 @@ def test_files_of_killed_writes_are_cleared_away(tmp_path):
     torn, other = tmp_path / ".epoch_3.pth.0123456789ab.tmp", tmp_path / ".mine.tmp"
     for file in (torn, other):
         file.write_bytes(b"half")
-    assert WorkFolder(str(tmp_path), []).begin(True, False) == ["1 files that were never finished"]
+    assert WorkFolder(str(tmp_path), []).begin(True, False) == 1
     assert (torn.exists(), other.exists()) == (False, True)
 
 

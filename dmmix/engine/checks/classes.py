@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from mmengine.model import is_model_wrapper
 from torch import nn
 
 from dmmix.datasets.interface import LabelSource, class_names, has_labels, is_multi_label
+from dmmix.engine.processes import network_of
 from dmmix.models.losses import DecoupledMixupLoss
 
 __all__ = ["check_labels", "check_num_classes", "check_targets", "head_classes"]
@@ -16,7 +16,7 @@ __all__ = ["check_labels", "check_num_classes", "check_targets", "head_classes"]
 
 def head_classes(model: nn.Module) -> int | None:
     """What the head has; ``None`` for a model that is no classifier."""
-    model = model.module if is_model_wrapper(model) else model
+    model = network_of(model)
     number = getattr(getattr(model, "head", None), "num_classes", None)
     return number if isinstance(number, int) else None
 
@@ -42,7 +42,7 @@ def check_num_classes(model: nn.Module, dataset: Any, where: str) -> None:
             f"{where} ({type(dataset).__name__}) has {more}, but model.head.num_classes={head}: "
             f"take model.head.num_classes={found}, or data of {head} classes"
         )
-    model = model.module if is_model_wrapper(model) else model
+    model = network_of(model)
     preprocessor = getattr(getattr(model, "data_preprocessor", None), "num_classes", None)
     if preprocessor not in (None, head):
         raise ValueError(
@@ -71,7 +71,7 @@ def check_targets(model: nn.Module, dataset: Any, where: str) -> None:
     Raises:
         ValueError: it would.
     """
-    model = model.module if is_model_wrapper(model) else model
+    model = network_of(model)
     loss = getattr(getattr(model, "head", None), "loss_module", None)
     if isinstance(loss, DecoupledMixupLoss) and is_multi_label(dataset):
         raise ValueError(

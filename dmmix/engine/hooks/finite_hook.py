@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from dmmix.engine.deferred import is_logged
@@ -25,6 +24,7 @@ from dmmix.engine.faults.report import make_report, write_dump
 from dmmix.engine.faults.skip_log import SkipLog
 from dmmix.engine.faults.step_watch import read
 from dmmix.engine.hooks.random_state_hook import saves_now
+from dmmix.engine.processes import network_of
 from dmmix.registry import HOOKS
 
 __all__ = ["FiniteHook"]
@@ -76,7 +76,7 @@ class FiniteHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Looks at the weights that training starts from."""
-        model = _module(runner)
+        model = network_of(runner.model)
         weights = next(model.parameters(), None)
         self._watch = StepWatch("cpu" if weights is None else weights.device)
         self._training = True
@@ -191,7 +191,3 @@ def _order(report: dict[str, Any]) -> tuple[int, bool, int]:
     """The first iteration counts; of several ranks the one where a loss went wrong, not only the
     gradients that it has with the others."""
     return report["iteration"], not report["bad"], report["rank"]
-
-
-def _module(runner: Runner) -> torch.nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

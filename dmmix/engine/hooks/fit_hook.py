@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from dmmix.compat import CheckpointError
 from dmmix.compat.fit import WRAPPED, find_fit, first_not_finite
 from dmmix.compat.pretrained import told
+from dmmix.engine.processes import network_of
 from dmmix.engine.resuming import check_seed
 from dmmix.registry import HOOKS
 
@@ -49,7 +49,7 @@ class FitHook(Hook):
         """
         weights = checkpoint.get("state_dict", checkpoint)
         weights = {re.sub(WRAPPED, "", key): value for key, value in weights.items()}
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = network_of(runner.model)
         fit = find_fit(model, weights)
         purpose = getattr(runner, "purpose", "train")
         name = getattr(runner, "loading", None) or "the checkpoint"

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
 from dmmix.datasets.interface import has_labels
+from dmmix.engine.processes import network_of
 from dmmix.functional import Guide, as_mixed_labels, mixed_accuracy
 from dmmix.mixups import Mix, build_mix
 from dmmix.models import ClassifierGuide
@@ -84,8 +84,7 @@ class MixedAccuracyHook(Hook):
     @torch.no_grad()
     def measure(self, model: torch.nn.Module, batches: Any) -> dict[str, float]:
         """Mixed accuracy of ``model`` over ``batches`` as the data loader gives them."""
-        if is_model_wrapper(model):
-            model = model.module
+        model = network_of(model)
         # Models that are no mmpretrain classifiers are fine with mixes that ask nothing.
         asked = ClassifierGuide if self.mixup.needs_guide else Guide
         generator = torch.Generator().manual_seed(self.seed)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from dmmix.engine.processes import network_of
 from dmmix.registry import HOOKS
 
 __all__ = ["ModelEventsHook"]
@@ -52,7 +52,7 @@ class ModelEventsHook(Hook):
 
 def _tell(runner: Runner, event: str, *args: Any) -> None:
     model: nn.Module = runner.model
-    model = model.module if is_model_wrapper(model) else model
+    model = network_of(model)
     method = getattr(model, event, None)
     if method is not None:
         method(*args)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from dmmix.compat.lock import Lock, holder
 from dmmix.engine.auto_resume import checkpoints_in
+from dmmix.engine.processes import on_master
 
 __all__ = ["WorkFolder", "keep_other_config", "remove_stale_best"]
 
@@ -36,32 +36,33 @@ class WorkFolder:
         self._lock = Lock(self.folder, _LOCK)
         self._taken = False
 
-    def begin(self, resume: bool, overwrite: bool) -> list[str]:
+    def begin(self, resume: bool, overwrite: bool, load_from: str | None = None) -> int:
         """Takes the folder and clears away what killed writes have left, on all ranks.
 
         Args:
             resume: the run goes on from a checkpoint.
-            overwrite: checkpoints of an earlier run may go.
+            overwrite: checkpoints of an earlier run may go, see :meth:`let_go`.
+            load_from: a checkpoint that training begins with.
 
         Returns:
-            What was cleared away, in words.
+            How many torn files were cleared away.
 
         Raises:
-            FileExistsError: it holds checkpoints that a run from the start would write over.
+            FileExistsError: it holds checkpoints that a run from the start would write over, or
+                lets go while it begins with one of them.
             BlockingIOError: another run writes to it.
         """
-        outcome: list[Any] = [None, []]
-        if is_main_process():
-            try:
-                outcome = [None, self._begin(resume, overwrite)]
-            except OSError as error:  # the other ranks have to stop too
-                outcome = [error, []]
-        broadcast_object_list(outcome)
-        if outcome[0] is not None:
-            raise outcome[0]
-        return outcome[1]
+        return on_master(lambda: self._begin(resume, overwrite, load_from))
 
-    def _begin(self, resume: bool, overwrite: bool) -> list[str]:
+    def let_go(self) -> int:
+        """Removes the checkpoints of an earlier run: once the new one is built and about to train.
+
+        Returns:
+            How many there were.
+        """
+        return on_master(self._let_go)
+
+    def _begin(self, resume: bool, overwrite: bool, load_from: str | None) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._lock.take():
             who = holder(self.folder, _LOCK) or "another process"
@@ -70,25 +71,32 @@ class WorkFolder:
                 "another work_dir (--work-dir)"
             )
         self._taken = True
-        atexit.register(self.end)
-        there = sorted(self._checkpoints())
-        if there and not resume:
-            if not overwrite:
-                self.end()
-                raise FileExistsError(
-                    f"{self.folder} holds the checkpoints of an earlier run ({there[-1].name}"
-                    f"{f' and {len(there) - 1} more' if len(there) > 1 else ''}), which a new one "
-                    "would write over: go on with it (--resume), name another work_dir "
-                    "(--work-dir), or let them go (--overwrite)"
-                )
-            for file in there:
-                file.unlink()
-            (self.folder / "last_checkpoint").unlink(missing_ok=True)
+        there = [] if resume else sorted(self._checkpoints())
+        if there and not overwrite:
+            self.end()
+            raise FileExistsError(
+                f"{self.folder} holds the checkpoints of an earlier run ({there[-1].name}"
+                f"{f' and {len(there) - 1} more' if len(there) > 1 else ''}), which a new one "
+                "would write over: go on with it (--resume), name another work_dir "
+                "(--work-dir), or let them go (--overwrite)"
+            )
+        if load_from is not None and Path(load_from).resolve() in map(Path.resolve, there):
+            self.end()
+            raise FileExistsError(
+                f"load_from names {load_from}, which overwrite (--overwrite) lets go: name another "
+                "work_dir (--work-dir)"
+            )
         torn = [file for file in self.folder.iterdir() if _UNFINISHED.fullmatch(file.name)]
         for file in torn:
             file.unlink(missing_ok=True)
-        cleared = [] if resume or not there else [f"{len(there)} checkpoints of an earlier run"]
-        return cleared + ([f"{len(torn)} files that were never finished"] if torn else [])
+        return len(torn)
+
+    def _let_go(self) -> int:
+        there = list(self._checkpoints())
+        for file in there:
+            file.unlink()
+        (self.folder / "last_checkpoint").unlink(missing_ok=True)
+        return len(there)
 
     def _checkpoints(self) -> Iterator[Path]:
         yield from checkpoints_in(self.folder, self._templates)

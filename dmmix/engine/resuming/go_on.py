@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop
 
 from dmmix.compat import CheckpointError
 from dmmix.engine.loops import EpochTrainLoop
+from dmmix.engine.processes import network_of
 from dmmix.engine.resuming.rates import follow_schedules, names_of_weights, take_optimizer_state
 from dmmix.engine.resuming.settings import differences, settings_of, table
 
@@ -63,11 +63,12 @@ def go_on(runner: Any, file: str, checkpoint: Mapping) -> None:
     if isinstance(wrapper, OptimWrapper):
         saved = checkpoint["optimizer"]
         try:
-            lost = take_optimizer_state(wrapper, saved, checkpoint.get(WEIGHTS), _names(runner))
+            names = _names_in(checkpoint)
+            lost = take_optimizer_state(wrapper, saved, names, _names(runner))
         except CheckpointError as error:
             raise CheckpointError(f"{file} cannot be resumed: {error}") from None
         if lost:
-            rows.append(("optimizer", "its state", lost))
+            runner.logger.warning(f"{file}, of the optimiser's state: {lost}.")
         if runner.param_schedulers:
             started = time.monotonic()
             follow_schedules(runner, checkpoint["param_schedulers"], saved["param_groups"])
@@ -96,9 +97,16 @@ def go_on(runner: Any, file: str, checkpoint: Mapping) -> None:
         )
 
 
+def _names_in(checkpoint: Mapping) -> list[str] | None:
+    names = checkpoint.get(WEIGHTS)
+    count = sum(len(group["params"]) for group in checkpoint["optimizer"]["param_groups"])
+    if names is None or (isinstance(names, list) and len(names) == count):
+        return names
+    raise CheckpointError(f"its {WEIGHTS} are {str(names)[:60]!r}, and must name {count} weights")
+
+
 def _names(runner: Any) -> list[str]:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return names_of_weights(model, runner.optim_wrapper.optimizer)
+    return names_of_weights(network_of(runner.model), runner.optim_wrapper.optimizer)
 
 
 def _place(runner: Any, file: str, then: Mapping | None) -> int:
@@ -108,7 +116,7 @@ def _place(runner: Any, file: str, then: Mapping | None) -> int:
         return step
     length = len(loop.dataloader)
     before = (then or {}).get("batches_in_epoch")
-    if type(before) is not int:
+    if type(before) is not int or before < 1:
         whole = epoch > 0 and step % epoch == 0
         before = step // epoch if whole and step // epoch != length else length
     within = step - epoch * before

@@ -134,12 +134,14 @@ def follow_schedules(runner: Any, saved: Sequence[Mapping], groups: Sequence[Map
         schedule.optimizer._global_step = loop.iter - 1  # it warns of steps before any update
     each_iter = [s for s in others if not s.by_epoch]
     each_epoch = [s for s in others if s.by_epoch]
-    length = len(loop.dataloader) if runner.epoch else 0
-    for _ in range(runner.epoch):
+    # Of a longer run than this one there is nothing to go on with, and a file may say anything.
+    epochs, steps = min(runner.epoch, loop.max_epochs), min(loop.iter, loop.max_iters)
+    length = len(loop.dataloader) if epochs else 0
+    for _ in range(epochs):
         for _ in range(length if each_iter else 0):
             _step(each_iter)
         _step(each_epoch)
-    for _ in range(loop.iter - runner.epoch * length):
+    for _ in range(steps - epochs * length):
         _step(each_iter)
     for k in by_metric:
         if k < len(saved) and "best" in saved[k]:
