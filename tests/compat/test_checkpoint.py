@@ -14,20 +14,11 @@ from torch import nn
 
 from dmmix import compat
 from dmmix.compat import UnsafeCheckpointError
+from tests.touch import Touch
 
 compat.prepare()
 
 pytestmark = pytest.mark.openmmlab
-
-
-class Touch:
-    """Unpickled freely, makes a file."""
-
-    def __init__(self, path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return io.open, (self.path, "w")
 
 
 class Toy(BaseModel):

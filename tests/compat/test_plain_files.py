@@ -9,18 +9,11 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 
 from dmmix import compat
+from tests.touch import Touch
 
 compat.prepare()
 
 pytestmark = pytest.mark.openmmlab
-
-
-class Touch:
-    def __init__(self, path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return open, (self.path, "w")
 
 
 @pytest.mark.parametrize(

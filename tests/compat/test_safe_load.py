@@ -13,18 +13,9 @@ from torch import serialization
 
 from dmmix import compat
 from dmmix.compat import CorruptCheckpointError, UnsafeCheckpointError, allowlist, safe_load
+from tests.touch import Touch
 
 pytestmark = pytest.mark.openmmlab
-
-
-class Touch:
-    """Unpickled freely, makes a file."""
-
-    def __init__(self, path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return io.open, (self.path, "w")
 
 
 class Mine:

@@ -1,6 +1,5 @@
 """DmmixRunner: which checkpoint a run goes on from."""
 
-import io
 import os
 import uuid
 from pathlib import Path
@@ -16,6 +15,7 @@ from dmmix.engine import DmmixRunner
 from dmmix.engine.auto_resume import find_candidates
 from dmmix.registry import RUNNERS
 from tests.machine import needs_symbolic_links
+from tests.touch import Touch
 
 pytestmark = pytest.mark.openmmlab
 
@@ -172,14 +172,6 @@ def test_resuming_trains_the_remaining_epochs(work):
     runner.train()
     assert runner.epoch == 4
     assert (work / "epoch_4.pth").is_file()
-
-
-class Touch:
-    def __init__(self, path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return io.open, (self.path, "w")
 
 
 def test_a_refused_one_is_never_skipped(work):
