@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Union
 
@@ -20,7 +21,7 @@ import numpy as np
 from pydantic_core import CoreSchema, SchemaError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-from dmmix.functional.ranges import Count, NonNegative, Probability, Range
+from dmmix.functional.ranges import Ascending, Count, Filled, NonNegative, Probability, Range
 
 __all__ = ["ArgumentError", "Checked", "check_argument", "check_arguments"]
 
@@ -100,10 +101,13 @@ def check_arguments(
         elif name in known and not _same(value, known[name].default):
             check_argument(called, name, value, known[name].hint, known[name].ours)
         elif name not in known and taker.__name__ in _OPEN_IN_VAIN:
-            near = difflib.get_close_matches(name, known, n=1)
-            others = ", ".join(each for each in known if each != "self")
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {others}"
-            raise ArgumentError(f"{called} has no argument {name!r}; {hint}")
+            raise ArgumentError(f"{called} has no argument {name!r}; {_meant(name, known)}")
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    others = ", ".join(each for each in known if each != "self")
+    return f"did you mean {near[0]!r}?" if near else f"it has {others}"
 
 
 def check_argument(taker: str, name: str, value: Any, hint: Any, ours: bool = True) -> None:
@@ -124,12 +128,18 @@ class Checked:
     """Base of a class whose arguments are checked where it is called in Python too."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        names = [
-            name
-            for name, parameter in inspect.signature(cls).parameters.items()
-            if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-        ]
+        parameters = inspect.signature(cls).parameters.values()
+        names = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
         check_arguments(cls, {**dict(zip(names, args, strict=False)), **kwargs})
+        known = _parameters(cls)
+        # What is taken by ** may go anywhere.
+        closed = not any(each.kind is each.VAR_KEYWORD for each in parameters)
+        for name in kwargs:
+            if closed and name not in known:
+                raise ArgumentError(
+                    f"{cls.__name__} got an unexpected keyword argument {name!r}; "
+                    f"{_meant(name, known)}"
+                )
         return super().__new__(cls)
 
 
@@ -246,7 +256,12 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _within(ranges: list[Range]) -> Callable[[Any], Any]:
+def _beyond_type(hint: Any) -> list[Any]:
+    kinds = (Ascending, Filled, Range)
+    return [each for each in hint.__metadata__ if isinstance(each, kinds)]
+
+
+def _within(ranges: list[Any]) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if not all(value in each for each in ranges):
             raise ValueError("out of range")
@@ -292,7 +307,7 @@ def _schema(hint: Any, ours: bool) -> CoreSchema:
         return _SCALARS[hint]
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        ranges = [each for each in hint.__metadata__ if isinstance(each, Range)]
+        ranges = _beyond_type(hint)
         inner = _schema(args[0], ours)
         return cs.no_info_after_validator_function(_within(ranges), inner) if ranges else inner
     if origin in (Union, types.UnionType):
@@ -359,8 +374,11 @@ def _words(hint: Any, several: bool = False) -> str:
         return names[hint][several]
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        ranges = [str(each) for each in hint.__metadata__ if isinstance(each, Range)]
-        return " ".join([_words(args[0], several), *ranges])
+        ranges = _beyond_type(hint)
+        words = _words(args[0], several)
+        if args[0] is float and not any(each.high < math.inf for each in ranges):
+            words = "finite numbers" if several else "a finite number"
+        return " ".join([words, *filter(None, map(str, ranges))])
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_words(each, several) for each in args))
     if origin is Literal:
@@ -373,4 +391,5 @@ def _words(hint: Any, several: bool = False) -> str:
     name = getattr(kind, "__name__", str(kind))
     if inspect.isclass(kind) and issubclass(kind, Mapping):
         return "dicts" if several else "a dict"
-    return f"{name}s" if several else f"a {name}"
+    plural = "es" if name.endswith(("s", "x")) else "s"
+    return f"{name}{plural}" if several else f"a {name}"

@@ -16,8 +16,22 @@ from torch import nn
 
 from dmmix import registry
 from dmmix.arguments import ArgumentError, check_argument
-from dmmix.engine.run_options import check_dataloader, check_run, check_train_loop
-from dmmix.functional.ranges import Count, NonNegative, Positive, Probability, Range
+from dmmix.engine.run_options import (
+    check_dataloader,
+    check_optim_wrapper,
+    check_run,
+    check_train_loop,
+)
+from dmmix.functional.ranges import (
+    Ascending,
+    Count,
+    Filled,
+    Finite,
+    NonNegative,
+    Positive,
+    Probability,
+    Range,
+)
 from dmmix.registry import MIXUPS, MODELS, check_config
 
 pytestmark = pytest.mark.openmmlab
@@ -45,6 +59,9 @@ NAN = math.nan
         (Positive, [1e-9], [0, -1]),
         (Probability, [0, 1, 0.5], [-0.1, 1.1]),
         (Annotated[float, Range(high=2)], [-5, 2], [3, -math.inf]),
+        (Finite, [-5, 2], [NAN, math.inf]),
+        (Annotated[tuple[float, float], Ascending()], [(1, 1), [0, 2]], [(1, 0), (NAN, 1), 3]),
+        (Annotated[Sequence[int], Filled()], [[1]], [[], (), 3]),
     ],
 )
 def test_what_goes_for_what(hint, right, wrong):
@@ -77,7 +94,7 @@ def test_what_goes_for_what(hint, right, wrong):
         ),
         (
             lambda: MIXUPS.build(dict(type="CutMix", alpha=NAN)),
-            "CutMix: alpha must be a number, got nan",
+            "CutMix: alpha must be a finite number above 0, got nan",
         ),
         (
             lambda: MODELS.build(dict(type="MixupClassifier", backbone=3, head=HEAD)),
@@ -89,7 +106,7 @@ def test_what_goes_for_what(hint, right, wrong):
         ),
         (
             lambda: check_config(dict(type="SGD", lr=-1), OPTIMIZERS),
-            "SGD: lr must be a number of at least 0, got -1",
+            "SGD: lr must be a finite number of at least 0, got -1",
         ),
         (
             lambda: check_config(
@@ -113,6 +130,30 @@ def test_what_goes_for_what(hint, right, wrong):
             lambda: check_train_loop(dict(by_epoch=True, max_epochs=0)),
             "EpochBasedTrainLoop: max_epochs must be an int of at least 1, got 0",
         ),
+        (
+            lambda: check_optim_wrapper(dict(clip_grad=dict(max_nrom=5.0))),
+            "optim_wrapper.clip_grad has no 'max_nrom'; did you mean 'max_norm'?",
+        ),
+        (
+            lambda: check_optim_wrapper(dict(clip_grad=dict(max_norm=0))),
+            "optim_wrapper.clip_grad: max_norm must be a finite number above 0, got 0",
+        ),
+        (
+            lambda: check_optim_wrapper(dict(clip_grad=dict(type="value", max_norm=5.0))),
+            "optim_wrapper.clip_grad has no 'max_norm'; known are ['clip_value', 'foreach', 'type'",
+        ),
+        (
+            lambda: check_optim_wrapper(dict(clip_grad=dict(norm_type=2))),
+            "optim_wrapper.clip_grad needs max_norm, such as dict(max_norm=5.0), got {'norm_type'",
+        ),
+        (
+            lambda: check_optim_wrapper(dict(clip_grad=dict(type="agc", max_norm=5.0))),
+            "optim_wrapper.clip_grad: type must be 'norm' or 'value', got 'agc'",
+        ),
+        (
+            lambda: check_optim_wrapper(dict(clip_grad=5.0)),
+            "optim_wrapper: clip_grad must be a dict or None, got 5.0",
+        ),
         (lambda: check_run(dict(randomness=dict(seed=-1))), "randomness: seed must be an int in"),
         (
             lambda: check_run(dict(env_cfg=dict(cudnn_benchmrk=True))),
@@ -132,6 +173,20 @@ def test_the_class_the_argument_and_what_is_allowed(build, says):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         build()
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        None,
+        dict(max_norm=5),
+        dict(type="norm", max_norm=1.0, norm_type="inf", error_if_nonfinite=True),
+        dict(max_norm=1.0, norm_type=math.inf),
+        dict(type="value", clip_value=0.5),
+    ],
+)
+def test_what_clips_gradients(clip):
+    check_optim_wrapper(dict(clip_grad=clip))
 
 
 def test_what_is_initialised_is_looked_at_too():

@@ -58,5 +58,5 @@ def test_the_near_name_is_told(build, error, says):
 
 
 def test_errors_of_other_kinds_are_left_alone():
-    with pytest.raises(TypeError, match=r"alpha must be a number, got 'x'$"):
+    with pytest.raises(TypeError, match=r"alpha must be a finite number above 0, got 'x'$"):
         build_mix(dict(type="CutMix", alpha="x"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -20,11 +20,11 @@ from dmmix.datasets.image_crops import DAMAGE, ImageCrops
 from dmmix.datasets.label_subset import LabelSubset, check_subset, subset_indices
 from dmmix.datasets.picked import picked
 from dmmix.datasets.sample_list import UNLABELLED, build_source, read_samples
+from dmmix.functional.ranges import Count, PositiveBounds, PositiveShare, Range, ShareBounds, Size
 from dmmix.registry import DATASETS
 
 __all__ = ["DecodedImages"]
 
-_CORRUPT = ("raise", "skip")
 _TRAINING = (None, "", "train", "trainval")
 _TEN_CROP_TRAINS = (
     "ten_crop=True is for testing, and this is training data: say test_mode=True, or leave it out"
@@ -103,32 +103,26 @@ class DecodedImages(FromDataset):
     def __init__(
         self,
         dataset: Mapping | BaseDataset,
-        size: int | tuple[int, int] = 224,
+        size: Size = 224,
         test_mode: bool | None = None,
-        resize_edge: int | None = None,
-        crop_ratio: float | None = None,
-        scale: tuple[float, float] = (0.08, 1.0),
-        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        resize_edge: Count | None = None,
+        crop_ratio: PositiveShare | None = None,
+        scale: ShareBounds = (0.08, 1.0),
+        ratio: PositiveBounds = (3 / 4, 4 / 3),
         square: bool = False,
         interpolation: Literal["bilinear", "bicubic"] = "bilinear",
         reduced: bool = True,
         backend: Literal["cv2", "pillow"] = "cv2",
-        seed: int | None = None,
+        seed: Annotated[int, Range(0)] | None = None,
         corrupt: Literal["raise", "skip"] = "raise",
         subset: Mapping | LabelSubset | None = None,
-        num_classes: int | None = None,
+        num_classes: Count | None = None,
         lazy_init: bool = False,
         antialias: bool = True,
         ten_crop: bool = False,
     ) -> None:
         self.subset = None if subset is None else check_subset(subset)
-        if corrupt not in _CORRUPT:
-            raise ValueError(f"corrupt must be one of {_CORRUPT}, got {corrupt!r}")
-        if num_classes is not None and num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
         self.seed = torch.initial_seed() if seed is None else seed
-        if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, got {seed}")
         self.corrupt = corrupt
         self.num_classes = num_classes
         self.crops = ImageCrops(

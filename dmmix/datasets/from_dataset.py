@@ -9,13 +9,14 @@ import numpy as np
 from mmpretrain.datasets import BaseDataset
 from torch.utils.data import Dataset
 
+from dmmix.arguments import Checked
 from dmmix.datasets.unwrapped import WRAPPERS
 from dmmix.registry import DATASETS
 
 __all__ = ["FromDataset", "build_lazily", "renumbered"]
 
 
-class FromDataset(Dataset):
+class FromDataset(Checked, Dataset):
     """Takes the samples of a dataset, whose meta information it keeps and whose pipeline it lacks.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from mmengine.logging import MMLogger
 from mmpretrain.datasets import CustomDataset
@@ -13,6 +13,14 @@ from dmmix.datasets.decoded_images import DecodedImages
 from dmmix.datasets.folder_listing import FolderListing, class_folders
 from dmmix.datasets.image_formats import image_endings
 from dmmix.datasets.paths import near_names
+from dmmix.functional.ranges import (
+    Count,
+    PositiveBounds,
+    PositiveShare,
+    Range,
+    ShareBounds,
+    Size,
+)
 from dmmix.registry import DATASETS
 
 __all__ = ["DecodedFolder"]
@@ -44,22 +52,22 @@ class DecodedFolder(DecodedImages):
     def __init__(
         self,
         data_root: str = "",
-        size: int | tuple[int, int] = 224,
+        size: Size = 224,
         test_mode: bool = False,
-        resize_edge: int | None = None,
-        scale: tuple[float, float] = (0.08, 1.0),
-        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        resize_edge: Count | None = None,
+        scale: ShareBounds = (0.08, 1.0),
+        ratio: PositiveBounds = (3 / 4, 4 / 3),
         reduced: bool = True,
         backend: Literal["cv2", "pillow"] = "cv2",
-        seed: int | None = None,
+        seed: Annotated[int, Range(0)] | None = None,
         pipeline: Sequence = (),
         allow_empty: bool = False,
-        crop_ratio: float | None = None,
+        crop_ratio: PositiveShare | None = None,
         square: bool = False,
         interpolation: Literal["bilinear", "bicubic"] = "bilinear",
         corrupt: Literal["raise", "skip"] = "raise",
         subset: Any = None,
-        num_classes: int | None = None,
+        num_classes: Count | None = None,
         lazy_init: bool = False,
         antialias: bool = True,
         ten_crop: bool = False,

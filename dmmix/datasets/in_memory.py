@@ -22,7 +22,6 @@ from dmmix.registry import DATASETS
 
 __all__ = ["InMemory"]
 
-_DEVICES = ("auto", "cpu", "cuda")
 _PIECE = 64 << 20  # bytes
 
 
@@ -79,8 +78,6 @@ class InMemory(FromDataset):
         subset: Mapping | LabelSubset | None = None,
     ) -> None:
         self.subset = None if subset is None else check_subset(subset)
-        if device not in _DEVICES:
-            raise ValueError(f"device must be one of {_DEVICES}, got {device!r}")
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device='cuda', but there is no CUDA device; take 'auto' or 'cpu'")
         self.device = device

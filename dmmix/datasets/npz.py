@@ -12,18 +12,20 @@ import torch
 from mmpretrain.datasets import BaseDataset
 from torch import Tensor
 
+from dmmix.arguments import Checked
 from dmmix.datasets.label_subset import stratified_subset
 from dmmix.datasets.mapped_array import MappedArray
 from dmmix.datasets.memory import available_memory
 from dmmix.datasets.npz_arrays import ArrayHeader, NpzArrays
 from dmmix.datasets.picked import picked
+from dmmix.functional.ranges import Count
 from dmmix.registry import DATASETS
 
 __all__ = ["NPZDataset"]
 
 
 @DATASETS.register_module()
-class NPZDataset(BaseDataset):
+class NPZDataset(Checked, BaseDataset):
     """Images and labels out of an npz file.
 
     ``np.savez("birds.npz", x_train=..., y_train=..., x_test=..., y_test=...)`` writes it. Images
@@ -60,20 +62,14 @@ class NPZDataset(BaseDataset):
         self,
         data_file: str,
         split: Literal["train", "test"] = "train",
-        labels_per_class: int | None = None,
+        labels_per_class: Count | None = None,
         subset_seed: int = 0,
         mmap: bool | Literal["auto"] = "auto",
-        num_classes: int | None = None,
+        num_classes: Count | None = None,
         **kwargs: Any,
     ) -> None:
-        if split not in ("train", "test"):
-            raise ValueError(f"split must be 'train' or 'test', got {split!r}")
         if labels_per_class is not None and split == "test":
             raise ValueError("labels_per_class is for split='train', got split='test'")
-        if not (isinstance(mmap, bool) or mmap == "auto"):
-            raise ValueError(f"mmap must be 'auto', True or False, got {mmap!r}")
-        if num_classes is not None and num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
         self.data_file = os.path.join(
             os.path.expanduser(kwargs.get("data_root") or ""), os.path.expanduser(data_file)
         )

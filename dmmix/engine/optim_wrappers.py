@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+from dmmix.arguments import Checked
 from dmmix.engine.faults import SkippedUpdates, mark_bad_gradients
+from dmmix.functional.ranges import Count
 from dmmix.registry import OPTIM_WRAPPERS
 
 __all__ = ["StepOptimWrapper"]
 
-#: What may be done about numbers that are not finite.
-NON_FINITE = ("stop", "skip")
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @OPTIM_WRAPPERS.register_module()
-class StepOptimWrapper(OptimWrapper):
+class StepOptimWrapper(Checked, OptimWrapper):
     """:class:`mmengine.optim.OptimWrapper` in fp32, bfloat16 or float16, on any device.
 
     The norm that ``clip_grad`` measures stays on the device until it is logged.
@@ -56,21 +56,12 @@ class StepOptimWrapper(OptimWrapper):
     def __init__(
         self,
         *args: Any,
-        accumulative_counts: int = 1,
-        precision: str = "fp32",
-        non_finite: str = "stop",
+        accumulative_counts: Count = 1,
+        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+        non_finite: Literal["stop", "skip"] = "stop",
         **kwargs: Any,
     ) -> None:
-        if type(accumulative_counts) is not int or accumulative_counts < 1:
-            raise ValueError(
-                "accumulative_counts must be a whole number, at least 1, got "
-                f"{accumulative_counts!r}"
-            )
         super().__init__(*args, accumulative_counts=accumulative_counts, **kwargs)
-        if precision not in _DTYPES:
-            raise ValueError(f"precision must be one of {sorted(_DTYPES)}, got {precision!r}")
-        if non_finite not in NON_FINITE:
-            raise ValueError(f"non_finite must be one of {NON_FINITE}, got {non_finite!r}")
         self.precision = precision
         self.skipped = SkippedUpdates() if non_finite == "skip" else None
         self._skipped_at = -1

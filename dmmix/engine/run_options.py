@@ -69,6 +69,26 @@ class Paramwise(TypedDict, total=False):
     bypass_duplicate: bool
 
 
+class _Norm(TypedDict):
+    max_norm: Positive
+
+
+class ClipNorm(_Norm, total=False):
+    type: Literal["norm"]
+    norm_type: float | Literal["inf"]
+    error_if_nonfinite: bool
+    foreach: bool | None
+
+
+class _Value(TypedDict):
+    clip_value: Positive
+
+
+class ClipValue(_Value, total=False):
+    type: Literal["value"]
+    foreach: bool | None
+
+
 #: Which keys mmengine hands on to others.
 _OPEN = (Run, Distributed, Paramwise)
 
@@ -123,6 +143,19 @@ def check_optim_wrapper(wrapper: Any) -> None:
         check_config(wrapper["optimizer"], OPTIMIZERS)
     if isinstance(wrapper.get("paramwise_cfg"), Mapping):
         _check("optim_wrapper.paramwise_cfg", wrapper["paramwise_cfg"], Paramwise)
+    _check_clipping(wrapper.get("clip_grad"))
+
+
+def _check_clipping(clip: Any) -> None:
+    where = "optim_wrapper.clip_grad"
+    check_argument("optim_wrapper", "clip_grad", clip, dict | None)
+    if clip is None:
+        return
+    check_argument(where, "type", clip.get("type", "norm"), Literal["norm", "value"])
+    kind = ClipValue if clip.get("type") == "value" else ClipNorm
+    _check(where, clip, kind)
+    for absent in kind.__required_keys__ - set(clip):
+        raise ValueError(f"{where} needs {absent}, such as dict({absent}=5.0), got {dict(clip)}")
 
 
 def _types(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Ranges of numbers, said in an annotation: ``alpha: Annotated[float, Range(0)]``."""
+"""What a type does not say of a value, in its annotation: ``alpha: Annotated[float, Range(0)]``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-__all__ = ["Count", "NonNegative", "Positive", "Probability", "Range"]
+__all__ = [
+    "Ascending",
+    "Count",
+    "Filled",
+    "Finite",
+    "NonNegative",
+    "NonNegativeBounds",
+    "Positive",
+    "PositiveBounds",
+    "PositiveShare",
+    "Probability",
+    "Range",
+    "ShareBounds",
+    "Size",
+]
 
 
 @dataclass(frozen=True)
@@ -25,11 +39,40 @@ class Range:
         if self.high < math.inf:
             return f"in {'(' if self.above else '['}{self.low}, {self.high}]"
         if self.low == -math.inf:
-            return "that is finite"
+            return ""
         return f"above {self.low}" if self.above else f"of at least {self.low}"
 
 
+class Ascending:
+    """Of two numbers, the first is not the larger one."""
+
+    def __contains__(self, value: Any) -> bool:
+        return value[0] <= value[1]
+
+    def __str__(self) -> str:
+        return "with the smaller one first"
+
+
+class Filled:
+    """A sequence with something in it."""
+
+    def __contains__(self, value: Any) -> bool:
+        return not hasattr(value, "__len__") or len(value) > 0
+
+    def __str__(self) -> str:
+        return "(not empty)"
+
+
 Count = Annotated[int, Range(1)]
+Finite = Annotated[float, Range()]
 NonNegative = Annotated[float, Range(0)]
 Positive = Annotated[float, Range(0, above=True)]
+PositiveShare = Annotated[float, Range(0, 1, above=True)]
 Probability = Annotated[float, Range(0, 1)]
+
+#: Smallest and largest.
+NonNegativeBounds = Annotated[tuple[NonNegative, NonNegative], Ascending()]
+PositiveBounds = Annotated[tuple[Positive, Positive], Ascending()]
+ShareBounds = Annotated[tuple[PositiveShare, PositiveShare], Ascending()]
+#: (height, width), or both as one integer.
+Size = Count | tuple[Count, Count]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import check_number
-from dmmix.mixups.manifoldmix import StageMix
+from dmmix.functional.ranges import Count, Positive
+from dmmix.mixups.manifoldmix import StageMix, Stages
 from dmmix.registry import MIXUPS
 
 __all__ = ["AlignMix"]
@@ -45,21 +43,14 @@ class AlignMix(StageMix):
 
     def __init__(
         self,
-        alpha: float = 2.0,
+        alpha: Positive = 2.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        stages: Sequence[int | str] | None = None,
-        epsilon: float = 0.1,
-        iterations: int = 100,
+        stages: Stages | None = None,
+        epsilon: Positive = 0.1,
+        iterations: Count = 100,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points, stages)
-        check_number("epsilon", epsilon)
-        if not 0 < epsilon < math.inf:
-            raise ValueError(f"epsilon must be above 0 and finite, got {epsilon}")
-        if isinstance(iterations, bool) or not isinstance(iterations, int):
-            raise TypeError(f"iterations must be an integer, got {iterations!r}")
-        if iterations < 1:
-            raise ValueError(f"iterations must be 1 or more, got {iterations}")
         self.epsilon = float(epsilon)
         self.iterations = iterations
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import Guide, MixedLabels, mixing
+from dmmix.functional.ranges import Count, Positive, Range
 from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
@@ -45,20 +46,15 @@ class AttentiveMix(PairMix):
 
     def __init__(
         self,
-        alpha: float | None = None,
+        alpha: Positive | None = None,
         per_batch: bool = False,
         fixed_points: bool = True,
-        top_k: int = 6,
-        grid: int = 7,
+        top_k: Annotated[int, Range(0)] = 6,
+        grid: Count = 7,
         guide: Guide | None = None,
     ) -> None:
         super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
-        for name, value in (("top_k", top_k), ("grid", grid)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be an integer, got {value!r}")
-        if grid < 1:
-            raise ValueError(f"grid must be at least 1, got {grid}")
-        if not 0 <= top_k <= grid * grid:
+        if top_k > grid * grid:
             raise ValueError(f"top_k must be in [0, {grid * grid}] for grid={grid}, got {top_k}")
         if guide is not None and not isinstance(guide, Guide):
             raise TypeError(f"guide must be a dmmix.functional.Guide, got {type(guide).__name__}")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from numbers import Real
 from typing import Any, ClassVar
 
 from torch import Generator, Tensor
 
+from dmmix.arguments import Checked
 from dmmix.functional import MixedLabels
 from dmmix.functional.mixing import Mixed, draw_lam, draw_pairing, to_device
+from dmmix.functional.ranges import Positive
 from dmmix.mixups.buffers import Buffers
 from dmmix.mixups.randomness import step_generator
 from dmmix.registry import MIXUPS
@@ -21,7 +21,7 @@ __all__ = ["DrawnMix", "Mix", "PairMix", "build_mix"]
 Pairing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-class Mix(ABC):
+class Mix(Checked, ABC):
     """A mix with its random draws; a subclass writes :meth:`apply`.
 
     Calling it is what a loop of timm or torchvision does, ``mix(images, labels)``, and what a batch
@@ -141,12 +141,9 @@ class PairMix(Mix):
     _pairing: Pairing | None = None
 
     def __init__(
-        self, alpha: float = 1.0, per_batch: bool = False, fixed_points: bool = True
+        self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
     ) -> None:
         super().__init__()
-        check_number("alpha", alpha)
-        if not (alpha > 0 and math.isfinite(alpha)):
-            raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
         self.alpha = float(alpha)
         self.per_batch = per_batch
         self.fixed_points = fixed_points
@@ -213,9 +210,3 @@ def build_mix(config: Mapping | Mix) -> Mix:
         kind = type(mix)
         raise TypeError(f"expected a mix of dmmix, got {kind.__module__}.{kind.__qualname__}")
     return mix
-
-
-def check_number(name: str, value: Any) -> None:
-    """Raises TypeError unless ``value`` is a number (bools are none)."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")

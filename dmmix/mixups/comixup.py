@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import Mix, check_number
+from dmmix.functional.ranges import Count, NonNegative, Positive
+from dmmix.mixups.base import Mix
 from dmmix.registry import MIXUPS
 
 __all__ = ["CoMixup"]
@@ -45,41 +45,28 @@ class CoMixup(Mix):
 
     def __init__(
         self,
-        alpha: float = 2.0,
-        partition: int = 20,
-        blocks: int = 4,
-        sources: int = 4,
-        beta: float = 0.32,
-        gamma: float = 1.0,
-        eta: float = 0.05,
-        threshold: float = 0.83,
-        iterations: int = 3,
-        starts: int = 4,
+        alpha: Positive = 2.0,
+        partition: Count = 20,
+        blocks: Count = 4,
+        sources: Count = 4,
+        beta: NonNegative = 0.32,
+        gamma: NonNegative = 1.0,
+        eta: NonNegative = 0.05,
+        threshold: NonNegative = 0.83,
+        iterations: Count = 3,
+        starts: Count = 4,
     ) -> None:
         super().__init__()
-        check_number("alpha", alpha)
-        if not (alpha > 0 and math.isfinite(alpha)):
-            raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
-        counts = dict(
-            partition=partition,
-            blocks=blocks,
-            sources=sources,
-            iterations=iterations,
-            starts=starts,
-        )
-        for name, number in counts.items():
-            if isinstance(number, bool) or not isinstance(number, int):
-                raise TypeError(f"{name} must be an integer, got {number!r}")
-            if number < 1:
-                raise ValueError(f"{name} must be 1 or more, got {number}")
-        weights = dict(beta=beta, gamma=gamma, eta=eta, threshold=threshold)
-        for name, number in weights.items():
-            check_number(name, number)
-            if not 0 <= number < math.inf:
-                raise ValueError(f"{name} must be 0 or more and finite, got {number}")
         self.alpha = float(alpha)
-        for name, number in {**counts, **weights}.items():
-            setattr(self, name, number)
+        self.partition = partition
+        self.blocks = blocks
+        self.sources = sources
+        self.beta = beta
+        self.gamma = gamma
+        self.eta = eta
+        self.threshold = threshold
+        self.iterations = iterations
+        self.starts = starts
 
     def apply(
         self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import DrawnMix, check_number
+from dmmix.functional.ranges import Positive, Probability
+from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["CutMix"]
@@ -39,20 +40,15 @@ class CutMix(DrawnMix):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        min_area: float = 0.0,
-        max_area: float = 1.0,
+        min_area: Probability = 0.0,
+        max_area: Probability = 1.0,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        check_number("min_area", min_area)
-        check_number("max_area", max_area)
-        if not 0 <= min_area <= max_area <= 1:
-            raise ValueError(
-                "min_area and max_area must satisfy 0 <= min_area <= max_area <= 1, got "
-                f"{min_area} and {max_area}"
-            )
+        if min_area > max_area:
+            raise ValueError(f"min_area must be at most max_area={max_area}, got {min_area}")
         self.min_area = float(min_area)
         self.max_area = float(max_area)
 

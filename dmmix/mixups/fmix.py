@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from typing import Annotated, Literal
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.functional.mixing.fmix_band import check_band
-from dmmix.mixups.base import DrawnMix, check_number
+from dmmix.functional.ranges import Count, NonNegative, Positive, Range
+from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["FMix"]
@@ -44,23 +44,16 @@ class FMix(DrawnMix):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        decay_power: float = 3.0,
-        max_soft: float = 0.0,
-        band: int | str = "auto",
+        decay_power: NonNegative = 3.0,
+        max_soft: Annotated[float, Range(0, 0.5)] = 0.0,
+        band: Count | Literal["auto", "full"] = "auto",
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        check_number("decay_power", decay_power)
-        check_number("max_soft", max_soft)
-        if not 0 <= decay_power < math.inf:
-            raise ValueError(f"decay_power must be 0 or more and finite, got {decay_power}")
-        if not 0 <= max_soft <= 0.5:
-            raise ValueError(f"max_soft must be in [0, 0.5], got {max_soft}")
         self.decay_power = float(decay_power)
         self.max_soft = float(max_soft)
-        check_band(band)
         self.band = band
 
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
+from dmmix.functional.ranges import Count, Positive
 from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
@@ -45,13 +45,13 @@ class GridMix(DrawnMix):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        grid: int | Sequence[int] = 4,
+        grid: Count | tuple[Count, Count] = 4,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        self.grid = _pair(grid)
+        self.grid = (grid, grid) if isinstance(grid, int) else tuple(grid)
 
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         lam, index = self.draw_pair(images, generator)
@@ -61,14 +61,3 @@ class GridMix(DrawnMix):
 
     def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
         return mixing.gridmix(images, labels, *drawn, out=self.buffer(images), check=False)
-
-
-def _pair(grid: int | Sequence[int]) -> tuple[int, int]:
-    pair = (grid, grid) if isinstance(grid, int) else grid
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-        raise TypeError(f"grid must be an integer or a pair of integers, got {grid!r}")
-    if any(isinstance(k, bool) or not isinstance(k, int) for k in pair):
-        raise TypeError(f"grid must be an integer or a pair of integers, got {grid!r}")
-    if min(pair) < 1:
-        raise ValueError(f"grid must be 1 or more, got {grid!r}")
-    return pair[0], pair[1]

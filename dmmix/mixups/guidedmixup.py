@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, Literal
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
+from dmmix.functional.ranges import Count, Positive
 from dmmix.functional.saliency import spectral_residual_saliency
-from dmmix.mixups.base import PairMix, check_number
+from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["GuidedMixup"]
@@ -49,24 +49,17 @@ class GuidedMixup(PairMix):
 
     def __init__(
         self,
-        alpha: float | None = None,
+        alpha: Positive | None = None,
         per_batch: bool = False,
         fixed_points: bool = True,
-        saliency: str = "gradient",
-        pairing: str = "greedy",
-        kernel_size: int = 7,
-        sigma: float = 3.0,
+        saliency: Literal["gradient", "spectral_residual"] = "gradient",
+        pairing: Literal["greedy", "random"] = "greedy",
+        kernel_size: Count = 7,
+        sigma: Positive = 3.0,
     ) -> None:
         super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
-        _check_choice("saliency", saliency, ("gradient", "spectral_residual"))
-        _check_choice("pairing", pairing, ("greedy", "random"))
-        if isinstance(kernel_size, bool) or not isinstance(kernel_size, int):
-            raise TypeError(f"kernel_size must be an integer, got {kernel_size!r}")
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd and 1 or more, got {kernel_size}")
-        check_number("sigma", sigma)
-        if not (sigma > 0 and math.isfinite(sigma)):
-            raise ValueError(f"sigma must be above 0 and finite, got {sigma}")
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {kernel_size}")
         self.alpha = None if alpha is None else float(alpha)
         self.saliency = saliency
         self.pairing = pairing
@@ -99,8 +92,3 @@ class GuidedMixup(PairMix):
         lam = drawn.pop() if drawn else None
         out = self.buffer(images)
         return mixing.guidedmixup(images, labels, lam, index, saliency, out=out, check=False)
-
-
-def _check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
+from dmmix.functional.ranges import Filled, Positive, Range
 from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
-__all__ = ["ManifoldMix", "StageMix"]
+__all__ = ["ManifoldMix", "StageMix", "Stages"]
+
+Stages = Annotated[Sequence[Annotated[int, Range(0)] | str], Filled()]
 
 
 class StageMix(PairMix):
@@ -33,13 +36,13 @@ class StageMix(PairMix):
 
     def __init__(
         self,
-        alpha: float = 2.0,
+        alpha: Positive = 2.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        stages: Sequence[int | str] | None = None,
+        stages: Stages | None = None,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        self.stages = None if stages is None else _checked_stages(stages)
+        self.stages = None if stages is None else list(stages)
 
     def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:
         """What ``stages=None`` means for a network with stages of these names."""
@@ -118,16 +121,3 @@ class ManifoldMix(StageMix):
         share = guide.among_rows(mixed.mask.flatten())
         guide.mix_features(stage, lambda f: mixing.mix_features(f, share, index, check=False))
         return mixed
-
-
-def _checked_stages(stages: Sequence[int | str]) -> list[int | str]:
-    if isinstance(stages, str) or not isinstance(stages, Sequence):
-        raise TypeError(f"stages must be a list of numbers and names, got {stages!r}")
-    if len(stages) == 0:
-        raise ValueError("stages must name at least one stage, got none")
-    for stage in stages:
-        if isinstance(stage, bool) or not isinstance(stage, int | str):
-            raise TypeError(f"stages must be integers and names, got {stage!r}")
-        if isinstance(stage, int) and stage < 0:
-            raise ValueError(f"stages must be 0 or more, got {stage}")
-    return list(stages)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.functional.mixing.puzzlemix import check_puzzle
-from dmmix.mixups.base import PairMix, check_number
+from dmmix.functional.ranges import Count, Filled, NonNegative, Positive, Probability, Range
+from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["PuzzleMix"]
@@ -53,39 +53,21 @@ class PuzzleMix(PairMix):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        block_num: int | Sequence[int] = (2, 4, 8, 16),
-        n_labels: int = 3,
-        beta: float = 1.2,
-        gamma: float = 0.5,
-        eta: float = 0.2,
-        neigh_size: int = 4,
+        block_num: Count | Annotated[Sequence[Count], Filled()] = (2, 4, 8, 16),
+        n_labels: Annotated[int, Range(2)] = 3,
+        beta: NonNegative = 1.2,
+        gamma: Probability = 0.5,
+        eta: NonNegative = 0.2,
+        neigh_size: Count = 4,
         transport: bool = True,
-        t_size: int | None = None,
-        t_eps: float = 0.8,
-        pixel_range: float | None = None,
+        t_size: Count | None = None,
+        t_eps: Positive = 0.8,
+        pixel_range: Positive | None = None,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        numbers = block_num if isinstance(block_num, Sequence) else [block_num]
-        if isinstance(block_num, str) or len(numbers) == 0:
-            raise TypeError(
-                f"block_num must be an integer, or at least one of them, got {block_num!r}"
-            )
-        whole = dict(n_labels=n_labels, neigh_size=neigh_size)
-        if t_size is not None:
-            whole["t_size"] = t_size
-        for name, value in [*(("block_num", number) for number in numbers), *whole.items()]:
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise TypeError(f"{name} must be an integer, got {value!r}")
-        real = dict(beta=beta, gamma=gamma, eta=eta, t_eps=t_eps)
-        if pixel_range is not None:
-            real["pixel_range"] = pixel_range
-        for name, value in real.items():
-            check_number(name, value)
-        for number in numbers:
-            check_puzzle(number, n_labels, beta, gamma, eta, neigh_size, t_size, t_eps, pixel_range)
         self.block_num = block_num if isinstance(block_num, int) else tuple(block_num)
         self.n_labels = n_labels
         self.beta = float(beta)

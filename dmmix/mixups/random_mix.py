@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels
 from dmmix.functional.mixing import Mixed, to_device, unmixed
-from dmmix.mixups.base import Mix, build_mix, check_number
+from dmmix.functional.ranges import Filled, Probability, Range
+from dmmix.mixups.base import Mix, build_mix
 from dmmix.mixups.randomness import current_epoch
 from dmmix.registry import MIXUPS
 
@@ -56,22 +57,18 @@ class RandomMix(Mix):
 
     def __init__(
         self,
-        mixups: Sequence[Mapping | Mix],
-        probs: Sequence[float] | None = None,
+        mixups: Annotated[Sequence[Mapping | Mix], Filled()],
+        probs: Sequence[Probability] | None = None,
         per_sample: bool = False,
-        fraction: float = 1.0,
-        start_epoch: int = 0,
-        stop_epoch: int | None = None,
+        fraction: Probability = 1.0,
+        start_epoch: Annotated[int, Range(0)] = 0,
+        stop_epoch: Annotated[int, Range(0)] | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(mixups, Mapping) or not isinstance(mixups, Sequence):
-            raise TypeError(f"mixups must be a list of mixes or their configs, got {mixups!r}")
-        if len(mixups) == 0:
-            raise ValueError("mixups must name at least one mix, got none")
-        check_number("fraction", fraction)
-        if not 0 <= fraction <= 1:
-            raise ValueError(f"fraction must be in [0, 1], got {fraction}")
-        _check_epochs(start_epoch, stop_epoch)
+        if stop_epoch is not None and stop_epoch <= start_epoch:
+            raise ValueError(
+                f"stop_epoch must be after start_epoch={start_epoch}, got {stop_epoch}"
+            )
         self.mixups = [build_mix(mix) for mix in mixups]
         _check_members(self.mixups, per_sample, fraction)
         self.probs = _checked_probs(probs, len(mixups))
@@ -152,24 +149,8 @@ def _check_members(mixups: Sequence[Mix], per_sample: bool, fraction: float) -> 
 def _checked_probs(probs: Sequence[float] | None, number: int) -> list[float]:
     if probs is None:
         return [1 / number] * number
-    if not isinstance(probs, Sequence) or isinstance(probs, str):
-        raise TypeError(f"probs must be a list of numbers, got {probs!r}")
     if len(probs) != number:
         raise ValueError(f"probs must be one for each of the {number} mixups, got {len(probs)}")
-    for p in probs:
-        check_number("probs", p)
-    if not all(p >= 0 for p in probs) or not sum(probs) <= 1 + 1e-6:
-        raise ValueError(f"probs must be 0 or more and sum to at most 1, got {list(probs)}")
+    if not sum(probs) <= 1 + 1e-6:
+        raise ValueError(f"probs must sum to at most 1, got {list(probs)}")
     return [float(p) for p in probs]
-
-
-def _check_epochs(start: int, stop: int | None) -> None:
-    for name, epoch in (("start_epoch", start), ("stop_epoch", stop)):
-        if epoch is None and name == "stop_epoch":
-            continue
-        if isinstance(epoch, bool) or not isinstance(epoch, int):
-            raise TypeError(f"{name} must be an integer, got {epoch!r}")
-        if epoch < 0:
-            raise ValueError(f"{name} must be 0 or more, got {epoch}")
-    if stop is not None and stop <= start:
-        raise ValueError(f"stop_epoch must be after start_epoch={start}, got {stop}")

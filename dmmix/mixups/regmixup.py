@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -12,7 +11,8 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.mixing.checks import is_channels_last
-from dmmix.mixups.base import Mix, build_mix, check_number
+from dmmix.functional.ranges import NonNegative
+from dmmix.mixups.base import Mix, build_mix
 from dmmix.registry import MIXUPS
 
 __all__ = ["RegMixup"]
@@ -46,11 +46,8 @@ class RegMixup(Mix):
 
     changes_batch = True
 
-    def __init__(self, mixup: Mapping | Mix | None = None, eta: float = 1.0) -> None:
+    def __init__(self, mixup: Mapping | Mix | None = None, eta: NonNegative = 1.0) -> None:
         super().__init__()
-        check_number("eta", eta)
-        if not (eta >= 0 and math.isfinite(eta)):
-            raise ValueError(f"eta must be 0 or more and finite, got {eta}")
         self.mixup = build_mix({"type": "Mixup", "alpha": 20.0} if mixup is None else mixup)
         if self.mixup.changes_batch:
             raise ValueError(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import DrawnMix, check_number
+from dmmix.functional.ranges import Positive, ShareBounds
+from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["ResizeMix"]
@@ -41,13 +40,13 @@ class ResizeMix(DrawnMix):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        scale: Sequence[float] = (0.1, 0.8),
+        scale: ShareBounds = (0.1, 0.8),
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        self.scale = _checked_scale(scale)
+        self.scale = float(scale[0]), float(scale[1])
 
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         n = images.shape[0]
@@ -60,16 +59,3 @@ class ResizeMix(DrawnMix):
 
     def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
         return mixing.resizemix(images, labels, *drawn, out=self.buffer(images), check=False)
-
-
-def _checked_scale(scale: Sequence[float]) -> tuple[float, float]:
-    if isinstance(scale, str) or not isinstance(scale, Sequence):
-        raise TypeError(f"scale must be two numbers, smallest and largest, got {scale!r}")
-    if len(scale) != 2:
-        raise ValueError(f"scale must be two numbers, smallest and largest, got {len(scale)}")
-    for bound in scale:
-        check_number("scale", bound)
-    low, high = scale
-    if not 0 < low <= high <= 1:
-        raise ValueError(f"scale must satisfy 0 < smallest <= largest <= 1, got {low} and {high}")
-    return float(low), float(high)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.functional.mixing.saliencymix import SALIENCIES
+from dmmix.functional.ranges import Positive
 from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
@@ -39,16 +41,12 @@ class SaliencyMix(DrawnMix):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        saliency: str = "fine_grained",
+        saliency: Literal["fine_grained", "spectral_residual"] = "fine_grained",
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        if not isinstance(saliency, str):
-            raise TypeError(f"saliency must be a str, got {saliency!r}")
-        if saliency not in SALIENCIES:
-            raise ValueError(f"saliency must be one of {', '.join(SALIENCIES)}, got {saliency!r}")
         self.saliency = saliency
 
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:

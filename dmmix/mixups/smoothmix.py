@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import DrawnMix, check_number
+from dmmix.functional.ranges import Positive, PositiveBounds
+from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["SmoothMix"]
@@ -42,21 +40,13 @@ class SmoothMix(DrawnMix):
 
     def __init__(
         self,
-        alpha: float | None = None,
+        alpha: Positive | None = None,
         per_batch: bool = False,
         fixed_points: bool = True,
-        sigma: Sequence[float] = (0.25, 0.5),
+        sigma: PositiveBounds = (0.25, 0.5),
     ) -> None:
         super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
         self.alpha = None if alpha is None else float(alpha)
-        if not isinstance(sigma, (list, tuple)) or len(sigma) != 2:
-            raise TypeError(f"sigma must be a pair of numbers, got {sigma!r}")
-        for width in sigma:
-            check_number("sigma", width)
-        if not 0 < sigma[0] <= sigma[1] < math.inf:
-            raise ValueError(
-                f"sigma must satisfy 0 < smallest <= largest and be finite, got {sigma!r}"
-            )
         self.sigma = float(sigma[0]), float(sigma[1])
 
     @property

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
+from dmmix.functional.ranges import Positive
 from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
@@ -42,7 +43,7 @@ class SnapMix(PairMix):
 
     def __init__(
         self,
-        alpha: float = 5.0,
+        alpha: Positive = 5.0,
         per_batch: bool = False,
         fixed_points: bool = True,
         weighted: bool = True,

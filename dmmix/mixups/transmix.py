@@ -8,7 +8,8 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.mixing.blend import blend_labels, prepare_labels
-from dmmix.mixups.base import PairMix, check_number
+from dmmix.functional.ranges import Positive, Probability
+from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
 __all__ = ["TransMix"]
@@ -47,15 +48,12 @@ class TransMix(PairMix):
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        area: float = 0.0,
+        area: Probability = 0.0,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        check_number("area", area)
-        if not 0 <= area <= 1:
-            raise ValueError(f"area must be in [0, 1], got {area}")
         self.area = float(area)
 
     def apply(

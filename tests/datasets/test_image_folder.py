@@ -243,7 +243,7 @@ def test_endings_and_subfolders(folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (dict(size=0), "size must be a number or .*, got 0"),
+        (dict(size=0), "size must be an int of .*, got 0"),
         (dict(size=(1, 2, 3)), r"size must be .*, got \(1, 2, 3\)"),
         (dict(resize_edge=20), "resize_edge=20 is smaller than size="),
         (dict(scale=(0, 1)), "scale must be .*, got"),
@@ -251,8 +251,8 @@ def test_endings_and_subfolders(folder, tmp_path):
         (dict(scale=(0.5, 1.1)), "scale must be .*, got"),
         (dict(ratio=(2, 1)), "ratio must be .*, got"),
         (dict(ratio=(0, 1)), "ratio must be .*, got"),
-        (dict(backend="PIL"), r"backend must be one of \('cv2', 'pillow'\), got 'PIL'"),
-        (dict(seed=-1), "seed must be at least 0, got -1"),
+        (dict(backend="PIL"), "backend must be 'cv2' or 'pillow', got 'PIL'"),
+        (dict(seed=-1), "seed must be an int of at least 0 or None, got -1"),
         (dict(pipeline=[dict(type="PackInputs")]), "runs no pipeline"),
     ],
 )

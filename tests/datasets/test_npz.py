@@ -227,8 +227,8 @@ def test_labels_that_are_out_of_range_without_names(write):
     ("arguments", "says"),
     [
         (dict(split="val"), "split must be 'train' or 'test', got 'val'"),
-        (dict(mmap="no"), "mmap must be 'auto', True or False, got 'no'"),
-        (dict(num_classes=0), "num_classes must be at least 1, got 0"),
+        (dict(mmap="no"), "mmap must be True or False or 'auto', got 'no'"),
+        (dict(num_classes=0), "num_classes must be an int of at least 1"),
         (dict(split="test", labels_per_class=5), "labels_per_class is for split='train'"),
         (dict(labels_per_class=16), "labels_per_class=16, but class 0 has only 15"),
     ],

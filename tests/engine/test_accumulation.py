@@ -72,7 +72,7 @@ def test_processes_wait_for_each_other_where_weights_are_updated():
 @pytest.mark.parametrize("counts", [0, -1, 2.5, "2", True])
 def test_bad_counts(counts):
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
-    with pytest.raises(ValueError, match="accumulative_counts must be a whole number, at least 1"):
+    with pytest.raises(ValueError, match="accumulative_counts must be an int of at least 1"):
         StepOptimWrapper(optimizer, accumulative_counts=counts)
 
 

@@ -74,5 +74,5 @@ def test_all_groups_and_the_base_that_is_logged(tmp_path, fresh_mmengine):
 
 @pytest.mark.parametrize("base", [None, 0, -1, "20", True])
 def test_bad_bases(tmp_path, fresh_mmengine, base):
-    with pytest.raises(ValueError, match=r"base_batch_size must be a number above 0.*, got"):
+    with pytest.raises(ValueError, match=r"base_batch_size must be a finite number above 0.*, got"):
         rates(tmp_path, fresh_mmengine, base=base)

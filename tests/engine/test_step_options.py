@@ -205,9 +205,7 @@ def test_a_precision_beside_another_wrapper_is_refused():
 
 
 def test_wrapper_says_what_precisions_there_are():
-    with pytest.raises(
-        ValueError, match=r"precision must be one of \['bf16', 'fp16', 'fp32'\], got 'fp8'"
-    ):
+    with pytest.raises(ValueError, match="precision must be 'fp32' or 'bf16' or 'fp16', got 'fp8'"):
         StepOptimWrapper(torch.optim.SGD([torch.zeros(1)], lr=0.1), precision="fp8")
 
 

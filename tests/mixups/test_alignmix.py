@@ -214,23 +214,6 @@ def test_gradients_of_several_steps_add_up():
     assert_close(gradient([1, 2]), gradient([1]) + gradient([2]))
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        (dict(alpha=-1), ValueError, "alpha must be above 0"),
-        (dict(stages=[]), ValueError, "stages must name at least one"),
-        (dict(epsilon=0), ValueError, "epsilon must be above 0 and finite, got 0"),
-        (dict(epsilon="1"), TypeError, "epsilon must be a number, got '1'"),
-        (dict(iterations=0), ValueError, "iterations must be 1 or more, got 0"),
-        (dict(iterations=1.0), TypeError, "iterations must be an integer, got 1.0"),
-        (dict(iterations=True), TypeError, "iterations must be an integer, got True"),
-    ],
-)
-def test_bad_arguments(options, error, message):
-    with pytest.raises(error, match=message):
-        AlignMix(**options)
-
-
 def test_networks_that_it_cannot_align():
     images, labels = torch.randn(2, 3, 4, 4), torch.arange(2)
     with pytest.raises(ValueError, match=r"AlignMix knows no stages .*Guide\(model, stages"):

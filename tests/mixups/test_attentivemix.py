@@ -1,7 +1,5 @@
 """Attentive CutMix, registered: whom it asks, how much it pastes."""
 
-import math
-
 import pytest
 import torch
 from mmengine.config import Config
@@ -180,15 +178,7 @@ def test_no_guide_is_an_error():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        (dict(alpha=0), ValueError, "alpha must be above 0"),
-        (dict(alpha=math.nan), ValueError, "alpha must be above 0"),
-        (dict(alpha="1"), TypeError, "alpha must be a number"),
         (dict(top_k=50), ValueError, r"top_k must be in \[0, 49\] for grid=7, got 50"),
-        (dict(top_k=-1), ValueError, "top_k must be in"),
-        (dict(top_k=6.0), TypeError, "top_k must be an integer, got 6.0"),
-        (dict(grid=0), ValueError, "grid must be at least 1, got 0"),
-        (dict(grid=True), TypeError, "grid must be an integer, got True"),
-        (dict(guide="model"), TypeError, "guide must be a dmmix.functional.Guide, got str"),
     ],
 )
 def test_bad_options(options, error, message):

@@ -1,6 +1,5 @@
 """FMix, registered."""
 
-import math
 import warnings
 
 import pytest
@@ -125,26 +124,6 @@ def test_among_others():
     mixed = mix.mix(images, labels, generator())
     assert mixed.labels.classes.shape == (8, 2)
     assert_labels_match_pixels(lambda x, y: mix.mix(x, y, generator(2)), 7, (5, 9), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        (dict(alpha=0), ValueError, "alpha must be above 0 and finite, got 0"),
-        (dict(alpha="1"), TypeError, "alpha must be a number, got '1'"),
-        (dict(decay_power=-1), ValueError, "decay_power must be 0 or more and finite, got -1"),
-        (dict(decay_power=math.nan), ValueError, "decay_power must be 0 or more"),
-        (dict(decay_power=None), TypeError, "decay_power must be a number, got None"),
-        (dict(max_soft=0.6), ValueError, r"max_soft must be in \[0, 0.5\], got 0.6"),
-        (dict(max_soft=True), TypeError, "max_soft must be a number, got True"),
-        (dict(band=0), ValueError, "band must be 'auto', 'full' or an int, 1 or more, got 0"),
-        (dict(band="none"), ValueError, "band must be 'auto', 'full' or an int, .* got 'none'"),
-        (dict(band=None), TypeError, "band must be 'auto', 'full' or an int, .* got None"),
-    ],
-)
-def test_bad_options(options, error, message):
-    with pytest.raises(error, match=message):
-        FMix(**options)
 
 
 @pytest.mark.openmmlab

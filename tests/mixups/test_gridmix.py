@@ -85,23 +85,6 @@ def test_among_others():
     assert_labels_match_pixels(lambda x, y: mix.mix(x, y, generator(2)), 7, (5, 9), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        (dict(alpha=0), ValueError, "alpha must be above 0 and finite, got 0"),
-        (dict(grid=0), ValueError, "grid must be 1 or more, got 0"),
-        (dict(grid=(4, -1)), ValueError, r"grid must be 1 or more, got \(4, -1\)"),
-        (dict(grid=2.5), TypeError, "grid must be an integer or a pair of integers, got 2.5"),
-        (dict(grid=True), TypeError, "grid must be an integer or a pair of integers, got True"),
-        (dict(grid=(1, 2, 3)), TypeError, "grid must be an integer or a pair"),
-        (dict(grid="44"), TypeError, "grid must be an integer or a pair"),
-    ],
-)
-def test_bad_options(options, error, message):
-    with pytest.raises(error, match=message):
-        GridMix(**options)
-
-
 @pytest.mark.openmmlab
 def test_the_config_builds(request):
     with warnings.catch_warnings():

@@ -233,22 +233,6 @@ def test_under_no_grad():
 # -- errors ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("stages", "error", "message"),
-    [
-        ([], ValueError, "stages must name at least one"),
-        ([-1], ValueError, "stages must be 0 or more, got -1"),
-        ([1.0], TypeError, "stages must be integers and names, got 1.0"),
-        ([True], TypeError, "stages must be integers and names, got True"),
-        ("layer1", TypeError, "stages must be a list of numbers and names, got 'layer1'"),
-        (2, TypeError, "stages must be a list"),
-    ],
-)
-def test_bad_stages(stages, error, message):
-    with pytest.raises(error, match=message):
-        ManifoldMix(stages=stages)
-
-
 def test_stages_that_the_network_does_not_have_are_an_error_in_the_first_step():
     model, guide = plain(3)
     images, labels = torch.randn(2, 3, 4, 4), torch.arange(2)

@@ -1,7 +1,5 @@
 """RandomMix: which mix, for which samples, when."""
 
-import math
-
 import pytest
 import torch
 from torch.testing import assert_close
@@ -161,24 +159,13 @@ def test_nested():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        (dict(mixups=[]), ValueError, "mixups must name at least one mix"),
         (dict(mixups=dict(type="CutMix")), TypeError, "mixups must be a list"),
         (dict(mixups=[dict(type="NoSuchMix")]), KeyError, "NoSuchMix"),
         (dict(mixups=[dict(alpha=1.0)]), KeyError, "type"),
-        (dict(mixups=["CutMix"]), TypeError, "expected a mix of dmmix"),
         (dict(probs=[1.0]), ValueError, "one for each of the 2 mixups, got 1"),
         (dict(probs=[0.6, 0.5]), ValueError, "sum to at most 1, got"),
-        (dict(probs=[-0.1, 0.5]), ValueError, "probs must be 0 or more"),
-        (dict(probs=[math.nan, 0.5]), ValueError, "probs must be 0 or more"),
-        (dict(probs=["a", 0.5]), TypeError, "probs must be a number"),
         (dict(probs=0.5), TypeError, "probs must be a list"),
-        (dict(fraction=1.5), ValueError, r"fraction must be in \[0, 1\], got 1.5"),
-        (dict(fraction=-0.1), ValueError, r"fraction must be in \[0, 1\]"),
-        (dict(fraction=math.nan), ValueError, r"fraction must be in \[0, 1\]"),
         (dict(fraction="all"), TypeError, "fraction must be a number"),
-        (dict(start_epoch=-1), ValueError, "start_epoch must be 0 or more"),
-        (dict(start_epoch=1.5), TypeError, "start_epoch must be an integer"),
-        (dict(start_epoch=None), TypeError, "start_epoch must be an integer"),
         (dict(start_epoch=3, stop_epoch=3), ValueError, "stop_epoch must be after start_epoch=3"),
     ],
 )

@@ -121,17 +121,3 @@ def test_it_builds_from_its_config():
     assert repr(build_mix(dict(type="SaliencyMix", alpha=0.2))) == (
         "SaliencyMix(alpha=0.2, per_batch=False, fixed_points=True, saliency='fine_grained')"
     )
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        (dict(saliency="fine"), ValueError, "saliency must be one of fine_grained, .* got 'fine'"),
-        (dict(saliency=None), TypeError, "saliency must be a str, got None"),
-        (dict(alpha=0), ValueError, "alpha must be above 0"),
-        (dict(alpha="1"), TypeError, "alpha must be a number"),
-    ],
-)
-def test_bad_options(options, error, message):
-    with pytest.raises(error, match=message):
-        SaliencyMix(**options)

@@ -106,25 +106,6 @@ def test_among_others():
     assert_labels_match_pixels(lambda x, y: mix.mix(x, y, generator(2)), 7, (5, 9), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        (dict(alpha=0), ValueError, "alpha must be above 0 and finite, got 0"),
-        (dict(alpha="1"), TypeError, "alpha must be a number, got '1'"),
-        (dict(sigma=0.3), TypeError, "sigma must be a pair of numbers, got 0.3"),
-        (dict(sigma=(0.1, 0.2, 0.3)), TypeError, "sigma must be a pair of numbers"),
-        (dict(sigma=(0.1, None)), TypeError, "sigma must be a number, got None"),
-        (dict(sigma=(0, 1)), ValueError, r"sigma must satisfy 0 < smallest <= .*, got \(0, 1\)"),
-        (dict(sigma=(0.5, 0.4)), ValueError, "sigma must satisfy 0 < smallest <= largest"),
-        (dict(sigma=(0.5, math.inf)), ValueError, "sigma must satisfy 0 < smallest <= largest"),
-        (dict(sigma=(math.nan, 1)), ValueError, "sigma must satisfy 0 < smallest <= largest"),
-    ],
-)
-def test_bad_options(options, error, message):
-    with pytest.raises(error, match=message):
-        SmoothMix(**options)
-
-
 @pytest.mark.openmmlab
 def test_the_config_builds(request):
     folder = request.config.rootpath / "configs/_base_/mixups"

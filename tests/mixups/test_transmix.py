@@ -346,17 +346,3 @@ def test_extra_tokens_that_nobody_told_of_are_an_error():
     model.extra = 1
     with pytest.raises(ValueError, match="tokens are no grid of square patches"):
         step(TransMix(), model, *batch(size=(16, 16)))
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        (dict(alpha=0), ValueError, "alpha must be above 0"),
-        (dict(area=-0.1), ValueError, r"area must be in \[0, 1\], got -0.1"),
-        (dict(area=float("nan")), ValueError, r"area must be in \[0, 1\], got nan"),
-        (dict(area="0"), TypeError, "area must be a number, got '0'"),
-    ],
-)
-def test_bad_arguments(options, error, message):
-    with pytest.raises(error, match=message):
-        TransMix(**options)

@@ -16,9 +16,7 @@ from dmmix.functional.mixing import to_device
 from dmmix.functional.mixing.checks import is_channels_last
 from dmmix.functional.transforms.affine import MOVES, affine, move_matrices
 
-__all__ = ["CHANNEL_ORDERS", "AugmentPlan", "Draws"]
-
-CHANNEL_ORDERS = ("rgb", "bgr")
+__all__ = ["AugmentPlan", "Draws"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class AugmentPlan:
 
     Args:
         policies: the policies that :attr:`Draws.choice` counts.
-        channel_order: one of ``CHANNEL_ORDERS``, of the images.
+        channel_order: ``'rgb'`` or ``'bgr'``, of the images.
     """
 
     def __init__(self, policies: Sequence[Policy], channel_order: str = "rgb") -> None:

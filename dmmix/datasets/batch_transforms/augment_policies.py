@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from dmmix.datasets.batch_transforms.checks import check_number, check_probability
+from dmmix.arguments import check_argument
+from dmmix.functional.ranges import Finite, Probability, Range
 from dmmix.functional.transforms.affine import INTERPOLATIONS
 
 __all__ = ["Policy", "parse_policies"]
@@ -190,10 +191,8 @@ def _magnitudes(
         value = _number(name, kind.magnitude, options[kind.magnitude])
         return value, value
     bounds = options["magnitude_range"]
-    if isinstance(bounds, str) or not isinstance(bounds, Sequence) or len(bounds) != 2:
-        raise ValueError(f"magnitude_range of policy {name} must be two numbers, got {bounds!r}")
-    low, high = (_number(name, "magnitude_range", bound) for bound in bounds)
-    return low, high
+    check_argument(f"policy {name}", "magnitude_range", bounds, tuple[Finite, Finite])
+    return float(bounds[0]), float(bounds[1])
 
 
 def _op(name: str, kind: _Kind, options: Mapping[str, Any]) -> str:
@@ -205,17 +204,14 @@ def _op(name: str, kind: _Kind, options: Mapping[str, Any]) -> str:
 
 def _one_of(name: str, option: str, value: Any, allowed: Sequence[Any]) -> Any:
     if value not in allowed:
-        raise ValueError(f"{option} of policy {name} must be one of {allowed}, got {value!r}")
+        raise ValueError(f"policy {name}: {option} must be one of {allowed}, got {value!r}")
     return value
 
 
 def _threshold(name: str, kind: _Kind, options: Mapping[str, Any]) -> float:
     # Elsewhere (Solarize) "thr" is the magnitude.
     value = options.get("thr", 128) if "thr" in kind.options else 128
-    value = _number(name, "thr", value)
-    if not 0 <= value <= 256:
-        raise ValueError(f"thr of policy {name} must be in [0, 256], got {value:g}")
-    return value
+    return _number(name, "thr", value, Annotated[float, Range(0, 256)])
 
 
 def _rounding(name: str, kind: _Kind, options: Mapping[str, Any]) -> str | None:
@@ -224,22 +220,20 @@ def _rounding(name: str, kind: _Kind, options: Mapping[str, Any]) -> str | None:
     return _one_of(name, "rounding", options["rounding"], tuple(_ROUNDINGS))
 
 
-def _number(name: str, option: str, value: Any) -> float:
-    check_number(f"{option} of policy {name}", value)
+def _number(name: str, option: str, value: Any, kind: Any = Finite) -> float:
+    check_argument(f"policy {name}", option, value, kind)
     return float(value)
 
 
 def _probability(name: str, options: Mapping[str, Any], option: str, default: float) -> float:
-    value = options.get(option, default)
-    check_probability(f"{option} of policy {name}", value)
-    return float(value)
+    return _number(name, option, options.get(option, default), Probability)
 
 
 def _fill(name: str, value: Any) -> Fill:
     values = (
         tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
     )
-    values = tuple(_number(name, "pad_val", v) for v in values)
-    if not values or not all(0 <= v <= 255 for v in values):
-        raise ValueError(f"pad_val of policy {name} must be in [0, 255], got {value!r}")
+    values = tuple(_number(name, "pad_val", v, Annotated[float, Range(0, 255)]) for v in values)
+    if not values:
+        raise ValueError(f"policy {name}: pad_val must have a number in it, got {value!r}")
     return values[0] if len(set(values)) == 1 else values

@@ -8,12 +8,13 @@ from typing import ClassVar
 
 from torch import Generator, Tensor
 
+from dmmix.arguments import Checked
 from dmmix.registry import TRANSFORMS
 
 __all__ = ["BatchTransform", "build_batch_transform"]
 
 
-class BatchTransform(ABC):
+class BatchTransform(Checked, ABC):
     """A transform of a whole batch, with random numbers of its own for each image.
 
     Attributes:

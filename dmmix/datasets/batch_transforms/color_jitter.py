@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from numbers import Real
+from typing import Annotated
 
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.checks import check_number, in_order
+from dmmix.functional.ranges import Ascending, NonNegative, NonNegativeBounds, Range
 from dmmix.functional.transforms import color_jitter, draw_orders, draw_uniform
 from dmmix.functional.transforms.color import JITTERS
 from dmmix.registry import TRANSFORMS
 
 __all__ = ["BatchColorJitter"]
+
+_Shift = Annotated[float, Range(-0.5, 0.5)]
 
 
 @TRANSFORMS.register_module()
@@ -39,15 +40,15 @@ class BatchColorJitter(BatchTransform):
 
     def __init__(
         self,
-        brightness: float | Sequence[float] = 0.0,
-        contrast: float | Sequence[float] = 0.0,
-        saturation: float | Sequence[float] = 0.0,
-        hue: float | Sequence[float] = 0.0,
+        brightness: NonNegative | NonNegativeBounds = 0.0,
+        contrast: NonNegative | NonNegativeBounds = 0.0,
+        saturation: NonNegative | NonNegativeBounds = 0.0,
+        hue: Annotated[float, Range(0, 0.5)] | Annotated[tuple[_Shift, _Shift], Ascending()] = 0.0,
     ) -> None:
-        self.brightness = _factors("brightness", brightness)
-        self.contrast = _factors("contrast", contrast)
-        self.saturation = _factors("saturation", saturation)
-        self.hue = _factors("hue", hue, center=0, low=-0.5, high=0.5)
+        self.brightness = _factors(brightness)
+        self.contrast = _factors(contrast)
+        self.saturation = _factors(saturation)
+        self.hue = _factors(hue, center=0, low=-0.5)
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         n = len(images)
@@ -61,19 +62,10 @@ class BatchColorJitter(BatchTransform):
 
 
 def _factors(
-    name: str,
-    value: float | Sequence[float],
-    center: float = 1,
-    low: float = 0,
-    high: float = math.inf,
+    value: float | Sequence[float], center: float = 1, low: float = 0
 ) -> tuple[float, float] | None:
     """The range of the factors; ``None`` if they change nothing."""
-    if isinstance(value, Real):
-        check_number(name, value)
-        if value < 0:
-            raise ValueError(f"{name} must be at least 0, got {value}")
-        value = (center - value, center + value)
-        if center == 1:
-            value = (max(low, value[0]), value[1])
-    bounds = in_order(name, value, low, high)
+    if not isinstance(value, Sequence):
+        value = (max(low, center - value), center + value)
+    bounds = float(value[0]), float(value[1])
     return None if bounds == (center, center) else bounds

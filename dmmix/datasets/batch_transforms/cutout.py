@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.checks import check_probability, height_and_width, numbers
+from dmmix.datasets.batch_transforms.options import PerChannel, as_pair, as_tuple
 from dmmix.functional.mixing import to_device
+from dmmix.functional.ranges import Probability, Size
 from dmmix.functional.transforms import draw_cutouts, draw_uniform, erase
 from dmmix.registry import TRANSFORMS
 
@@ -35,13 +34,12 @@ class BatchCutout(BatchTransform):
 
     def __init__(
         self,
-        shape: int | Sequence[int],
-        pad_val: float | Sequence[float] = 128,
-        prob: float = 0.5,
+        shape: Size,
+        pad_val: PerChannel = 128,
+        prob: Probability = 0.5,
     ) -> None:
-        self.shape = height_and_width("shape", shape)
-        self.pad_val = numbers("pad_val", pad_val)
-        check_probability("prob", prob)
+        self.shape = as_pair(shape)
+        self.pad_val = as_tuple(pad_val)
         self.prob = prob
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from dmmix.datasets.batch_transforms.augment_plan import CHANNEL_ORDERS, AugmentPlan, Draws
+from dmmix.datasets.batch_transforms.augment_plan import AugmentPlan, Draws
 from dmmix.datasets.batch_transforms.augment_policies import parse_policies
 from dmmix.datasets.batch_transforms.augment_presets import PRESETS
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.checks import check_number
+from dmmix.functional.ranges import Count, Finite, NonNegative, Positive
 from dmmix.functional.transforms.per_sample import check_bytes
 from dmmix.registry import TRANSFORMS
 
@@ -84,12 +84,12 @@ class BatchRandAugment(BatchTransform):
     def __init__(
         self,
         policies: str | Sequence[Mapping[str, Any]] = "timm_increasing",
-        num_policies: int = 2,
-        magnitude_level: float | None = None,
-        magnitude_std: float | str | None = "preset",
-        total_level: float | None = None,
+        num_policies: Count = 2,
+        magnitude_level: NonNegative | None = None,
+        magnitude_std: Finite | Literal["inf", "preset"] | None = "preset",
+        total_level: Positive | None = None,
         hparams: Mapping[str, Any] | None = None,
-        channel_order: str = "rgb",
+        channel_order: Literal["rgb", "bgr"] = "rgb",
     ) -> None:
         if isinstance(policies, str) and policies not in PRESETS:
             raise ValueError(f"policies must be one of {sorted(PRESETS)}, got {policies!r}")
@@ -97,17 +97,12 @@ class BatchRandAugment(BatchTransform):
         preset = PRESETS[policies if named else "timm_increasing"]
         configs = preset.policies if named else policies
         self.policies = parse_policies(configs, preset.hparams if hparams is None else hparams)
-        if type(num_policies) is not int or num_policies < 1:
-            raise ValueError(f"num_policies must be an integer of at least 1, got {num_policies!r}")
         self.num_policies = num_policies
         self.total_level = preset.total_level if total_level is None else total_level
         self.magnitude_level = (
             preset.magnitude_level if magnitude_level is None else magnitude_level
         )
         self.magnitude_std = preset.magnitude_std if magnitude_std == "preset" else magnitude_std
-        _check_levels(self.total_level, self.magnitude_level, self.magnitude_std)
-        if channel_order not in CHANNEL_ORDERS:
-            raise ValueError(f"channel_order must be in {CHANNEL_ORDERS}, got {channel_order!r}")
         self.channel_order = channel_order
         self._low, self._high, self._prob, self._negative_prob = np.array(
             [(p.low or 0, p.high or 0, p.prob, p.negative_prob) for p in self.policies]
@@ -146,19 +141,3 @@ class BatchRandAugment(BatchTransform):
             return self.magnitude_level
         draws = torch.randn(shape, dtype=torch.float64, generator=generator)
         return (draws.numpy() * std + self.magnitude_level).clip(0, self.total_level)
-
-
-def _check_levels(total: float, level: float, std: float | str | None) -> None:
-    check_number("total_level", total)
-    if total <= 0:
-        raise ValueError(f"total_level must be above 0, got {total}")
-    check_number("magnitude_level", level)
-    if level < 0:  # above total_level it may be, as in some configs of mmpretrain
-        raise ValueError(f"magnitude_level must be at least 0, got {level}")
-    if isinstance(std, str):
-        if std != "inf":
-            raise ValueError(
-                f"magnitude_std must be a number, None, 'inf' or 'preset', got {std!r}"
-            )
-    elif std is not None:
-        check_number("magnitude_std", std)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.checks import height_and_width, numbers
+from dmmix.datasets.batch_transforms.options import PerChannel, as_pair, as_tuple
 from dmmix.functional.mixing import to_device
+from dmmix.functional.ranges import Size
 from dmmix.functional.transforms import crop, draw_crops, pad
-from dmmix.functional.transforms.padding import PADDING_MODES, PaddingMode, four_sides
+from dmmix.functional.transforms.padding import PaddingMode, four_sides
 from dmmix.registry import TRANSFORMS
 
 __all__ = ["BatchRandomCrop"]
@@ -43,18 +44,16 @@ class BatchRandomCrop(BatchTransform):
 
     def __init__(
         self,
-        crop_size: int | Sequence[int],
+        crop_size: Size,
         padding: int | Sequence[int] | None = None,
         pad_if_needed: bool = False,
-        pad_val: float | Sequence[float] = 0,
+        pad_val: PerChannel = 0,
         padding_mode: PaddingMode = "constant",
     ) -> None:
-        self.crop_size = height_and_width("crop_size", crop_size)
+        self.crop_size = as_pair(crop_size)
         self.padding = four_sides(0 if padding is None else padding)
         self.pad_if_needed = pad_if_needed
-        self.pad_val = numbers("pad_val", pad_val)
-        if padding_mode not in PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {PADDING_MODES}, got {padding_mode!r}")
+        self.pad_val = as_tuple(pad_val)
         self.padding_mode = padding_mode
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.checks import check_probability, in_order, numbers
+from dmmix.datasets.batch_transforms.options import PerChannel, as_tuple
 from dmmix.functional.mixing import to_device
+from dmmix.functional.ranges import Filled, NonNegative, Positive, PositiveBounds, Probability
 from dmmix.functional.transforms import draw_erasings, draw_noise_like, draw_uniform, erase
 from dmmix.functional.transforms.checks import per_channel
 from dmmix.functional.transforms.layout import replace, take
@@ -56,28 +57,26 @@ class BatchRandomErasing(BatchTransform):
 
     def __init__(
         self,
-        erase_prob: float = 0.5,
-        min_area_ratio: float = 0.02,
-        max_area_ratio: float = 0.4,
-        aspect_range: float | tuple[float, float] = (3 / 10, 10 / 3),
+        erase_prob: Probability = 0.5,
+        min_area_ratio: Probability = 0.02,
+        max_area_ratio: Probability = 0.4,
+        aspect_range: Positive | PositiveBounds = (3 / 10, 10 / 3),
         mode: Literal["const", "rand"] = "const",
-        fill_color: float | Sequence[float] = 0,
-        fill_std: float | Sequence[float] = 1,
+        fill_color: PerChannel = 0,
+        fill_std: NonNegative | Annotated[Sequence[NonNegative], Filled()] = 1,
     ) -> None:
-        check_probability("erase_prob", erase_prob)
+        if min_area_ratio > max_area_ratio:
+            raise ValueError(
+                f"min_area_ratio must be at most max_area_ratio={max_area_ratio}, got "
+                f"{min_area_ratio}"
+            )
         self.erase_prob = erase_prob
-        areas = (min_area_ratio, max_area_ratio)
-        self.min_area_ratio, self.max_area_ratio = in_order(
-            "(min_area_ratio, max_area_ratio)", areas, 0, 1
-        )
+        self.min_area_ratio = float(min_area_ratio)
+        self.max_area_ratio = float(max_area_ratio)
         self.aspect_range = _aspects(aspect_range)
-        if mode not in ("const", "rand"):
-            raise ValueError(f"mode must be 'const' or 'rand', got {mode!r}")
         self.mode = mode
-        self.fill_color = numbers("fill_color", fill_color)
-        self.fill_std = numbers("fill_std", fill_std)
-        if min(_listed(self.fill_std)) < 0:
-            raise ValueError(f"fill_std must be at least 0, got {fill_std}")
+        self.fill_color = as_tuple(fill_color)
+        self.fill_std = as_tuple(fill_std)
         if max(map(abs, (*_listed(self.fill_color), *_listed(self.fill_std)))) > _FAR:
             warnings.warn(
                 f"BatchRandomErasing(fill_color={fill_color}, fill_std={fill_std}) paints on "
@@ -121,12 +120,8 @@ def _broadcast(value: float | tuple[float, ...], images: Tensor) -> float | Tens
 
 
 def _aspects(value: float | tuple[float, float]) -> tuple[float, float]:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-        value = (min(value, 1 / value), max(value, 1 / value))
-    low, high = in_order("aspect_range", value, 0)
-    if low == 0:
-        raise ValueError(f"aspect_range must be above 0, got {value}")
-    return low, high
+    low, high = value if isinstance(value, Sequence) else sorted((value, 1 / value))
+    return float(low), float(high)
 
 
 def _listed(value: float | tuple[float, ...]) -> tuple[float, ...]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.checks import check_probability
 from dmmix.functional.mixing import to_device
+from dmmix.functional.ranges import Filled, Probability
 from dmmix.functional.transforms import draw_uniform, flip
-from dmmix.functional.transforms.flip import DIRECTIONS, Direction
+from dmmix.functional.transforms.flip import Direction
 from dmmix.registry import TRANSFORMS
 
 __all__ = ["BatchRandomFlip"]
@@ -35,21 +36,15 @@ class BatchRandomFlip(BatchTransform):
 
     def __init__(
         self,
-        prob: float | Sequence[float] = 0.5,
-        direction: Direction | Sequence[Direction] = "horizontal",
+        prob: Probability | Sequence[Probability] = 0.5,
+        direction: Direction | Annotated[Sequence[Direction], Filled()] = "horizontal",
     ) -> None:
         directions = (direction,) if isinstance(direction, str) else tuple(direction)
-        for name in directions:
-            if name not in DIRECTIONS:
-                raise ValueError(f"direction must be of {tuple(DIRECTIONS)}, got {direction!r}")
         if isinstance(prob, (list, tuple)):
             if len(prob) != len(directions):
                 raise ValueError(f"prob must have one number a direction, got {prob!r}")
-            for p in prob:
-                check_probability("prob", p)
-            check_probability("the sum of prob", sum(prob))
-        else:
-            check_probability("prob", prob)
+            if sum(prob) > 1:
+                raise ValueError(f"prob must sum to at most 1, got {prob!r}")
         self.prob = prob
         self.direction = direction
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Annotated
 
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.checks import height_and_width, in_order
+from dmmix.datasets.batch_transforms.options import as_pair
 from dmmix.functional.mixing import to_device
+from dmmix.functional.ranges import NonNegativeBounds, PositiveBounds, Range, Size
 from dmmix.functional.transforms import draw_resized_crops, resized_crop
-from dmmix.functional.transforms.resized_crop import INTERPOLATIONS, Interpolation
+from dmmix.functional.transforms.resized_crop import Interpolation
 from dmmix.registry import TRANSFORMS
 
 __all__ = ["BatchRandomResizedCrop"]
@@ -37,24 +38,16 @@ class BatchRandomResizedCrop(BatchTransform):
 
     def __init__(
         self,
-        scale: int | Sequence[int],
-        crop_ratio_range: tuple[float, float] = (0.08, 1.0),
-        aspect_ratio_range: tuple[float, float] = (3 / 4, 4 / 3),
-        max_attempts: int = 10,
+        scale: Size,
+        crop_ratio_range: NonNegativeBounds = (0.08, 1.0),
+        aspect_ratio_range: PositiveBounds = (3 / 4, 4 / 3),
+        max_attempts: Annotated[int, Range(0)] = 10,
         interpolation: Interpolation = "bilinear",
     ) -> None:
-        self.scale = height_and_width("scale", scale)
-        self.crop_ratio_range = in_order("crop_ratio_range", crop_ratio_range, 0)
-        self.aspect_ratio_range = in_order("aspect_ratio_range", aspect_ratio_range, 0)
-        if not self.aspect_ratio_range[0] > 0:
-            raise ValueError(f"aspect_ratio_range must be above 0, got {aspect_ratio_range}")
-        if type(max_attempts) is not int or max_attempts < 0:
-            raise ValueError(f"max_attempts must be an integer of at least 0, got {max_attempts!r}")
+        self.scale = as_pair(scale)
+        self.crop_ratio_range = tuple(map(float, crop_ratio_range))
+        self.aspect_ratio_range = tuple(map(float, aspect_ratio_range))
         self.max_attempts = max_attempts
-        if interpolation not in INTERPOLATIONS:
-            raise ValueError(
-                f"interpolation must be one of {INTERPOLATIONS}, got {interpolation!r}"
-            )
         self.interpolation = interpolation
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:

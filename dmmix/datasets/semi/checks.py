@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dmmix.datasets.interface import makes_repeats
 
-__all__ = ["check_count", "check_every_class", "check_has_labels", "check_repeats", "image_size"]
+__all__ = ["check_every_class", "check_has_labels", "check_repeats", "image_size"]
 
 
 def image_size(name: str, dataset: Any) -> tuple[int, ...]:
@@ -47,16 +47,6 @@ def check_has_labels(name: str, labels: np.ndarray) -> None:
             f"{name} must have a label, at least 0, for each image; that of image {row} is "
             f"{labels[row]}"
         )
-
-
-def check_count(name: str, value: Any) -> None:
-    """``value`` is a whole number, at least 1.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number, at least 1, got {value!r}")
 
 
 def check_every_class(labels: np.ndarray, num_classes: int, classes: Sequence | None) -> None:

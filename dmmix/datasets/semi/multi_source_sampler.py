@@ -9,9 +9,10 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from dmmix.arguments import Checked
 from dmmix.datasets.interface import TwoStreams
-from dmmix.datasets.semi.checks import check_count
 from dmmix.datasets.semi.streams import Stream
+from dmmix.functional.ranges import Count
 from dmmix.registry import DATA_SAMPLERS
 
 __all__ = ["MultiSourceBatchSampler", "MultiSourceSampler"]
@@ -78,7 +79,7 @@ class MultiSourceSampler(Sampler):
 
 
 @DATA_SAMPLERS.register_module()
-class MultiSourceBatchSampler(Sampler):
+class MultiSourceBatchSampler(Checked, Sampler):
     r"""Batches of ``batch_size`` labelled and ``mu`` times as many unlabelled samples.
 
     An "epoch" is a number of batches, and the next one goes on where it ended: nothing begins or
@@ -106,15 +107,13 @@ class MultiSourceBatchSampler(Sampler):
     """
 
     def __init__(
-        self, sampler: MultiSourceSampler, batch_size: int, mu: int = 7, batches: int = 1024
+        self, sampler: Sampler, batch_size: Count, mu: Count = 7, batches: Count = 1024
     ) -> None:
         if not isinstance(sampler, MultiSourceSampler):
             raise TypeError(
                 "MultiSourceBatchSampler needs sampler=dict(type='MultiSourceSampler'), got "
                 f"{type(sampler).__name__}"
             )
-        for name, value in (("batch_size", batch_size), ("mu", mu), ("batches", batches)):
-            check_count(name, value)
         self.sampler = sampler
         self.batch_size = batch_size
         self.mu = mu

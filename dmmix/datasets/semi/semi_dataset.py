@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dmmix.arguments import Checked
 from dmmix.datasets.interface import LabelSource, makes_repeats, set_epoch
 from dmmix.datasets.label_subset import LabelSubset, subset_indices
 from dmmix.datasets.semi.checks import (
-    check_count,
     check_every_class,
     check_has_labels,
     check_repeats,
@@ -24,15 +24,14 @@ from dmmix.datasets.semi.num_labels import check_num_labels, resolve_subset
 from dmmix.datasets.semi.stream_images import StreamImages
 from dmmix.datasets.unwrapped import unwrap
 from dmmix.functional.mixing import to_device
+from dmmix.functional.ranges import Count
 from dmmix.registry import DATASETS
 
 __all__ = ["SemiDataset"]
 
-_UNLABELLED = ("all", "rest")
-
 
 @DATASETS.register_module()
-class SemiDataset(Dataset):
+class SemiDataset(Checked, Dataset):
     """A labelled and an unlabelled stream of images, in whole batches.
 
     A batch is::
@@ -86,16 +85,9 @@ class SemiDataset(Dataset):
         dataset: Mapping | Dataset,
         subset: Mapping | LabelSubset,
         unlabelled: Literal["all", "rest"] | Mapping | Dataset = "all",
-        views: int = 1,
+        views: Count = 1,
         hidden_labels: bool = False,
     ) -> None:
-        if isinstance(unlabelled, str) and unlabelled not in _UNLABELLED:
-            raise ValueError(
-                f"unlabelled must be one of {_UNLABELLED} or a dataset, got {unlabelled!r}"
-            )
-        if not isinstance(hidden_labels, bool):
-            raise TypeError(f"hidden_labels must be True or False, got {hidden_labels!r}")
-        check_count("views", views)
         check_num_labels(subset)
         self.views = views
         self.hidden_labels = hidden_labels

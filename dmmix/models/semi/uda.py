@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -18,8 +18,6 @@ from dmmix.models.semi.fixmatch import FixMatch
 from dmmix.registry import MODELS
 
 __all__ = ["UDA"]
-
-_SCHEDULES = ("linear", "exp", "log")
 
 
 @MODELS.register_module()
@@ -48,11 +46,9 @@ class UDA(FixMatch):
         *args: Any,
         threshold: Probability = 0.8,
         temperature: Positive = 0.4,
-        annealing: str | None = None,
+        annealing: Literal["linear", "exp", "log"] | None = None,
         **kwargs: Any,
     ) -> None:
-        if annealing is not None and annealing not in _SCHEDULES:
-            raise ValueError(f"annealing must be one of {_SCHEDULES} or None, got {annealing!r}")
         super().__init__(*args, threshold=threshold, **kwargs)
         self.temperature = float(temperature)
         self.annealing = annealing

@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dmmix.datasets.semi.checks import check_count
+from dmmix.arguments import Checked
+from dmmix.functional.ranges import Count
 
 __all__ = ["ClassQueues"]
 
 
-class ClassQueues(nn.Module):
+class ClassQueues(Checked, nn.Module):
     """A ring of keys for each class; nothing waits for the device.
 
     Args:
@@ -26,10 +27,8 @@ class ClassQueues(nn.Module):
     keys: Tensor
     pushed: Tensor
 
-    def __init__(self, num_classes: int, size: int, dimension: int) -> None:
+    def __init__(self, num_classes: Count, size: Count, dimension: Count) -> None:
         super().__init__()
-        check_count("num_classes", num_classes)
-        check_count("queue_size", size)
         self.register_buffer("keys", torch.zeros(num_classes, size, dimension))
         self.register_buffer("pushed", torch.zeros(num_classes, dtype=torch.int64))
 

@@ -1,11 +1,10 @@
 """Endless streams of indices, shared out to processes."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.data import SequentialSampler
 
 from dmmix.datasets import MultiSourceBatchSampler, MultiSourceSampler
 from dmmix.datasets.semi.streams import Stream
@@ -124,13 +123,13 @@ def test_one_seed_for_all_processes(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (dict(mu=0), "mu must be a whole number, at least 1, got 0"),
-        (dict(mu=True), "mu must be a whole number, at least 1, got True"),
-        (dict(mu=-7), "mu must be a whole number, at least 1, got -7"),
-        (dict(batch_size=2.0), r"batch_size must be a whole number, at least 1, got 2\.0"),
-        (dict(mu=1.5), r"mu must be a whole number, at least 1, got 1\.5"),
-        (dict(batches=0), "batches must be a whole number, at least 1, got 0"),
-        (dict(batch_size=0), "batch_size must be a whole number, at least 1, got 0"),
+        (dict(mu=0), "mu must be an int of at least 1, got 0"),
+        (dict(mu=True), "mu must be an int of at least 1, got True"),
+        (dict(mu=-7), "mu must be an int of at least 1, got -7"),
+        (dict(batch_size=2.0), r"batch_size must be an int of at least 1, got 2\.0"),
+        (dict(mu=1.5), r"mu must be an int of at least 1, got 1\.5"),
+        (dict(batches=0), "batches must be an int of at least 1, got 0"),
+        (dict(batch_size=0), "batch_size must be an int of at least 1, got 0"),
     ],
 )
 def test_bad_numbers(options, says):
@@ -142,7 +141,7 @@ def test_bad_parts():
     with pytest.raises(TypeError, match=r"a labelled and an unlabelled stream \(SemiDataset\)"):
         MultiSourceSampler([1, 2, 3])
     with pytest.raises(TypeError, match="needs sampler=dict"):
-        MultiSourceBatchSampler(SimpleNamespace(), 4)
+        MultiSourceBatchSampler(SequentialSampler([1, 2]), 4)
     source = sampler().sampler
     for use in (iter, len):
         with pytest.raises(TypeError, match="add batch_sampler=dict"):

@@ -55,8 +55,8 @@ def folder(tmp_path_factory):
             r"unlabelled must be .*'rest' or a dict .*got \[1, 2\]",
         ),
         (dict(unlabelled=None), TypeError, "unlabelled must be .* or a dict .*got None"),
-        (dict(views=0), ValueError, "views must be a whole number, at least 1, got 0"),
-        (dict(views=True), ValueError, "views must be an int, got True"),
+        (dict(views=0), ValueError, "views must be an int of at least 1, got 0"),
+        (dict(views=True), ValueError, "views must be an int of at least 1, got True"),
         (dict(views=2), ValueError, "views=2 is for image files.* got InMemory: take views=1"),
         (dict(hidden_labels="no"), TypeError, "hidden_labels must be True or False, got 'no'"),
         (

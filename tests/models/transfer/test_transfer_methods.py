@@ -154,11 +154,9 @@ def test_queues(per_step):
         for c in range(classes):
             found = part.keys[c][part.valid[c]].tolist()
             assert sorted(found) == sorted(key.tolist() for key in lists[c])
-    for name in ("num_classes", "queue_size"):
-        arguments = dict(num_classes=3, size=3)
-        arguments["size" if name == "queue_size" else name] = 0
-        with pytest.raises(ValueError, match=f"{name} must be a whole number, at least 1, got 0"):
-            ClassQueues(**arguments, dimension=2)
+    for name in ("num_classes", "size", "dimension"):
+        with pytest.raises(ValueError, match=f"{name} must be an int of at least 1, got 0"):
+            ClassQueues(**{**dict(num_classes=3, size=3, dimension=2), name: 0})
 
 
 def self_tuning(**options):
@@ -246,12 +244,12 @@ def test_mixing_between_the_streams(make_one):
     ("call", "says"),
     [
         (lambda: make(BSS, k=0), "k must be an int of at least 1, got 0"),
-        (lambda: make(BSS, shrinkage_weight=-1), "shrinkage_weight must be a number of at"),
-        (lambda: co_tuning(source_temperature=0), "temperature must be a number above 0"),
-        (lambda: co_tuning(source_weight=-1), "source_weight must be a number of at"),
+        (lambda: make(BSS, shrinkage_weight=-1), "shrinkage_weight must be a finite number of"),
+        (lambda: co_tuning(source_temperature=0), "temperature must be a finite number above 0"),
+        (lambda: co_tuning(source_weight=-1), "source_weight must be a finite number of"),
         (lambda: make(SelfTuning, projection_dim=0), "projection_dim must be an int of"),
         (lambda: make(SelfTuning, queue_size=0), "queue_size must be an int of at"),
-        (lambda: make(SelfTuning, temperature=-1), "temperature must be a number above 0"),
+        (lambda: make(SelfTuning, temperature=-1), "temperature must be a finite number above 0"),
         (lambda: make(SelfTuning, key_momentum=1), "key_momentum must be above 0 and below 1"),
     ],
 )

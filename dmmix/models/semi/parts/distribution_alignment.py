@@ -9,12 +9,14 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
+from dmmix.arguments import Checked
+from dmmix.functional.ranges import Count
 from dmmix.functional.semi import align_distribution
 
 __all__ = ["DistributionAlignment"]
 
 
-class DistributionAlignment(nn.Module):
+class DistributionAlignment(Checked, nn.Module):
     r"""Distribution alignment by the mean of the last predictions.
 
     :math:`\tilde p_c \propto p_c \, t_c / r_c`, where :math:`r` is the mean prediction of the last
@@ -32,13 +34,9 @@ class DistributionAlignment(nn.Module):
     """
 
     def __init__(
-        self, num_classes: int, window: int = 128, target: Sequence[float] | None = None
+        self, num_classes: Count, window: Count = 128, target: Sequence[float] | None = None
     ) -> None:
         super().__init__()
-        if num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
-        if window < 1:
-            raise ValueError(f"window must be at least 1, got {window}")
         self.register_buffer("target", torch.full((num_classes,), 1 / num_classes))
         self.register_buffer("recent", torch.zeros(window, num_classes))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))

@@ -8,12 +8,14 @@ import torch
 from mmengine.dist import all_gather
 from torch import Tensor, nn
 
+from dmmix.arguments import Checked
+from dmmix.functional.ranges import Count, Probability
 from dmmix.functional.semi import flexmatch_thresholds
 
 __all__ = ["FlexThresholds"]
 
 
-class FlexThresholds(nn.Module):
+class FlexThresholds(Checked, nn.Module):
     r"""Remembers the last confident class of each unlabelled image and makes thresholds of that.
 
     A pseudo-label of class :math:`c` counts if its confidence is at least :math:`\tau_c`, see
@@ -34,12 +36,8 @@ class FlexThresholds(nn.Module):
 
     learned: Tensor
 
-    def __init__(self, num_classes: int, tau: float = 0.95, warmup: bool = True) -> None:
+    def __init__(self, num_classes: Count, tau: Probability = 0.95, warmup: bool = True) -> None:
         super().__init__()
-        if num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
-        if not 0 <= tau <= 1:
-            raise ValueError(f"tau must be in [0, 1], got {tau}")
         self.num_classes = num_classes
         self.tau = float(tau)
         self.warmup = warmup

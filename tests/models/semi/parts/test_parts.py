@@ -52,8 +52,8 @@ def test_alignment_is_saved():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (dict(num_classes=0), "num_classes must be at least 1, got 0"),
-        (dict(num_classes=3, window=0), "window must be at least 1, got 0"),
+        (dict(num_classes=0), "num_classes must be an int of at least 1"),
+        (dict(num_classes=3, window=0), "window must be an int of at least 1"),
         (dict(num_classes=3, target=[1.0, 2.0]), "target must be 3 shares"),
         (dict(num_classes=2, target=[1.0, -2.0]), "target must be 2 shares, 0 or more"),
         (dict(num_classes=2, target=[0.0, 0.0]), "target must be 2 shares"),
@@ -117,9 +117,9 @@ def test_thresholds_are_saved():
 
 
 def test_bad_thresholds():
-    with pytest.raises(ValueError, match="num_classes must be at least 1"):
+    with pytest.raises(ValueError, match="num_classes must be an int of at least 1"):
         FlexThresholds(0)
-    with pytest.raises(ValueError, match=r"tau must be in \[0, 1\], got 1.2"):
+    with pytest.raises(ValueError, match=r"tau must be a number in \[0, 1\], got 1.2"):
         FlexThresholds(3, 1.2)
     with pytest.raises(ValueError, match="num_unlabelled must be at least 1, got 0"):
         FlexThresholds(3).resize(0)

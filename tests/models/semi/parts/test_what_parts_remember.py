@@ -69,7 +69,7 @@ def test_predictions_of_another_number_of_classes():
 
 @pytest.mark.parametrize("bad", [float("inf"), float("nan"), -0.5])
 def test_shares_that_are_no_shares(bad):
-    with pytest.raises(ValueError, match="target must be 2 shares, 0 or more and finite"):
+    with pytest.raises(ValueError, match="target must be"):
         DistributionAlignment(2, target=[bad, 1.0])
 
 

@@ -1,0 +1,21 @@
+"""What several batch transforms take: sizes, values of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from dmmix.functional.ranges import Filled, Finite, Size
+
+__all__ = ["PerChannel", "as_pair", "as_tuple"]
+
+#: One number, or one for each channel.
+PerChannel = Finite | Annotated[Sequence[Finite], Filled()]
+
+
+def as_pair(size: Size) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def as_tuple(value: PerChannel) -> float | tuple[float, ...]:
+    return tuple(value) if isinstance(value, Sequence) else value
