@@ -60,7 +60,7 @@ asked-openmmlab:
 	@$(call asked,$(VENV)-openmmlab)
 
 quickstart: $(VENV)/.mm
-	$(VENV)/bin/python tools/quickstart.py
+	$(VENV)/bin/python -m dmmix quickstart
 
 test: $(VENV)/.test
 	$(call PYTEST,$(VENV))
@@ -105,11 +105,11 @@ benchmark-gpu: $(VENV)/.mm
 # CIFAR-100, ResNet-18, 200 epochs: Mixup and CutMix, MCE and DM(CE), three seeds, on one GPU.
 # Started again, it goes on where it was stopped.
 headline: $(VENV)/.mm data/cifar100.npz
-	$(VENV)/bin/python tools/sweep.py configs/sweeps/headline.py
-	$(VENV)/bin/python tools/analysis/summarize.py work_dirs/headline
+	$(VENV)/bin/python -m dmmix sweep sweeps/headline
+	$(VENV)/bin/python -m dmmix report work_dirs/headline
 
 data/cifar100.npz: | $(VENV)/.mm
-	$(VENV)/bin/python tools/data/to_npz.py configs/cifar100/resnet18.py --out $@
+	$(VENV)/bin/python -m dmmix data to-npz cifar100/resnet18 --out $@
 
 # The upstream stack (mmengine, mmcv-lite, mmpretrain) in an environment of its own.
 test-openmmlab: $(VENV)-openmmlab/.test

@@ -1,8 +1,10 @@
 """Packaging. The base install is the maths (torch and numpy); extras add the rest."""
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 
@@ -19,6 +21,18 @@ def version() -> str:
     return scope["__version__"]
 
 
+class BuildWithConfigs(build_py):
+    """Puts ``configs/`` into the wheel; a checkout, editable or not, reads those at its top."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            there = Path(self.build_lib, "dmmix", "configs")
+            shutil.rmtree(there, ignore_errors=True)
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / "configs", there, ignore=ignored)
+
+
 setup(
     name="dmmix",
     version=version(),
@@ -28,6 +42,8 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.15",
     packages=find_packages(include=["dmmix", "dmmix.*"]),
+    cmdclass={"build_py": BuildWithConfigs},
+    entry_points={"console_scripts": ["dmmix = dmmix.cli.main:main"]},
     install_requires=requirements("base"),
     extras_require={
         extra: requirements(extra)

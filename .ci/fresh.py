@@ -55,7 +55,7 @@ def main() -> None:
         tests = "pytest" in command
         if tests:
             command += options
-        elif command[-1].endswith("quickstart.py") and not extras.startswith("mm,"):
+        elif command[-1] == "quickstart" and not extras.startswith("mm,"):
             continue
         print(f"\n{shlex.join(command)}", flush=True)
         began = time.monotonic()

@@ -1,57 +1,6 @@
-"""Tests a trained classifier: python tools/test.py CONFIG CHECKPOINT."""
+"""Tests a trained classifier: python tools/test.py CONFIG CHECKPOINT; the same as dmmix test."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-import _cli
-from _cli import UserError
-
-
-def main() -> None:
-    parser = _cli.common_options("Test a classifier")
-    parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", help="file to write results to")
-    parser.add_argument(
-        "--out-item",
-        choices=["metrics", "pred"],
-        default="metrics",
-        help="what to write: metrics (.json), or every prediction with its image's name (.pkl)",
-    )
-    args = _cli.parse(parser)
-
-    with _cli.reported_errors(args.traceback), _cli.starting():
-        cfg = _cli.load_config(args)
-        _cli.check_checkpoint(args.checkpoint)
-        _check_out(args.out, args.out_item)
-        cfg.load_from, cfg.resume = args.checkpoint, False
-        runner = _cli.build_runner(cfg)
-        if args.out and args.out_item == "pred":
-            from dmmix.engine import DumpPredictions
-
-            metric = DumpPredictions(args.out, runner.test_dataloader)
-            runner.test_evaluator.metrics.append(metric)
-    running = _cli.first_step_watch(runner)
-    with _cli.reported_errors(args.traceback, running):
-        metrics = runner.test()
-    if args.out and args.out_item == "metrics":
-        import mmengine
-        from mmengine.dist import is_main_process
-
-        if is_main_process():
-            mmengine.dump(metrics, args.out)
-    _cli.leave_processes()
-
-
-def _check_out(out: str | None, item: str) -> None:
-    if out is None:
-        return
-    allowed = (".json", ".yaml", ".yml") if item == "metrics" else (".pkl", ".pickle")
-    if not out.endswith(allowed):
-        raise UserError(f"--out for {item} must end in {' or '.join(allowed)}, got {out}")
-    if not Path(out).resolve().parent.is_dir():
-        raise UserError(f"--out: no folder {Path(out).resolve().parent}")
-
+from dmmix.cli.test import main
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,7 @@
 """ImageNet-1k, ResNet-50 after "ResNet strikes back" A3: five objectives.
 
 Mixup and CutMix switched keep the alphas of the recipe (0.1 and 1) under every objective; the
-others follow the rules of tools/_sweep/paper_rules.py.
+others follow the rules of dmmix/experiments/paper.py.
 """
 
 recipes = {"rsb_a3": "imagenet/resnet50_rsb_a3.py"}

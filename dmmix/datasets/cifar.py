@@ -80,7 +80,7 @@ class _Files:
         if not self.download:
             raise FileNotFoundError(
                 f"{name} has files missing in {folder}: unpack {self.filename} ({self.url}) in "
-                f"{root}, as tools/data/prepare.py does, or say download=True"
+                f"{root}, as dmmix data prepare does, or say download=True"
             )
         try:
             mmpretrain.datasets.utils.download_and_extract_archive(
@@ -89,7 +89,7 @@ class _Files:
         except OSError as error:
             raise FileNotFoundError(
                 f"{name} has files missing in {folder} and cannot be downloaded ({error}): get "
-                f"{self.url} elsewhere and unpack it in {root}, as tools/data/prepare.py does"
+                f"{self.url} elsewhere and unpack it in {root}, as dmmix data prepare does"
             ) from error
 
     def _read(self, path: str) -> tuple[np.ndarray, list[int]]:

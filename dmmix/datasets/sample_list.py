@@ -52,7 +52,7 @@ def build_source(dataset: Mapping | BaseDataset) -> BaseDataset:
     root = str(dataset.get("data_root", ""))
     if root and "://" not in root and not os.path.isdir(os.path.expanduser(root)):
         raise FileNotFoundError(
-            f"there is no folder {root}{near_names(root)} (tools/data/prepare.py unpacks data sets)"
+            f"there is no folder {root}{near_names(root)} (dmmix data prepare unpacks data sets)"
         )
     try:
         return build_lazily(dataset, "DecodedImages")

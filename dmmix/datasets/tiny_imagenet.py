@@ -245,7 +245,7 @@ def _read_wnids(root: str) -> list[str]:
         reason = f"has no wnids.txt: is it tiny-imagenet-200?{_near_folder(root)}"
         if not os.path.isdir(root):
             reason = f"does not exist{near_names(root)}"
-        raise FileNotFoundError(f"{root} {reason} (tools/data/prepare.py tiny_imagenet makes it)")
+        raise FileNotFoundError(f"{root} {reason} (dmmix data prepare tiny_imagenet makes it)")
     wnids = sorted(line.strip() for line in _read_lines(path) if line.strip())
     if not wnids or len(set(wnids)) < len(wnids):
         raise ValueError(f"{path} must list classes, each once")

@@ -46,7 +46,7 @@ def make_layout(
 ) -> str:
     """Writes a tiny data set as its publisher lays it out; for tests and dry runs.
 
-    ``root`` is what ``--to`` is for ``tools/data/prepare.py``: after ``make_layout(name, "data")``
+    ``root`` is what ``--to`` is for ``dmmix data prepare``: after ``make_layout(name, "data")``
     the base file ``configs/_base_/datasets/NAME.py`` finds its data as it stands. Pixels are
     random. As in the real sets, one photo is grey. CIFAR's files cannot have the published
     checksums: say ``checksums=False`` to the dataset.

@@ -1,4 +1,4 @@
-# CIFAR-100 as one file, data/cifar100.npz: x_train, y_train, x_test, y_test (tools/data/to_npz.py
+# CIFAR-100 as one file, data/cifar100.npz: x_train, y_train, x_test, y_test (dmmix data to-npz
 # makes it from the publisher's files).
 _base_ = "./cifar100.py"
 

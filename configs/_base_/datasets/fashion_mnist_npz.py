@@ -1,5 +1,5 @@
 # Fashion-MNIST as one file, data/fashion_mnist.npz: x_train, y_train, x_test, y_test, 28 x 28
-# pixels (tools/data/to_npz.py makes it from the publisher's files).
+# pixels (dmmix data to-npz makes it from the publisher's files).
 _base_ = "./npz.py"
 
 data_file = "data/fashion_mnist.npz"

@@ -1,7 +1,7 @@
 """From the archives that publishers ship to folders that the dataset classes read.
 
 Only the standard library is imported here (and, where they are needed, rich, Pillow and SciPy), by
-relative imports: ``tools/data/prepare.py`` loads this package without ``dmmix.datasets``, which
+relative imports: ``dmmix data prepare`` loads this package without ``dmmix.datasets``, which
 imports torch.
 """
 

@@ -130,7 +130,7 @@ def instructions(data_set: DataSet, to: str) -> str:
         lines.append(f"  {archive.name}  {size}, MD5 {archive.md5}  ({archive.what})")
         if archive.url:
             lines.append(f"    {archive.url}")
-    command = f"python tools/data/prepare.py {data_set.name} --to {to} --from"
+    command = f"dmmix data prepare {data_set.name} --to {to} --from"
     urls = [archive.url for archive in data_set.archives if archive.url]
     if len(urls) == len(data_set.archives):
         lines += ["With a network, this fetches and unpacks it:", f"  {command} {' '.join(urls)}"]

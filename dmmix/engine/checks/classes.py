@@ -61,7 +61,7 @@ def check_labels(model: nn.Module, dataset: Any, where: str) -> None:
         raise ValueError(
             f"{where} ({type(dataset).__name__}) has no labels, which training and validation "
             "need: with_label=True reads them from the folders, and images without labels are for "
-            "tools/test.py --out, or the unlabelled stream of a SemiDataset"
+            "dmmix test --out, or the unlabelled stream of a SemiDataset"
         )
 
 

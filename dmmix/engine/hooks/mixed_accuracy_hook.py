@@ -115,7 +115,7 @@ class MixedAccuracyHook(Hook):
     @staticmethod
     def _report(runner: Runner, measured: dict[str, float], metrics: dict | None) -> None:
         if metrics is not None:
-            metrics.update(measured)  # for save_best, and for what tools/test.py writes
+            metrics.update(measured)  # for save_best, and for what dmmix test writes
         if measured:
             runner.logger.info("  ".join(f"{k}: {v:.2f}" for k, v in measured.items()))
 

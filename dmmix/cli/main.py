@@ -1,0 +1,63 @@
+"""``dmmix VERB ...``: finds the verb and leaves the rest of the line to it."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from importlib import import_module
+
+from dmmix.version import __version__
+
+__all__ = ["VERBS", "main"]
+
+#: By verb, the module whose ``main`` it is, and what it does.
+VERBS = {
+    "quickstart": ("quickstart", "the first run: three trainings on digits, a table, two pictures"),
+    "train": ("train", "train a classifier"),
+    "test": ("test", "test a trained classifier"),
+    "sweep": ("sweep", "train a grid of configs"),
+    "report": ("report", "one table of many runs"),
+    "curves": ("curves", "how runs got there, as a picture"),
+    "mixed-accuracy": ("mixed_accuracy", "how finished runs read mixed images"),
+    "browse": ("browse", "draw what each mix makes of a config's data"),
+    "data prepare": ("prepare", "unpack a data set, and look whether it is whole"),
+    "data split": ("split", "make or check the index file of a label subset"),
+    "data to-npz": ("to_npz", "write the images of a config to one file"),
+    "mixes": ("catalogue", "list the mixes"),
+    "losses": ("catalogue", "list the losses"),
+    "methods": ("catalogue", "list the semi-supervised and transfer methods"),
+    "recipes": ("catalogue", "list the configs and sweeps that come with dmmix"),
+}
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())
+        sys.exit(0 if words else 2)
+    if words[0] == "--version":
+        print(f"dmmix {__version__}")
+        return
+    taken = 2 if any(verb.startswith(f"{words[0]} ") for verb in VERBS) else 1
+    verb = " ".join(words[:taken])
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VERBS)}"
+        print(f"error: no command {verb!r}; {hint}", file=sys.stderr)
+        sys.exit(2)
+    sys.argv = [f"dmmix {verb}", *words[taken:]]
+    sys.exit(import_module(f"dmmix.cli.{VERBS[verb][0]}").main())
+
+
+def _usage() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:{width}}  {about}" for verb, (_, about) in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: dmmix VERB ... (dmmix VERB --help tells the rest)",
+            "",
+            *lines,
+            "",
+            "Configs and sweeps that come with dmmix need no path: cifar100/resnet18_cutmix_dm.",
+        ]
+    )

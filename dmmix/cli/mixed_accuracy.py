@@ -1,0 +1,128 @@
+"""How finished runs read mixed test images: dmmix mixed-accuracy WORK_DIRS.
+
+Mixes the test images, the same way for each run, and measures with the last checkpoint how often
+the highest prediction is one of the two classes (top1) and how often the two highest are exactly
+these (top2). The numbers go into measured.json beside the checkpoint, where dmmix report finds
+them: dmmix report WORK_DIRS --key Mixup/top2. Runs that have them are skipped.
+
+The folders may be somebody else's: their configs and checkpoints are read as data, and networks and
+data sets are made of what is registered in dmmix, mmpretrain and mmengine only. A run whose config
+names other types, or imports modules of its own, is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dmmix.cli.running import config_scope, reported_errors
+from dmmix.configuration.errors import UserError
+
+
+def main() -> None:
+    args = _parser().parse_args()
+    with reported_errors(args.traceback):
+        _measure_all(args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Mixed top-1 and top-2 of finished runs, on mixed test images"
+    )
+    parser.add_argument("work_dirs", nargs="+", type=Path, help="folders with runs in them")
+    parser.add_argument(
+        "--mixups",
+        nargs="+",
+        default=["Mixup", "CutMix"],
+        metavar="NAME",
+        help="mixes to read; default: Mixup CutMix",
+    )
+    parser.add_argument(
+        "--alpha", type=float, default=1.0, help="of the shares; default: 1, all shares alike"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the mixes; default: 0")
+    parser.add_argument("--again", action="store_true", help="measure runs that were, too")
+    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
+    return parser
+
+
+def _measure_all(args: Any) -> None:
+    from dmmix.experiments.store.files import read_json, write_json
+    from dmmix.experiments.store.runs import MEASURED, find_runs
+    from dmmix.experiments.store.state import last_checkpoint
+
+    runs = [run for run in find_runs(args.work_dirs) if run.finished]
+    if not runs:
+        raise UserError(f"no finished run in {', '.join(map(str, args.work_dirs))}")
+    hooks = _hooks(args.mixups, args.alpha, args.seed)
+    loaders: dict[str, Any] = {}  # the test images of many runs are the same
+    about = dict(alpha=args.alpha, seed=args.seed)
+    for number, run in enumerate(runs, 1):
+        file = run.folder / MEASURED
+        measured = read_json(file) or {}
+        if measured.get("of") != about:
+            measured = {"of": about, "values": {}}
+        wanted = {
+            name: hook
+            for name, hook in hooks.items()
+            if args.again or f"{name}/top2" not in measured["values"]
+        }
+        step = last_checkpoint(run.folder)
+        if step is None:
+            print(f"{run.folder}: no checkpoint, left out", file=sys.stderr)
+        elif wanted:
+            model, batches = _model_and_batches(run.folder, step, loaders)
+            for name, hook in wanted.items():
+                for key, value in hook.measure(model, batches).items():
+                    measured["values"][f"{name}/{key.split('/')[-1]}"] = [[step, value]]
+            write_json(file, measured)
+        shown = "  ".join(f"{k} {v[0][1]:.2f}" for k, v in measured["values"].items())
+        print(f"[{number}/{len(runs)}] {run.folder}: {shown}")
+
+
+def _hooks(names: Sequence[str], alpha: float, seed: int) -> dict[str, Any]:
+    """What measures, by the name of the mix."""
+    from dmmix import mixups
+    from dmmix.configuration.errors import suggestion
+    from dmmix.engine import MixedAccuracyHook
+    from dmmix.registry import MIXUPS
+
+    known = {name for name in mixups.__all__ if name in MIXUPS.module_dict}
+    hooks = {}
+    for name in names:
+        if name not in known:
+            near = suggestion(name, known) or f"; there are {', '.join(sorted(known))}"
+            raise UserError(f"--mixups: no mix {name!r}{near}")
+        hooks[name] = MixedAccuracyHook(dict(type=name, alpha=alpha), seed=seed)
+    return hooks
+
+
+def _model_and_batches(folder: Path, step: int, loaders: dict[str, Any]) -> tuple[Any, Any]:
+    """The network of a run with its last weights, and the loader of the test images.
+
+    ``loaders`` has those made so far, by their config.
+    """
+    from mmengine.config import Config
+    from mmengine.registry import MODELS
+    from mmengine.runner import load_checkpoint
+
+    from dmmix.configuration.config_data import read_config_data
+    from dmmix.engine import DmmixRunner
+
+    configs = sorted(folder.glob("*/vis_data/config.py"))
+    if not configs:
+        raise UserError(f"{folder}: no */vis_data/config.py, the config as it was trained")
+    cfg = Config(read_config_data(configs[-1]))
+    (file,) = [f for kind in ("epoch", "iter") for f in folder.glob(f"{kind}_{step}.pth")][:1]
+    with config_scope(cfg):
+        if cfg.get("data_preprocessor") is not None:  # as a runner does
+            cfg.model.setdefault("data_preprocessor", cfg.data_preprocessor)
+        model = MODELS.build(cfg.model)
+        load_checkpoint(model, str(file), map_location="cpu", logger="silent")
+        key = repr(cfg.test_dataloader)
+        if key not in loaders:
+            loaders[key] = DmmixRunner.build_dataloader(cfg.test_dataloader)
+    return model, loaders[key]

@@ -1,0 +1,82 @@
+"""Options that the commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from dmmix.configuration.errors import UserError, near_files
+from dmmix.configuration.reading import read_config
+
+__all__ = [
+    "check_checkpoint",
+    "common_options",
+    "config_options",
+    "key_and_value",
+    "load_config",
+    "parse",
+]
+
+
+def config_options(description: str) -> argparse.ArgumentParser:
+    """A parser with what every tool takes that reads a config."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("config", help="config file")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action="extend",
+        type=key_and_value,
+        metavar="KEY=VALUE",
+        help="overrides, such as model.head.loss.eta=1.0 or model.mixup.alpha=0.5",
+    )
+    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
+    return parser
+
+
+def key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    return key, value
+
+
+def common_options(description: str) -> argparse.ArgumentParser:
+    """A parser with the options that train.py and test.py take."""
+    parser = config_options(description)
+    parser.add_argument("--work-dir", help="where logs, checkpoints and results go")
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="what started this process",
+    )
+    # torch.distributed.launch passes it; torchrun sets LOCAL_RANK instead.
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parses the command line; sets ``LOCAL_RANK`` where the launcher did not."""
+    args = parser.parse_args()
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    return args
+
+
+def load_config(args: argparse.Namespace) -> Any:
+    """:func:`read_config`, with ``work_dir`` and ``launcher`` set for a runner."""
+    cfg = read_config(args.config, args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get("work_dir") is None:
+        cfg.work_dir = str(Path("work_dirs") / Path(args.config).stem)
+    cfg.launcher = args.launcher
+    return cfg
+
+
+def check_checkpoint(path: str) -> None:
+    """Raises UserError unless the checkpoint is there, or is on another machine."""
+    if "://" not in path and not Path(path).is_file():
+        raise UserError(f"no checkpoint {path}{near_files(path)}")

@@ -1,0 +1,60 @@
+"""Tests a trained classifier: dmmix test CONFIG CHECKPOINT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
+from dmmix.cli.running import (
+    build_runner,
+    first_step_watch,
+    leave_processes,
+    reported_errors,
+    starting,
+)
+from dmmix.configuration.errors import UserError
+
+
+def main() -> None:
+    parser = common_options("Test a classifier")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", help="file to write results to")
+    parser.add_argument(
+        "--out-item",
+        choices=["metrics", "pred"],
+        default="metrics",
+        help="what to write: metrics (.json), or every prediction with its image's name (.pkl)",
+    )
+    args = parse(parser)
+
+    with reported_errors(args.traceback), starting():
+        cfg = load_config(args)
+        check_checkpoint(args.checkpoint)
+        _check_out(args.out, args.out_item)
+        cfg.load_from, cfg.resume = args.checkpoint, False
+        runner = build_runner(cfg)
+        if args.out and args.out_item == "pred":
+            from dmmix.engine import DumpPredictions
+
+            metric = DumpPredictions(args.out, runner.test_dataloader)
+            runner.test_evaluator.metrics.append(metric)
+    running = first_step_watch(runner)
+    with reported_errors(args.traceback, running):
+        metrics = runner.test()
+    if args.out and args.out_item == "metrics":
+        import mmengine
+        from mmengine.dist import is_main_process
+
+        if is_main_process():
+            mmengine.dump(metrics, args.out)
+    leave_processes()
+
+
+def _check_out(out: str | None, item: str) -> None:
+    if out is None:
+        return
+    allowed = (".json", ".yaml", ".yml") if item == "metrics" else (".pkl", ".pickle")
+    if not out.endswith(allowed):
+        raise UserError(f"--out for {item} must end in {' or '.join(allowed)}, got {out}")
+    if not Path(out).resolve().parent.is_dir():
+        raise UserError(f"--out: no folder {Path(out).resolve().parent}")

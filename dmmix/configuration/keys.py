@@ -1,0 +1,58 @@
+"""The keys that a config may have at its top."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from typing import Any
+
+from dmmix.configuration.errors import UserError
+
+__all__ = ["OTHER_KEYS", "RUNNER_KEYS", "check_top_level"]
+
+
+#: Arguments of mmengine's runner; a test compares them with the installed one.
+RUNNER_KEYS = {
+    *("auto_scale_lr", "cfg", "custom_hooks", "data_preprocessor", "default_hooks"),
+    *("default_scope", "env_cfg", "experiment_name", "launcher", "load_from", "log_level"),
+    *("log_processor", "model", "optim_wrapper", "param_scheduler", "randomness", "resume"),
+    *("test_cfg", "test_dataloader", "test_evaluator", "train_cfg", "train_dataloader"),
+    *("val_cfg", "val_dataloader", "val_evaluator", "visualizer", "work_dir"),
+}
+
+
+#: Keys of a config that mmengine, mmpretrain or dmmix read besides the runner's arguments.
+OTHER_KEYS = {
+    "activation_checkpointing",
+    "auto_scale_lr",
+    "compile",
+    "custom_imports",
+    "data_preprocessor",
+    "default_scope",
+    "efficient_conv_bn_eval",
+    "find_unused_parameters",
+    "model_wrapper_cfg",
+    "overwrite",
+    "runner_type",
+    "step",
+    "sync_bn",
+    "tta_model",
+    "tta_pipeline",
+    "vis_backends",
+}
+
+
+def check_top_level(cfg: Any) -> None:
+    """A misspelt key would be ignored in silence: mmengine reads what it knows."""
+    known = RUNNER_KEYS | OTHER_KEYS
+    for key in cfg:
+        # Other names are the config's own helpers; train_pipeline is mmpretrain's most common.
+        if key in known or key.endswith("_pipeline"):
+            continue
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.85)
+        if near:
+            raise UserError(f"{cfg.filename}: unknown key {key!r}, did you mean {near[0]!r}?")
+        # Once where it is set, once more where another file or line takes it.
+        if len(re.findall(rf"\b{re.escape(key)}\b", re.sub(r"#.*", "", cfg.text))) < 2:
+            print(f"warning: {cfg.filename}: nothing reads the key {key!r}", file=sys.stderr)

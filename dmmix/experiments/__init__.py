@@ -1,0 +1,1 @@
+"""Experiments: the paper's settings, grids of trainings, what they leave, reports on it."""

@@ -1,0 +1,1 @@
+"""Sweep files and their cells."""

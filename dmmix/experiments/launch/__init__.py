@@ -1,0 +1,1 @@
+"""Cells, trained: here or by Slurm."""
