@@ -6,6 +6,7 @@ import argparse
 import inspect
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -37,8 +38,8 @@ def main() -> None:
 
 
 def _mixes() -> Iterator[tuple[str, str]]:
-    from dmmix.visualization.sheet import registered_mixes
-
+    with redirect_stdout(StringIO()):
+        from dmmix.visualization.sheet import registered_mixes
     return _classes(registered_mixes().values())
 
 
@@ -51,12 +52,10 @@ def _losses() -> Iterator[tuple[str, str]]:
 
 def _methods() -> Iterator[tuple[str, str]]:
     with redirect_stdout(StringIO()):
-        from mmpretrain.models import BaseClassifier
-
-        from dmmix.models import semi, transfer
+        from dmmix.models import MixupClassifier, semi, transfer
         from dmmix.registry import MODELS
     found = _registered(MODELS, semi, transfer)
-    return _classes(kind for kind in found if issubclass(kind, BaseClassifier))
+    return _classes(kind for kind in found if issubclass(kind, MixupClassifier))
 
 
 def _registered(registry: Any, *modules: Any) -> list[type]:
@@ -79,8 +78,18 @@ def _classes(kinds: Iterable[type]) -> Iterator[tuple[str, str]]:
 
 def _as_text(sentence: str) -> str:
     """Formulas and links as they are read in a terminal."""
-    plain = re.sub(r":\w+:|[`{}]|\\[,;!]", "", sentence)
-    return re.sub(r"\\([A-Za-z]+)", lambda found: _SIGNS.get(found[1], found[1]), plain)
+    plain = re.sub(r"\\(mathrm|mathbf|mathcal|operatorname)\b|:\w+:|\\[,;!]", "", sentence)
+    plain = re.sub(r"\\frac(\w)(\w)", r"\1/\2 ", plain)
+    plain = plain.replace(r"\sim", "~").replace(r"\sum", "\N{N-ARY SUMMATION}")
+    return re.sub(r"\\(\w+?)(?=\b|_)", _letter, re.sub(r"[`{}]", "", plain))
+
+
+def _letter(found: re.Match[str]) -> str:
+    name = "LAMDA" if found[1] == "lambda" else found[1].upper()  # Unicode's spelling
+    try:
+        return unicodedata.lookup(f"GREEK SMALL LETTER {name}")
+    except KeyError:
+        return found[1]
 
 
 def _first_comment(text: str) -> str:
@@ -88,10 +97,6 @@ def _first_comment(text: str) -> str:
     return "" if found is None else " ".join((found[1] or found[2]).split())
 
 
-_SIGNS = {
-    **dict(alpha="α", eta="η", mu="μ", sim="~", sum="Σ", tau="τ", xi="ξ"),
-    **{"lambda": "λ", "mathrm": "", "operatorname": "", "frac": "", "mathcal": "", "mathbf": ""},
-}
 _KINDS: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
     "mixes": _mixes,
     "losses": _losses,
