@@ -1,9 +1,12 @@
-"""What all tests share."""
+"""What all tests share: the commands too, called in this process or in one of their own."""
 
 import os
+import subprocess
 import sys
 import zlib
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 # Before torch is imported, and for the processes that tests start: the nets here are tiny.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -83,9 +86,88 @@ def _subclasses(kind):
 
 @pytest.fixture(scope="session")
 def tool_environment():
-    """The environment of a tool's process: this Python first, this repository importable."""
+    """The environment of a command's process: this Python first, this repository importable."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     # Nothing of a Slurm job that the tests may themselves run in.
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "SRUN_"))}
     return {**kept, "PYTHONPATH": path, "PATH": programs, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="session")
+def dm(root):
+    """The config of the quickstart's third method."""
+    return root / "configs" / "quickstart" / "digits_cutmix_dm.py"
+
+
+@pytest.fixture
+def child(dm, tmp_path):
+    """Writes a config that inherits from the quickstart's."""
+
+    def write(text, name="child.py"):
+        (tmp_path / name).write_text(f"_base_ = {str(dm)!r}\n{text}\n", encoding="utf-8")
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def call(fresh_mmengine, monkeypatch, tmp_path, capsys):
+    """``call('train', CONFIG, '--dry-run')`` in an empty folder: status, out, err."""
+    from dmmix.cli.main import VERBS
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOCAL_RANK", "0")  # the commands set it; put back afterwards
+
+    def run(verb, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"dmmix {verb}", *map(str, arguments)])
+        fresh_mmengine()
+        capsys.readouterr()
+        try:
+            status = import_module(f"dmmix.cli.{VERBS[verb][0]}").main() or 0
+        except SystemExit as stop:
+            status = stop.code
+        shown = capsys.readouterr()
+        if isinstance(status, str):  # as Python itself takes it
+            return SimpleNamespace(status=1, out=shown.out, err=f"{shown.err}{status}\n")
+        return SimpleNamespace(status=status, out=shown.out, err=shown.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start(tool_environment):
+    """``start('train', CONFIG)`` in a process: its output. Fails unless it ends as expected."""
+
+    def run(verb, *arguments, **options):
+        command = [sys.executable, "-m", "dmmix", *verb.split(), *arguments]
+        return _output_of(command, tool_environment, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start_tool(root, tool_environment):
+    """The same of a script in ``tools/``."""
+
+    def run(tool, *arguments, **options):
+        program = [sys.executable] if tool.endswith(".py") else []
+        command = [*program, root / "tools" / tool, *arguments]
+        return _output_of(command, tool_environment, **options)
+
+    return run
+
+
+def _output_of(command, environment, *, expect=0, cwd=None, **variables):
+    done = subprocess.run(
+        [str(part) for part in command],
+        env={**environment, **variables},
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        encoding="utf-8",
+    )
+    assert done.returncode == expect, done.stdout[-3000:]
+    return done.stdout

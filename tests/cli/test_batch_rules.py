@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+import dmmix.cli.train
+from dmmix.configuration.errors import UserError
 from tests.tools.test_launchers import free_port
 
 pytestmark = pytest.mark.slow
@@ -50,11 +52,10 @@ optim_wrapper = dict(accumulative_counts=2, clip_grad=dict(max_norm=1.0))
 
 
 @pytest.fixture
-def config(root, tmp_path):
+def config(dm, tmp_path):
     (tmp_path / "keep_state.py").write_text(HOOK, encoding="utf-8")
-    base = str(root / "configs" / "quickstart" / "digits_cutmix_dm.py")
     path = tmp_path / "config.py"
-    path.write_text(CONFIG.format(base=base), encoding="utf-8")
+    path.write_text(CONFIG.format(base=str(dm)), encoding="utf-8")
     return path
 
 
@@ -102,14 +103,12 @@ def test_amp_is_a_precision_of_the_step(call, config, monkeypatch, precision):
     built = []
     monkeypatch.syspath_prepend(str(config.parent))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    call("train", "--help")  # makes the tools importable
-    import _cli
 
     def stop(cfg):
         built.append(cfg)
-        raise _cli.UserError("stopped")
+        raise UserError("stopped")
 
-    monkeypatch.setattr(_cli, "build_runner", stop)
+    monkeypatch.setattr(dmmix.cli.train, "build_runner", stop)
     call("train", config, "--amp", "--cfg-options", f"step.precision={precision}")
     assert built[0].step.precision == ("bf16" if precision == "bf16" else "fp16")
     assert built[0].optim_wrapper.get("type", "OptimWrapper") == "OptimWrapper"

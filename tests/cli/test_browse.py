@@ -1,21 +1,17 @@
-"""tools/visualization/browse_mixups.py: a sheet of all mixes on a config's data."""
+"""dmmix browse: a sheet of all mixes on a config's data."""
 
 import pytest
 import torch
 from matplotlib.image import imread
 
+from tests.cli.messages import error_of
+
 pytestmark = pytest.mark.openmmlab
-TOOL = "visualization/browse_mixups"
-
-
-@pytest.fixture
-def dm(root):
-    return root / "configs" / "quickstart" / "digits_cutmix_dm.py"
 
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What the tool gave to draw_gallery, which draws it all the same."""
+    """What the command gave to draw_gallery, which draws it all the same."""
     from dmmix import visualization
 
     calls, draw = [], visualization.draw_gallery
@@ -28,17 +24,10 @@ def drawn(monkeypatch):
     return calls
 
 
-def error_of(result):
-    assert result.status == 2, result.out + result.err
-    assert "Traceback" not in result.err
-    (line,) = [line for line in result.err.splitlines() if "error: " in line]
-    return line.partition("error: ")[2]
-
-
 def test_a_sheet_of_all_methods(call, dm, drawn, tmp_path):
     from dmmix.visualization.sheet import registered_mixes
 
-    result = call(TOOL, dm, "--out", "new/sheet.png", "--num", 4)
+    result = call("browse", dm, "--out", "new/sheet.png", "--num", 4)
     assert result.status == 0, result.err
     assert "methods drawn: new/sheet.png" in result.out
     assert imread(tmp_path / "new" / "sheet.png").std() > 0.05
@@ -52,7 +41,7 @@ def test_a_sheet_of_all_methods(call, dm, drawn, tmp_path):
 def test_images_are_those_of_the_data_denormalised(call, dm, drawn):
     from dmmix.datasets import Digits
 
-    result = call(TOOL, dm, "--methods", "CutMix", "Mixup", "--num", 10)
+    result = call("browse", dm, "--methods", "CutMix", "Mixup", "--num", 10)
     assert result.status == 0, result.err
     (sheet,) = drawn
     images, labels = sheet["images"], sheet["labels"]
@@ -78,7 +67,7 @@ def test_images_are_those_of_the_data_denormalised(call, dm, drawn):
 
 def test_more_images_than_classes_and_the_seed(call, dm, drawn):
     for seed in (1, 1, 2):
-        assert call(TOOL, dm, "--num", 13, "--methods", "CutMix", "--seed", seed).status == 0
+        assert call("browse", dm, "--num", 13, "--methods", "CutMix", "--seed", seed).status == 0
     one, same, other = drawn
     assert sorted(one["labels"].bincount().tolist()) == [1] * 7 + [2] * 3
     assert torch.equal(one["images"], same["images"])
@@ -117,7 +106,7 @@ def asking(dm, tmp_path, monkeypatch):
 def test_guided_methods_ask_the_model_of_the_config(call, asking, drawn, tmp_path):
     import asking_mix
 
-    result = call(TOOL, asking, "--methods", "AskingMix", "--num", 3)
+    result = call("browse", asking, "--methods", "AskingMix", "--num", 3)
     assert result.status == 0, result.err
     assert drawn[0]["notes"] == [
         "Guided methods ask the untrained network of the config (no --checkpoint)."
@@ -133,7 +122,7 @@ def test_guided_methods_ask_the_model_of_the_config(call, asking, drawn, tmp_pat
         model = MODELS.build(Config.fromfile(asking).model)
     torch.nn.init.constant_(model.head.fc.weight, 7.0)
     torch.save(model.state_dict(), tmp_path / "weights.pth")
-    result = call(TOOL, asking, "--methods", "AskingMix", "--checkpoint", "weights.pth")
+    result = call("browse", asking, "--methods", "AskingMix", "--checkpoint", "weights.pth")
     assert result.status == 0, result.err
     assert drawn[1]["notes"] == []
     assert (asking_mix.AskingMix.weight == 7).all()
@@ -155,17 +144,17 @@ def test_guided_methods_ask_the_model_of_the_config(call, asking, drawn, tmp_pat
     ],
 )
 def test_mistakes(call, dm, options, says):
-    assert says in error_of(call(TOOL, dm, *options))
+    assert says in error_of(call("browse", dm, *options))
 
 
 def test_a_missing_config(call, dm):
-    message = error_of(call(TOOL, dm.with_name("digits_cutmix_dn.py")))
+    message = error_of(call("browse", dm.with_name("digits_cutmix_dn.py")))
     assert f"did you mean {dm}" in message
 
 
 @pytest.mark.slow
-def test_it_runs_as_a_program(start_tool, dm, tmp_path):
+def test_it_runs_as_a_program(start, dm, tmp_path):
     out = tmp_path / "sheet.png"
-    text = start_tool(f"{TOOL}.py", dm, "--out", out, "--methods", "CutMix", "--num", 2)
+    text = start("browse", dm, "--out", out, "--methods", "CutMix", "--num", 2)
     assert f"1 methods drawn: {out}" in text
     assert out.read_bytes().startswith(b"\x89PNG")

@@ -1,22 +1,16 @@
-"""tools/analysis/plot_curves.py: which curves it draws, and what it says of those it cannot."""
-
-import importlib
-import sys
+"""dmmix curves: which curves it draws, and what it says of those it cannot."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import dmmix.visualization
-from tests.tools.test_summarize import cell
+from tests.cli.test_report import cell
 
 
 @pytest.fixture
-def plot(root, monkeypatch, capsys, tmp_path):
-    """Runs the tool; returns its status, what it was to draw, and what it says."""
-    for place in ("tools", "tools/analysis"):
-        monkeypatch.syspath_prepend(str(root / place))
-    tool = importlib.import_module("plot_curves")
+def plot(call, monkeypatch):
+    """Runs the command; returns its status, what it was to draw, and what it says."""
     drawn = []
     draw = dmmix.visualization.draw_curves
     monkeypatch.setattr(
@@ -25,17 +19,8 @@ def plot(root, monkeypatch, capsys, tmp_path):
 
     def run(*args, out="out.png"):
         drawn.clear()
-        monkeypatch.setattr(sys, "argv", ["plot_curves.py", *map(str, args), "--out", out])
-        monkeypatch.chdir(tmp_path)
-        try:
-            tool.main()
-            status, says = 0, ""
-        except SystemExit as stop:
-            status, says = stop.code, ""
-            if isinstance(status, str):
-                status, says = 2, stop.code
-        shown = capsys.readouterr()
-        return status, drawn[0][1] if drawn else None, says + shown.out + shown.err
+        done = call("curves", *args, "--out", out)
+        return done.status, drawn[0][1] if drawn else None, done.out + done.err
 
     return run
 

@@ -1,9 +1,7 @@
-"""tools/analysis/mixed_accuracy.py: mixed top-1 and top-2 of finished runs."""
+"""dmmix mixed-accuracy: mixed top-1 and top-2 of finished runs."""
 
-import importlib
 import json
 import re
-import sys
 
 import pytest
 import torch
@@ -16,21 +14,12 @@ from dmmix.engine import DmmixRunner, MixedAccuracyHook
 
 
 @pytest.fixture
-def tool(root, monkeypatch, capsys):
-    """Runs a tool of tools/analysis in this process; status, output and what stands beside it."""
-    for place in ("tools", "tools/analysis"):
-        monkeypatch.syspath_prepend(str(root / place))
+def measure(call):
+    """Measures the runs in a folder; status, output and what stands beside it."""
 
-    def run(*args, name="mixed_accuracy"):
-        module = importlib.import_module(name)
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, args)])
-        try:
-            module.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        out, beside = capsys.readouterr()
-        return status, out, beside + (status if isinstance(status, str) else "")
+    def run(*args, verb="mixed-accuracy"):
+        done = call(verb, *args)
+        return done.status, done.out, done.err
 
     return run
 
@@ -56,9 +45,9 @@ def trained(root, tmp_path):
     return folder, model, loader
 
 
-def test_what_is_measured(tool, trained):
+def test_what_is_measured(measure, trained):
     folder, model, loader = trained
-    status, out, beside = tool(folder.parent)
+    status, out, beside = measure(folder.parent)
     assert status == 0, beside
     measured = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
     assert measured["of"] == dict(alpha=1.0, seed=0)
@@ -72,47 +61,47 @@ def test_what_is_measured(tool, trained):
     assert "[1/1]" in out
 
 
-def test_summarize_finds_it(tool, trained):
+def test_the_report_finds_it(measure, trained):
     folder, *_ = trained
-    tool(folder.parent, "--mixups", "CutMix")
+    measure(folder.parent, "--mixups", "CutMix")
     value = json.loads((folder / "measured.json").read_text(encoding="utf-8"))["values"][
         "CutMix/top2"
     ][0][1]
     args = ("--key", "CutMix/top2", "--metric", "last", "--format", "json")
-    status, out, _ = tool(folder.parent, *args, name="summarize")
+    status, out, _ = measure(folder.parent, *args, verb="report")
     assert status == 0
     assert json.loads(out)[0]["mean"] == pytest.approx(value)
 
 
-def test_measured_runs_are_skipped(tool, trained, monkeypatch):
+def test_measured_runs_are_skipped(measure, trained, monkeypatch):
     folder, *_ = trained
-    tool(folder.parent, "--mixups", "Mixup")
+    measure(folder.parent, "--mixups", "Mixup")
     calls = []
-    measure = MixedAccuracyHook.measure
+    original = MixedAccuracyHook.measure
 
     def counted(self, *args):
         calls.append((type(self.mixup).__name__, self.mixup.alpha, self.seed))
-        return measure(self, *args)
+        return original(self, *args)
 
     monkeypatch.setattr(MixedAccuracyHook, "measure", counted)
-    tool(folder.parent, "--mixups", "Mixup")
+    measure(folder.parent, "--mixups", "Mixup")
     assert calls == []
-    tool(folder.parent, "--mixups", "Mixup", "CutMix")
+    measure(folder.parent, "--mixups", "Mixup", "CutMix")
     assert calls == [("CutMix", 1.0, 0)]
-    tool(folder.parent, "--mixups", "Mixup", "--again")
+    measure(folder.parent, "--mixups", "Mixup", "--again")
     assert calls[1:] == [("Mixup", 1.0, 0)]
-    tool(folder.parent, "--mixups", "Mixup", "--alpha", "0.5", "--seed", "3")
+    measure(folder.parent, "--mixups", "Mixup", "--alpha", "0.5", "--seed", "3")
     assert calls[2:] == [("Mixup", 0.5, 3)]
     measured = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
     assert measured["of"] == dict(alpha=0.5, seed=3)
     assert set(measured["values"]) == {"Mixup/top1", "Mixup/top2"}  # none of other shares
 
 
-def test_a_run_without_a_checkpoint(tool, trained):
+def test_a_run_without_a_checkpoint(measure, trained):
     folder, *_ = trained
     for file in folder.glob("*.pth"):
         file.unlink()
-    status, _, beside = tool(folder.parent)
+    status, _, beside = measure(folder.parent)
     assert status == 0
     assert f"{folder}: no checkpoint, left out" in beside
 
@@ -122,22 +111,22 @@ def test_a_run_without_a_checkpoint(tool, trained):
     [
         (["--mixups", "Mixop"], "no mix 'Mixop'; did you mean 'Mixup'"),
         (["--mixups", "step_generator"], "no mix 'step_generator'"),
-        (["--alpha", "-1"], "alpha must be above 0 and finite, got -1"),
+        (["--alpha", "-1"], "alpha must be a finite number above 0, got -1"),
     ],
 )
-def test_mistakes(tool, trained, args, says):
+def test_mistakes(measure, trained, args, says):
     folder, *_ = trained
-    status, _, beside = tool(folder.parent, *args)
+    status, _, beside = measure(folder.parent, *args)
     assert status not in (0, None)
     assert says in beside
     assert not (folder / "measured.json").exists()
 
 
-def test_nothing_finished(tool, trained):
+def test_nothing_finished(measure, trained):
     folder, *_ = trained
     (file,) = folder.glob("*/vis_data/scalars.json")
     file.write_text(json.dumps({"accuracy/top1": 50.0, "step": 1}) + "\n", encoding="utf-8")
-    status, _, beside = tool(folder.parent)
+    status, _, beside = measure(folder.parent)
     assert status not in (0, None)
     assert f"no finished run in {folder.parent}" in beside
 
@@ -152,7 +141,7 @@ def test_nothing_finished(tool, trained):
         ("x = unknown", "line 1, 'unknown' is no data"),
     ],
 )
-def test_a_config_of_somebody_elses_is_not_run(tool, trained, tmp_path, line, says):
+def test_a_config_of_somebody_elses_is_not_run(measure, trained, tmp_path, line, says):
     folder, *_ = trained
     (file,) = folder.glob("*/vis_data/config.py")
     trace = tmp_path / "trace"
@@ -160,17 +149,8 @@ def test_a_config_of_somebody_elses_is_not_run(tool, trained, tmp_path, line, sa
     if line.startswith("model"):  # the last one counts
         text = file.read_text(encoding="utf-8") + line.format(trace=str(trace))
     file.write_text(text, encoding="utf-8")
-    status, _, beside = tool(folder.parent)
+    status, _, beside = measure(folder.parent)
     assert status not in (0, None)
     assert re.search(says, beside)
     assert str(file) in beside
     assert not trace.exists()
-
-
-def test_a_config_is_read_as_mmengine_reads_it(root, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(root / "tools"))
-    reading = importlib.import_module("_sweep.config_data")
-    for name in ("quickstart/digits_cutmix_mce.py", "cifar100/resnet18_cutmix_dm.py"):
-        cfg = Config.fromfile(root / "configs" / name)
-        cfg.dump(tmp_path / "config.py")
-        assert reading.read_config_data(tmp_path / "config.py") == cfg.to_dict()

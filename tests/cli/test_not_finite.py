@@ -1,4 +1,4 @@
-"""tools/train.py where numbers are not finite: one message, another status than 0; two processes:
+"""dmmix train where numbers are not finite: one message, another status than 0; two processes:
 what one of them finds ends both, and with 'skip' both leave the batch out."""
 
 import os
@@ -44,9 +44,8 @@ class SpoilOneRank(Hook):
 
 
 @pytest.fixture
-def launch(root, start_tool, tool_environment, tmp_path):
+def launch(dm, start_tool, tool_environment, tmp_path):
     (tmp_path / "spoil_one_rank.py").write_text(HOOK, encoding="utf-8")
-    dm = root / "configs" / "quickstart" / "digits_cutmix_dm.py"
     config = tmp_path / "config.py"
     config.write_text(
         f"_base_ = {str(dm)!r}\n"
@@ -69,11 +68,6 @@ def launch(root, start_tool, tool_environment, tmp_path):
         )
 
     return run
-
-
-@pytest.fixture
-def dm(root):
-    return root / "configs" / "quickstart" / "digits_cutmix_dm.py"
 
 
 def test_one_message_and_no_success(call, dm, tmp_path):

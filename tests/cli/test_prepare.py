@@ -1,60 +1,22 @@
-"""tools/data/prepare.py: what a user sees, and exit statuses."""
-
-import importlib.util
-import subprocess
-import sys
+"""dmmix data prepare: what a user sees, and exit statuses."""
 
 import pytest
 
+import dmmix.cli.prepare
+from dmmix.datasets import preparation
 from tests.datasets.preparation.archives import files_in, publish
 
 
-@pytest.fixture(scope="module")
-def tool(root):
-    spec = importlib.util.spec_from_file_location("prepare_tool", root / "tools/data/prepare.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def run(tool, monkeypatch, capsys):
+def run(call, monkeypatch):
     """Runs it in this process, with the table of the tests; status, output, errors."""
-    from dmmix.datasets import preparation
+    monkeypatch.setattr(dmmix.cli.prepare, "_load_preparation", lambda: preparation)
 
-    monkeypatch.setattr(tool, "_load_preparation", lambda: preparation)
+    def prepare(*arguments):
+        done = call("data prepare", *arguments)
+        return done.status, done.out, done.err
 
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["prepare.py", *map(str, arguments)])
-        try:
-            status = tool.main()
-        except SystemExit as end:
-            status = end.code
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
-
-
-def test_help_needs_no_torch(root, tool_environment):
-    code = (
-        "import runpy, sys; sys.argv[1:] = ['--help']\n"
-        "try: runpy.run_path('tools/data/prepare.py', run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'torch', 'numpy', 'mmengine', 'scipy', 'rich'} & set(sys.modules)))"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command,
-        cwd=root,
-        env=tool_environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        encoding="utf-8",
-    )
-    assert "--no-checksum" in done.stdout
-    assert done.stdout.splitlines()[-1] == "[]"
+    return prepare
 
 
 def test_from_an_archive(run, tmp_path, monkeypatch):
@@ -83,7 +45,7 @@ def test_from_an_archive(run, tmp_path, monkeypatch):
 def test_without_from_it_says_what_to_get(run, tmp_path, name):
     status, out, err = run(name, "--to", tmp_path / "data")
     assert status == 1
-    assert f"python tools/data/prepare.py {name} --to {tmp_path}/data --from" in out
+    assert f"dmmix data prepare {name} --to {tmp_path}/data --from" in out
     assert err.endswith("does not exist, and there is no --from\n")
     assert not (tmp_path / "data").exists()
 

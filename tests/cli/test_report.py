@@ -1,7 +1,6 @@
-"""tools/analysis/summarize.py: one table of many runs."""
+"""dmmix report: one table of many runs."""
 
 import csv
-import importlib
 import io
 import itertools
 import json
@@ -14,37 +13,30 @@ import pytest
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
+from dmmix.experiments.report.comparisons import holm
+from dmmix.experiments.report.formats import _difference, _p
+from dmmix.experiments.report.statistics import Difference, Group
+
 METRICS = ("median10", "best", "last")
 
 
 @pytest.fixture
-def summarize(root, monkeypatch, capsys):
-    """Runs the tool in this process; returns its status, its table and what stands beside it."""
-    for place in ("tools", "tools/analysis"):
-        monkeypatch.syspath_prepend(str(root / place))
-    tool = importlib.import_module("summarize")
+def report(call):
+    """Runs it in this process; returns its status, its table and what stands beside it."""
 
     def run(*args):
-        monkeypatch.setattr(sys, "argv", ["summarize.py", *map(str, args)])
-        try:
-            tool.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        table, beside = capsys.readouterr()
-        if isinstance(status, str):
-            status, beside = 1, beside + status
-        return status, table, beside
+        done = call("report", *args)
+        return done.status, done.out, done.err
 
     return run
 
 
 @pytest.fixture
-def groups(summarize):
-    """The groups that the tool finds, as its JSON has them, by the axes but for the seed."""
+def groups(report):
+    """The groups that it finds, as its JSON has them, by the axes but for the seed."""
 
     def run(*args):
-        status, table, beside = summarize(*args, "--format", "json")
+        status, table, beside = report(*args, "--format", "json")
         assert status == 0, beside
         return {(g["mixup"], g["objective"]): g for g in json.loads(table)}, beside
 
@@ -56,7 +48,7 @@ def curve(values, first=1):
 
 
 def cell(work, mixup, objective, seed, values, *, finished=True, steps=None, **about):
-    """A cell as tools/sweep.py leaves it, with the top-1 of its epochs."""
+    """A cell as dmmix sweep leaves it, with the top-1 of its epochs."""
     folder = work / f"{mixup}-{objective}-s{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     axes = dict(mixup=mixup, objective=objective, seed=str(seed))
@@ -201,20 +193,20 @@ def test_seeds_without_a_pair(groups, work):
     assert "mixup=cutmix objective=dm: seeds without a pair, not in the difference: 8, 9" in beside
 
 
-def test_one_seed_has_no_interval(groups, summarize, tmp_path):
+def test_one_seed_has_no_interval(groups, report, tmp_path):
     for objective, level in (("mce", 70.0), ("dm", 71.25)):
         cell(tmp_path, "cutmix", objective, 0, epochs(level))
     group = groups(tmp_path)[0]["cutmix", "dm"]
     assert (group["difference"], group["low"], group["high"]) == (1.25, None, None)
     assert group["deviation"] is None
-    _, table, _ = summarize(tmp_path)
+    _, table, _ = report(tmp_path)
     row = next(line for line in table.splitlines() if " dm " in line)
     assert "71.25 |" in row
     assert "+1.25 |" in row
     assert "±" not in row
 
 
-def test_identical_values(groups, summarize, tmp_path):
+def test_identical_values(groups, report, tmp_path):
     for objective in ("mce", "dm"):
         for seed in range(3):
             cell(tmp_path, "cutmix", objective, seed, epochs(70.1))
@@ -222,7 +214,7 @@ def test_identical_values(groups, summarize, tmp_path):
     assert group["mean"] == pytest.approx(70.1)
     assert group["deviation"] == pytest.approx(0, abs=1e-12)
     assert group["difference"] == group["low"] == group["high"] == 0
-    _, table, _ = summarize(tmp_path)
+    _, table, _ = report(tmp_path)
     assert "70.10 ± 0.00 |" in table
     assert " +0.00 ± 0.00 |" in table
 
@@ -236,7 +228,7 @@ def test_the_same_change_for_every_seed_has_no_width(groups, tmp_path):
     assert group["difference"] == group["low"] == group["high"] == -0.5
 
 
-def test_a_value_that_is_no_number(groups, summarize, work):
+def test_a_value_that_is_no_number(groups, report, work):
     """A diverged run takes its own group's numbers with it, and no other's."""
     cell(work, "cutmix", "dm", 0, epochs(math.nan))  # in the place of the first
     found, _ = groups(work)
@@ -244,7 +236,7 @@ def test_a_value_that_is_no_number(groups, summarize, work):
     assert math.isnan(found["cutmix", "dm"]["deviation"])
     assert math.isnan(found["cutmix", "dm"]["high"])
     assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0])
-    assert "nan ± nan" in summarize(work)[1]
+    assert "nan ± nan" in report(work)[1]
 
 
 def test_seeds_stand_in_the_order_of_numbers(groups, work):
@@ -294,7 +286,7 @@ def test_other_keys(groups, work):
     assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0] / 2)
 
 
-def test_mixed_top2_of_the_training(groups, summarize, tmp_path):
+def test_mixed_top2_of_the_training(groups, report, tmp_path):
     """A column of its own, where every run of the group has it."""
     for seed in range(2):
         cell(tmp_path, "cutmix", "mce", seed, epochs(70.0 + seed))
@@ -307,7 +299,7 @@ def test_mixed_top2_of_the_training(groups, summarize, tmp_path):
     assert found["cutmix", "mce"]["mixed_top2"] == (35.0 + 35.5) / 2
     assert found["cutmix", "dm"]["mixed_top2"] is None
     assert found["cutmix", "mce"]["mixed_top1"] is None
-    header, _, dm, mce = summarize(tmp_path)[1].splitlines()
+    header, _, dm, mce = report(tmp_path)[1].splitlines()
     assert header.split("|")[-2].strip() == "mixed_top2"
     assert [row.split("|")[-2].strip() for row in (dm, mce)] == ["", "35.2"]
 
@@ -366,21 +358,21 @@ def test_nothing_of_this_key(groups, work):
     assert f"no accuracy/top1 was logged, left out: {folder}" in beside
 
 
-def test_published_numbers(groups, summarize, tmp_path):
+def test_published_numbers(groups, report, tmp_path):
     cell(tmp_path, "cutmix", "mce", 0, epochs(70.0), published=78.17)
     cell(tmp_path, "cutmix", "dm", 0, epochs(71.0))
     found, _ = groups(tmp_path)
     assert found["cutmix", "mce"]["published"] == 78.17
     assert found["cutmix", "dm"]["published"] is None
-    _, table, _ = summarize(tmp_path)
+    _, table, _ = report(tmp_path)
     assert "published" in table.splitlines()[0]
     assert "78.17" in table
-    _, table, _ = summarize(cell(tmp_path / "other", "cutmix", "dm", 0, epochs(71.0)))
+    _, table, _ = report(cell(tmp_path / "other", "cutmix", "dm", 0, epochs(71.0)))
     assert "published" not in table
 
 
-def test_markdown(summarize, work):
-    status, table, _beside = summarize(work)
+def test_markdown(report, work):
+    status, table, _beside = report(work)
     assert status == 0
     header, rule, *rows = table.splitlines()
     names = [name.strip() for name in header.strip("|").split("|")]
@@ -394,16 +386,16 @@ def test_markdown(summarize, work):
     assert f" {mean:+.2f} ± {half:.2f} |" in next(row for row in rows if " dm " in row)
 
 
-def test_json_has_every_value(summarize, work):
-    _, table, _ = summarize(work, "--format", "json")
+def test_json_has_every_value(report, work):
+    _, table, _ = report(work, "--format", "json")
     read = json.loads(table)
     assert json.dumps(read, indent=2) + "\n" == table
     assert [group["objective"] for group in read] == ["dm", "mce"]
     assert read[0]["values"] == {str(seed): level for seed, level in DM.items()}
 
 
-def test_csv(summarize, work):
-    _, table, beside = summarize(work, "--format", "csv")
+def test_csv(report, work):
+    _, table, beside = report(work, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table)))
     assert [row["objective"] for row in rows] == ["dm", "mce"]
     assert float(rows[1]["mean"]) == pytest.approx(by_hand(list(MCE.values()))[0])
@@ -415,45 +407,45 @@ def test_csv(summarize, work):
 
 
 @pytest.mark.parametrize("suffix", ["md", "csv", "json"])
-def test_the_file_says_the_format(summarize, work, tmp_path, suffix):
+def test_the_file_says_the_format(report, work, tmp_path, suffix):
     out = tmp_path / "new" / f"table.{suffix}"
-    status, table, _ = summarize(work, "--out", out)
+    status, table, _ = report(work, "--out", out)
     assert status == 0
     assert table == f"written to {out}\n"
-    assert out.read_text(encoding="utf-8") == summarize(work, "--format", suffix)[1]
+    assert out.read_text(encoding="utf-8") == report(work, "--format", suffix)[1]
 
 
-def test_several_folders(groups, summarize, tmp_path):
+def test_several_folders(groups, report, tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     cell(first, "cutmix", "mce", 0, epochs(70.0))
     cell(second, "cutmix", "mce", 1, epochs(72.0))
     found, _ = groups(first, second, first)
     assert found["cutmix", "mce"]["values"] == {"0": 70.0, "1": 72.0}
     cell(tmp_path / "c", "cutmix", "mce", 0, epochs(60.0), sweep="other")
-    _, table, _ = summarize(first, tmp_path / "c")
+    _, table, _ = report(first, tmp_path / "c")
     assert [row.split("|")[1].strip() for row in table.splitlines()[2:]] == ["small", "other"]
 
 
-def test_two_runs_of_one_name(summarize, tmp_path):
+def test_two_runs_of_one_name(report, tmp_path):
     for name in ("a", "b"):
         cell(tmp_path / name, "cutmix", "mce", 0, epochs(70.0))
-    status, _, beside = summarize(tmp_path / "a", tmp_path / "b")
+    status, _, beside = report(tmp_path / "a", tmp_path / "b")
     assert status != 0
     assert "are both mixup=cutmix, objective=mce, seed=0: leave one out" in beside
 
 
-def test_runs_that_no_sweep_made(summarize, tmp_path):
+def test_runs_that_no_sweep_made(report, tmp_path):
     for seed, level in MCE.items():
         log(tmp_path / f"r18_s{seed}", epochs(level), seed)
     log(tmp_path / "vanilla", epochs(50.0), 0)
-    status, table, beside = summarize(tmp_path, "--format", "json")
+    status, table, beside = report(tmp_path, "--format", "json")
     assert status == 0
     found = {group["run"]: group for group in json.loads(table)}
     assert set(found) == {"r18", "vanilla"}
     assert found["r18"]["n"] == 4
     assert found["r18"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0])
     assert "Differences" not in beside
-    status, table, _ = summarize(tmp_path, "--baseline", "run=vanilla", "--format", "json")
+    status, table, _ = report(tmp_path, "--baseline", "run=vanilla", "--format", "json")
     assert next(g for g in json.loads(table) if g["run"] == "r18")["difference"] == 20.0
 
 
@@ -471,8 +463,8 @@ def test_runs_that_no_sweep_made(summarize, tmp_path):
         (["--format", "tex"], "tex"),
     ],
 )
-def test_mistakes(summarize, work, args, says):
-    status, table, beside = summarize(work, *args)
+def test_mistakes(report, work, args, says):
+    status, table, beside = report(work, *args)
     assert status not in (0, None)
     assert table == ""
     assert says in beside
@@ -490,59 +482,58 @@ def test_mistakes(summarize, work, args, says):
         ("measured.json", '{"values": 3}', "'values' must have a list of (step, value) by name"),
     ],
 )
-def test_files_that_are_not_as_they_were_written(summarize, work, name, text, says):
+def test_files_that_are_not_as_they_were_written(report, work, name, text, says):
     file = work / "cutmix-dm-s0" / name
     file.write_text(text, encoding="utf-8")
-    status, table, beside = summarize(work)
+    status, table, beside = report(work)
     assert (status, table) == (2, "")
     assert beside.strip().splitlines()[0].startswith(f"error: {file}: {says}")
     assert len(beside.strip().splitlines()) == 1
 
 
-def test_folders_that_are_none(summarize, work, tmp_path):
-    status, _, beside = summarize(work / "cutmix-dm-s0" / "result.json")
+def test_folders_that_are_none(report, work, tmp_path):
+    status, _, beside = report(work / "cutmix-dm-s0" / "result.json")
     assert status != 0
     assert "result.json is a file; a folder with runs in it was expected" in beside
-    status, _, beside = summarize(tmp_path / "wrk")
+    status, _, beside = report(tmp_path / "wrk")
     assert status != 0
     assert f"no work folder {tmp_path / 'wrk'}" in beside
     (tmp_path / "empty").mkdir()
-    status, _, beside = summarize(tmp_path / "empty")
+    status, _, beside = report(tmp_path / "empty")
     assert status != 0
     assert "no run in it: no cell.json and no vis_data/scalars.json" in beside
 
 
-def test_nothing_finished(summarize, tmp_path):
+def test_nothing_finished(report, tmp_path):
     cell(tmp_path, "cutmix", "mce", 0, [50.0], finished=False, steps=12)
-    status, _, beside = summarize(tmp_path)
+    status, _, beside = report(tmp_path)
     assert status != 0
     assert "no finished run has a value to show" in beside
     assert "1 of 12" in beside
 
 
-def test_as_a_process(root, work):
-    tool = str(root / "tools" / "analysis" / "summarize.py")
-    done = subprocess.run(
-        [sys.executable, tool, str(work), "--format", "csv"],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+def test_as_a_process(work, tool_environment):
+    def report(*args):
+        return subprocess.run(
+            [sys.executable, "-m", "dmmix", "report", *map(str, args)],
+            env=tool_environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+
+    done = report(work, "--format", "csv")
     assert done.returncode == 0, done.stderr
     assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 2
-    failed = subprocess.run(
-        [sys.executable, tool, str(work / "x")], capture_output=True, text=True, encoding="utf-8"
-    )
+    failed = report(work / "x")
     assert failed.returncode != 0
     assert "Traceback" not in failed.stderr
     assert len(failed.stderr.strip().splitlines()) <= 2
     assert failed.stdout == ""
 
 
-def test_rounding_never_moves_zero_into_an_interval_or_out_of_it(summarize):
+def test_rounding_never_moves_zero_into_an_interval_or_out_of_it():
     """+.23 ± .16 was rounded to +.2 ± .2 on a page, and +.004 ± .003 to +0.00 ± 0.00 in a table."""
-    from _sweep.formats import _difference
-    from _sweep.statistics import Difference, Group
 
     def shown(mean, half):
         return _difference(Group({}, {"0": 1.0}, difference=Difference(mean, half, 5)))
@@ -557,14 +548,14 @@ def test_rounding_never_moves_zero_into_an_interval_or_out_of_it(summarize):
     assert shown(1.25, None) == "+1.25"
 
 
-def test_what_published_numbers_lack_stands_below_them(groups, summarize, tmp_path):
+def test_what_published_numbers_lack_stands_below_them(groups, report, tmp_path):
     note = "of ten crops"
     cell(tmp_path, "cutmix", "mce", 0, epochs(70.0), published=78.17, published_note=note)
     cell(tmp_path, "cutmix", "dm", 0, epochs(71.0), published_note=note)
     found, _ = groups(tmp_path)
     assert found["cutmix", "mce"]["published_note"] == note
     assert found["cutmix", "dm"]["published_note"] is None
-    _, table, _ = summarize(tmp_path)
+    _, table, _ = report(tmp_path)
     assert table.endswith(" |\n\nPublished: of ten crops\n")
 
 
@@ -579,9 +570,7 @@ def closed_testing(ps):
     return [max(min(1, len(s) * min(ps[j] for j in s)) for s in sets if i in s) for i in places]
 
 
-def test_holm_is_closed_testing_with_bonferroni(summarize):
-    from _sweep.comparisons import holm
-
+def test_holm_is_closed_testing_with_bonferroni():
     # The example that textbooks have: of four, the last and the first are told from nothing.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     draw = random.Random(0)
@@ -591,7 +580,7 @@ def test_holm_is_closed_testing_with_bonferroni(summarize):
     assert holm([0.02, 0.02]) == [0.04, 0.04]
 
 
-def test_each_difference_is_one_of_many(groups, summarize, work):
+def test_each_difference_is_one_of_many(groups, report, work):
     levels = {"dm": DM, "dm2": {0: 71.0, 1: 72.5, 2: 70.25, 3: 73.5}}
     for seed, level in levels["dm2"].items():
         cell(work, "cutmix", "dm2", seed, epochs(level))
@@ -603,16 +592,16 @@ def test_each_difference_is_one_of_many(groups, summarize, work):
         assert found["cutmix", name]["p_holm"] == pytest.approx(corrected)
     assert ps[0] > 0.05 > 2 * ps[1]
     assert "2 comparisons: 1 with p < 0.05 when each stands alone, 1 corrected" in beside
-    _, table, _ = summarize(work)
+    _, table, _ = report(work)
     assert "| p (Holm) |" in table.splitlines()[0]
     assert f" {2 * ps[1]:.3f} |" in next(row for row in table.splitlines() if " dm2 " in row)
 
 
-def test_of_one_comparison_nothing_is_corrected(groups, summarize, work):
+def test_of_one_comparison_nothing_is_corrected(groups, report, work):
     found, beside = groups(work)
     assert found["cutmix", "dm"]["p"] == found["cutmix", "dm"]["p_holm"]
     assert "comparisons" not in beside
-    assert "Holm" not in summarize(work)[1]
+    assert "Holm" not in report(work)[1]
 
 
 def test_what_is_no_test_does_not_count(groups, work):
@@ -629,8 +618,6 @@ def test_what_is_no_test_does_not_count(groups, work):
     assert found["cutmix", "nan"]["p_holm"] is found["cutmix", "one"]["p_holm"] is None
 
 
-def test_rounding_leaves_p_on_its_side(summarize):
-    from _sweep.formats import _p
-
+def test_rounding_leaves_p_on_its_side():
     shown = [_p(value) for value in (None, 0.0004, 0.0384, 0.04996, 0.05, 0.0501, 1.0)]
     assert shown == ["", "< 0.001", "0.038", "0.04996", "0.050", "0.050", "1.000"]

@@ -36,7 +36,7 @@ PER_IMAGE = """dataset=dict(
 
 
 @pytest.fixture(scope="module")
-def train(root, start_tool, tool_environment, tmp_path_factory):
+def train(dm, start, tool_environment, tmp_path_factory):
     """Trains in a process of its own: ``train(folder, resume=True, killed_at=.., ...)``."""
     files = tmp_path_factory.mktemp("configs")
     (files / "killed_at.py").write_text(HOOK, encoding="utf-8")
@@ -46,7 +46,7 @@ def train(root, start_tool, tool_environment, tmp_path_factory):
         hooks = "" if killed_at is None else f"dict(type='KilledAt', step={killed_at})"
         config = files / f"{folder.name}.py"
         config.write_text(
-            f"_base_ = {str(root / 'configs/quickstart/digits_cutmix_dm.py')!r}\n"
+            f"_base_ = {str(dm)!r}\n"
             "custom_imports = dict(imports=['killed_at'])\n"
             f"custom_hooks = [{hooks}]\n"
             f"train_cfg = dict(max_epochs={EPOCHS})\n"
@@ -56,8 +56,8 @@ def train(root, start_tool, tool_environment, tmp_path_factory):
             encoding="utf-8",
         )
         options = ["--work-dir", folder, "--seed", 0, "--no-validate"]
-        return start_tool(
-            *["train.py", config, *options, *(["--resume"] if resume else [])],
+        return start(
+            *["train", config, *options, *(["--resume"] if resume else [])],
             expect=0 if killed_at is None else -signal.SIGKILL,
             **path,
         )

@@ -1,34 +1,20 @@
-"""tools/data/to_npz.py: the images of a config in one file, as NPZDataset reads them."""
-
-import subprocess
-import sys
+"""dmmix data to-npz: the images of a config in one file, as NPZDataset reads them."""
 
 import numpy as np
 import pytest
 import torch
 
-CONFIG = "configs/quickstart/digits_vanilla.py"
+from dmmix.datasets import Digits, InMemory, NPZDataset
+from tests.cli.messages import error_of
+
+CONFIG = "quickstart/digits_vanilla"
 
 
-@pytest.fixture
-def to_npz(root):
-    def run(*options):
-        command = [sys.executable, "tools/data/to_npz.py", *map(str, options)]
-        return subprocess.run(
-            command, cwd=root, capture_output=True, text=True, check=False, encoding="utf-8"
-        )
-
-    return run
-
-
-@pytest.mark.slow
-def test_digits(to_npz, tmp_path):
-    from dmmix.datasets import Digits, InMemory, NPZDataset
-
+def test_digits(call, tmp_path):
     file = tmp_path / "made" / "digits.npz"
-    done = to_npz(CONFIG, "--out", file)
-    assert done.returncode == 0, done.stderr
-    assert f"{file} is made" in done.stdout
+    done = call("data to-npz", CONFIG, "--out", file)
+    assert done.status == 0, done.err
+    assert f"{file} is made" in done.out
     assert [f.name for f in file.parent.iterdir()] == ["digits.npz"]
     with np.load(file) as arrays:
         assert arrays["x_train"].shape == (100, 8, 8)
@@ -48,30 +34,30 @@ def test_digits(to_npz, tmp_path):
     [
         ([CONFIG, "--out", "digits.np"], "--out must end in .npz, got digits.np"),
         ([CONFIG, "--out", "{there}"], "exists; remove it first"),
-        (
-            ["configs/_base_/datasets/digits_per_image.py", "--out", "x.npz"],
-            "a config needs 'model'",
-        ),
+        (["_base_/datasets/digits_per_image", "--out", "x.npz"], "a config needs 'model'"),
     ],
 )
-def test_mistakes(to_npz, tmp_path, options, message):
+def test_mistakes(call, tmp_path, options, message):
     there = tmp_path / "there.npz"
     there.write_bytes(b"something")
-    done = to_npz(*(option.format(there=there) for option in options))
-    assert done.returncode != 0
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    done = call("data to-npz", *(option.format(there=there) for option in options))
+    assert message in error_of(done)
     assert there.read_bytes() == b"something"
 
 
-def test_data_that_are_not_in_memory(to_npz, root, tmp_path):
+def test_data_that_are_not_in_memory(call, tmp_path):
     config = tmp_path / "config.py"
     config.write_text(
-        f"_base_ = {str(root / CONFIG)!r}\n"
+        f"_base_ = 'dmmix::{CONFIG}.py'\n"
         "train_dataloader = dict(dataset=dict(_delete_=True, type='Digits', split='train'))\n",
         encoding="utf-8",
     )
-    done = to_npz(config, "--out", tmp_path / "x.npz")
-    assert done.returncode != 0
-    assert "train_dataloader.dataset must be InMemory, got Digits" in done.stderr
+    message = error_of(call("data to-npz", config, "--out", tmp_path / "x.npz"))
+    assert message.endswith("train_dataloader.dataset must be InMemory, got Digits")
     assert list(tmp_path.iterdir()) == [config]
+
+
+@pytest.mark.slow
+def test_it_runs_as_a_program(start, tmp_path):
+    said = start("data to-npz", CONFIG, "--out", tmp_path / "x.npz", cwd=tmp_path)
+    assert f"{tmp_path}/x.npz is made" in said

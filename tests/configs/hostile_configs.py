@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import sys
 import traceback
 from collections.abc import Iterator
 from copy import deepcopy
@@ -13,6 +12,10 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from dmmix.cli.train import _merge
+from dmmix.configuration.errors import UserError, explain
+from dmmix.configuration.keys import OTHER_KEYS, RUNNER_KEYS, check_top_level
+from dmmix.configuration.type_check import find_mistake
 from dmmix.engine import DmmixRunner, dry_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +77,7 @@ def changes(names: list[str], seed: int) -> Iterator[Change]:
 def _read(cfg: Config) -> dict:
     """What a runner reads, not what other files of the config take from it."""
     # The visualizer has its own copy of vis_backends.
-    known = (_cli()._RUNNER_KEYS | _cli()._OTHER_KEYS) - {"vis_backends"}
+    known = (RUNNER_KEYS | OTHER_KEYS) - {"vis_backends"}
     return {key: cfg[key] for key in cfg if key in known}
 
 
@@ -93,26 +96,25 @@ def _leaves(node: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
 
 
 def outcome(change: Change, folder: Path) -> Outcome:
-    """Builds all of the changed config and trains a step, as ``tools/train.py --dry-run`` does."""
-    cli = _cli()
+    """Builds all of the changed config and trains a step, as ``dmmix train --dry-run`` does."""
     cfg = Config.fromfile(CONFIGS / f"{change.config}.py")
     cfg.work_dir = str(folder)
     cfg.log_level = "ERROR"
     _apply(cfg, change)
     try:
-        cli._check_top_level(cfg)
-        mistake = cli.find_mistake(cfg)
+        check_top_level(cfg)
+        mistake = find_mistake(cfg)
         if mistake:
-            raise cli.UserError(mistake)
-        dry_run(DmmixRunner.from_cfg(_train()._merge(cfg, _Options())), steps=1)
+            raise UserError(mistake)
+        dry_run(DmmixRunner.from_cfg(_merge(cfg, _Options())), steps=1)
     except Exception as error:
-        text = cli.explain(error)
+        text = explain(error)
         return Outcome(change, "told" if _tells(error, text, change) else "inside", text)
     return Outcome(change, "accepted")
 
 
 class _Options:
-    """Of tools/train.py: none."""
+    """Of dmmix train: none."""
 
     no_validate = amp = auto_scale_lr = overwrite = False
     seed = resume = None
@@ -144,19 +146,3 @@ def _tells(error: Exception, text: str, change: Change) -> bool:
     own = traceback.extract_tb(error.__traceback__)[-1].filename.startswith(str(ROOT / "dmmix"))
     named = any(name and name in text for name in names)
     return len(text) < 600 and "\n" not in text.strip() and (named or own)
-
-
-def _cli() -> Any:
-    return _tool("_cli")
-
-
-def _train() -> Any:
-    return _tool("train")
-
-
-def _tool(name: str) -> Any:
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        return __import__(name)
-    finally:
-        sys.path.remove(str(ROOT / "tools"))

@@ -2,14 +2,13 @@
 
 import re
 import shlex
-import sys
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 
+from dmmix.configuration.reading import read_config
 from dmmix.engine import DmmixRunner, dry_run
 from tests.configs.test_stated_recipes import CONFIGS, OBJECTIVES, STATED, STATED_DM
 from tests.models.test_initialisation import OTHERS, RESIDUAL, WIDE
@@ -20,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(
-    r"^\$ (python tools/train.py .*?)$(?!\n    )", PAGE.replace("\\\n", ""), re.MULTILINE
+    r"^\$ ((?:dmmix train|python tools/train.py) .*?)$(?!\n    )",
+    PAGE.replace("\\\n", ""),
+    re.MULTILINE,
 )
 
 
@@ -51,17 +52,12 @@ def test_there_are_commands():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_name_what_is_there(command):
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        import _cli
-    finally:
-        sys.path.remove(str(ROOT / "tools"))
+def test_commands_name_what_is_there(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
     words = shlex.split(command, comments=True)[2:]
-    assert (ROOT / words[0]).is_file()
     options = words[words.index("--cfg-options") + 1 :] if "--cfg-options" in words else []
     pairs = [tuple(option.split("=", 1)) for option in options]
-    cfg = _cli.read_config(Namespace(config=str(ROOT / words[0]), cfg_options=pairs))
+    cfg = read_config(words[0], pairs)  # raises where there is no such file
     for key, value in pairs:
         here = cfg
         for part in key.split("."):

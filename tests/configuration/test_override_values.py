@@ -1,16 +1,11 @@
 """What --cfg-options takes as a value."""
 
-import importlib
 import re
 
 import pytest
 from mmengine.config import Config
 
-
-@pytest.fixture
-def parse(root, monkeypatch):
-    monkeypatch.syspath_prepend(str(root / "tools"))
-    return importlib.import_module("_override_values").parse_value
+from dmmix.configuration.override_values import parse_value
 
 
 @pytest.mark.parametrize(
@@ -40,9 +35,9 @@ def parse(root, monkeypatch):
         *[("( 1 , 2 )", (1, 2)), ("1, 2", [1, 2])],
     ],
 )
-def test_values(parse, text, value):
+def test_values(text, value):
     """dict(...) and lists of them ended in a RecursionError."""
-    assert parse(text) == value
+    assert parse_value(text) == value
 
 
 @pytest.mark.parametrize(
@@ -53,24 +48,23 @@ def test_values(parse, text, value):
         *["dict(a=1).b", "[(1]", "[/data/a folder, b]", "a b,c", "[a b]"],
     ],
 )
-def test_what_is_no_value(parse, text):
+def test_what_is_no_value(text):
     with pytest.raises(ValueError, match=r"is no value|Imbalanced brackets|quotes of its own"):
-        parse(text)
+        parse_value(text)
 
 
-def test_every_line_of_the_page_goes_on_the_command_line(parse, root):
+def test_every_line_of_the_page_goes_on_the_command_line(root):
     """docs/training.md says that each line of its table may."""
     page = (root / "docs" / "training.md").read_text(encoding="utf-8")
     lines = re.findall(r"^\|[^|]*\| `(\w+ = [^`]*)`", page, re.MULTILINE)
     assert len(lines) >= 10
     for line in lines:
         key, _, value = line.partition(" = ")
-        assert {key: parse(value)} == Config.fromstring(line, ".py")._cfg_dict.to_dict()
+        assert {key: parse_value(value)} == Config.fromstring(line, ".py")._cfg_dict.to_dict()
 
 
-def test_an_override_replaces_what_does_not_fit(call, root):
+def test_an_override_replaces_what_does_not_fit(call, dm):
     """Of another type, the inherited keys are dropped by _delete_, and the message names it."""
-    dm = root / "configs" / "quickstart" / "digits_cutmix_dm.py"
     new = "model.head.loss=dict({}type=MixupCrossEntropyLoss)"
     done = call("train", dm, "--dry-run", "--cfg-options", new.format(""))
     assert done.status == 2
@@ -79,19 +73,3 @@ def test_an_override_replaces_what_does_not_fit(call, root):
     assert call("train", dm, "--dry-run", "--cfg-options", new.format("_delete_=True,")).status == 0
     done = call("train", dm, "--dry-run", "--cfg-options", "model.mixup=dict(a=f(1))")
     assert "--cfg-options model.mixup: 'dict(a=f(1))' is no value" in done.err
-
-
-def test_a_key_that_nothing_reads_is_named(call, root, tmp_path):
-    dm = root / "configs" / "quickstart" / "digits_cutmix_dm.py"
-    file = tmp_path / "child.py"
-    file.write_text(
-        f"_base_ = {str(dm)!r}\nwidth = 3\nlearning_rate = 1.0\n"
-        "model = dict(head=dict(num_classes=10))\nclasses = 10\n"
-        "custom_hooks = []\nstep = dict(compile=False)\n",
-        encoding="utf-8",
-    )
-    done = call("train", file, "--dry-run")
-    assert done.status == 0
-    told = re.findall(r"^warning: .*: nothing reads the key '(\w+)'$", done.err, re.MULTILINE)
-    assert told == ["width", "learning_rate", "classes"]
-    assert "nothing reads" not in call("train", dm, "--dry-run").err

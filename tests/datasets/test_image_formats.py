@@ -1,7 +1,6 @@
 """Images of all kinds are read, and what is not is told."""
 
 import os
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +9,7 @@ from mmengine.logging import MMLogger
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from dmmix.configuration.errors import explain
 from dmmix.datasets import DecodedFolder
 from dmmix.datasets import image_decoding as decoding
 from dmmix.datasets.image_formats import image_endings, opencv_reads
@@ -174,10 +174,7 @@ def test_a_file_that_is_no_image_was_an_address_in_memory(tmp_path, backend, con
 
 
 @pytest.mark.slow
-def test_a_corrupt_file_that_a_worker_meets_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "tools"))
-    from _cli import explain
-
+def test_a_corrupt_file_that_a_worker_meets_is_one_line(tmp_path):
     root = folder(tmp_path, "a.png")
     (tmp_path / "ant" / "b.jpg").write_bytes(b"")
     with pytest.raises(ValueError, match="Original Traceback") as caught:

@@ -295,7 +295,7 @@ def test_files_that_are_wrong(root, change, split, error, says):
 
 
 def test_the_folder_around_it_is_told(root, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is .*/tiny-imagenet-200 \(tools/data/prep"):
+    with pytest.raises(FileNotFoundError, match=r"There is .*/tiny-imagenet-200 \(dmmix data prep"):
         TinyImageNet(str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"does not exist; did you mean '.*imagenet-200'"):
         TinyImageNet(root + "0")

@@ -1,4 +1,4 @@
-"""What the pages name exists: files, make targets, options of the tools."""
+"""What the pages name exists: files, make targets, options of the commands."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def test_the_options_on_the_page_are_those_of_train(tool_environment):
     text = (ROOT / "docs" / "getting_started.md").read_text(encoding="utf-8")
     on_page = set(re.findall(r"^\| `(--[\w-]+)", text, re.MULTILINE))
     done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "train.py", "--help"],
+        [sys.executable, "-m", "dmmix", "train", "--help"],
         capture_output=True,
         text=True,
         env=tool_environment,

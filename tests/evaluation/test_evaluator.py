@@ -201,7 +201,7 @@ def test_dumped_results(tmp_path):
     made = logits_and_labels(97)
     found, expected = tmp_path / "found.pkl", tmp_path / "expected.pkl"
     evaluator = BatchEvaluator([Accuracy()])
-    evaluator.metrics.append(DumpResults(out_file_path=str(found)))  # as tools/test.py does
+    evaluator.metrics.append(DumpResults(out_file_path=str(found)))  # as dmmix test does
     pieces = [in_one_piece(*part) for part in split(*made, 40)]
     assert set(evaluate(evaluator, pieces)) == {"accuracy/top1"}
     per_sample(DumpResults(out_file_path=str(expected)), *made)

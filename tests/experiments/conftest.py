@@ -1,11 +1,14 @@
-"""What the tests of tools/sweep.py share: sweep files, and trainings that take no time."""
+"""What the tests of sweeps share: sweep files, and trainings that take no time."""
 
-import importlib
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
+
+from dmmix.experiments.grid.cell import Cell, cells_of
+from dmmix.experiments.grid.sweep_file import read_sweep
+from dmmix.experiments.launch.local import run_local
 
 #: Beside the recipe, what a small sweep file needs.
 DIGITS = "recipes = {'digits': 'quickstart/digits_vanilla.py'}\n"
@@ -42,25 +45,14 @@ import sys
 
 # Ignored, and so for all that are started, where the tests run in the background of a shell.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path.insert(0, {tools!r})
-import sweep
-from _sweep.cell import Cell
+from dmmix.cli import sweep
+from dmmix.experiments.grid.cell import Cell
 
 Cell.command = lambda cell, processes=1, resume=False: [
     *[sys.executable, {script!r}, str(cell.folder), *["--resume"] * resume]
 ]
 sweep.main()
 """
-
-
-@pytest.fixture
-def code(root, monkeypatch):
-    """The modules of tools/_sweep, by name, and what they raise."""
-    monkeypatch.syspath_prepend(str(root / "tools"))
-    names = ("cell", "local", "paper_rules", "slurm", "spec", "state", "training")
-    modules = {name: importlib.import_module(f"_sweep.{name}") for name in names}
-    modules["lock"] = importlib.import_module("dmmix.compat.lock")
-    return SimpleNamespace(**modules, UserError=importlib.import_module("_cli").UserError)
 
 
 @pytest.fixture
@@ -76,19 +68,17 @@ def sweep_file(tmp_path):
 
 
 @pytest.fixture
-def make_cells(code, sweep_file, tmp_path):
+def make_cells(sweep_file, tmp_path):
     """The cells of a sweep file with this text, in ``tmp_path/work``."""
 
     def make(text, only=None):
-        return code.cell.cells_of(
-            code.spec.read_sweep(sweep_file(text)), tmp_path / "work", only or {}
-        )
+        return cells_of(read_sweep(sweep_file(text)), tmp_path / "work", only or {})
 
     return make
 
 
 @pytest.fixture
-def stand_in(code, monkeypatch, tmp_path):
+def stand_in(monkeypatch, tmp_path):
     """``stand_in(BODY)``: a cell's training is a script with this body."""
     script = tmp_path / "stand_in.py"
 
@@ -98,7 +88,7 @@ def stand_in(code, monkeypatch, tmp_path):
         def command(cell, processes=1, resume=False):
             return [sys.executable, str(script), str(cell.folder), *["--resume"] * resume]
 
-        monkeypatch.setattr(code.cell.Cell, "command", command)
+        monkeypatch.setattr(Cell, "command", command)
 
     return set_to
 
@@ -117,12 +107,12 @@ class Said:
 
 
 @pytest.fixture
-def train(code):
+def train():
     """Trains cells: whether all is done, and what was said."""
 
     def run(cells, jobs=1, **options):
         said = Said()
-        done = code.local.run_local(cells, said, jobs, pause=0.01, **options)
+        done = run_local(cells, said, jobs, pause=0.01, **options)
         return SimpleNamespace(done=done, said=said.text)
 
     return run
@@ -140,15 +130,15 @@ def started(tmp_path):
 
 
 @pytest.fixture
-def start_sweep(root, stand_in, tool_environment, tmp_path):
-    """Starts tools/sweep.py with a stand-in for the trainings, in a process of its own."""
+def start_sweep(stand_in, tool_environment, tmp_path):
+    """Starts dmmix sweep with a stand-in for the trainings, in a process of its own."""
     processes = []
 
     def start(file, body, *options):
         stand_in(body)
         driver = tmp_path / "driver.py"
-        values = dict(tools=str(root / "tools"), script=str(tmp_path / "stand_in.py"))
-        driver.write_text(DRIVER.format(**values), encoding="utf-8")
+        text = DRIVER.format(script=str(tmp_path / "stand_in.py"))
+        driver.write_text(text, encoding="utf-8")
         command = [sys.executable, driver, file, "--work-dir", tmp_path / "work", *options]
         process = subprocess.Popen(
             list(map(str, command)),

@@ -1,10 +1,17 @@
 """The config of a cell: what was meant, and nothing else."""
 
-import argparse
 import runpy
 import sys
 
 import pytest
+
+from dmmix.configuration.errors import UserError
+from dmmix.configuration.keys import OTHER_KEYS, RUNNER_KEYS
+from dmmix.configuration.reading import read_config
+from dmmix.configuration.shipped import CONFIGS
+from dmmix.experiments.grid.cell import cells_of
+from dmmix.experiments.grid.sweep_file import read_sweep
+from dmmix.experiments.launch.training import prepare
 
 AXES = "axes = dict(mixup=['cutmix', 'none'], objective=['dm_ce', 'mce'], seed=[0, 4])\n"
 
@@ -18,16 +25,14 @@ def only_cell(make_cells):
     return make
 
 
-def load(cell, code):
-    """The config as tools/train.py reads it from the cell's folder, with its checks."""
-    import _cli
-
-    code.training.prepare(cell)
-    return _cli.read_config(argparse.Namespace(config=str(cell.config), cfg_options=[]))
+def load(cell):
+    """The config as dmmix train reads it from the cell's folder, with its checks."""
+    prepare(cell)
+    return read_config(str(cell.config))
 
 
-def test_mix_loss_and_seed(code, only_cell):
-    cfg = load(only_cell(AXES, mixup="cutmix", objective="dm_ce", seed="4"), code)
+def test_mix_loss_and_seed(only_cell):
+    cfg = load(only_cell(AXES, mixup="cutmix", objective="dm_ce", seed="4"))
     assert cfg.model.mixup == dict(type="CutMix", alpha=0.2)
     assert cfg.model.head.loss == dict(type="DecoupledMixupLoss", eta=0.1)
     assert cfg.model.head.type == "DMLinearClsHead"  # the rest is the recipe's
@@ -35,30 +40,30 @@ def test_mix_loss_and_seed(code, only_cell):
     assert cfg.train_dataloader.dataset.dataset.labels_per_class == 10
 
 
-def test_no_mix(code, only_cell):
-    cfg = load(only_cell(AXES, mixup="none", objective="mce", seed="0"), code)
+def test_no_mix(only_cell):
+    cfg = load(only_cell(AXES, mixup="none", objective="mce", seed="0"))
     assert cfg.model.get("mixup") is None
     assert cfg.model.head.loss == dict(type="MixupCrossEntropyLoss")
 
 
-def test_the_file_is_short_and_refers_to_the_recipe(code, only_cell, root):
+def test_the_file_is_short_and_refers_to_the_recipe(only_cell):
     cell = only_cell(AXES, mixup="cutmix", objective="dm_ce", seed="4")
-    code.training.prepare(cell)
+    prepare(cell)
     text = cell.config.read_text(encoding="utf-8")
     assert text.startswith("# Cell cutmix-dm_ce-s4 of the sweep small")
     assert len(text.splitlines()) < 15
     assert max(map(len, text.splitlines()[2:])) <= 100
     written = runpy.run_path(str(cell.config))
-    assert written["_base_"] == str(root / "configs/quickstart/digits_vanilla.py")
+    assert written["_base_"] == "dmmix::quickstart/digits_vanilla.py"
     assert "num_classes" not in text
 
 
-def test_inside_the_repository_the_recipe_is_relative(code, sweep_file, root):
-    sweep = code.spec.read_sweep(sweep_file(AXES))
-    cell = code.cell.cells_of(sweep, root / "work_dirs" / "small")[0]  # not written
-    assert "_base_ = '../../../configs/quickstart/digits_vanilla.py'" in cell.text().replace(
-        '"', "'"
-    )
+def test_the_file_is_the_same_wherever_its_folder_is(sweep_file, root, tmp_path):
+    """And so it can be moved, or sent to another machine."""
+    sweep = read_sweep(sweep_file(AXES))
+    inside = cells_of(sweep, root / "work_dirs" / "small")  # not written
+    outside = cells_of(sweep, tmp_path / "work")
+    assert [cell.text() for cell in inside] == [cell.text() for cell in outside]
 
 
 def test_cell_json(only_cell):
@@ -73,9 +78,9 @@ def test_cell_json(only_cell):
     assert (about["steps"], about["by_epoch"]) == (100, True)
 
 
-def test_the_command_that_trains_a_cell(only_cell, root):
+def test_the_command_that_trains_a_cell(only_cell):
     cell = only_cell("axes = dict(seed=[0])")
-    train = [str(root / "tools/train.py"), str(cell.config), "--work-dir", str(cell.folder)]
+    train = ["-m", "dmmix", "train", str(cell.config), "--work-dir", str(cell.folder)]
     assert cell.command() == [sys.executable, *train]
     assert cell.command(resume=True) == [sys.executable, *train, "--resume"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=3"]
@@ -101,8 +106,8 @@ def validated(train_cfg):
     return epochs
 
 
-def test_epochs_stretch_a_schedule(code, only_cell):
-    cfg = load(only_cell("axes = dict(epochs=[30])"), code)
+def test_epochs_stretch_a_schedule(only_cell):
+    cfg = load(only_cell("axes = dict(epochs=[30])"))
     assert cfg.train_cfg.max_epochs == 30
     assert cfg.param_scheduler.T_max == 30
     assert set(range(21, 31)) <= set(validated(cfg.train_cfg))
@@ -116,10 +121,8 @@ def test_epochs_of_a_schedule_with_a_warm_up(only_cell):
 
 
 @pytest.mark.parametrize("sweep", ["cifar100_epochs", "vit_cifar100", "cifar_tiny", "headline"])
-def test_the_last_ten_epochs_are_validated_whatever_the_length(sweep, code, root, tmp_path):
-    cells = code.cell.cells_of(
-        code.spec.read_sweep(root / "configs/sweeps" / f"{sweep}.py"), tmp_path, {"seed": ["0"]}
-    )
+def test_the_last_ten_epochs_are_validated_whatever_the_length(sweep, tmp_path):
+    cells = cells_of(read_sweep(CONFIGS / "sweeps" / f"{sweep}.py"), tmp_path, {"seed": ["0"]})
     lengths = {(cell.recipe, cell.point.get("epochs")): cell for cell in cells}
     for cell in lengths.values():
         train_cfg = cell.merged.train_cfg
@@ -174,9 +177,9 @@ def test_the_seed_of_the_few_labels_of_a_recipe(make_cells):
     ]
 
 
-def test_a_seed_of_few_labels_where_there_are_none(make_cells, code):
+def test_a_seed_of_few_labels_where_there_are_none(make_cells):
     (cell,) = make_cells("axes = dict(seed=[1])\nsubset_seed = 'seed'")
-    with pytest.raises(code.UserError, match="takes all labels: subset_seed='seed' needs"):
+    with pytest.raises(UserError, match="takes all labels: subset_seed='seed' needs"):
         cell.merged  # noqa: B018
 
 
@@ -199,9 +202,9 @@ def test_alpha_and_eta_of_dicts_do_not_leak_into_other_cells(make_cells):
     assert cells[0].sweep.axes["mixup"]["m"]["alpha"] == 9.0
 
 
-def test_eta_of_a_loss_that_has_none(code, only_cell):
+def test_eta_of_a_loss_that_has_none(only_cell):
     cell = only_cell("axes = dict(mixup=['mixup'], objective=['mce'], eta=[1.0])")
-    with pytest.raises(code.UserError, match=r"axes\['eta'\]: objective 'mce' has no eta"):
+    with pytest.raises(UserError, match=r"axes\['eta'\]: objective 'mce' has no eta"):
         _ = cell.changes
 
 
@@ -261,33 +264,15 @@ def test_label_smoothing_of_the_recipe_stays_where_the_loss_has_it(make_cells):
         *["quickstart_digits", "rsb_a3", "vit_cifar100"],
     ],
 )
-def test_configs_of_a_sweep_have_no_unknown_key(name, code, root, tmp_path):
-    """Each value of each axis in one of them; read as tools/train.py does."""
-    sweep = code.spec.read_sweep(root / "configs/sweeps" / f"{name}.py")
+def test_configs_of_a_sweep_have_no_unknown_key(name, tmp_path):
+    """Each value of each axis in one of them; read as dmmix train does."""
+    sweep = read_sweep(CONFIGS / "sweeps" / f"{name}.py")
     seen = set()
-    for cell in code.cell.cells_of(sweep, tmp_path, {"seed": [next(iter(sweep.axes["seed"]))]}):
+    for cell in cells_of(sweep, tmp_path, {"seed": [next(iter(sweep.axes["seed"]))]}):
         kinds = set(cell.point.items())
         if kinds <= seen:  # all of it has been in another cell
             continue
         seen |= kinds
-        cfg = load(cell, code)
-        known = _keys_that_are_read()
-        assert [key for key in cell.changes if key not in known] == []
+        cfg = load(cell)
+        assert [key for key in cell.changes if key not in RUNNER_KEYS | OTHER_KEYS] == []
         assert cfg.randomness.seed == int(cell.point["seed"])
-
-
-def _keys_that_are_read():
-    import _cli
-
-    return _cli._RUNNER_KEYS | _cli._OTHER_KEYS
-
-
-@pytest.mark.parametrize("path", ["C:\\new data\\tiny", "/data/a folder", 'say "x"', "größer"])
-def test_paths_of_any_platform_are_written_as_they_are(load_tool, path):
-    load_tool("sweep")
-    from _sweep.python_text import assignments
-
-    names = {}
-    exec(assignments({"data_root": path, "model": {"of": [path]}}), names)
-    assert names["data_root"] == path
-    assert names["model"] == {"of": [path]}

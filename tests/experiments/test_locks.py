@@ -11,6 +11,10 @@ import time
 import psutil
 import pytest
 
+from dmmix.compat.lock import Lock, holder
+from dmmix.experiments.launch.training import Training
+from dmmix.experiments.store.state import state_of
+
 FOUR = "axes = dict(seed=[0, 1, 2, 3], epochs=[5])\n"
 ONE = "axes = dict(seed=[0], epochs=[5])\n"
 
@@ -30,25 +34,25 @@ def lock_file(cell, **lock):
     return file
 
 
-def test_a_lock_is_for_one(code, tmp_path):
-    first, second = code.lock.Lock(tmp_path), code.lock.Lock(tmp_path)
-    assert code.lock.holder(tmp_path) is None
+def test_a_lock_is_for_one(tmp_path):
+    first, second = Lock(tmp_path), Lock(tmp_path)
+    assert holder(tmp_path) is None
     assert first.take()
     assert not second.take()
-    assert code.lock.holder(tmp_path) == f"process {os.getpid()} on {socket.gethostname()}"
+    assert holder(tmp_path) == f"process {os.getpid()} on {socket.gethostname()}"
     first.release()
     assert second.take()
 
 
-def test_a_cell_that_another_process_trains(code, make_cells, stand_in, train, started):
+def test_a_cell_that_another_process_trains(make_cells, stand_in, train, started):
     stand_in("log(1, 5)\n")
     (cell,) = make_cells(ONE)
     lock_file(cell, pid=os.getpid())
     done = train([cell])
     assert done.done  # there is nothing left to do for us
     assert started() == []
-    assert code.state.state_of(cell).word == "running"
-    assert code.training.Training.start(cell, os.environ) is None
+    assert state_of(cell).word == "running"
+    assert Training.start(cell, os.environ) is None
 
 
 def test_a_lock_whose_process_is_dead_is_taken_over(make_cells, stand_in, train, started, dead):
@@ -61,45 +65,45 @@ def test_a_lock_whose_process_is_dead_is_taken_over(make_cells, stand_in, train,
     assert list(cell.folder.glob("lock*")) == []
 
 
-def test_the_number_of_a_dead_process_that_is_used_again(code, make_cells):
+def test_the_number_of_a_dead_process_that_is_used_again(make_cells):
     (cell,) = make_cells(ONE)
     lock_file(cell, pid=os.getpid(), began=1.0)
-    assert code.lock.holder(cell.folder) is None
+    assert holder(cell.folder) is None
 
 
-def test_a_training_that_outlived_its_sweep(code, make_cells, dead):
+def test_a_training_that_outlived_its_sweep(make_cells, dead):
     (cell,) = make_cells(ONE)
     lock_file(cell, pid=dead, trainer=os.getpid())
-    assert code.lock.holder(cell.folder) == f"process {os.getpid()} on {socket.gethostname()}"
+    assert holder(cell.folder) == f"process {os.getpid()} on {socket.gethostname()}"
     lock_file(cell, pid=dead, trainer=dead)
-    assert code.lock.holder(cell.folder) is None
+    assert holder(cell.folder) is None
 
 
-def test_a_lock_of_another_host_holds_while_it_is_touched(code, make_cells, dead):
+def test_a_lock_of_another_host_holds_while_it_is_touched(make_cells, dead):
     (cell,) = make_cells(ONE)
     file = lock_file(cell, pid=dead, host="far-away")
-    assert code.lock.holder(cell.folder) == f"process {dead} on far-away"
+    assert holder(cell.folder) == f"process {dead} on far-away"
     long_ago = time.time() - 601
     os.utime(file, (long_ago, long_ago))
-    assert code.lock.holder(cell.folder) is None
-    lock = code.lock.Lock(cell.folder)
+    assert holder(cell.folder) is None
+    lock = Lock(cell.folder)
     lock.touch()
-    assert code.lock.holder(cell.folder) is not None
+    assert holder(cell.folder) is not None
 
 
-def test_a_lock_that_is_not_written_yet(code, make_cells):
+def test_a_lock_that_is_not_written_yet(make_cells):
     (cell,) = make_cells(ONE)
     file = lock_file(cell)
     file.write_text("", encoding="utf-8")
-    assert code.lock.holder(cell.folder) == "a process that just started"
+    assert holder(cell.folder) == "a process that just started"
     os.utime(file, (time.time() - 60,) * 2)
-    assert code.lock.holder(cell.folder) is None
-    assert code.lock.Lock(cell.folder).take()
+    assert holder(cell.folder) is None
+    assert Lock(cell.folder).take()
 
 
-def test_a_new_lock_is_not_put_away_as_a_stale_one(code, tmp_path):
+def test_a_new_lock_is_not_put_away_as_a_stale_one(tmp_path):
     """Between the look at a stale lock and its removal, another process may have taken it."""
-    mine, other = code.lock.Lock(tmp_path), code.lock.Lock(tmp_path)
+    mine, other = Lock(tmp_path), Lock(tmp_path)
     assert other.take()
     mine._put_stale_away()
     assert json.loads(other.file.read_text(encoding="utf-8"))["pid"] == os.getpid()
@@ -148,13 +152,13 @@ time.sleep(100)
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to stop a sweep by")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_stopped_sweep_can_be_gone_on_with(
-    name, code, start_sweep, sweep_file, make_cells, started, tmp_path
+    name, start_sweep, sweep_file, make_cells, started, tmp_path
 ):
     sweep = start_sweep(sweep_file(FOUR), LASTS, "--jobs", 2)
     cells = make_cells(FOUR)
     both = [cell.folder for cell in cells[:2]]
     wait_until(lambda: all((folder / "ready").exists() for folder in both))
-    assert [code.state.state_of(cell).word for cell in cells] == ["running"] * 2 + ["waiting"] * 2
+    assert [state_of(cell).word for cell in cells] == ["running"] * 2 + ["waiting"] * 2
     sweep.send_signal(getattr(signal, name))
     said = sweep.communicate(timeout=60)[0]
     assert sweep.returncode == 130, said
@@ -166,7 +170,7 @@ def test_a_stopped_sweep_can_be_gone_on_with(
         assert not (folder / "lock.json").exists()
         assert not (folder / "failed.json").exists()
         assert (folder / "config.py").read_text(encoding="utf-8").startswith("# Cell ")
-    words = [code.state.state_of(cell).word for cell in cells]
+    words = [state_of(cell).word for cell in cells]
     assert words == ["interrupted"] * 2 + ["waiting"] * 2
 
     again = start_sweep(sweep_file(FOUR), "log(3 if resumed else 1, 5)\n")
@@ -176,7 +180,7 @@ def test_a_stopped_sweep_can_be_gone_on_with(
 
 @pytest.mark.slow
 def test_a_killed_sweep_leaves_a_lock_that_holds_while_its_training_lives(
-    code, start_sweep, sweep_file, make_cells
+    start_sweep, sweep_file, make_cells
 ):
     sweep = start_sweep(sweep_file(ONE), "log(1, 2)\n(folder / 'ready').touch()\ntime.sleep(100)")
     (cell,) = make_cells(ONE)
@@ -184,6 +188,6 @@ def test_a_killed_sweep_leaves_a_lock_that_holds_while_its_training_lives(
     trainer = json.loads((cell.folder / "lock.json").read_text(encoding="utf-8"))["trainer"]
     sweep.kill()
     sweep.wait()
-    assert code.state.state_of(cell).note.startswith(f"process {trainer} on")
+    assert state_of(cell).note.startswith(f"process {trainer} on")
     psutil.Process(trainer).kill()
-    wait_until(lambda: code.state.state_of(cell).word == "interrupted", 10)
+    wait_until(lambda: state_of(cell).word == "interrupted", 10)

@@ -2,18 +2,17 @@
 
 import pytest
 
+from dmmix.experiments.grid.cell import cells_of
+from dmmix.experiments.grid.sweep_file import read_sweep
+from dmmix.experiments.paper import MIXES, OBJECTIVES, loss_config, mix_config
+
 R18, TINY = "cifar100/resnet18.py", "tiny_imagenet/resnet18.py"
 DM = ("dm_ce", "dm_bce", "dm_ce_official", "dm_ce_official_more", "dm_ce_official_less")
 BASELINES = ("mce", "mbce", "two_hot")
 
 
-@pytest.fixture
-def rules(code):
-    return code.paper_rules
-
-
-def eta(rules, mixup, recipe):
-    return rules.loss_config("dm_ce", mixup, recipe)["eta"]
+def eta(mixup, recipe):
+    return loss_config("dm_ce", mixup, recipe)["eta"]
 
 
 @pytest.mark.parametrize(
@@ -28,15 +27,15 @@ def eta(rules, mixup, recipe):
         ("puzzlemix", "PuzzleMix", 1.0, 2.0),
     ],
 )
-def test_alpha(rules, mixup, type, baseline, dm):
+def test_alpha(mixup, type, baseline, dm):
     for objectives, alpha in ((BASELINES, baseline), (DM, dm)):
         for objective in objectives:
-            mix = rules.mix_config(mixup, objective, R18)
+            mix = mix_config(mixup, objective, R18)
             assert (mix["type"], mix["alpha"]) == (type, alpha), objective
 
 
-def test_no_mix(rules):
-    assert rules.mix_config("none", "mce", R18) is None
+def test_no_mix():
+    assert mix_config("none", "mce", R18) is None
 
 
 @pytest.mark.parametrize(
@@ -48,10 +47,10 @@ def test_no_mix(rules):
         ("cifar100/deit_small.py", 0.8),
     ],
 )
-def test_switched_mixes_have_the_alphas_of_the_recipe(rules, recipe, mixup_alpha):
+def test_switched_mixes_have_the_alphas_of_the_recipe(recipe, mixup_alpha):
     for name, other in (("mixup_cutmix", "CutMix"), ("mixup_transmix", "TransMix")):
         for objective in ("mce", "dm_ce", "dm_bce"):
-            assert rules.mix_config(name, objective, recipe) == dict(
+            assert mix_config(name, objective, recipe) == dict(
                 type="RandomMix",
                 mixups=[dict(type="Mixup", alpha=mixup_alpha), dict(type=other, alpha=1.0)],
                 probs=[0.5, 0.5],
@@ -73,9 +72,9 @@ STATIC = ("mixup", "cutmix", "manifoldmix", "fmix", "saliencymix", "resizemix", 
         ("stanford_cars/resnet18.py", 1.0),
     ],
 )
-def test_eta(rules, recipe, static):
-    assert {eta(rules, mixup, recipe) for mixup in STATIC} == {static}
-    assert eta(rules, "puzzlemix", recipe) == 1.0
+def test_eta(recipe, static):
+    assert {eta(mixup, recipe) for mixup in STATIC} == {static}
+    assert eta("puzzlemix", recipe) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -85,46 +84,46 @@ def test_eta(rules, recipe, static):
         (("mixup", "manifoldmix", "alignmix"), 0.5, 1.0),
     ],
 )
-def test_t_and_xi_go_by_cutting_or_interpolating(rules, mixups, t, xi):
+def test_t_and_xi_go_by_cutting_or_interpolating(mixups, t, xi):
     for mixup in mixups:
-        loss = rules.loss_config("dm_bce", mixup, R18)
+        loss = loss_config("dm_bce", mixup, R18)
         assert loss == dict(type="DecoupledMixupBCELoss", t=t, xi=xi)
 
 
-def test_objectives_without_a_rule_of_the_mix(rules):
+def test_objectives_without_a_rule_of_the_mix():
     for mixup in ("mixup", "cutmix"):
         for objective, loss in {
             "mce": dict(type="MixupCrossEntropyLoss"),
             "mbce": dict(type="DecoupledMixupBCELoss", t=1.0, xi=1.0),
             "two_hot": dict(type="DecoupledMixupBCELoss", t=0.0, xi=1.0),
         }.items():
-            assert rules.loss_config(objective, mixup, R18) == loss
+            assert loss_config(objective, mixup, R18) == loss
 
 
-def test_the_official_variants(rules):
+def test_the_official_variants():
     dm = dict(type="DecoupledMixupLoss", eta=1.0)
-    assert rules.loss_config("dm_ce", "cutmix", TINY) == dm
+    assert loss_config("dm_ce", "cutmix", TINY) == dm
     for objective, mixup, more in [
         ("dm_ce_official", "cutmix", dict(rescale=(1.0, 0.8))),
         ("dm_ce_official", "mixup", dict(rescale=(0.5, 1.0))),
         ("dm_ce_official_more", "cutmix", dict(decouple="more")),
         ("dm_ce_official_less", "mixup", dict(decouple="less")),
     ]:
-        assert rules.loss_config(objective, mixup, TINY) == dict(dm, **more)
+        assert loss_config(objective, mixup, TINY) == dict(dm, **more)
 
 
-def test_a_mix_of_ones_own_counts_as_static_and_cutting(rules):
-    assert eta(rules, "my_own", R18) == 0.1
-    assert rules.loss_config("dm_bce", "my_own", R18)["xi"] == 0.8
+def test_a_mix_of_ones_own_counts_as_static_and_cutting():
+    assert eta("my_own", R18) == 0.1
+    assert loss_config("dm_bce", "my_own", R18)["xi"] == 0.8
 
 
-def test_all_types_and_their_arguments_exist(rules):
+def test_all_types_and_their_arguments_exist():
     from dmmix.registry import MIXUPS, MODELS
 
-    for name in rules.MIXES:
-        for objective in rules.OBJECTIVES:
-            MIXUPS.build(rules.mix_config(name, objective, R18))
-            MODELS.build(rules.loss_config(objective, name, R18))
+    for name in MIXES:
+        for objective in OBJECTIVES:
+            MIXUPS.build(mix_config(name, objective, R18))
+            MODELS.build(loss_config(objective, name, R18))
 
 
 # The sweep files: how many cells, and some numbers of each
@@ -155,12 +154,12 @@ SWEEPS = {
 
 
 @pytest.fixture
-def shipped(code, root, tmp_path):
+def shipped(root, tmp_path):
     """By name, the cells of a sweep file of the repository."""
 
     def read(name):
-        sweep = code.spec.read_sweep(root / "configs" / "sweeps" / f"{name}.py")
-        return {cell.name: cell for cell in code.cell.cells_of(sweep, tmp_path / name)}
+        sweep = read_sweep(root / "configs" / "sweeps" / f"{name}.py")
+        return {cell.name: cell for cell in cells_of(sweep, tmp_path / name)}
 
     return read
 
@@ -269,7 +268,7 @@ def test_numbers_of_mixes_that_are_not_built_are_told(name, shipped):
     assert sweep.published_without_cell() == ["automix", "samix"]
 
 
-def test_numbers_of_other_protocols_are_told(shipped, code, root):
+def test_numbers_of_other_protocols_are_told(shipped):
     """Published numbers of semi-supervised rows stood beside ours as if they were of the same."""
     for name in ("semi_cifar10", "semi_cifar100", "transfer", "asymmetrical_strategy"):
         cell = next(iter(shipped(name).values()))
@@ -279,9 +278,9 @@ def test_numbers_of_other_protocols_are_told(shipped, code, root):
     assert next(iter(shipped("cifar_tiny").values())).description()["published_note"] is None
 
 
-def test_switched_with_static_mixes(rules):
+def test_switched_with_static_mixes():
     for objective, dynamic, mixup in (("mce", 1.0, 1.0), ("dm_ce", 2.0, 0.2)):
-        assert rules.mix_config("puzzlemix_switched", objective, TINY) == dict(
+        assert mix_config("puzzlemix_switched", objective, TINY) == dict(
             type="RandomMix",
             mixups=[
                 dict(type="PuzzleMix", alpha=dynamic),
@@ -290,7 +289,7 @@ def test_switched_with_static_mixes(rules):
             ],
             probs=[0.5, 0.25, 0.25],
         )
-    assert eta(rules, "puzzlemix_switched", R18) == 1.0
+    assert eta("puzzlemix_switched", R18) == 1.0
 
 
 def test_weight_decay_of_cutting_mixes_with_resnext_on_cifar100(shipped):

@@ -4,27 +4,30 @@ import json
 
 import pytest
 
+from dmmix.experiments.launch import local
+from dmmix.experiments.store.state import state_of
+
 TWO = "axes = dict(mixup=['mixup', 'cutmix'], epochs=[25])\n"
 TO_THE_END = "log(4 if resumed else 1, 25)\n"
 NAMES = ["mixup-25ep", "cutmix-25ep"]
 
 
-def states(code, cells, **options):
-    return [code.state.state_of(cell, **options).word for cell in cells]
+def states(cells, **options):
+    return [state_of(cell, **options).word for cell in cells]
 
 
 def read(cell, name):
     return json.loads((cell.folder / name).read_text(encoding="utf-8"))
 
 
-def test_all_are_trained_and_the_next_time_skipped(code, make_cells, stand_in, train, started):
+def test_all_are_trained_and_the_next_time_skipped(make_cells, stand_in, train, started):
     stand_in(TO_THE_END)
     cells = make_cells(TWO)
-    assert states(code, cells) == ["waiting", "waiting"]
+    assert states(cells) == ["waiting", "waiting"]
     first = train(cells)
     assert first.done
     assert "cutmix-25ep: finished, median10 accuracy/top1 70.50 (2 finished)" in first.said
-    assert states(code, cells) == ["finished", "finished"]
+    assert states(cells) == ["finished", "finished"]
     assert started() == NAMES
     again = train(make_cells(TWO))
     assert again.done
@@ -40,13 +43,13 @@ def test_the_config_is_again_the_cells_after_mmengine_wrote_its_own(make_cells, 
     assert "# Cell mixup-25ep" in cells[0].text()
 
 
-def test_a_result_that_is_not_complete_is_none(code, make_cells, stand_in, train, started):
+def test_a_result_that_is_not_complete_is_none(make_cells, stand_in, train, started):
     stand_in(TO_THE_END)
     cells = make_cells(TWO)
     train(cells)
     for cell in cells:
         (cell.folder / "result.json").write_text('{"complete": false}', encoding="utf-8")
-    assert states(code, cells) == ["interrupted", "interrupted"]
+    assert states(cells) == ["interrupted", "interrupted"]
     assert train(cells).done
     assert started() == [*NAMES, *(f"{name} --resume" for name in NAMES)]
 
@@ -106,7 +109,7 @@ def test_a_training_that_logged_nothing_of_what_counts(make_cells, stand_in, tra
 # Resumed
 
 
-def test_broken_off_after_a_checkpoint(code, make_cells, stand_in, train, started):
+def test_broken_off_after_a_checkpoint(make_cells, stand_in, train, started):
     stand_in("log(1, 3)\nos.kill(os.getpid(), 9)\n")
     cells = make_cells(TWO, {"mixup": ["cutmix"]})
     assert not train(cells).done
@@ -136,12 +139,12 @@ def test_broken_off_before_a_checkpoint_begins_anew(make_cells, stand_in, train,
 LR = "overrides = dict(optim_wrapper=dict(optimizer=dict(lr=0.7)))\n"
 
 
-def test_finished_with_another_config(code, make_cells, stand_in, train, started):
+def test_finished_with_another_config(make_cells, stand_in, train, started):
     stand_in(TO_THE_END)
     train(make_cells(TWO, {"mixup": ["cutmix"]}))
     before = (make_cells(TWO)[1].folder / "config.py").read_text(encoding="utf-8")
     changed = make_cells(TWO + LR)
-    assert states(code, changed) == ["waiting", "changed"]
+    assert states(changed) == ["waiting", "changed"]
     again = train(changed)
     assert not again.done
     assert "cutmix-25ep: finished with another optim_wrapper than the sweep has now" in again.said
@@ -149,12 +152,12 @@ def test_finished_with_another_config(code, make_cells, stand_in, train, started
     assert "--accept-changed" in again.said
     assert started() == ["cutmix-25ep", "mixup-25ep"]  # the other one goes on
     assert (changed[1].folder / "config.py").read_text(encoding="utf-8") == before
-    assert states(code, changed, accept_changed=True) == ["finished", "finished"]
+    assert states(changed, accept_changed=True) == ["finished", "finished"]
     assert train(changed, accept_changed=True).done
     assert len(started()) == 2
 
 
-def test_begun_with_another_config(code, make_cells, stand_in, train, started):
+def test_begun_with_another_config(make_cells, stand_in, train, started):
     stand_in("log(1, 3)\nsys.exit(1)\n")
     train(make_cells(TWO, {"mixup": ["cutmix"]}))
     changed = make_cells(TWO + LR, {"mixup": ["cutmix"]})
@@ -167,11 +170,11 @@ def test_begun_with_another_config(code, make_cells, stand_in, train, started):
     assert started() == ["cutmix-25ep", "cutmix-25ep --resume"]
 
 
-def test_what_is_only_reported_changes_nothing(make_cells, code, stand_in, train):
+def test_what_is_only_reported_changes_nothing(make_cells, stand_in, train):
     stand_in(TO_THE_END)
     train(make_cells(TWO))
     same = make_cells(TWO + "overrides = dict(log_level='DEBUG')\n")
-    assert states(code, same) == ["finished", "finished"]
+    assert states(same) == ["finished", "finished"]
 
 
 # Failed
@@ -186,7 +189,7 @@ log(1, 25)
 """
 
 
-def test_a_cell_that_fails_while_the_others_go_on(code, make_cells, stand_in, train, started):
+def test_a_cell_that_fails_while_the_others_go_on(make_cells, stand_in, train, started):
     stand_in(FAILS)
     cells = make_cells(TWO)
     first = train(cells)
@@ -197,8 +200,8 @@ def test_a_cell_that_fails_while_the_others_go_on(code, make_cells, stand_in, tr
     assert "    error: no data set at data/nowhere\n" in first.said
     assert "line 3\n" not in first.said
     assert "(1 finished, 1 failed)" in first.said
-    assert states(code, cells) == ["failed", "finished"]
-    state = code.state.state_of(cells[0])
+    assert states(cells) == ["failed", "finished"]
+    state = state_of(cells[0])
     assert state.note == "status 7, error: no data set at data/nowhere"
     assert read(cells[0], "failed.json")["last_lines"][-2] == "line 29"
     assert not (cells[0].folder / "lock.json").exists()
@@ -262,20 +265,20 @@ def test_never_more_than_were_asked_for(make_cells, stand_in, train, tmp_path):
     assert counts <= {"1", "2"}
 
 
-def test_threads_and_gpus_are_shared_out(code, monkeypatch):
-    monkeypatch.setattr(code.local, "cores", lambda: 8)
-    slots = code.local.environments(2, {"CUDA_VISIBLE_DEVICES": "3,5"})
+def test_threads_and_gpus_are_shared_out(monkeypatch):
+    monkeypatch.setattr(local, "cores", lambda: 8)
+    slots = local.environments(2, {"CUDA_VISIBLE_DEVICES": "3,5"})
     assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["3", "5"]
     assert [slot["OMP_NUM_THREADS"] for slot in slots] == ["4", "4"]
-    (slot,) = code.local.environments(1, {"CUDA_VISIBLE_DEVICES": "3,5", "OMP_NUM_THREADS": "2"})
+    (slot,) = local.environments(1, {"CUDA_VISIBLE_DEVICES": "3,5", "OMP_NUM_THREADS": "2"})
     assert slot["CUDA_VISIBLE_DEVICES"] == "3,5"
     assert (slot["OMP_NUM_THREADS"], slot["MKL_NUM_THREADS"]) == ("2", "2")
-    slots = code.local.environments(3, {"CUDA_VISIBLE_DEVICES": "3,5"})
+    slots = local.environments(3, {"CUDA_VISIBLE_DEVICES": "3,5"})
     assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["3", "5", "3"]
 
 
-def test_the_training_has_the_threads_of_its_slot(make_cells, stand_in, train, monkeypatch, code):
-    monkeypatch.setattr(code.local, "cores", lambda: 6)
+def test_the_training_has_the_threads_of_its_slot(make_cells, stand_in, train, monkeypatch):
+    monkeypatch.setattr(local, "cores", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     stand_in("print('threads', os.environ['OMP_NUM_THREADS'])\nlog(1, 25)\n")
     cells = make_cells(TWO)

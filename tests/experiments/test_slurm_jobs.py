@@ -6,6 +6,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from dmmix.experiments import launch
+
 AXES = "axes = dict(mixup=['mixup', 'cutmix'], seed=[0, 1], epochs=[5])\n"
 
 
@@ -47,14 +49,13 @@ class CommandFunction:
 
 
 def forget():
-    package = sys.modules.get("_sweep")
-    sys.modules.pop("_sweep.slurm_job", None)
-    if hasattr(package, "slurm_job"):
-        del package.slurm_job
+    sys.modules.pop("dmmix.experiments.launch.slurm_job", None)
+    if hasattr(launch, "slurm_job"):
+        del launch.slurm_job
 
 
 @pytest.fixture
-def submitit(code, monkeypatch):
+def submitit(monkeypatch):
     """In the place of submitit and cloudpickle, which need not be installed."""
     modules = {
         name: ModuleType(name)
@@ -98,13 +99,11 @@ def test_one_array_with_a_job_for_each_cell(submitit, sweep, tmp_path):
     assert "4 of 4 cells submitted" in done.out
 
 
-def test_a_job_is_the_sweep_for_its_cell_alone(submitit, sweep, root, tmp_path):
+def test_a_job_is_the_sweep_for_its_cell_alone(submitit, sweep, tmp_path):
     sweep("--slurm", "--processes", 2, "--accept-changed")
     job = Executor.made.jobs[3]
-    python, unbuffered, *command = job.command
-    assert (python, unbuffered) == (sys.executable, "-u")
-    assert command == [
-        *[str(root / "tools" / "sweep.py"), str(tmp_path / "small.py")],
+    assert job.command == [
+        *[sys.executable, "-u", "-m", "dmmix", "sweep", str(tmp_path / "small.py")],
         *["--work-dir", str(tmp_path / "work"), "--processes", "2"],
         *["--only", "mixup=cutmix", "seed=1", "epochs=5", "--accept-changed"],
     ]
@@ -115,7 +114,7 @@ def test_a_job_is_the_sweep_for_its_cell_alone(submitit, sweep, root, tmp_path):
 def test_the_command_of_a_job_trains_its_cell(submitit, sweep, call, stand_in, started):
     stand_in("log(1, 5)\n")
     sweep("--slurm")
-    assert call("sweep", *Executor.made.jobs[2].command[3:]).status == 0
+    assert call("sweep", *Executor.made.jobs[2].command[5:]).status == 0
     assert started() == ["cutmix-s0-5ep"]
 
 
@@ -166,10 +165,10 @@ def test_without_submitit(absent, submitit, sweep, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_real_submitit_runs_a_cell(start_tool, sweep_file, tmp_path):
+def test_the_real_submitit_runs_a_cell(start, sweep_file, tmp_path):
     pytest.importorskip("submitit")
     text = "axes = dict(mixup=['cutmix'], epochs=[1])\n"
     options = [sweep_file(text), "--work-dir", tmp_path / "work"]
-    said = start_tool("sweep.py", *options, "--slurm", "cluster=debug", "timeout_min=5")
+    said = start("sweep", *options, "--slurm", "cluster=debug", "timeout_min=5")
     assert "1 of 1 cells submitted" in said
     assert (tmp_path / "work" / "cutmix-1ep" / "result.json").exists()

@@ -1,4 +1,4 @@
-"""tools/sweep.py as it is typed: the list of cells, a part of them, messages, a real training."""
+"""dmmix sweep as it is typed: the list of cells, a part of them, messages, a real training."""
 
 import json
 import shlex
@@ -8,42 +8,46 @@ import sys
 
 import pytest
 
+from dmmix.experiments.store.state import state_of
+
 AXES = "axes = dict(mixup=['mixup', 'cutmix'], objective=['mce', 'dm_ce'], epochs=[5])\n"
 NAMES = ["mixup-mce-5ep", "mixup-dm_ce-5ep", "cutmix-mce-5ep", "cutmix-dm_ce-5ep"]
 
 
 @pytest.fixture
 def sweep(call, sweep_file, tmp_path):
-    """``sweep(TEXT, OPTION...)``: tools/sweep.py on a file with this text."""
+    """``sweep(TEXT, OPTION...)``: dmmix sweep on a file with this text."""
     return lambda text, *options: call(
         "sweep", sweep_file(text), "--work-dir", tmp_path / "work", *options
     )
 
 
 def lines_of_cells(out):
-    return {line.split()[0]: line.split()[1:] for line in out.splitlines() if "train.py" in line}
+    return {
+        line.split()[0]: line.split()[1:] for line in out.splitlines() if " dmmix train " in line
+    }
 
 
 # --list, --only, --prepare
 
 
-def test_list_has_every_cell_its_state_and_its_command(sweep, root, tmp_path):
+def test_list_has_every_cell_its_state_and_its_command(sweep, tmp_path):
     listed = sweep(AXES, "--list")
     assert (listed.status, listed.err) == (0, "")
     cells = lines_of_cells(listed.out)
     assert list(cells) == NAMES
     for name, (state, *command) in cells.items():
         assert state == "waiting"
-        python, train, config, *rest = shlex.split(" ".join(command))
-        assert python == sys.executable
-        assert train == str(root / "tools" / "train.py")
+        *train, config, work_dir, folder = shlex.split(" ".join(command))
+        assert train == [sys.executable, "-m", "dmmix", "train"]
         # As it is typed in the folder where the list was made.
-        assert (config, rest) == (f"work/{name}/config.py", ["--work-dir", f"work/{name}"])
+        assert config == f"work/{name}/config.py"
+        assert (work_dir, folder) == ("--work-dir", f"work/{name}")
     assert "4 cells: 4 waiting" in listed.out
     assert not (tmp_path / "work").exists()
 
 
-def test_list_says_how_far_the_cells_are(code, sweep, make_cells, stand_in, train):
+def test_list_says_how_far_the_cells_are(sweep, make_cells, stand_in, train):
     stand_in(
         "if folder.name == 'mixup-dm_ce-5ep':\n"
         "    sys.exit('error: no data')\n"
@@ -69,7 +73,8 @@ def test_list_says_how_far_the_cells_are(code, sweep, make_cells, stand_in, trai
 
 def test_the_command_for_several_processes(sweep):
     shown = sweep(AXES, "--list", "--processes", 2).out
-    assert "-m torch.distributed.run --standalone --nproc_per_node=2 " in shown
+    torchrun = "-m torch.distributed.run --standalone --nproc_per_node=2"
+    assert shown.count(f"{torchrun} -m dmmix train ") == 4
     assert shown.count("--launcher pytorch") == 4
 
 
@@ -89,18 +94,25 @@ def test_only(sweep, tmp_path):
     assert not (tmp_path / "work").exists()
 
 
-def test_prepare_writes_what_the_commands_read(sweep, code, make_cells):
+def test_prepare_writes_what_the_commands_read(sweep, make_cells):
     assert "4 of 4 cells written" in sweep(AXES, "--prepare").out
     for cell in make_cells(AXES):
         assert cell.config.read_text(encoding="utf-8") == cell.text()
         assert (
             json.loads((cell.folder / "cell.json").read_text(encoding="utf-8"))["cell"] == cell.name
         )
-        assert code.state.state_of(cell).word == "waiting"
+        assert state_of(cell).word == "waiting"
 
 
 def test_without_a_work_dir_the_file_names_it(call, sweep_file):
     assert "work_dirs/grid/mixup-mce-5ep" in call("sweep", sweep_file(AXES, "grid"), "--list").out
+
+
+def test_a_sweep_that_comes_with_dmmix_needs_no_path(call):
+    listed = call("sweep", "sweeps/quickstart_digits", "--list")
+    assert (listed.status, listed.err) == (0, "")
+    assert "work_dirs/quickstart_digits/mixup-mce-s0" in listed.out
+    assert "12 cells: 12 waiting" in listed.out
 
 
 # Messages
@@ -124,17 +136,17 @@ def test_none_at_a_time(option, sweep):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("tool", ["sweep.py", "analysis/summarize.py"])
+@pytest.mark.parametrize("verb", ["sweep", "report"])
 def test_a_reader_that_leaves_is_no_error(
-    tool, unbuffered, root, make_cells, stand_in, train, sweep_file, tool_environment, tmp_path
+    verb, unbuffered, make_cells, stand_in, train, sweep_file, tool_environment, tmp_path
 ):
-    if tool == "sweep.py":
+    if verb == "sweep":
         options = [sweep_file(AXES), "--work-dir", tmp_path / "work", "--list"]
     else:
         stand_in("log(1, 5)\n")
         train(make_cells(AXES))
         options = [tmp_path / "work"]
-    command = shlex.join(map(str, [sys.executable, root / "tools" / tool, *options]))
+    command = shlex.join(map(str, [sys.executable, "-m", "dmmix", verb, *options]))
     done = subprocess.run(
         # The reader has gone before anything is written.
         ["bash", "-c", f"(sleep 0.3; {command}; echo status $? >&2) | true"],
@@ -197,14 +209,14 @@ def test_a_cell_that_is_trained_by_hand_keeps_its_config(call, sweep, make_cells
 
 @pytest.mark.slow
 @pytest.mark.openmmlab
-def test_a_real_sweep(start_tool, sweep_file, make_cells, tmp_path):
+def test_a_real_sweep(start, sweep_file, make_cells, tmp_path):
     text = AXES.replace("5", "2").replace("['mixup', 'cutmix']", "['cutmix']")
     text += (
         "overrides = dict(train_dataloader=dict(dataset=dict(dataset=dict(labels_per_class=4))))"
     )
     file = sweep_file(text)
     options = [file, "--work-dir", tmp_path / "work"]
-    said = start_tool("sweep.py", *options, "--jobs", 2)
+    said = start("sweep", *options, "--jobs", 2)
     assert "(2 finished)" in said
     for cell in make_cells(text):
         result = json.loads((cell.folder / "result.json").read_text(encoding="utf-8"))
@@ -217,13 +229,13 @@ def test_a_real_sweep(start_tool, sweep_file, make_cells, tmp_path):
         assert set(result["train"]) == {"loss", "mixed_top1", "mixed_top2"}
         assert cell.config.read_text(encoding="utf-8") == cell.text()
         assert (cell.folder / "epoch_2.pth").exists()
-    listed = start_tool("sweep.py", *options, "--list")
+    listed = start("sweep", *options, "--list")
     assert "2 cells: 2 finished" in listed
     (log.parents[2] / "result.json").unlink()  # as if broken off at the very end
-    assert "cutmix-dm_ce-2ep: training from epoch 2" in start_tool("sweep.py", *options)
+    assert "cutmix-dm_ce-2ep: training from epoch 2" in start("sweep", *options)
     assert (
         json.loads((log.parents[2] / "result.json").read_text(encoding="utf-8"))["value"]
         == result["value"]
     )
-    table = start_tool("analysis/summarize.py", tmp_path / "work")
+    table = start("report", tmp_path / "work")
     assert f"{result['value']:.2f}" in table

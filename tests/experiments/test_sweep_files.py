@@ -2,20 +2,23 @@
 
 import pytest
 
+from dmmix.configuration.errors import UserError
+from dmmix.experiments.grid.sweep_file import read_sweep
+
 AXES = "axes = dict(mixup=['mixup', 'none'], objective=['mce', 'dm_ce'], seed=[0, 1])\n"
 
 
 @pytest.fixture
-def read(code, sweep_file):
-    return lambda text: code.spec.read_sweep(sweep_file(text))
+def read(sweep_file):
+    return lambda text: read_sweep(sweep_file(text))
 
 
 @pytest.fixture
-def mistake(code, read):
+def mistake(read):
     """The message about a sweep file with this text; it begins with the name of the file."""
 
     def message(text):
-        with pytest.raises(code.UserError) as error:
+        with pytest.raises(UserError) as error:
             read(text)
         assert "small.py" in str(error.value).split(":")[0]
         return str(error.value)
@@ -52,9 +55,9 @@ def test_only_and_exclude(read):
     assert names(sweep, objective=["mce"]) == ["mixup-mce-s0", "none-mce-s0"]
 
 
-def test_nothing_left(code, read):
+def test_nothing_left(read):
     sweep = read(AXES + "exclude = [dict(seed=1)]\n")
-    with pytest.raises(code.UserError, match="no cell is left"):
+    with pytest.raises(UserError, match="no cell is left"):
         names(sweep, seed=["1"])
 
 
@@ -215,9 +218,9 @@ def test_the_line_of_the_file_where_a_library_raises(mistake):
     assert "small.py, line 4: FileNotFoundError" in said
 
 
-def test_no_such_file_and_one_near(code, sweep_file, tmp_path):
+def test_no_such_file_and_one_near(sweep_file, tmp_path):
     near = sweep_file(AXES)
-    with pytest.raises(code.UserError) as error:
-        code.spec.read_sweep(tmp_path / "smal.py")
+    with pytest.raises(UserError) as error:
+        read_sweep(tmp_path / "smal.py")
     assert "no sweep file" in str(error.value)
     assert str(near) in str(error.value)

@@ -1,11 +1,13 @@
-"""The cells of all sweeps, and which of them to run so that every pair of axis values is run."""
+"""The cells of all sweeps, and which of them to run so that every pair of what differs is run."""
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import sys
+from functools import cache
 
+from dmmix.configuration.reading import read_file
+from dmmix.experiments.grid.cell import cells_of
+from dmmix.experiments.grid.sweep_file import read_sweep
 from tests.recipes.shrinking import CONFIGS
 
 #: Axes of how long and how much.
@@ -15,38 +17,40 @@ SWEEPS = sorted(path.stem for path in (CONFIGS / "sweeps").glob("*.py"))
 
 def cells(root):
     """By ``SWEEP/CELL``, every cell with the first of its seeds."""
-    tools = str(CONFIGS.parent / "tools")
-    sys.path.insert(0, tools)
-    try:
-        cell, spec = (importlib.import_module(f"_sweep.{name}") for name in ("cell", "spec"))
-    finally:
-        sys.path.remove(tools)
     found = {}
     for name in SWEEPS:
-        sweep = spec.read_sweep(CONFIGS / "sweeps" / f"{name}.py")
+        sweep = read_sweep(CONFIGS / "sweeps" / f"{name}.py")
         first = {"seed": [next(iter(sweep.axes["seed"]))]} if "seed" in sweep.axes else None
-        for one in cell.cells_of(sweep, root / name, first):
+        for one in cells_of(sweep, root / name, first):
             found[f"{name}/{one.name}"] = one
     return found
 
 
-def pairs(cell):
-    """All pairs of values of two axes; a recipe is its file, whatever the sweep calls it.
+def wanted(cell):
+    """What one step of this cell shows: pairs of a network, a mix, an objective and the like; its
+    recipe; each value on an axis of its sweep.
 
-    A number meets its recipe only: one step of one mix is not another one in a longer training, or
-    with more labels.
+    Recipes of one network differ in the data and in the length, of which one step knows nothing, so
+    not every mix has to meet every recipe. A number is no pair with anything: one step of one mix
+    is not another one in a longer training, or with more labels.
     """
-    values = {"recipe": cell.recipe, **{k: v for k, v in cell.point.items() if k != "recipe"}}
-    return {
-        (one, other)
-        for one, other in itertools.combinations(sorted(values.items()), 2)
-        if not NUMBERS & {one[0], other[0]} or "recipe" in (one[0], other[0])
-    }
+    point = {axis: value for axis, value in cell.point.items() if axis != "recipe"}
+    kinds = {axis: value for axis, value in point.items() if axis not in NUMBERS}
+    kinds["network"] = _network(cell.recipe)
+    found = set(itertools.combinations(sorted(kinds.items()), 2))
+    found.add(("recipe", cell.recipe))
+    return found | {(cell.sweep.name, axis, value) for axis, value in point.items()}
+
+
+@cache
+def _network(recipe):
+    backbone = read_file(str(CONFIGS / recipe)).model.backbone
+    return "-".join(str(part) for part in backbone.values() if isinstance(part, str | int))
 
 
 def covering(cells):
-    """Names of cells that have every pair between them: each time the one with the most new."""
-    left = {name: pairs(cell) for name, cell in cells.items()}
+    """Names of cells that show all of it between them: each time the one with the most new."""
+    left = {name: wanted(cell) for name, cell in cells.items()}
     missing = set().union(*left.values())
     chosen = []
     while missing:

@@ -3,7 +3,7 @@
 Of ours, the rest stands where the code is: escapes from the loader in tests/compat/test_escapes.py
 and test_hostile_pickles.py, what a checkpoint says about files and configs in test_file_claims.py,
 damage in test_digest.py and test_damage.py, YAML and annotations in test_plain_files.py, weights of
-another network in tests/engine/test_fit.py, others' results in tests/tools/test_mixed_accuracy.py.
+another network in tests/engine/test_fit.py, others' results in tests/cli/test_mixed_accuracy.py.
 """
 
 import copy
@@ -14,8 +14,12 @@ import pytest
 import torch
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError, needed, safe_load
+from dmmix.configuration.config_data import read_config_data
+from dmmix.configuration.errors import UserError
 from dmmix.datasets.subset_file import read_subset_file
 from dmmix.datasets.tiny_imagenet import TinyImageNet
+from dmmix.experiments.store.files import read_json, write_json
+from dmmix.experiments.store.state import read_result
 from dmmix.registry import DATASETS
 from dmmix.testing.layouts import make_layout
 from tests.engine.test_fit import Toy, make_runner
@@ -30,11 +34,6 @@ def saved(tmp_path_factory):
     return torch.load(folder / "epoch_1.pth", weights_only=True)
 
 
-@pytest.fixture
-def tools(root, monkeypatch):
-    monkeypatch.syspath_prepend(str(root / "tools"))
-
-
 def resume(content, folder):
     torch.save(content, folder / "a.pth")
     make_runner(folder / "work", load_from=str(folder / "a.pth"), resume=True).train()
@@ -44,18 +43,13 @@ def resume(content, folder):
 
 
 @pytest.mark.parametrize("text", ['{"complete": tr', "[]", '{"fingerprint": 3}', "\udcff"])
-def test_a_malformed_result_was_trained_again_without_a_word(tools, tmp_path, text):
-    from _cli import UserError
-    from _sweep.state import read_result
-
+def test_a_malformed_result_was_trained_again_without_a_word(tmp_path, text):
     (tmp_path / "result.json").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(UserError, match=rf"{tmp_path}/result.json.*move it away"):
         read_result(tmp_path)
 
 
-def test_a_config_in_other_bytes_was_a_unicode_error(tools, tmp_path):
-    from _sweep.config_data import read_config_data
-
+def test_a_config_in_other_bytes_was_a_unicode_error(tmp_path):
     for content in (b"\xff", b"a = 1\0", b"-" * 100_000 + b"1"):
         (tmp_path / "config.py").write_bytes(content)
         with pytest.raises(ValueError, match=r"config.py is no config as mmengine writes it"):
@@ -174,10 +168,8 @@ def test_a_checkpoint_that_is_not_there_is_told(tmp_path):
         make_runner(tmp_path, load_from=str(tmp_path / "epoch_9.pth"), resume=True)
 
 
-def test_what_is_written_is_read(tools, tmp_path):
+def test_what_is_written_is_read(tmp_path):
     """And so what was refused above is refused for what is wrong with it."""
-    from _sweep.files import read_json, write_json
-
     write_json(tmp_path / "a.json", {"fingerprint": {"a": "1"}, "complete": True})
     assert read_json(tmp_path / "a.json", fingerprint=dict) == json.loads(
         (tmp_path / "a.json").read_text(encoding="utf-8")

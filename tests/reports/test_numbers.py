@@ -2,7 +2,7 @@
 
 Ours, seventeen ways to NaN that trained to the end, stand in tests/engine/faults: test_stop.py for
 runs that end, test_skip.py for batches that are left out, test_no_waiting.py for what looking
-costs; dry runs in tests/engine/test_dry_run.py, exit statuses in tests/tools/test_not_finite.py.
+costs; dry runs in tests/engine/test_dry_run.py, exit statuses in tests/cli/test_not_finite.py.
 """
 
 import copy

@@ -1,7 +1,7 @@
 """What pages and messages promise.
 
 The rest of what pages said too much stands in tests/docs, tests/configs/test_recipes_page.py and
-tests/tools/test_summarize.py (rounding that moved zero, published numbers of other protocols).
+tests/cli/test_report.py (rounding that moved zero, published numbers of other protocols).
 """
 
 import re

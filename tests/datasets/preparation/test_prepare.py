@@ -247,7 +247,7 @@ def test_instructions_name_all_that_is_needed(name):
         assert archive.md5 in text
         assert (archive.url or "") in text
     assert data_set.page in text
-    assert f"prepare.py {name} --to data --from" in text
+    assert f"dmmix data prepare {name} --to data --from" in text
     assert ("log in" in text) == (name == "imagenet")
     assert ("mirrors" in text) == (name == "stanford_cars")
 

@@ -1,0 +1,144 @@
+"""What the registries hold, by name, with the arguments of each: found once and kept in a file.
+
+To import torch and the OpenMMLab stack takes seconds, and only then do the registries know their
+classes. The file is in the user's cache; a change of dmmix, mmpretrain, mmengine, mmcv or torch
+makes another one.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import json
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from dmmix.compat.atomic import atomic_open
+
+__all__ = ["Index", "type_index"]
+
+#: By name, the arguments of what is registered under it; ``None`` where it takes others as well.
+Index = dict[str, list[str] | None]
+
+_FORM = 1  # of the file; another one where it is made in another way
+_PACKAGES = ("mmpretrain", "mmengine", "mmcv", "torch")
+#: Bases whose ``**kwargs`` take nothing.
+_WITHOUT_ARGUMENTS = ("torch.nn.modules.module", "typing", "abc", "builtins")
+
+
+@cache
+def type_index() -> Index:
+    """The index of what is installed: read, or made, which imports all of it."""
+    file = _cache_folder() / f"types-{_key()}.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        index = _made()
+    with suppress(OSError):  # a home that cannot be written to: found anew each time
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_open(file) as out:
+            out.write(json.dumps(index).encode())
+        for old in file.parent.glob("types-*.json"):
+            if old != file:
+                old.unlink(missing_ok=True)
+    return index
+
+
+def _cache_folder() -> Path:
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "dmmix"
+
+
+def _key() -> str:
+    """Another one where what is installed is another: where it is, and when it was written."""
+    parts = [str(_FORM), sys.version]
+    for package in _PACKAGES:
+        for folder in _folders(package):
+            files = (Path(folder, name) for name in ("__init__.py", "version.py"))
+            times = [str(file.stat().st_mtime_ns) for file in files if file.is_file()]
+            parts += [folder, *times]
+    for folder in _folders("dmmix"):  # a checkout is written to all the time
+        newest = max(file.stat().st_mtime_ns for file in Path(folder).rglob("*.py"))
+        parts += [folder, str(newest)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _folders(package: str) -> list[str]:
+    spec = find_spec(package)
+    return list(spec.submodule_search_locations or ()) if spec else []
+
+
+def _made() -> Index:
+    index: dict[str, list[str] | None] = {}
+    for name, kind in _registered():
+        known = _arguments(kind)
+        if name in index:
+            # Which one is meant depends on where it stands: what either takes is no mistake.
+            other = index[name]
+            known = None if known is None or other is None else sorted({*known, *other})
+        index[name] = known
+    return index
+
+
+def _registered() -> Iterator[tuple[str, Any]]:
+    """(name, class or function) of all registries of dmmix, mmpretrain and mmengine."""
+    from mmengine import registry as mmengine
+    from mmpretrain import registry as mmpretrain
+
+    import dmmix.registry as ours
+
+    for module in (ours, mmpretrain, mmengine):
+        for registry in vars(module).values():
+            if isinstance(registry, mmengine.Registry):
+                registry.import_from_location()
+                yield from registry.module_dict.items()
+
+
+def _arguments(kind: Any) -> list[str] | None:
+    """What it takes by keyword; of its bases too, as far as each hands on what is left."""
+    names: set[str] = set()
+    for function in _functions(kind):
+        try:
+            taken = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return None
+        named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        names |= {each.name for each in taken if each.kind in named} - {"self"}
+        rest = [each.name for each in taken if each.kind is inspect.Parameter.VAR_KEYWORD]
+        if not rest:
+            return sorted(names)
+        if not _hands_on(function, rest[0]):
+            return None
+    return sorted(names)
+
+
+def _functions(kind: Any) -> Iterator[Callable]:
+    if inspect.isclass(kind):
+        for base in kind.__mro__:
+            if "__init__" in vars(base) and not base.__module__.startswith(_WITHOUT_ARGUMENTS):
+                yield vars(base)["__init__"]
+    elif callable(kind):
+        yield kind
+
+
+def _hands_on(function: Callable, rest: str) -> bool:
+    """Whether a constructor leaves what it does not know to its base, untouched."""
+    try:
+        body = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    except (OSError, SyntaxError, TypeError):
+        return False
+    # Once in the signature and once handed on.
+    handed_on = re.search(rf"super\(.*?\)\.__init__\(.*\*\*{rest}\)", body)
+    return handed_on is not None and len(re.findall(rf"\b{rest}\b", body)) == 2
