@@ -7,13 +7,14 @@ import inspect
 import re
 import sys
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
 from dmmix.cli.pipe import quiet_pipe
-from dmmix.configuration.shipped import CONFIGS
+from dmmix.configuration.shipped import CONFIGS, names
 
 __all__ = ["main"]
 
@@ -23,11 +24,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=f"List the {kind} of dmmix")
     parser.add_argument("words", nargs="*", help="only those with all of these words in the name")
     args = parser.parse_args()
-    rows = [
-        (name, about)
-        for name, about in _KINDS[kind]()
-        if all(word.lower() in name.lower() for word in args.words)
-    ]
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the stack has to say while it is imported
+        found = [*_KINDS[kind]()]
+    rows = [row for row in found if all(word.lower() in row[0].lower() for word in args.words)]
     if not rows:
         print(f"error: none of the {kind} has {' '.join(args.words)} in its name", file=sys.stderr)
         sys.exit(2)
@@ -38,22 +38,23 @@ def main() -> None:
 
 
 def _mixes() -> Iterator[tuple[str, str]]:
-    with redirect_stdout(StringIO()):
-        from dmmix.visualization.sheet import registered_mixes
-    return _classes(registered_mixes().values())
+    from dmmix import mixups
+    from dmmix.registry import MIXUPS
+
+    return _classes(_registered(MIXUPS, mixups))
 
 
 def _losses() -> Iterator[tuple[str, str]]:
-    with redirect_stdout(StringIO()):
-        from dmmix.models import losses
-        from dmmix.registry import MODELS
+    from dmmix.models import losses
+    from dmmix.registry import MODELS
+
     return _classes(_registered(MODELS, losses))
 
 
 def _methods() -> Iterator[tuple[str, str]]:
-    with redirect_stdout(StringIO()):
-        from dmmix.models import MixupClassifier, semi, transfer
-        from dmmix.registry import MODELS
+    from dmmix.models import MixupClassifier, semi, transfer
+    from dmmix.registry import MODELS
+
     found = _registered(MODELS, semi, transfer)
     return _classes(kind for kind in found if issubclass(kind, MixupClassifier))
 
@@ -64,10 +65,8 @@ def _registered(registry: Any, *modules: Any) -> list[type]:
 
 
 def _recipes() -> Iterator[tuple[str, str]]:
-    for file in sorted(CONFIGS.rglob("*.py")):
-        path = file.relative_to(CONFIGS)
-        if path.parts[0] != "_base_" and not any(part.startswith("_") for part in path.parts[:-1]):
-            yield path.with_suffix("").as_posix(), _first_comment(file.read_text(encoding="utf-8"))
+    for name in sorted(names()):
+        yield name, _about((CONFIGS / f"{name}.py").read_text(encoding="utf-8"))
 
 
 def _classes(kinds: Iterable[type]) -> Iterator[tuple[str, str]]:
@@ -81,6 +80,7 @@ def _as_text(sentence: str) -> str:
     plain = re.sub(r"\\(mathrm|mathbf|mathcal|operatorname)\b|:\w+:|\\[,;!]", "", sentence)
     plain = re.sub(r"\\frac(\w)(\w)", r"\1/\2 ", plain)
     plain = plain.replace(r"\sim", "~").replace(r"\sum", "\N{N-ARY SUMMATION}")
+    plain = plain.replace(r"\downarrow", "\N{DOWNWARDS ARROW}")
     return re.sub(r"\\(\w+?)(?=\b|_)", _letter, re.sub(r"[`{}]", "", plain))
 
 
@@ -92,9 +92,11 @@ def _letter(found: re.Match[str]) -> str:
         return found[1]
 
 
-def _first_comment(text: str) -> str:
-    found = re.match(r'\s*(?:"""(.*?)(?:\.\s|\.?"""|\n\n)|# ([^\n]*))', text, re.S)
-    return "" if found is None else " ".join((found[1] or found[2]).split())
+def _about(text: str) -> str:
+    """The first sentence of a config's docstring, or of the comment that it begins with."""
+    found = re.match(r'\s*"""(.*?)"""', text, re.S) or re.match(r"((?:#.*\n)+)", text)
+    words = "" if found is None else " ".join(re.sub(r"(?m)^# ?", "", found[1]).split())
+    return re.split(r"\.(?:\s|$)", words)[0]
 
 
 _KINDS: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {

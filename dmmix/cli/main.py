@@ -40,6 +40,9 @@ def main() -> None:
         return
     taken = 2 if any(verb.startswith(f"{words[0]} ") for verb in VERBS) else 1
     verb = " ".join(words[:taken])
+    if taken == 2 and words[1:] in ([], ["-h"], ["--help"]):
+        print(_usage(f"{words[0]} "))
+        sys.exit(0 if words[1:] else 2)
     if verb not in VERBS:
         near = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VERBS)}"
@@ -49,12 +52,13 @@ def main() -> None:
     sys.exit(import_module(f"dmmix.cli.{VERBS[verb][0]}").main())
 
 
-def _usage() -> str:
-    width = max(map(len, VERBS))
-    lines = [f"  {verb:{width}}  {about}" for verb, (_, about) in VERBS.items()]
+def _usage(start: str = "") -> str:
+    shown = {verb: about for verb, (_, about) in VERBS.items() if verb.startswith(start)}
+    width = max(map(len, shown))
+    lines = [f"  {verb:{width}}  {about}" for verb, about in shown.items()]
     return "\n".join(
         [
-            "usage: dmmix VERB ... (dmmix VERB --help tells the rest)",
+            f"usage: dmmix {start}VERB ... (dmmix {start}VERB --help tells the rest)",
             "",
             *lines,
             "",

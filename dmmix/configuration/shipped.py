@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from dmmix.configuration.errors import UserError, near_files
+from dmmix.configuration.errors import UserError, near_files, suggestion
 
-__all__ = ["CONFIGS", "PREFIX", "ROOT", "find_config", "know_prefix"]
+__all__ = ["CONFIGS", "PREFIX", "ROOT", "find_config", "know_prefix", "names"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: The checkout; ``None`` where dmmix was installed from a wheel.
@@ -33,8 +33,15 @@ def find_config(name: str, kind: str = "config") -> str:
     for file in (CONFIGS / bare, CONFIGS / f"{bare}.py"):
         if file.is_file() and file.resolve().is_relative_to(CONFIGS):
             return str(file)
-    near = near_files(str(CONFIGS / bare) if shipped else name)
-    raise UserError(f"no {kind} file {name}{near}")
+    if not shipped and Path(name).parent.is_dir():
+        raise UserError(f"no {kind} file {name}{near_files(name)}")
+    raise UserError(f"no {kind} file {name}{suggestion(bare.removesuffix('.py'), names())}")
+
+
+def names() -> set[str]:
+    """Of all configs that come with dmmix, as they are typed."""
+    files = (file.relative_to(CONFIGS) for file in CONFIGS.rglob("*.py"))
+    return {file.with_suffix("").as_posix() for file in files if "_base_" not in file.parts}
 
 
 def know_prefix() -> None:

@@ -29,6 +29,7 @@ __all__ = ["Index", "type_index"]
 #: By name, the arguments of what is registered under it; ``None`` where it takes others as well.
 Index = dict[str, list[str] | None]
 
+_KEPT = 8  # several environments take turns
 _FORM = 1  # of the file; another one where it is made in another way
 _PACKAGES = ("mmpretrain", "mmengine", "mmcv", "torch")
 #: Bases whose ``**kwargs`` take nothing.
@@ -47,9 +48,9 @@ def type_index() -> Index:
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_open(file) as out:
             out.write(json.dumps(index).encode())
-        for old in file.parent.glob("types-*.json"):
-            if old != file:
-                old.unlink(missing_ok=True)
+        others = sorted(file.parent.glob("types-*.json"), key=lambda each: each.stat().st_mtime)
+        for old in others[:-_KEPT]:
+            old.unlink(missing_ok=True)
     return index
 
 
