@@ -4,6 +4,7 @@
 shows what came of them.
 """
 
+import codecs
 import faulthandler
 import io
 import json
@@ -16,7 +17,7 @@ from collections import Counter, OrderedDict
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
@@ -168,6 +169,7 @@ def in_a_child(batch):
 
 @pytest.fixture(autouse=True, scope="module")
 def what_is_imported_late():
+    codecs.lookup("raw_unicode_escape")  # of the opcode UNICODE
     for content in (b"\x80\x02N.", b"\x80\x02cbuiltins\nset\n]\x85R."):
         safe_load.load(io.BytesIO(archive_of(content)))
         with pytest.raises(CheckpointError):
@@ -188,6 +190,7 @@ def test_only_data_comes_out_and_nothing_happens(start):
         max_examples=count // BATCH,
         deadline=None,
         database=None,
+        phases=[Phase.generate],  # to shrink ten pickles takes gigabytes
         suppress_health_check=list(HealthCheck),
     )
     seed(start)(options(batches))()
