@@ -56,12 +56,8 @@ def _usage(start: str = "") -> str:
     shown = {verb: about for verb, (_, about) in VERBS.items() if verb.startswith(start)}
     width = max(map(len, shown))
     lines = [f"  {verb:{width}}  {about}" for verb, about in shown.items()]
-    return "\n".join(
-        [
-            f"usage: dmmix {start}VERB ... (dmmix {start}VERB --help tells the rest)",
-            "",
-            *lines,
-            "",
-            "Configs and sweeps that come with dmmix need no path: cifar100/resnet18_cutmix_dm.",
-        ]
-    )
+    lines = [f"usage: dmmix {start}VERB ... (dmmix {start}VERB --help tells the rest)", "", *lines]
+    if not start:
+        name = "cifar100/resnet18_cutmix_dm"
+        lines += ["", f"Configs and sweeps that come with dmmix need no path: {name}."]
+    return "\n".join(lines)

@@ -35,7 +35,9 @@ def find_config(name: str, kind: str = "config") -> str:
             return str(file)
     if not shipped and Path(name).parent.is_dir():
         raise UserError(f"no {kind} file {name}{near_files(name)}")
-    raise UserError(f"no {kind} file {name}{suggestion(bare.removesuffix('.py'), names())}")
+    prefix = PREFIX if shipped else ""
+    near = suggestion(name.removesuffix(".py"), {prefix + known for known in names()})
+    raise UserError(f"no {kind} file {name}{near or ('' if shipped else near_files(name))}")
 
 
 def names() -> set[str]:
