@@ -65,8 +65,9 @@ def find_mistake(cfg: Any) -> str | None:
             near = suggestion(bare, sources.registered())
             return f"unknown type {name!r}: {path}.type is in no registry of dmmix{near}"
         known = sources.arguments(bare)
-        unknown = set(part) - known - _TAKEN_OUT if known is not None else ()
-        for key in sorted(unknown):
+        if known is None:
+            continue
+        for key in sorted(set(part) - known - _TAKEN_OUT):
             # Without a near one, the key may be for whoever builds the part.
             if near := suggestion(key, known):
                 return f"{path}: {name} has no argument {key!r}{near}"
@@ -221,8 +222,9 @@ class _Sources:
 
 def _union(sets: Iterable[set[str] | None]) -> set[str] | None:
     """Of nothing, and of anything with something unknown, ``None``."""
-    known = list(sets)
-    return None if not known or None in known else set().union(*known)
+    given = list(sets)
+    known = [each for each in given if each is not None]
+    return set().union(*known) if given and len(known) == len(given) else None
 
 
 def _own_arguments(block: str) -> tuple[set[str] | None, bool]:
@@ -247,9 +249,10 @@ def _init(block: str) -> ast.FunctionDef | None:
         return None
     end = _NEXT_IN_CLASS.search(block, start + 2)
     try:
-        return ast.parse("class _:" + block[start : end.start() if end else None]).body[0].body[0]
+        tree: Any = ast.parse("class _:" + block[start : end.start() if end else None])
     except SyntaxError:  # the end was not where it seemed to be
         return None
+    return tree.body[0].body[0]
 
 
 def _folders(package: str) -> list[str]:
