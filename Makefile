@@ -77,6 +77,7 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 docs: $(VENV)/.test
 	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -42,6 +42,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.15",
     packages=find_packages(include=["dmmix", "dmmix.*"]),
+    package_data={"dmmix": ["py.typed"]},
     cmdclass={"build_py": BuildWithConfigs},
     entry_points={"console_scripts": ["dmmix = dmmix.cli.main:main"]},
     install_requires=requirements("base"),

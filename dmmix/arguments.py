@@ -76,7 +76,6 @@ _OPEN_IN_VAIN = ("CheckpointHook",)
 #: What is taken out of a config before its class is called.
 _TAKEN_OUT = {"convert_to_iter_based": bool}
 _PLAIN = (bool, int, float, complex, str, bytes)
-_INT64 = dict(ge=-(2**63), le=2**63 - 1)
 #: Whose annotations say what they mean, of numbers and flags at least; in mmpretrain and mmcv
 #: ``int`` may stand where a float or a list is taken as well.
 _EXACT = ("dmmix.", "mmengine.", "torch.nn.", "torch.optim.", "torch.utils.")
@@ -131,7 +130,7 @@ class Checked:
         parameters = inspect.signature(cls).parameters.values()
         names = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
         check_arguments(cls, {**dict(zip(names, args, strict=False)), **kwargs})
-        known = _parameters(cls)
+        known = _parameters(cls)  # type: ignore[arg-type]  # a class is hashable
         # What is taken by ** may go anywhere.
         closed = not any(each.kind is each.VAR_KEYWORD for each in parameters)
         for name in kwargs:
@@ -192,7 +191,7 @@ def _functions(taker: Callable) -> Iterator[Callable]:
         return
     for base in taker.__mro__:
         if "__init__" in vars(base) and base is not object:
-            yield base.__init__
+            yield vars(base)["__init__"]
 
 
 def _like(default: Any) -> Any:
@@ -217,7 +216,7 @@ def _widened(hint: Any) -> Any:
     if typing.get_origin(hint) in (list, tuple, Sequence) and items:
         if {*items} <= {int, float, numbers.Number}:
             return Sequence[float | Sequence[float]]
-        return Sequence[Union[tuple(items) + (_Made,)]]  # noqa: UP007, RUF005
+        return Sequence[Union[tuple(items) + (_Made,)]]  # type: ignore[misc]  # noqa: UP007, RUF005
     return hint
 
 
@@ -240,7 +239,8 @@ def _validator(hint: Any, ours: bool) -> SchemaValidator:
         return SchemaValidator(cs.any_schema())
 
 
-_INT = cs.union_schema([cs.int_schema(strict=True, **_INT64), cs.is_instance_schema(np.integer)])
+_INT64 = cs.int_schema(strict=True, ge=-(2**63), le=2**63 - 1)
+_INT = cs.union_schema([_INT64, cs.is_instance_schema(np.integer)])
 _REAL = cs.union_schema(
     [
         cs.float_schema(strict=True),
@@ -339,10 +339,10 @@ def _sequence(kind: Any, args: tuple, ours: bool) -> CoreSchema:
     """A list goes for a tuple: JSON has no others."""
     if not ours and not args:
         return _MADE
-    items = [_schema(each, ours) for each in args if each is not ...]
-    either = [cs.is_instance_schema(list), cs.is_instance_schema(tuple)]
+    items: list[Any] = [_schema(each, ours) for each in args if each is not ...]
+    either: list[Any] = [cs.is_instance_schema(list), cs.is_instance_schema(tuple)]
     if ours and kind is tuple and len(args) == len(items) and items:
-        inner = cs.tuple_schema(items)
+        inner: CoreSchema = cs.tuple_schema(items)
     else:
         item = cs.union_schema(items) if len(items) > 1 else (items or [cs.any_schema()])[0]
         inner = cs.list_schema(item)

@@ -85,7 +85,7 @@ def _checked(build: Callable) -> Callable:
                 _refuse_without_type(each, registry)
         return build(cfg, *args, registry=registry, **kwargs)
 
-    checked.checks_arguments = True
+    checked.checks_arguments = True  # type: ignore[attr-defined]
     return checked
 
 
@@ -179,7 +179,7 @@ def keywords_of(kind: type) -> set[str]:
     known: set[str] = set()
     for base in kind.__mro__:
         if "__init__" in vars(base):
-            taken = inspect.signature(base.__init__).parameters.values()
+            taken = inspect.signature(vars(base)["__init__"]).parameters.values()
             named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
             known |= {each.name for each in taken if each.kind in named} - {"self"}
             if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in taken):

@@ -69,7 +69,7 @@ def _recipes() -> Iterator[tuple[str, str]]:
         yield name, _about((CONFIGS / f"{name}.py").read_text(encoding="utf-8"))
 
 
-def _classes(kinds: Iterable[type]) -> Iterator[tuple[str, str]]:
+def _classes(kinds: Iterable[Any]) -> Iterator[tuple[str, str]]:
     for kind in sorted(kinds, key=lambda kind: kind.__name__):
         sentence = re.split(r"[.;]\s|\n\n", inspect.getdoc(kind) or "")[0].rstrip(".")
         yield kind.__name__, " ".join(_as_text(sentence).split())

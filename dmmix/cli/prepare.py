@@ -81,6 +81,8 @@ def _load_preparation() -> ModuleType:
     spec = importlib.util.spec_from_file_location(
         "dmmix_preparation", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -110,7 +110,8 @@ def interpreter() -> str:
 
 def train_all(runs: list[Run], epochs: int, jobs: int, console: Console) -> None:
     """Runs them ``jobs`` at a time, one thread each, with progress."""
-    waiting, active = list(runs), {}
+    waiting = list(runs)
+    active: dict[Run, subprocess.Popen] = {}
     columns = [
         TextColumn("{task.description}"),
         BarColumn(),

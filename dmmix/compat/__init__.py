@@ -8,6 +8,8 @@ and annotations without running code from them, and write checkpoints in one pie
 first (:mod:`.pretrained`). Importing this package changes nothing and imports nothing heavy.
 """
 
+from typing import TypeVar
+
 from dmmix.compat.errors import (
     CheckpointError,
     CorruptCheckpointError,
@@ -25,6 +27,8 @@ __all__ = [
     "allow_checkpoint_class",
     "prepare",
 ]
+
+_Class = TypeVar("_Class")
 
 _prepared = False
 
@@ -51,7 +55,7 @@ def prepare() -> None:
     _prepared = True
 
 
-def allow_checkpoint_class(cls):
+def allow_checkpoint_class(cls: _Class) -> _Class:
     """Allow a class of yours inside the checkpoints that mmengine loads.
 
     Checkpoints are read as data: nothing that they name is called, because unpickling an arbitrary

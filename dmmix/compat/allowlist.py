@@ -1,13 +1,14 @@
 """The classes of a user's own that a checkpoint may contain."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["allow", "allowed_classes"]
 
+_Class = TypeVar("_Class")
 _added: list[Any] = []
 
 
-def allow(cls):
+def allow(cls: _Class) -> _Class:
     """Add ``cls`` to what checkpoints may contain; see :func:`dmmix.compat.allow_checkpoint_class`.
 
     Raises:

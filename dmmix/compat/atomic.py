@@ -18,7 +18,9 @@ _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no
 
 
 @contextmanager
-def atomic_open(path, mode: str = "wb", encoding: str | None = None) -> Iterator[IO]:
+def atomic_open(
+    path: str | os.PathLike, mode: str = "wb", encoding: str | None = None
+) -> Iterator[IO]:
     """Open a file for writing that takes its name only once it is complete and on disk.
 
     It is written as ``.<name>.<random>.tmp`` in the same folder (made if missing), flushed to

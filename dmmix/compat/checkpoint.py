@@ -12,6 +12,8 @@ import builtins
 import functools
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -46,10 +48,11 @@ def prepare() -> None:
     file_claims.prepare(Runner, checkpoint_hook.CheckpointHook)
 
 
-def _save(checkpoint, file, **kwargs):
+def _save(checkpoint: Any, file: Any, **kwargs: Any) -> None:
     """``torch.save`` into a binary file, as plain data and with a digest of the whole."""
     writer = DigestWriter(file)
-    torch.save(to_plain(checkpoint), writer, **kwargs)
+    # It needs no more of a file than to write and to flush.
+    torch.save(to_plain(checkpoint), writer, **kwargs)  # type: ignore[arg-type]
     writer.finish()
 
 
@@ -59,11 +62,11 @@ class _Torch:
     load = staticmethod(safe_load.load)
     save = staticmethod(_save)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(torch, name)
 
 
-def _replace(old, new) -> None:
+def _replace(old: Any, new: Any) -> None:
     """Put ``new`` wherever a module of mmengine holds ``old``, under whatever name."""
     for module_name, module in list(sys.modules.items()):
         if module_name.split(".")[0] != "mmengine":
@@ -73,11 +76,13 @@ def _replace(old, new) -> None:
                 setattr(module, name, new)
 
 
-def _saving(original):
+def _saving(original: Callable) -> Callable:
     """mmengine's ``save_checkpoint``, atomic where the target is a local file."""
 
     @functools.wraps(original)
-    def save_checkpoint(checkpoint, filename, file_client_args=None, backend_args=None):
+    def save_checkpoint(
+        checkpoint: Any, filename: Any, file_client_args: Any = None, backend_args: Any = None
+    ) -> Any:
         if not _is_local(filename, file_client_args, backend_args):
             return original(checkpoint, filename, file_client_args, backend_args)
         # Straight to disk, where mmengine builds the whole file in memory first.
@@ -87,7 +92,7 @@ def _saving(original):
     return save_checkpoint
 
 
-def _is_local(filename, file_client_args, backend_args) -> bool:
+def _is_local(filename: Any, file_client_args: Any, backend_args: Any) -> bool:
     from mmengine.fileio import FileClient, LocalBackend, get_file_backend
 
     if filename.startswith("pavi://") or (file_client_args and backend_args):
@@ -100,7 +105,7 @@ def _is_local(filename, file_client_args, backend_args) -> bool:
     return type(backend).put is LocalBackend.put
 
 
-def _open_atomically(file, mode="r", *args, **kwargs):
+def _open_atomically(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
     if mode == "w" and isinstance(file, str | os.PathLike):
         return atomic_open(file, mode, kwargs.get("encoding"))
     return builtins.open(file, mode, *args, **kwargs)

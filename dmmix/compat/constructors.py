@@ -183,7 +183,7 @@ class CheckpointNames(ArrayNames):
             else:
                 value.__dict__.update(_take(dict, state))
         elif type(value) is OrderedDict and _is_metadata(state):
-            value._metadata = state["_metadata"]
+            value._metadata = state["_metadata"]  # type: ignore[attr-defined]
         else:
             raise UnpicklingError(f"attributes of a {type(value).__name__} are not allowed")
 

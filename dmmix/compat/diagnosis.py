@@ -3,8 +3,10 @@
 import os
 import pickletools
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 __all__ = ["find_damage"]
 
@@ -14,7 +16,7 @@ _OLD_FORMAT_PICKLES = 5
 _ZIP_MAGIC = b"PK\x03\x04"
 
 
-def find_damage(file) -> str | None:
+def find_damage(file: str | os.PathLike | IO[bytes]) -> str | None:
     """Say what is broken in a file that ``torch.load`` could not read.
 
     Args:
@@ -35,7 +37,7 @@ def find_damage(file) -> str | None:
 
 
 @contextmanager
-def _opened(file):
+def _opened(file: str | os.PathLike | IO[bytes]) -> Iterator[IO[bytes]]:
     if isinstance(file, str | os.PathLike):
         with Path(file).open("rb") as stream:
             yield stream
@@ -48,7 +50,7 @@ def _opened(file):
             file.seek(position)
 
 
-def _zip_damage(stream) -> str | None:
+def _zip_damage(stream: IO[bytes]) -> str | None:
     try:
         with zipfile.ZipFile(stream) as archive:
             broken = archive.testzip()
@@ -64,7 +66,7 @@ def _zip_damage(stream) -> str | None:
         return f"the archive is incomplete ({error})"
 
 
-def _pickles_damage(stream) -> str | None:
+def _pickles_damage(stream: IO[bytes]) -> str | None:
     first: list = []
     damage = _pickle_damage(stream, first)
     if damage is None and _OLD_FORMAT_MAGIC in first:
@@ -73,7 +75,7 @@ def _pickles_damage(stream) -> str | None:
     return damage
 
 
-def _pickle_damage(stream, arguments: list | None = None) -> str | None:
+def _pickle_damage(stream: IO[bytes], arguments: list | None = None) -> str | None:
     """Step over one pickle (nothing is built); collect its literal arguments."""
     try:
         for _, argument, _ in pickletools.genops(stream):

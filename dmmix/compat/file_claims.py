@@ -16,7 +16,7 @@ __all__ = ["prepare"]
 _MAX_KEPT = 100_000
 
 
-def prepare(runner: type, hook: type) -> None:
+def prepare(runner: Any, hook: Any) -> None:
     """Wraps a method of each of mmengine's classes ``Runner`` and ``CheckpointHook``."""
     runner.load_checkpoint = _without_config(runner.load_checkpoint)
     hook.before_train = _with_own_files(hook.before_train)
@@ -24,7 +24,7 @@ def prepare(runner: type, hook: type) -> None:
 
 def _without_config(load_checkpoint: Any) -> Any:
     @functools.wraps(load_checkpoint)
-    def load_without_config(self, *args, **kwargs):
+    def load_without_config(self: Any, *args: Any, **kwargs: Any) -> Any:
         checkpoint = load_checkpoint(self, *args, **kwargs)
         meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
         if isinstance(meta, dict):
@@ -37,7 +37,7 @@ def _without_config(load_checkpoint: Any) -> Any:
 
 def _with_own_files(before_train: Any) -> Any:
     @functools.wraps(before_train)
-    def before_train_with_own_files(self, runner):
+    def before_train_with_own_files(self: Any, runner: Any) -> None:
         info = runner.message_hub.runtime_info
         if "keep_ckpt_ids" in info and not _are_steps(info["keep_ckpt_ids"]):
             runner.logger.warning(

@@ -58,6 +58,7 @@ def _plain(value: Any, where: str) -> Any:
         return tuple(_plain(part, f"{where}[{k}]") for k, part in enumerate(value))
     if isinstance(value, list) or type(value).__name__ == "deque":
         return [_plain(part, f"{where}[{k}]") for k, part in enumerate(value)]
+    kind: Any
     for kind in (str, bool, int, float, complex, bytes):  # enumerations and the like
         if isinstance(value, kind):
             return kind.__new__(kind, value.value if hasattr(value, "value") else value)
@@ -75,12 +76,13 @@ def _plain(value: Any, where: str) -> Any:
 
 
 def _dict(value: Mapping, where: str) -> dict:
-    made: dict = type(value)() if type(value) in (OrderedDict, Counter) else {}
+    made: Any = type(value)() if type(value) in (OrderedDict, Counter) else {}
     for key, part in value.items():
         if not inspect.isroutine(part):
             made[_plain(key, where)] = _plain(part, f"{where}[{key!r}]")
     if hasattr(value, "_metadata") and isinstance(made, OrderedDict):
-        made._metadata = value._metadata  # the versions of the modules, PyTorch's
+        # The versions of the modules, PyTorch's.
+        made._metadata = value._metadata  # type: ignore[attr-defined]
     return made
 
 
@@ -102,9 +104,10 @@ def for_mmengine(checkpoint: Any) -> Any:
     """
     hub = checkpoint.get("message_hub") if isinstance(checkpoint, dict) else None
     scalars = hub.get("log_scalars") if isinstance(hub, dict) else None
-    for name, history in scalars.items() if isinstance(scalars, dict) else ():
-        if isinstance(history, dict) and set(history) == _HISTORY:
-            scalars[name] = _history(history)
+    if isinstance(scalars, dict):
+        for name, history in scalars.items():
+            if isinstance(history, dict) and set(history) == _HISTORY:
+                scalars[name] = _history(history)
     return checkpoint
 
 

@@ -63,7 +63,7 @@ def plain_annotations() -> None:
             )
         return load(file, file_format=file_format, **kwargs)
 
-    load_annotations.plain = True
+    load_annotations.plain = True  # type: ignore[attr-defined]
     base_dataset.load = load_annotations
 
     full_init = base_dataset.BaseDataset.full_init

@@ -7,6 +7,7 @@ of Python objects would take the file's bytes for addresses.
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def _short(value: Any) -> str:
 
 
 #: What a name of NumPy makes; None: it stands in the arguments of others only.
-NUMPY = {
+NUMPY: dict[str, Callable | None] = {
     "numpy.dtype": _dtype,
     "numpy.ndarray": None,
     "numpy.core.multiarray._reconstruct": _reconstruct,

@@ -1,6 +1,7 @@
 """Tensors out of checkpoints: views of storages that the loader has read, within their bounds."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -64,22 +65,43 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, dtype: Any = None
     return torch.empty((0,), dtype=dtype, device=data.device).set_(data, offset, size, stride)
 
 
-def _v2(storage, offset, size, stride, requires_grad=False, hooks=None, metadata=None):
+def _v2(
+    storage: Any,
+    offset: Any,
+    size: Any,
+    stride: Any,
+    requires_grad: Any = False,
+    hooks: Any = None,
+    metadata: Any = None,
+) -> torch.Tensor:
     return _tensor(storage, offset, size, stride).requires_grad_(_flag(requires_grad))
 
 
-def _v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata=None):
+def _v3(
+    storage: Any,
+    offset: Any,
+    size: Any,
+    stride: Any,
+    requires_grad: Any,
+    hooks: Any,
+    dtype: Any,
+    metadata: Any = None,
+) -> torch.Tensor:
     return _tensor(storage, offset, size, stride, dtype).requires_grad_(_flag(requires_grad))
 
 
 # Hooks and attributes of a parameter are dropped: no weight needs them.
-def _parameter(data, requires_grad=True, hooks=None, state=None):
+def _parameter(
+    data: Any, requires_grad: Any = True, hooks: Any = None, state: Any = None
+) -> torch.nn.Parameter:
     if type(data) is not torch.Tensor:
         raise UnpicklingError("a parameter without a tensor is not allowed")
     return torch.nn.Parameter(data.detach(), _flag(requires_grad))
 
 
-def _with_attributes(function=None, kind=None, args=None, state=None):
+def _with_attributes(
+    function: Any = None, kind: Any = None, args: Any = None, state: Any = None
+) -> torch.Tensor:
     """A tensor that somebody has put attributes on; without them."""
     plain = type(kind) is Name and kind.full in ("torch.Tensor", "torch.nn.parameter.Parameter")
     if type(function) is not Name or function.full not in _REBUILT or not plain:
@@ -107,7 +129,7 @@ def _device(kind: Any = "cpu", index: Any = None) -> torch.device:
     return torch.device(kind) if index is None else torch.device(kind, index)
 
 
-_REBUILT = {
+_REBUILT: dict[str, Callable] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _v2,
     "torch._utils._rebuild_tensor_v3": _v3,
@@ -126,7 +148,7 @@ STORAGES = {
     **{f"torch.cuda.{name}Storage": dtype for name, dtype in _TYPES.items()},
 }
 #: What a name of PyTorch makes; None: it stands in the arguments of others only.
-TENSORS = {
+TENSORS: dict[str, Callable | None] = {
     **_REBUILT,
     **dict.fromkeys(STORAGES),
     "torch._tensor._rebuild_from_type_v2": _with_attributes,

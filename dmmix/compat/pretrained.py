@@ -21,11 +21,18 @@ def prepare() -> None:
         return
     original = PretrainedInit.__init__
 
-    def __init__(self, checkpoint, prefix=None, map_location="cpu", partial=False):
+    # Any: more would be asked of init_cfg, where arguments are checked against annotations.
+    def __init__(
+        self: Any,
+        checkpoint: Any,
+        prefix: Any = None,
+        map_location: Any = "cpu",
+        partial: Any = False,
+    ) -> None:
         original(self, checkpoint, prefix, map_location)
         self.partial = partial
 
-    def __call__(self, module: nn.Module) -> None:
+    def __call__(self: Any, module: nn.Module) -> None:
         loaded = mmengine._load_checkpoint(self.checkpoint, map_location=self.map_location)
         weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
         if not isinstance(weights, dict):

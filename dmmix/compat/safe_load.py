@@ -8,6 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import IO, Any
 from urllib.error import URLError
 from urllib.parse import urlparse
 from zipfile import BadZipFile
@@ -24,13 +25,15 @@ from dmmix.compat.torch_files import opened, read_checkpoint
 __all__ = ["load", "load_url"]
 
 #: What a reader meets in a file whose bytes are not those that were written.
-_DAMAGE = (BadZipFile, EOFError, ValueError, OverflowError, NotImplementedError)
-_DAMAGE += (struct.error, zlib.error)
+_DAMAGE = (
+    *(BadZipFile, EOFError, ValueError, OverflowError, NotImplementedError),
+    *(struct.error, zlib.error),
+)
 _HASH_IN_NAME = re.compile(r"-([a-f0-9]{8,64})\.")
 _told: set[str] = set()
 
 
-def load(file, map_location=None, *args, **kwargs):
+def load(file: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
     """Reads a file of ``torch.save`` as data.
 
     Tensors, numbers, strings, lists, dicts, NumPy arrays, and mmengine's log histories; nothing
@@ -52,14 +55,14 @@ def load(file, map_location=None, *args, **kwargs):
 
 
 def load_url(
-    url,
-    model_dir=None,
-    map_location=None,
-    progress=True,
-    check_hash=False,
-    file_name=None,
-    weights_only=True,
-):
+    url: str,
+    model_dir: str | None = None,
+    map_location: Any = None,
+    progress: bool = True,
+    check_hash: bool = False,
+    file_name: str | None = None,
+    weights_only: bool = True,
+) -> Any:
     """``torch.hub.load_state_dict_from_url``, always as safe as :func:`load`.
 
     Args:
@@ -99,7 +102,7 @@ def load_url(
     return _load(cached, map_location, name)
 
 
-def _load(file, map_location, name: str):
+def _load(file: Any, map_location: Any, name: str) -> Any:
     with opened(file) as stream:
         damage = digest_damage(stream)
         if damage:
@@ -124,7 +127,7 @@ def _tell(line: str) -> None:
         print_log(line, logger="current")
 
 
-def _other_sums(stream) -> str:
+def _other_sums(stream: IO[bytes]) -> str:
     position = stream.tell()
     head = stream.read(2)
     stream.seek(position)
@@ -151,7 +154,7 @@ def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).strip().splitlines()[0]
 
 
-def _name(file) -> str:
+def _name(file: Any) -> str:
     if isinstance(file, str | os.PathLike):
         return os.fspath(file)
     return str(getattr(file, "name", "the checkpoint"))

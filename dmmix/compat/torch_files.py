@@ -9,7 +9,7 @@ import io
 import os
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def read_checkpoint(file: Any, map_location: Any = None) -> Any:
 
 
 @contextmanager
-def opened(file: Any):
+def opened(file: Any) -> Iterator[Any]:
     """A path as a file; a file as it is, put back to its position afterwards."""
     if isinstance(file, str | os.PathLike):
         with Path(file).open("rb") as stream:
@@ -165,7 +165,7 @@ def _check_inflation(archive: zipfile.ZipFile, file: Any) -> None:
 def _fill(record: Any, size: int) -> torch.UntypedStorage:
     """A storage with the next ``size`` bytes of a file."""
     content = torch.empty(size, dtype=torch.uint8)
-    view, filled = memoryview(content.numpy()), 0
+    view, filled = content.numpy().data, 0
     while filled < size:
         read = record.readinto(view[filled : filled + _CHUNK])
         if not read:
@@ -225,7 +225,7 @@ def _read_old(file: Any, restore: Callable) -> Any:
 
 def _fill_exactly(file: Any, size: int) -> torch.UntypedStorage:
     content = torch.empty(size, dtype=torch.uint8)
-    if size and file.readinto(memoryview(content.numpy())) != size:
+    if size and file.readinto(content.numpy().data) != size:
         raise EOFError("a storage is cut off")
     return content.untyped_storage()
 

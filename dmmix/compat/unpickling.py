@@ -97,7 +97,7 @@ class PlainUnpickler:
     def load(self, others: tuple[type, ...] = ()) -> Any:
         """The value, checked to be plain data (and values of these ``others``)."""
         try:
-            for opcode, argument, _ in pickletools.genops(self._file):
+            for opcode, argument, _ in pickletools.genops(self._file):  # type: ignore[arg-type]
                 step = _STEPS.get(opcode.name)
                 if step is None:
                     raise UnpicklingError(f"the opcode {opcode.name} is not allowed")
@@ -250,7 +250,7 @@ def _constant(make: Callable[[], Any]) -> Callable:
 
 
 _U = PlainUnpickler
-_STEPS: dict[str, Callable[[PlainUnpickler, Any], None]] = {
+_STEPS: dict[str, Callable[[PlainUnpickler, Any], Any]] = {
     **dict.fromkeys(["PROTO", "FRAME", "STOP"], _nothing),
     **dict.fromkeys(["INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4"], _literal),
     **dict.fromkeys(["FLOAT", "BINFLOAT", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"], _literal),

@@ -30,7 +30,7 @@ def read_config_data(path: Path) -> dict[str, Any]:
 
 
 class _NoDataError(ValueError):
-    def __init__(self, node: ast.AST) -> None:
+    def __init__(self, node: ast.expr | ast.stmt) -> None:
         code = ast.unparse(node).splitlines()[0][:60]
         super().__init__(f"line {node.lineno}, {code!r} is no data and is not run")
 
@@ -53,7 +53,7 @@ def _value(node: ast.expr) -> Any:
         return {_literal(part) for part in node.elts}
     if isinstance(node, ast.Dict) and None not in node.keys:
         pairs = zip(node.keys, node.values, strict=True)
-        return {_literal(key): _value(value) for key, value in pairs}
+        return {_literal(key): _value(value) for key, value in pairs if key is not None}
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         name, words = node.func.id, [word.arg for word in node.keywords]
         if name == "dict" and not node.args and None not in words:

@@ -68,7 +68,7 @@ def _value(node: ast.expr) -> Any:
             return tuple(_value(child) for child in node.elts)
         case ast.Dict() if None not in node.keys:
             pairs = zip(node.keys, node.values, strict=True)
-            return {_value(key): _value(value) for key, value in pairs}
+            return {_value(key): _value(value) for key, value in pairs if key is not None}
         case ast.Call(func=ast.Name(id="dict"), args=[]) if all(k.arg for k in node.keywords):
             return {keyword.arg: _value(keyword.value) for keyword in node.keywords}
     raise TypeError(ast.unparse(node))

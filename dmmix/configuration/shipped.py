@@ -60,5 +60,5 @@ def know_prefix() -> None:
             return find_config(cfg_path), None
         return known(cfg_path, filename)
 
-    get_cfg_path.knows_dmmix = True
+    get_cfg_path.knows_dmmix = True  # type: ignore[attr-defined]
     Config._get_cfg_path = staticmethod(get_cfg_path)

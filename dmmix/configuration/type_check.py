@@ -56,8 +56,9 @@ def find_mistake(cfg: Any) -> str | None:
             near = suggestion(bare, {*index})
             return f"unknown type {name!r}: {path}.type is in no registry of dmmix{near}"
         known = index[bare]
-        unknown = set(part) - {*known} - _TAKEN_OUT if known is not None else ()
-        for key in sorted(unknown):
+        if known is None:
+            continue
+        for key in sorted(set(part) - {*known} - _TAKEN_OUT):
             # Without a near one, the key may be for whoever builds the part.
             if near := suggestion(key, {*known}):
                 return f"{path}: {name} has no argument {key!r}{near}"

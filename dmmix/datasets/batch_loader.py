@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -26,7 +25,7 @@ class BatchLoader(DataLoader):
 
     def __init__(self, loader: DataLoader) -> None:
         if loader.batch_size is None:
-            sampling = {"batch_sampler": loader.batch_sampler}
+            sampling: dict[str, Any] = {"batch_sampler": loader.batch_sampler}
         else:
             names = ("batch_size", "sampler", "drop_last")
             sampling = {name: getattr(loader, name) for name in names}
@@ -34,7 +33,9 @@ class BatchLoader(DataLoader):
             loader.dataset, collate_fn=whole_batch, generator=loader.generator, **sampling
         )
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Any:
         # A seed for the workers that there are none of.
         torch.empty((), dtype=torch.int64).random_(generator=self.generator)
-        return map(self.dataset.__getitems__, self.batch_sampler)
+        dataset: Any = self.dataset
+        batches: Any = self.batch_sampler
+        return map(dataset.__getitems__, batches)

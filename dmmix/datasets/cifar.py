@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mmengine.dist as dist
 import mmpretrain.datasets
@@ -15,10 +15,15 @@ from dmmix.compat.unpickling import PlainUnpickler
 from dmmix.datasets.file_checksums import file_digest
 from dmmix.registry import DATASETS
 
+if TYPE_CHECKING:
+    from mmpretrain.datasets import CIFAR10 as _Base
+else:
+    _Base = object
+
 __all__ = ["CIFAR10", "CIFAR100"]
 
 
-class _Files:
+class _Files(_Base):
     """What both have in common, put before mmpretrain's class."""
 
     def __init__(self, data_root: str = "", checksums: bool = True, **kwargs: Any) -> None:

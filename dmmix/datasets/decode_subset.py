@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["decode_subset"]
 
-Decode = Callable[[Sequence[int]], tuple[np.ndarray, dict[int, str]]]
+Decode = Callable[[Sequence[int] | np.ndarray], tuple[np.ndarray, dict[int, str]]]
 
 
 def decode_subset(

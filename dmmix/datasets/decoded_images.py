@@ -182,7 +182,10 @@ class DecodedImages(FromDataset):
         if limit is not None and not self.test_mode:
             empty = np.flatnonzero(np.bincount(labels, minlength=limit) == 0)
             if len(empty):
-                names = [str(classes[c]) if classes and c < len(classes) else str(c) for c in empty]
+                names = [
+                    str(classes[c]) if classes and c < len(classes) else str(c)
+                    for c in empty.tolist()
+                ]
                 more = ", ..." if len(names) > 3 else ""
                 MMLogger.get_current_instance().warning(
                     "%s: %d of %d classes have no image: %s%s",
@@ -272,7 +275,8 @@ class DecodedImages(FromDataset):
             KeyError: a class is not among them.
         """
         self.full_init()
-        self._samples.labels = renumbered(self._samples.labels, self.CLASSES, names)
+        own = () if self.CLASSES is None else self.CLASSES
+        self._samples.labels = renumbered(self._samples.labels, own, names)
         self._metainfo["classes"] = tuple(names)
         self.num_classes = None if self.num_classes is None else len(names)
 

@@ -43,7 +43,7 @@ class ImageCrops:
         self.size = (size, size) if isinstance(size, int) else (size[0], size[1])
         self.test_mode = test_mode
         self.resize_edge = _check_edge(resize_edge, crop_ratio, max(self.size))
-        self.scale, self.ratio = tuple(scale), tuple(ratio)
+        self.scale, self.ratio = (scale[0], scale[1]), (ratio[0], ratio[1])
         self.square = square
         self.interpolation = interpolation
         self.reduced = reduced
@@ -145,7 +145,7 @@ def _scaled_box(
         )
         starts.append(start)
         lengths.append(end - start)
-    return (*starts, *lengths)
+    return starts[0], starts[1], lengths[0], lengths[1]
 
 
 def _reduced_range(start: int, length: int, factor: int, limit: int) -> slice:

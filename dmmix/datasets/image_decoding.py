@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -60,7 +60,7 @@ def read_header(data: bytes) -> ImageHeader:
             orientation = 1
         if orientation >= 5:
             height, width = width, height
-        kind = image.format
+        kind = image.format or ""
         return ImageHeader(height, width, orientation, kind == "JPEG", kind, _is_deep(image, data))
 
 
@@ -69,7 +69,8 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
     if image.format == "PNG":
         return data[24] > 8  # the depth in the header, which comes first
     if image.format == "TIFF":
-        return max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))) > 8
+        tiff: Any = image
+        return max(tiff.tag_v2.get(_BITS_PER_SAMPLE, (1,))) > 8
     return image.mode[:1] in "IF" or (image.format == "PPM" and _highest(data) > 255)
 
 

@@ -100,7 +100,7 @@ class _Folder(CustomDataset):
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"there is no folder {folder}{near_names(folder)}")
         listing = FolderListing(self.extensions)
-        samples = self._labelled(listing) if self.with_label else listing.images(folder)
+        samples: Any = self._labelled(listing) if self.with_label else listing.images(folder)
         if passed_over := listing.passed_over():
             MMLogger.get_current_instance().warning(
                 "%s: passed over %s", os.path.normpath(folder), passed_over

@@ -37,11 +37,12 @@ def opencv_reads(kind: str) -> bool:
         Image.new("RGB", (16, 16)).save(small, kind)
     except (KeyError, OSError, ValueError):
         return True
-    level = cv2.setLogLevel(0) if hasattr(cv2, "setLogLevel") else None
+    set_level = getattr(cv2, "setLogLevel", None)
+    level = None if set_level is None else set_level(0)
     try:
         return cv2.imdecode(np.frombuffer(small.getvalue(), np.uint8), cv2.IMREAD_COLOR) is not None
     except cv2.error:
         return False
     finally:
-        if level is not None:
-            cv2.setLogLevel(level)
+        if set_level is not None:
+            set_level(level)

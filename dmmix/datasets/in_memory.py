@@ -206,7 +206,8 @@ class InMemory(FromDataset):
             KeyError: a class is not among them.
         """
         self.full_init()
-        labels = torch.from_numpy(renumbered(self._labels.numpy(), self.CLASSES, names))
+        own = () if self.CLASSES is None else self.CLASSES
+        labels = torch.from_numpy(renumbered(self._labels.numpy(), own, names))
         self._labels_there = labels.to(self._labels_there.device)
         self._labels = labels
         self._metainfo["classes"] = tuple(names)

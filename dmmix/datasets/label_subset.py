@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -52,9 +53,7 @@ class LabelSubset:
             raise ValueError(
                 f"subset.labels_per_class must be a whole number, at least 1, got {count!r}"
             )
-        if share is not None and (
-            isinstance(share, bool) or not isinstance(share, Real) or not 0 < share <= 1
-        ):
+        if share is not None and (not _is_real(share) or not 0 < share <= 1):
             raise ValueError(
                 f"subset.label_fraction must be above 0 and at most 1 (15 % is 0.15), got {share!r}"
             )
@@ -64,9 +63,9 @@ class LabelSubset:
             raise ValueError(f"subset.file must be the path of the index file, got {file!r}")
 
     @property
-    def asked(self) -> dict[str, int | float]:
+    def asked(self) -> dict[str, Any]:
         """What is asked for, without the file; the seed where it decides."""
-        asked = {}
+        asked: dict[str, Any] = {}
         for name, kind in (("labels_per_class", int), ("label_fraction", float), ("seed", int)):
             value = getattr(self, name)
             if value is not None:
@@ -88,6 +87,8 @@ class LabelSubset:
         """How many samples are taken, out of so many of each class; 0 out of none."""
         if self.labels_per_class is not None:
             return np.where(per_class > 0, self.labels_per_class, 0)
+        if self.label_fraction is None:
+            raise ValueError("subset: an index file alone says which samples, not how many")
         share = Fraction(str(float(self.label_fraction)))  # 0.145 of 100 is 14.5, not 14.499...
         taken = [max(1, math.floor(share * int(n) + Fraction(1, 2))) if n else 0 for n in per_class]
         return np.array(taken, dtype=np.int64)
@@ -249,3 +250,7 @@ def _named(number: int, classes: Sequence[str] | None) -> str:
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

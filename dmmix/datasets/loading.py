@@ -44,25 +44,29 @@ def load_arrays(
         TypeError: samples without these keys.
         ValueError: no samples, images that do not stack, a subset that there is not.
     """
-    rows = None
+    rows: np.ndarray | None = None
+    choose: Callable[[np.ndarray], np.ndarray] | None = None
+    if subset is not None:
 
-    def choose(labels: np.ndarray) -> np.ndarray:
-        nonlocal rows
-        classes = source.metainfo.get("classes")
-        rows = subset_indices(labels, subset, classes)
-        return rows
+        def choose_rows(labels: np.ndarray) -> np.ndarray:
+            nonlocal rows
+            classes = source.metainfo.get("classes")
+            rows = subset_indices(labels, subset, classes)
+            return rows
+
+        choose = choose_rows
 
     if isinstance(source, ArraySource):
-        if subset is not None:
+        if choose is not None:
             source = source.chosen(choose)
         images, labels = source.arrays()
-        if subset is not None:  # others than the chosen ones, where these were corrupt
+        if choose is not None:  # others than the chosen ones, where these were corrupt
             rows = getattr(source, "rows", rows)
     else:
         if not source._fully_initialized:
             source.serialize_data = False
         source.full_init()
-        images, labels = _collect(source, ours, None if subset is None else choose)
+        images, labels = _collect(source, ours, choose)
     if isinstance(images, np.ndarray):
         images = torch.from_numpy(images if images.flags.writeable else images.copy())
     return images, torch.from_numpy(labels), None if rows is None else torch.from_numpy(rows)
@@ -82,9 +86,9 @@ def _collect(
             raise TypeError(
                 f"InMemory needs {key!r}, the samples of {name} have {sorted(info(0))}{hint}"
             )
-    labels = [info(i)["gt_label"] for i in range(len(source))]
-    check_one_class("InMemory", name, labels)
-    labels = np.array([int(label) for label in labels], dtype=np.int64)
+    found = [info(i)["gt_label"] for i in range(len(source))]
+    check_one_class("InMemory", name, found)
+    labels = np.array([int(label) for label in found], dtype=np.int64)
     if choose is None:
         return stack_images([info(i)["img"] for i in range(len(source))], overwrite), labels
     rows = choose(labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class MappedArray:
         offset: int,
         shape: tuple[int, ...],
         dtype: np.dtype,
-        order: str = "C",
+        order: Literal["C", "F"] = "C",
     ) -> None:
         self.path = os.path.abspath(file.name)
         self._place = (offset, shape, np.dtype(dtype), order)

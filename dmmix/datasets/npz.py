@@ -82,6 +82,7 @@ class NPZDataset(Checked, BaseDataset):
         # A tensor, because torch shares those with worker processes instead of copying them.
         self._images: Tensor | MappedArray
         self._labels: Tensor
+        self._fully_initialized: bool
         kwargs.setdefault("test_mode", split == "test")
         kwargs["serialize_data"] = False  # there are no objects to serialise
         super().__init__(ann_file="", **kwargs)
@@ -197,14 +198,14 @@ class NPZDataset(Checked, BaseDataset):
         self.full_init()
         return self._labels.numpy().copy()
 
-    def get_subset_(self, indices: Sequence[int] | int) -> None:
+    def get_subset_(self, indices: Sequence[int] | np.ndarray | int) -> None:
         """Keeps some samples, as in mmengine: the first (below 0: last) ones, or those listed."""
         rows = picked(np.arange(len(self)), indices)
-        mapped = isinstance(self._images, MappedArray)
-        self._images = self._images.subset(rows) if mapped else self._images[rows]
+        images = self._images
+        self._images = images.subset(rows) if isinstance(images, MappedArray) else images[rows]
         self._labels = self._labels[rows]
 
-    def get_subset(self, indices: Sequence[int] | int) -> NPZDataset:
+    def get_subset(self, indices: Sequence[int] | np.ndarray | int) -> NPZDataset:
         """A dataset of some of the samples, as in mmengine."""
         self.full_init()
         other = copy.copy(self)

@@ -6,7 +6,7 @@ import os
 import zipfile
 import zlib
 from types import TracebackType
-from typing import NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class ArrayHeader(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    order: str
+    order: Literal["C", "F"]
     offset: int | None
 
     @property
@@ -161,7 +161,7 @@ class NpzArrays:
         return ValueError(f"{self.path}: {name} cannot be read ({error})")
 
 
-def _read_header(member: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(member)
     if version == (1, 0):
         return np.lib.format.read_array_header_1_0(member)

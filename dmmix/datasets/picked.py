@@ -9,7 +9,7 @@ import numpy as np
 __all__ = ["picked"]
 
 
-def picked(rows: np.ndarray, indices: Sequence[int] | int) -> np.ndarray:
+def picked(rows: np.ndarray, indices: Sequence[int] | np.ndarray | int) -> np.ndarray:
     """The first (below 0: last) ``indices`` rows, or those listed."""
     if isinstance(indices, int):
         return rows[:indices] if indices >= 0 else rows[indices:]

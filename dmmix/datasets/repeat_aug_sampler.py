@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from mmpretrain.datasets import RepeatAugSampler as _RepeatAugSampler
@@ -39,7 +40,7 @@ class RepeatAugSampler(_RepeatAugSampler):
     """
 
     def __init__(
-        self, dataset, shuffle: bool = True, num_repeats: int = 3, seed: int | None = None
+        self, dataset: Any, shuffle: bool = True, num_repeats: int = 3, seed: int | None = None
     ) -> None:
         if num_repeats < 1:
             raise ValueError(f"num_repeats must be at least 1, got {num_repeats}")

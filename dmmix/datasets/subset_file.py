@@ -44,7 +44,7 @@ class SubsetFile:
         path: where it was read from.
     """
 
-    asked: dict[str, int | float]
+    asked: dict[str, Any]
     per_class: np.ndarray
     checksum: str
     classes: tuple[str, ...] | None

@@ -89,6 +89,7 @@ class TinyImageNet(BaseDataset):
         corrupt: Literal["raise", "skip"] = "raise",
         **kwargs: Any,
     ) -> None:
+        value: Any
         for name, value, allowed in (
             ("split", split, ("train", "val")), ("mmap", mmap, ("auto", True, False)),
             ("backend", backend, ("cv2", "pillow")), ("corrupt", corrupt, ("raise", "skip")),
@@ -196,7 +197,7 @@ class TinyImageNet(BaseDataset):
     def _decode_subset(
         self, paths: list[str], labels: np.ndarray, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        def decode(numbers: Sequence[int]) -> tuple[np.ndarray, dict[int, str]]:
+        def decode(numbers: Sequence[int] | np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
             images, wrong = self._decode([paths[number] for number in numbers])
             if self.corrupt == "raise" and wrong:
                 self._report(list(wrong.values()))

@@ -84,7 +84,8 @@ class Unwrapped(Dataset):
             return self._add(dataset)
         if isinstance(dataset, _SEVERAL):
             found = [self._find(part) for part in dataset.datasets]
-            return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+            leaf, row = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+            return leaf, row
         leaf, row = self._find(dataset.dataset)
         if isinstance(dataset, RepeatDataset):
             at = np.tile(np.arange(len(row)), dataset.times)

@@ -1,5 +1,6 @@
 """Which checkpoints of a work folder an interrupted run can go on from, best first."""
 
+import os
 import re
 from collections.abc import Iterable
 from logging import Logger
@@ -18,12 +19,12 @@ _POINTER = "last_checkpoint"
 _TEMPLATES = ("epoch_{}.pth", "iter_{}.pth")
 
 
-def is_local(path) -> bool:
+def is_local(path: str | os.PathLike) -> bool:
     """Whether a checkpoint's name is a path of this machine, not a URL such as ``s3://...``."""
     return "://" not in str(path)
 
 
-def last_saved(work_dir) -> str | None:
+def last_saved(work_dir: str | os.PathLike) -> str | None:
     """What the text file ``last_checkpoint`` says was saved last; None if absent or empty.
 
     Args:
@@ -35,7 +36,7 @@ def last_saved(work_dir) -> str | None:
     return pointer.read_text(errors="replace", encoding="utf-8").strip() or None
 
 
-def find_candidates(work_dir, templates: Iterable[str] = ()) -> list[str]:
+def find_candidates(work_dir: str | os.PathLike, templates: Iterable[str] = ()) -> list[str]:
     """List the checkpoints to try, best first.
 
     First the one that ``last_checkpoint`` names (only if it exists), then the
@@ -96,7 +97,9 @@ def checkpoints_in(folder: Path, templates: Iterable[str] = ()) -> list[Path]:
     return [path for _, ordered in kinds for path in ordered]
 
 
-def first_usable(work_dir, templates: Iterable[str], logger: Logger) -> str | None:
+def first_usable(
+    work_dir: str | os.PathLike, templates: Iterable[str], logger: Logger
+) -> str | None:
     """The first candidate that training can go on from; ``None`` where there are none at all.
 
     Args:

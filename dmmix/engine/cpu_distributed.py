@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 
 import torch
 import torch.distributed as dist
@@ -58,7 +59,7 @@ def leave_processes() -> None:
     dist.destroy_process_group()
 
 
-def launched_environment(launcher: str, environ: dict[str, str]) -> dict[str, str]:
+def launched_environment(launcher: str, environ: Mapping[str, str]) -> dict[str, str]:
     """``RANK``, ``WORLD_SIZE`` and the rest, as torch.distributed reads them."""
     if launcher == "pytorch":
         needed = {"RANK": "RANK", "WORLD_SIZE": "WORLD_SIZE", "LOCAL_RANK": "LOCAL_RANK"}

@@ -39,26 +39,30 @@ class _StopAfter(Hook):
         self.outputs = DryRun()
         self._first: dict | None = None
 
-    def before_run(self, runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         # They would write between the steps, or remove what an earlier run has written; what they
         # are asked to do has been looked at.
         kinds = (CheckpointHook, ResumeHook)
         runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, kinds)]
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
         self._done += 1
         if self._done == 1:
             self._first = outputs
         if self._done == self._steps or runner.iter + 1 == runner.max_iters:
             self._finish(runner)
 
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         self._finish(runner)
 
-    def before_val(self, runner) -> None:  # between two iterations of an iteration-based loop
+    def before_val(
+        self, runner: Runner
+    ) -> None:  # between two iterations of an iteration-based loop
         self._finish(runner)
 
-    def _finish(self, runner) -> None:
+    def _finish(self, runner: Runner) -> None:
         if self.outputs.steps:  # who goes on with the runner is not stopped again
             return
         for hook in _finite_hooks(runner):

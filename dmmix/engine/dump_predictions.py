@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from mmengine.evaluator import DumpResults
@@ -65,9 +64,8 @@ def _names(dataset: Any, number: int) -> dict[str, Any]:
         if path is not None and path in _replaced(dataset):
             found["img_path"] = None  # another one was predicted in its place
         return found
-    rows: Sequence | None = getattr(dataset, "rows", None)
-    known = isinstance(dataset, LabelSource) and rows is not None
-    return {"sample_idx": int(rows[number]) if known else number}
+    rows = getattr(dataset, "rows", None) if isinstance(dataset, LabelSource) else None
+    return {"sample_idx": number if rows is None else int(rows[number])}
 
 
 def _replaced(dataset: Any) -> list[str]:

@@ -82,6 +82,7 @@ class IterTrainLoop(IterBasedTrainLoop):
         done = 0 if getattr(self, "fast_forward_on_resume", False) else self._iter
         passes, within = divmod(done, length) if length else (0, done)
         while True:
+            sampler: Any
             for sampler in (loader.sampler, getattr(loader.batch_sampler, "sampler", None)):
                 if passes and hasattr(sampler, "set_epoch"):
                     sampler.set_epoch(passes)

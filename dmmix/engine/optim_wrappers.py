@@ -146,7 +146,7 @@ class StepOptimWrapper(Checked, OptimWrapper):
             self._scaler.unscale_(self.optimizer)
         if self.clip_grad_kwargs:
             self._clip_grad()
-        if self.skipped is not None and self._skip():
+        if self.skipped is not None and self._skip(self.skipped):
             return
         if self._scaler is None:
             self.optimizer.step(**kwargs)
@@ -154,23 +154,23 @@ class StepOptimWrapper(Checked, OptimWrapper):
             self._scaler.step(self.optimizer, **kwargs)
             self._scaler.update()
 
-    def _skip(self) -> bool:
+    def _skip(self, skipped: SkippedUpdates) -> bool:
         """Whether the update is left out; if so, all is as it was before its batches."""
         flag = torch.zeros(1, device=self.optimizer.param_groups[0]["params"][0].device)
         mark_bad_gradients(self.optimizer, flag, torch.ones_like(flag))
-        bad_loss, bad_gradient = self.skipped.faults(flag)
+        bad_loss, bad_gradient = skipped.faults(flag)
         if not (bad_loss or bad_gradient):
-            self.skipped.made()
+            skipped.made()
             return False
         self._skipped_at = self._inner_count
         self._scalars.clear()
         if self._scaler is None:
-            self.skipped.undo()
+            skipped.undo()
         elif bad_loss:
-            self.skipped.undo()
+            skipped.undo()
             self._scaler.update(self._scaler.get_scale())  # as it is: no scale helps
         else:
-            self.skipped.undo(counts=False)
+            skipped.undo(counts=False)
             self._scaler.update()
         return True
 

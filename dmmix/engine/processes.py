@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.model import is_model_wrapper
@@ -31,6 +31,6 @@ def on_master(function: Callable[[], T]) -> T:
     return outcome[0]
 
 
-def network_of(model: nn.Module) -> nn.Module:
+def network_of(model: nn.Module) -> Any:
     """The module itself, without what wraps it where training is distributed."""
     return model.module if is_model_wrapper(model) else model

@@ -1,6 +1,7 @@
 """The random states of a process, in a form that a checkpoint can hold as plain data."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ def capture() -> dict:
         Tensors and plain numbers only, so that it loads with ``weights_only=True``.
     """
     version, words, gauss = random.getstate()
-    _, keys, position, has_gauss, cached = np.random.get_state()
+    numpy_: Any = np.random.get_state()
+    _, keys, position, has_gauss, cached = numpy_
     states = {
         "python": {"version": version, "words": torch.tensor(words), "gauss": gauss},
         "numpy": {

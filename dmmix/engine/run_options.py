@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
 from mmengine.registry import OPTIMIZERS
@@ -162,7 +162,7 @@ def _types(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """(where, type) of all parts of a config that have one."""
     if isinstance(node, Mapping) and "type" in node:
         yield path, node["type"]
-    parts = node.items() if isinstance(node, Mapping) else ()
+    parts: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, Mapping) else ()
     parts = enumerate(node) if isinstance(node, list | tuple) else parts
     for key, part in parts:
         yield from _types(part, f"{path}.{key}" if path else str(key))

@@ -107,10 +107,11 @@ class DmmixRunner(Runner):
     loading: str | None = None
     #: Whether its training writes to the work folder.
     writes = True
-    _read: dict | None = None  # the checkpoint that is being resumed from
+    _read: Any = None  # the checkpoint that is being resumed from
+    _has_loaded: bool
     _folder: WorkFolder | None = None  # of a training that writes
 
-    def __init__(self, *args, load_from: str | None = None, **kwargs) -> None:
+    def __init__(self, *args: Any, load_from: str | None = None, **kwargs: Any) -> None:
         check_run({**kwargs, "load_from": load_from})
         _check_exists(load_from)
         super().__init__(*args, load_from=load_from, **kwargs)
@@ -213,9 +214,10 @@ class DmmixRunner(Runner):
         Raises:
             ValueError: ``base_batch_size`` is missing or no positive number.
         """
-        if not (auto_scale_lr or {}).get("enable", False):
+        options = auto_scale_lr or {}
+        if not options.get("enable", False):
             return
-        base = auto_scale_lr.get("base_batch_size")
+        base = options.get("base_batch_size")
         check_argument("auto_scale_lr", "base_batch_size", base, Positive)
         loader = self._train_dataloader
         size = _batch_size(loader) if isinstance(loader, DataLoader) else loader["batch_size"]
@@ -251,7 +253,7 @@ class DmmixRunner(Runner):
         loader.collate_fn = whole_batch
         return loader
 
-    def register_hooks(self, default_hooks=None, custom_hooks=None) -> None:
+    def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         """As mmengine does, plus the hooks that the same and finite numbers in every run need."""
         super().register_hooks(default_hooks, custom_hooks)
         kinds = (FitHook, RandomStateHook, DatasetEpochHook, ModelEventsHook, ResumeHook)
@@ -385,7 +387,8 @@ def _is_whole_batch(collate: Any) -> bool:
 
 def _batch_size(loader: DataLoader) -> int:
     """Of a process; with a batch sampler of our own, that of the labelled images."""
-    return loader.batch_sampler.batch_size if loader.batch_size is None else loader.batch_size
+    batches: Any = loader.batch_sampler
+    return batches.batch_size if loader.batch_size is None else loader.batch_size
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -69,8 +69,9 @@ class StepOptions:
             ValueError: ``compile`` for a model that is no :class:`dmmix.models.MixupClassifier`.
         """
         self.set_memory_format(model, torch.channels_last)
-        if self.channels_last and getattr(model, "data_preprocessor", None) is not None:
-            model.data_preprocessor.channels_last = True
+        preprocessor: Any = getattr(model, "data_preprocessor", None)
+        if self.channels_last and preprocessor is not None:
+            preprocessor.channels_last = True
         if self.compile is not False:
             if not isinstance(model, MixupClassifier):
                 raise ValueError(
@@ -82,7 +83,7 @@ class StepOptions:
     def set_memory_format(self, model: nn.Module, memory_format: torch.memory_format) -> None:
         """Lays the weights out in this format, where ``channels_last`` is on."""
         if self.channels_last:
-            model.to(memory_format=memory_format)
+            model.to(memory_format=memory_format)  # type: ignore[call-overload]
 
     def optim_wrapper(self, config: Any) -> Any:
         """The config of the optimiser's wrapper, with what the options ask for.

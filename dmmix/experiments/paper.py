@@ -144,7 +144,7 @@ def mix_config(mixup: str, objective: str, recipe: str) -> dict[str, Any] | None
     config = dict(type=rule.type, **(rule.options or {}))
     if rule.dm_alpha == NO_ALPHA:
         return config
-    alpha = rule.baseline_alpha if objective in _BASELINES else None
+    alpha: float | tuple | None = rule.baseline_alpha if objective in _BASELINES else None
     if alpha is None:
         alpha = rule.dm_alpha
     if alpha is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -228,7 +229,7 @@ class MixedLabels:
         if self.smoothing is not None:
             _check_unit_interval("smoothing", self.smoothing.detach(), tolerance)
 
-    def to(self, *args, **kwargs) -> MixedLabels:
+    def to(self, *args: Any, **kwargs: Any) -> MixedLabels:
         """Like :meth:`torch.Tensor.to`; a dtype acts on the shares, classes stay integers."""
         shares = self.shares.to(*args, **kwargs)
         smoothing = None if self.smoothing is None else self.smoothing.to(*args, **kwargs)
@@ -241,7 +242,7 @@ class MixedLabels:
             self.classes.pin_memory(), self.shares.pin_memory(), smoothing, check=False
         )
 
-    def __getitem__(self, rows) -> MixedLabels:
+    def __getitem__(self, rows: slice | Tensor | Sequence[int]) -> MixedLabels:
         """The labels of some samples: a slice, a mask or an index of rows."""
         smoothing = None if self.smoothing is None else self.smoothing[rows]
         return MixedLabels(self.classes[rows], self.shares[rows], smoothing, check=False)

@@ -6,13 +6,20 @@ They need torch alone; :mod:`dmmix.models` registers them for configs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.losses import decoupled_mixup_bce, decoupled_mixup_terms, reduce_loss
+from dmmix.functional.losses import (
+    Reduction,
+    decoupled_mixup_bce,
+    decoupled_mixup_terms,
+    reduce_loss,
+)
 from dmmix.functional.shares import check_rescaling
+from dmmix.functional.slots import Decouple
 
 __all__ = ["DecoupledMixupBCELoss", "DecoupledMixupLoss", "MixupCrossEntropyLoss", "MixupLoss"]
 
@@ -28,7 +35,7 @@ class MixupLoss(nn.Module):
     def __init__(
         self,
         class_weight: Sequence[float] | None,
-        reduction: str,
+        reduction: Reduction,
         loss_weight: float,
         k: int,
     ) -> None:
@@ -39,7 +46,7 @@ class MixupLoss(nn.Module):
             raise ValueError(f"k must be at least 1, got {k}")
         weight = None if class_weight is None else torch.as_tensor(class_weight).float()
         self.register_buffer("class_weight", weight, persistent=False)
-        self.reduction = reduction
+        self.reduction: Reduction = reduction
         self.loss_weight = loss_weight
         self.k = k
 
@@ -49,7 +56,7 @@ class MixupLoss(nn.Module):
         labels: MixedLabels | Tensor,
         weight: Tensor | None = None,
         avg_factor: float | Tensor | None = None,
-        reduction: str | None = None,
+        reduction: Reduction | None = None,
     ) -> dict[str, Tensor]:
         """The summands of the loss by name, each weighted and reduced."""
         raise NotImplementedError
@@ -60,7 +67,7 @@ class MixupLoss(nn.Module):
         labels: MixedLabels | Tensor,
         weight: Tensor | None = None,
         avg_factor: float | Tensor | None = None,
-        reduction_override: str | None = None,
+        reduction_override: Reduction | None = None,
     ) -> Tensor:
         """The loss.
 
@@ -72,14 +79,14 @@ class MixupLoss(nn.Module):
             reduction_override: used instead of ``reduction``.
         """
         parts = self.parts(logits, labels, weight, avg_factor, reduction_override)
-        return sum(parts.values())
+        return sum(parts.values())  # type: ignore[return-value]  # there are some
 
     def _reduce(
         self,
         loss: Tensor,
         weight: Tensor | None,
         avg_factor: float | Tensor | None,
-        reduction: str | None,
+        reduction: Reduction | None,
     ) -> Tensor:
         reduction = reduction or self.reduction
         if reduction != "mean":
@@ -112,12 +119,12 @@ class DecoupledMixupLoss(MixupLoss):
     def __init__(
         self,
         eta: float = 0.1,
-        decouple: str = "all",
+        decouple: Decouple = "all",
         rescale: tuple[float, float] | None = None,
         min_share: float = 0.0,
         label_smoothing: float = 0.0,
         class_weight: Sequence[float] | None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         loss_weight: float = 1.0,
         k: int = 2,
     ) -> None:
@@ -137,7 +144,7 @@ class DecoupledMixupLoss(MixupLoss):
             if not 0 <= value < below:
                 raise ValueError(f"{name} must be in [0, {below:g}), got {value}")
         self.eta = eta
-        self.decouple = decouple
+        self.decouple: Decouple = decouple
         self.rescale = rescale
         self.min_share = min_share
         self.label_smoothing = label_smoothing
@@ -148,7 +155,7 @@ class DecoupledMixupLoss(MixupLoss):
         labels: MixedLabels | Tensor,
         weight: Tensor | None = None,
         avg_factor: float | Tensor | None = None,
-        reduction: str | None = None,
+        reduction: Reduction | None = None,
         decouple: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """``loss_mixup`` and, with ``eta`` in it, ``loss_decoupled``.
@@ -187,7 +194,7 @@ class MixupCrossEntropyLoss(DecoupledMixupLoss):
         self,
         label_smoothing: float = 0.0,
         class_weight: Sequence[float] | None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         loss_weight: float = 1.0,
         k: int = 2,
     ) -> None:
@@ -220,16 +227,17 @@ class DecoupledMixupBCELoss(MixupLoss):
         self,
         t: float = 1.0,
         xi: float = 0.8,
-        over_classes: str = "mean",
+        over_classes: Literal["sum", "mean"] = "mean",
         class_weight: Sequence[float] | None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(class_weight, reduction, loss_weight, k=2)
         check_rescaling(t, xi)
         if over_classes not in ("sum", "mean"):
             raise ValueError(f"over_classes must be 'sum' or 'mean', got {over_classes!r}")
-        self.t, self.xi, self.over_classes = t, xi, over_classes
+        self.t, self.xi = t, xi
+        self.over_classes: Literal["sum", "mean"] = over_classes
 
     def parts(
         self,
@@ -237,7 +245,7 @@ class DecoupledMixupBCELoss(MixupLoss):
         labels: MixedLabels | Tensor,
         weight: Tensor | None = None,
         avg_factor: float | Tensor | None = None,
-        reduction: str | None = None,
+        reduction: Reduction | None = None,
     ) -> dict[str, Tensor]:
         """``loss_bce`` alone: DM(BCE) has no term of its own for decoupling."""
         loss = decoupled_mixup_bce(

@@ -332,7 +332,7 @@ def _check_logits(logits: Tensor) -> None:
 def _checked_labels(logits: Tensor, labels: MixedLabels | Tensor, k: int) -> MixedLabels:
     _check_logits(logits)
     soft = isinstance(labels, Tensor) and labels.is_floating_point()
-    if soft and labels.shape != logits.shape:
+    if isinstance(labels, Tensor) and soft and labels.shape != logits.shape:
         raise ValueError(
             f"soft labels must be (N, C) = {tuple(logits.shape)} like the logits, "
             f"got {tuple(labels.shape)}"

@@ -130,7 +130,7 @@ def _relative(maps: Tensor) -> Tensor:
     return maps / largest.masked_fill(largest == 0, 1)
 
 
-def _resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def _resize(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
 
 

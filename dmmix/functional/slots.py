@@ -71,7 +71,7 @@ def _mixed_in_many(
     classes: Tensor, shares: Tensor, min_share: float, decouple: Decouple | Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Merged shares, ``mixed``, ``once`` and what ``decouple`` keeps of it, for any K."""
-    merged, same = merged_shares(classes, shares)
+    merged, same = _merged(classes, shares)
     # A class is mixed in when its share is above min_share; one class alone is no mixture.
     first = ~same.tril(diagonal=-1).any(dim=2)
     once = (merged > min_share) & first
@@ -102,6 +102,10 @@ def merged_shares(classes: Tensor, shares: Tensor) -> tuple[Tensor, Tensor | Non
     """
     if classes.shape[1] == 1:
         return shares, None
+    return _merged(classes, shares)
+
+
+def _merged(classes: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     same = classes[:, :, None] == classes[:, None, :]
     return (same * shares[:, None, :]).sum(dim=2), same
 

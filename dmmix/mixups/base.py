@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Generator, Tensor
 
@@ -35,9 +35,18 @@ class Mix(Checked, ABC):
         changes_batch: what comes out has another number of samples than what went in.
     """
 
-    needs_guide: ClassVar[bool] = False
-    mixes_features: ClassVar[bool] = False
-    changes_batch: ClassVar[bool] = False
+    # Properties, for a mix in which they follow from its arguments; else a subclass sets a flag.
+    @property
+    def needs_guide(self) -> bool:
+        return False
+
+    @property
+    def mixes_features(self) -> bool:
+        return False
+
+    @property
+    def changes_batch(self) -> bool:
+        return False
 
     def __init__(self) -> None:
         self._buffers = Buffers()
@@ -137,23 +146,29 @@ class PairMix(Mix):
             (or what the solver of the mix makes of it).
     """
 
-    follows_lam: ClassVar[bool] = True
     _pairing: Pairing | None = None
 
     def __init__(
         self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
     ) -> None:
         super().__init__()
-        self.alpha = float(alpha)
+        # None in a subclass that has its shares from somewhere else.
+        self.alpha: float | None = float(alpha)
         self.per_batch = per_batch
         self.fixed_points = fixed_points
+
+    @property
+    def follows_lam(self) -> bool:
+        return True
 
     def draw_pair(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """``lam`` and ``index`` for these images, on their device."""
         n = images.shape[0]
-        lam = draw_lam(n, self.alpha, generator, self.per_batch)
+        alpha = 1.0 if self.alpha is None else self.alpha
+        lam = draw_lam(n, alpha, generator, self.per_batch)
         index = draw_pairing(n, generator, self.fixed_points)
-        return to_device(self.paired(lam, index), images.device)
+        lam, index = to_device(self.paired(lam, index), images.device)
+        return lam, index
 
     def pair_with(self, pairing: Pairing | None) -> None:
         """Whose share and which partners: ``pairing`` gets what was drawn and returns what is used.

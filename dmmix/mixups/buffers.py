@@ -68,7 +68,7 @@ def _references(tensors: list[Tensor], k: int) -> tuple[int, ...]:
     storage = tensors[k].untyped_storage()
     return (
         sys.getrefcount(tensors[k]),
-        tensors[k]._use_count(),
+        tensors[k]._use_count(),  # type: ignore[attr-defined]
         sys.getrefcount(storage),
         torch._C._storage_Use_Count(storage._cdata),
     )

@@ -57,7 +57,7 @@ class FMix(DrawnMix):
         self.band = band
 
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        n, size = images.shape[0], tuple(images.shape[-2:])
+        n, size = images.shape[0], (images.shape[-2], images.shape[-1])
         lam, index = self.draw_pair(images, generator)
         noise = mixing.draw_noise(n, size, generator, self.per_batch, self.band, self.decay_power)
         (noise,) = mixing.to_device([noise], images.device)

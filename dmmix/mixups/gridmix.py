@@ -51,7 +51,7 @@ class GridMix(DrawnMix):
         grid: Count | tuple[Count, Count] = 4,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        self.grid = (grid, grid) if isinstance(grid, int) else tuple(grid)
+        self.grid = (grid, grid) if isinstance(grid, int) else (grid[0], grid[1])
 
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         lam, index = self.draw_pair(images, generator)

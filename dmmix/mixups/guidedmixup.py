@@ -47,6 +47,8 @@ class GuidedMixup(PairMix):
     Source: GuidedMixup (arXiv 2306.16612).
     """
 
+    follows_lam = False  # shares and, by default, partners follow from the saliency
+
     def __init__(
         self,
         alpha: Positive | None = None,
@@ -65,10 +67,6 @@ class GuidedMixup(PairMix):
         self.pairing = pairing
         self.kernel_size = kernel_size
         self.sigma = float(sigma)
-
-    @property
-    def follows_lam(self) -> bool:
-        return False  # shares and, by default, partners follow from the saliency
 
     @property
     def needs_guide(self) -> bool:

@@ -28,7 +28,7 @@ def step_generator(stream: int = 0) -> torch.Generator:
     """
     runner = _training_info("seed", "iter")
     if runner is not None:
-        key = ("step", runner[0], get_rank(), runner[1], stream)
+        key: tuple[str | int, ...] = ("step", runner[0], get_rank(), runner[1], stream)
     else:
         key = ("call", _drawn(), get_rank(), stream)
     # A hash, not a sum: seed 1 at step 2 must not be seed 2 at step 1, and torch's CPU generator

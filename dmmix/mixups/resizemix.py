@@ -38,6 +38,8 @@ class ResizeMix(DrawnMix):
     Source: ResizeMix (arXiv 2012.11101).
     """
 
+    alpha: float
+
     def __init__(
         self,
         alpha: Positive = 1.0,

@@ -40,6 +40,7 @@ class SnapMix(PairMix):
     """
 
     needs_guide: ClassVar[bool] = True
+    alpha: float
 
     def __init__(
         self,

@@ -73,18 +73,18 @@ _Pairs = list[tuple[Tensor, Tensor]]
 
 def _pairs(ours: _Named, theirs: _Named) -> _Pairs:
     """Tensors of the average with those of the model, where the average is."""
-    theirs = dict(theirs)
-    return [(tensor, theirs[name].to(tensor.device)) for name, tensor in ours]
+    by_name = dict(theirs)
+    return [(tensor, by_name[name].to(tensor.device)) for name, tensor in ours]
 
 
 def _copy(pairs: _Pairs) -> None:
     if pairs:
-        torch._foreach_copy_(*map(list, zip(*pairs, strict=True)))
+        torch._foreach_copy_([ours for ours, _ in pairs], [theirs for _, theirs in pairs])
 
 
 def _lerp(pairs: _Pairs, weight: float) -> None:
     if pairs:
-        torch._foreach_lerp_(*map(list, zip(*pairs, strict=True)), weight)
+        torch._foreach_lerp_([ours for ours, _ in pairs], [theirs for _, theirs in pairs], weight)
 
 
 def _forget_count(module: ExponentialMovingAverage, incompatible: Any) -> None:

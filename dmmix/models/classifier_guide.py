@@ -25,6 +25,8 @@ class ClassifierGuide(Guide):
         model: the classifier; under DistributedDataParallel the module inside.
     """
 
+    model: ImageClassifier
+
     def __init__(self, model: ImageClassifier) -> None:
         super().__init__(model)
         self._stages = _stages(model.backbone)
@@ -58,9 +60,9 @@ class ClassifierGuide(Guide):
     def watch_attention(self, see: Any) -> None:
         """See :meth:`dmmix.functional.Guide.watch_attention`."""
         backbone = self.model.backbone
-        layers = getattr(backbone, "layers", None)
+        layers: Any = getattr(backbone, "layers", None)
         last = layers[-1] if isinstance(layers, nn.ModuleList) and len(layers) else None
-        attention = getattr(last, "attn", None)
+        attention: Any = getattr(last, "attn", None)
         token = getattr(backbone, "cls_token", None) is not None
         # Where the head reads the patches instead, nothing teaches the token where to look.
         read = getattr(backbone, "out_type", "cls_token") in ("cls_token", "raw")
@@ -73,7 +75,8 @@ class ClassifierGuide(Guide):
     @contextmanager
     def _quiet(self, images: Tensor) -> Iterator[None]:
         # torch.autograd.grad cannot go through the kind of checkpoint that mmpretrain uses.
-        saving = [module for module in self.model.modules() if getattr(module, "with_cp", False)]
+        modules: Iterator[Any] = self.model.modules()
+        saving = [module for module in modules if getattr(module, "with_cp", False)]
         try:
             for module in saving:
                 module.with_cp = False

@@ -103,24 +103,28 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
         inputs: Tensor | Sequence[Tensor],
         before: Sequence[BatchTransform] = (),
         after: Sequence[BatchTransform] = (),
-        generator: Generator | None = None,
+        generator: Any = None,
     ) -> Tensor:
-        """Images on the device, with transforms before and after they are normalised."""
+        """Images on the device, with transforms before and after they are normalised.
+
+        ``generator`` is for the transforms, and may be left out without any.
+        """
         if before or after:
             inputs = self._augmented(inputs, before, generator)
+        images: Tensor
         if isinstance(inputs, Tensor) and self.pad_size_divisor <= 1:
-            inputs = self.cast_data(inputs)
-            if self.to_rgb and inputs.shape[1] == 3:
-                inputs = inputs.flip(1)
-            inputs = normalize(inputs, self.mean, self.std) if self._enable_normalize else inputs
-            inputs = inputs.float()
+            images = self.cast_data(inputs)
+            if self.to_rgb and images.shape[1] == 3:
+                images = images.flip(1)
+            images = normalize(images, self.mean, self.std) if self._enable_normalize else images
+            images = images.float()
         else:
-            inputs = super().forward({"inputs": inputs})["inputs"]
+            images = super().forward({"inputs": inputs})["inputs"]
         for transform in after:
-            inputs = transform(inputs, generator)
+            images = transform(images, generator)
         if self.channels_last:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return inputs
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images
 
     def _augmented(
         self,
@@ -135,10 +139,10 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
                     f"{sorted({tuple(image.shape) for image in inputs})}"
                 )
             inputs = torch.stack(list(inputs))
-        inputs = self.cast_data(inputs)
+        images: Tensor = self.cast_data(inputs)
         for transform in before:
-            inputs = transform(inputs, generator)
-        return inputs
+            images = transform(images, generator)
+        return images
 
 
 def _check_normalisation(preprocessor: ClsDataPreprocessor) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels
+from dmmix.functional import Mixed, MixedLabels
 from dmmix.mixups import Mix
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.rows import first_rows
@@ -37,15 +38,16 @@ def mixed_feats(
             these go through the network.
     """
     draws = () if generator is None else (generator,)
+    mix: Callable[..., Mixed] = mixup.mix
     if looks_inside(mixup):
         with ClassifierGuide(model).step() as guide:
-            mixed = mixup.mix(images, labels, *draws, guide=guide)
+            mixed = mix(images, labels, *draws, guide=guide)
             feats = model.extract_feat(mixed.images)
             labels = guide.settle(mixed.labels)
         if rows is not None:
             feats = first_rows(feats, rows)
     else:
-        mixed = mixup.mix(images, labels, *draws)
+        mixed = mix(images, labels, *draws)
         feats = model.extract_feat(mixed.images if rows is None else mixed.images[:rows])
         labels = mixed.labels
     weights = mixed.weights

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -188,7 +188,8 @@ def _wnid(c: int) -> str:
 def _cub200(root: Path, task: _Task) -> None:
     birds = [f"{c + 1:03d}.Bird_{c + 1}" for c in range(task.classes)]
     _write(root / "classes.txt", [f"{c + 1} {bird}" for c, bird in enumerate(birds)])
-    paths, labels, splits, boxes = [], [], [], []
+    paths: list[str] = []
+    labels, splits, boxes = [], [], []
     for c, bird in enumerate(birds):
         for i in range(2 * task.per_class):
             number = len(paths) + 1
@@ -245,7 +246,7 @@ def _stanford_cars(root: Path, task: _Task) -> None:
 
 
 def _npz(path: Path, task: _Task) -> None:
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for split in ("train", "test"):
         labels = [c for c, _ in task]
         arrays[f"x_{split}"] = np.stack([task.pixels(*(task.size or (32, 32))) for _ in labels])

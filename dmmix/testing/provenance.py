@@ -75,19 +75,20 @@ def recover_shares(
         planes = torch.eye(n)[:, :, None, None].expand(n, n, *size)
         mixed, told = run(torch.cat([picture, planes], 1))
         return mixed[:, content:].mean((2, 3)), told
-    found, told = [], None
+    found: list[Tensor] = []
+    tellings: list[Tensor] = []
     for source in range(n):
         images = torch.zeros(n, channels, *size)
         images[source] = 1
         mixed, again = run(images)
-        if told is not None and not torch.equal(told, again):
+        if tellings and not torch.equal(tellings[0], again):
             raise ValueError(
                 "mix gave other labels in a second call, so shares cannot be put together from "
                 "several: let it seed its generator in each call, or use channels=None"
             )
-        told = again
+        tellings.append(again)
         found.append(mixed.mean((1, 2, 3)))
-    return torch.stack(found, 1), told
+    return torch.stack(found, 1), tellings[0]
 
 
 def assert_labels_match_pixels(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -61,7 +62,7 @@ def draw_curves(
     figure.savefig(path, dpi=120)
 
 
-def _band(axis, name: str, curves: Sequence[Curve], colour: str, dash: str) -> None:
+def _band(axis: Axes, name: str, curves: Sequence[Curve], colour: str, dash: str) -> None:
     epochs = np.asarray(curves[0].epochs, dtype=float)
     length = min(len(curve.values) for curve in curves)
     values = np.array([curve.values[:length] for curve in curves], dtype=float)

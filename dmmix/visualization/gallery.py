@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dmmix.functional import Mixed
+from dmmix.functional import Mixed, as_mixed_labels
 
 __all__ = ["draw_gallery", "draw_image", "draw_mask"]
 
@@ -93,7 +94,7 @@ def draw_gallery(
     figure.savefig(path, dpi=120)
 
 
-def draw_image(axis, image: Tensor) -> None:
+def draw_image(axis: Axes, image: Tensor) -> None:
     """A (ch, H, W) image in [0, 1] and nothing around it."""
     pixels = image.detach().float().cpu().clamp(0, 1).permute(1, 2, 0).numpy()
     if pixels.shape[2] == 1:
@@ -103,7 +104,7 @@ def draw_image(axis, image: Tensor) -> None:
     _bare(axis)
 
 
-def draw_mask(axis, mask: Tensor, size: tuple[int, int]) -> None:
+def draw_mask(axis: Axes, mask: Tensor, size: tuple[int, ...]) -> None:
     """The share of the first image at each pixel of an image of this size: blue is all of it,
     orange all of the second."""
     share = mask.detach().float().cpu().reshape(mask.shape[-2:]).expand(size)
@@ -118,11 +119,13 @@ def _parts(name: str, mixed: Mixed, count: int) -> list[tuple[str, Mixed]]:
     pieces = []
     for start in range(0, len(mixed.images), count):
         rows = slice(start, start + count)
-        pieces.append(Mixed(*(None if part is None else part[rows] for part in mixed)))
+        pieces.append(Mixed._make(None if part is None else part[rows] for part in mixed))
     return [(f"{name} {k}", piece) for k, piece in enumerate(pieces, start=1)]
 
 
-def _sample(axes, mixed: Mixed, column: int, captions: Sequence[str], size: float) -> None:
+def _sample(
+    axes: np.ndarray, mixed: Mixed, column: int, captions: Sequence[str], size: float
+) -> None:
     if column >= len(captions):
         for axis in axes:
             axis.set_axis_off()
@@ -134,12 +137,12 @@ def _sample(axes, mixed: Mixed, column: int, captions: Sequence[str], size: floa
 
 
 def _legend(mixes: Sequence[Mixed]) -> str:
-    several = any(mixed.labels.classes.shape[1] > 2 for mixed in mixes)
+    several = any(as_mixed_labels(mixed.labels).classes.shape[1] > 2 for mixed in mixes)
     first = "the original above" + (" (of more than two: the largest)" if several else "")
     return f"Masks: blue is {first}, orange is what it was mixed with."
 
 
-def _bare(axis) -> None:
+def _bare(axis: Axes) -> None:
     axis.set_xticks([])
     axis.set_yticks([])
     for spine in axis.spines.values():
@@ -155,8 +158,9 @@ def _font_size(captions: Sequence[str]) -> float:
 def _caption(mixed: Mixed, row: int, class_names: Sequence[str]) -> str:
     """One line a class, largest share first; both images of one class are one line."""
     shares: dict[int, float] = {}
-    classes = mixed.labels.classes[row].tolist()
-    for label, share in zip(classes, mixed.labels.shares[row].tolist(), strict=True):
+    labels = as_mixed_labels(mixed.labels)
+    classes = labels.classes[row].tolist()
+    for label, share in zip(classes, labels.shares[row].tolist(), strict=True):
         shares[label] = shares.get(label, 0.0) + share
     order = [label for label in sorted(shares, key=lambda k: -shares[k]) if shares[label] > 0]
     lines = [f"{class_names[label]}: {_percent(shares[label])} %" for label in order]

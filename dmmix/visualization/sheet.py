@@ -117,7 +117,7 @@ def _stages_noted(guide: ClassifierGuide, stages: list[str]) -> Iterator[None]:
         stages.append(stage)
         inner(stage, mix)
 
-    guide.mix_features = mix_features
+    guide.mix_features = mix_features  # type: ignore[method-assign]
     try:
         yield
     finally:

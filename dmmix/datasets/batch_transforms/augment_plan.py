@@ -72,9 +72,9 @@ class AugmentPlan:
         last = is_channels_last(images)
         orders, rounds, values = self._parameters(draws, *images.shape[1:])
         flat = torch.from_numpy(np.concatenate([np.zeros(0), *values]))
-        orders, flat = to_device([torch.from_numpy(orders), flat], images.device)
+        placed, flat = to_device([torch.from_numpy(orders), flat], images.device)
         parameters = iter(flat.split([len(piece) for piece in values]))
-        for order, steps in zip(orders, rounds, strict=False):
+        for order, steps in zip(placed, rounds, strict=False):
             images = images.index_select(0, order)
             parts = images.split([step.size for step in steps])
             images = torch.cat(
@@ -83,7 +83,7 @@ class AugmentPlan:
                     for step, part in zip(steps, parts, strict=True)
                 ]
             )
-        images = images.index_select(0, orders[-1])
+        images = images.index_select(0, placed[-1])
         return images.contiguous(memory_format=torch.channels_last) if last else images
 
     def _parameters(

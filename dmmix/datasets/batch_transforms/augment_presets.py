@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 __all__ = ["PRESETS", "Preset"]
 
@@ -16,7 +16,7 @@ class Preset:
     policies: tuple[Mapping[str, Any], ...]
     total_level: float = 10
     magnitude_level: float = 9
-    magnitude_std: float | str | None = 0.5
+    magnitude_std: float | Literal["inf"] | None = 0.5
     hparams: Mapping[str, Any] = field(default_factory=lambda: {"pad_val": 128})
 
 

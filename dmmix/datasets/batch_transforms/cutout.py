@@ -45,7 +45,8 @@ class BatchCutout(BatchTransform):
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         n = len(images)
         chosen = draw_uniform(n, (0, 1), generator) < self.prob
-        boxes = draw_cutouts(n, images.shape[-2:], self.shape, generator)
+        height, width = images.shape[-2:]
+        boxes = draw_cutouts(n, (height, width), self.shape, generator)
         # A box without pixels leaves the image as it is.
         (boxes,) = to_device([boxes * chosen[:, None]], images.device)
         return erase(images, boxes, self.pad_val, check=False)

@@ -93,9 +93,8 @@ class BatchRandAugment(BatchTransform):
     ) -> None:
         if isinstance(policies, str) and policies not in PRESETS:
             raise ValueError(f"policies must be one of {sorted(PRESETS)}, got {policies!r}")
-        named = isinstance(policies, str)
-        preset = PRESETS[policies if named else "timm_increasing"]
-        configs = preset.policies if named else policies
+        preset = PRESETS[policies if isinstance(policies, str) else "timm_increasing"]
+        configs = preset.policies if isinstance(policies, str) else policies
         self.policies = parse_policies(configs, preset.hparams if hparams is None else hparams)
         self.num_policies = num_policies
         self.total_level = preset.total_level if total_level is None else total_level

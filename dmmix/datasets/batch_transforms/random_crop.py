@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Generator, Tensor
 
@@ -57,7 +58,7 @@ class BatchRandomCrop(BatchTransform):
         self.padding_mode = padding_mode
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        style = dict(pad_val=self.pad_val, padding_mode=self.padding_mode)
+        style: dict[str, Any] = dict(pad_val=self.pad_val, padding_mode=self.padding_mode)
         images = pad(images, self.padding, **style)
         height, width = images.shape[-2:]
         down, across = (
@@ -71,6 +72,7 @@ class BatchRandomCrop(BatchTransform):
                     "(with padding); pad_if_needed=True adds what is missing"
                 )
             images = pad(images, (across, down), **style)
-        corners = draw_crops(len(images), images.shape[-2:], self.crop_size, generator)
+            height, width = images.shape[-2:]
+        corners = draw_crops(len(images), (height, width), self.crop_size, generator)
         (corners,) = to_device([corners], images.device)
         return crop(images, corners, self.crop_size, check=False)

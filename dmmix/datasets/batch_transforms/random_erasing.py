@@ -92,9 +92,10 @@ class BatchRandomErasing(BatchTransform):
             )
         n = len(images)
         chosen = draw_uniform(n, (0, 1), generator) < self.erase_prob
+        height, width = images.shape[-2:]
         boxes = draw_erasings(
             n,
-            images.shape[-2:],
+            (height, width),
             (self.min_area_ratio, self.max_area_ratio),
             self.aspect_range,
             generator,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
@@ -49,9 +49,9 @@ class BatchRandomFlip(BatchTransform):
         self.direction = direction
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        single = isinstance(self.direction, str)
-        directions = (self.direction,) if single else self.direction
-        probs = self.prob
+        direction = self.direction
+        directions = (direction,) if isinstance(direction, str) else direction
+        probs: Any = self.prob
         if not isinstance(probs, (list, tuple)):
             probs = [probs / len(directions)] * len(directions)
         # The directions lie side by side in [0, 1), so that at most one of them is met.

@@ -45,15 +45,16 @@ class BatchRandomResizedCrop(BatchTransform):
         interpolation: Interpolation = "bilinear",
     ) -> None:
         self.scale = as_pair(scale)
-        self.crop_ratio_range = tuple(map(float, crop_ratio_range))
-        self.aspect_ratio_range = tuple(map(float, aspect_ratio_range))
+        self.crop_ratio_range = float(crop_ratio_range[0]), float(crop_ratio_range[1])
+        self.aspect_ratio_range = float(aspect_ratio_range[0]), float(aspect_ratio_range[1])
         self.max_attempts = max_attempts
         self.interpolation = interpolation
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        height, width = images.shape[-2:]
         boxes = draw_resized_crops(
             len(images),
-            images.shape[-2:],
+            (height, width),
             self.crop_ratio_range,
             self.aspect_ratio_range,
             self.max_attempts,

@@ -11,6 +11,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 from .errors import DownloadError, PreparationError
 from .progress import bar, say
@@ -62,8 +63,9 @@ def download(url: str, path: str) -> None:
             problem = getattr(error, "reason", error)
             if isinstance(problem, _HOPELESS):
                 raise DownloadError(f"{url}: no connection ({problem})") from error
-            if getattr(error, "errno", None) in _OF_THE_DISK:
-                raise PreparationError(f"{part}: {os.strerror(error.errno)}") from error
+            number: Any = getattr(error, "errno", None)
+            if number in _OF_THE_DISK:
+                raise PreparationError(f"{part}: {os.strerror(number)}") from error
         tries = 0 if _size(part) > before else tries + 1
         if tries >= _TRIES:
             raise DownloadError(
@@ -91,8 +93,8 @@ def _fetch(url: str, part: str) -> bool:
     except urllib.error.HTTPError as error:
         if error.code != 416:  # it has no byte there
             raise
-        total = re.search(r"\*/(\d+)", error.headers.get("Content-Range") or "")
-        if total and int(total[1]) == have:
+        whole = re.search(r"\*/(\d+)", error.headers.get("Content-Range") or "")
+        if whole and int(whole[1]) == have:
             return True
         _forget(part)
         os.unlink(part)

@@ -133,7 +133,7 @@ def _fgvc_aircraft(root: str) -> Listing:
 def _stanford_cars(root: str) -> Listing:
     names = _mat(root, "cars_meta.mat")["class_names"].tolist()
     names = [names] if isinstance(names, str) else names
-    splits = {}
+    splits: dict[str, list[tuple[str, str]]] = {}
     for split, file in (("train", "cars_train_annos"), ("test", "cars_test_annos_withlabels")):
         rows = _mat(root, f"{file}.mat")["annotations"].reshape(-1)
         splits[split] = []

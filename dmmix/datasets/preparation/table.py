@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["DATA_SETS", "Archive", "DataSet"]
 
@@ -61,7 +62,7 @@ class DataSet:
 
 
 _TORONTO = "https://www.cs.toronto.edu/~kriz"
-_CARS = dict(url=None, unpacked=2 * _GB)
+_CARS: dict[str, Any] = dict(url=None, unpacked=2 * _GB)
 
 DATA_SETS = {
     data_set.name: data_set

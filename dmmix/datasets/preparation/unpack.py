@@ -9,7 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
 from .entries import Guard
 from .errors import PreparationError
@@ -66,7 +66,7 @@ def _untar_stream(file: IO[bytes], guard: Guard, advance: Callable[[int], None])
     """An archive that is read once, from its beginning to its end."""
     is_gzip = file.read(2) == b"\x1f\x8b"
     file.seek(0)
-    watched = _Watched(file, advance)
+    watched: Any = _Watched(file, advance)  # read from beginning to end, it needs no more
     if not is_gzip:
         with tarfile.open(fileobj=watched, mode="r|*") as tar:
             _untar(tar, guard)
@@ -92,7 +92,7 @@ def _untar(tar: tarfile.TarFile, guard: Guard, inside: str = "") -> None:
         if member.isdir():
             os.makedirs(path, exist_ok=True)
             continue
-        content = tar.extractfile(member)
+        content: Any = tar.extractfile(member)  # of a file, so it is one
         _write(path, content, member.size, guard)
 
 

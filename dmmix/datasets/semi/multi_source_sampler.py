@@ -41,7 +41,7 @@ class MultiSourceSampler(Sampler):
                 "MultiSourceSampler needs a dataset with a labelled and an unlabelled stream "
                 f"(SemiDataset), got {type(dataset).__name__}; wrappers go inside that"
             )
-        self.dataset = dataset
+        self.dataset: Any = dataset
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed
         names = ("labelled", "unlabelled")

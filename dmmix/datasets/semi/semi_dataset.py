@@ -209,8 +209,8 @@ class SemiDataset(Checked, Dataset):
         Returns:
             ``inputs`` (B, ch, H, W), one crop each whatever ``views`` is, and ``labels`` (B,).
         """
-        members = np.asarray(members, dtype=np.int64)
-        return self._labelled.in_the_middle().take(members, np.zeros_like(members))
+        numbers = np.asarray(members, dtype=np.int64)
+        return self._labelled.in_the_middle().take(numbers, np.zeros_like(numbers))
 
     def _take(self, stream: StreamImages, members: np.ndarray, draws: np.ndarray) -> dict:
         if self.views == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
@@ -22,8 +24,9 @@ def check_batches(loader: DataLoader, where: str, model: nn.Module | None = None
     """
     if not isinstance(loader, DataLoader) or loader.batch_size is None:
         return  # a batch sampler has its own rules
+    sampler: Any = loader.sampler
     try:
-        images, batches = len(loader.sampler), len(loader)
+        images, batches = len(sampler), len(loader)
     except TypeError:
         return  # a sampler without an end
     if not batches:

@@ -86,7 +86,7 @@ def write_dump(path: Path, report: dict[str, Any], batch: Mapping[str, Tensor], 
 def _labels(samples: Any) -> dict[str, Tensor]:
     """Of mmpretrain's data samples."""
     for name in ("gt_score", "gt_label"):
-        labels = [getattr(sample, name, None) for sample in samples or ()]
+        labels: list[Any] = [getattr(sample, name, None) for sample in samples or ()]
         shapes = {label.shape if isinstance(label, Tensor) else None for label in labels}
         if len(shapes) == 1 and None not in shapes:
             return {"labels": torch.stack(labels).cpu()}

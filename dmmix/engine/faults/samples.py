@@ -29,7 +29,7 @@ def sample_numbers(
     """
     if step.sample_idx is not None:
         return {"": torch.as_tensor(step.sample_idx).flatten().tolist()}
-    numbers = [getattr(sample, "sample_idx", None) for sample in step.data_samples or ()]
+    numbers: list[Any] = [getattr(sample, "sample_idx", None) for sample in step.data_samples or ()]
     if numbers and all(number is not None for number in numbers):
         return {"": [int(number) for number in numbers]}
     if "index" in batch:
@@ -41,8 +41,8 @@ def sample_numbers(
 def _drawn(runner: Any, step: SeenStep) -> list[int]:
     """What the sampler gives again, if it is one that draws by the seed and the epoch alone."""
     loader, loop = runner.train_dataloader, runner.train_loop
-    sampler = getattr(loader.batch_sampler, "sampler", None)
-    if not isinstance(sampler, DefaultSampler | RepeatAugSampler | SequentialSampler):
+    sampler: Any = getattr(loader.batch_sampler, "sampler", None)
+    if not _repeats(sampler):
         return []
     place, epoch = step.batch_idx, getattr(sampler, "epoch", 0)
     if isinstance(loop, IterBasedTrainLoop):
@@ -57,3 +57,7 @@ def _drawn(runner: Any, step: SeenStep) -> list[int]:
     finally:
         if before is not None:
             sampler.set_epoch(before)
+
+
+def _repeats(sampler: Any) -> bool:
+    return isinstance(sampler, DefaultSampler | RepeatAugSampler | SequentialSampler)

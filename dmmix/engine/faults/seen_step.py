@@ -63,7 +63,10 @@ class SeenStep:
         """The loss that was minimised, (), or one that is not finite if a part is not."""
         tensors = [value for value in self.losses.values() if isinstance(value, Tensor)]
         whole = self.losses.get("loss")
-        return whole if isinstance(whole, Tensor) else sum(tensors) if tensors else None
+        if isinstance(whole, Tensor):
+            return whole
+        total: Any = sum(tensors) if tensors else None
+        return total
 
 
 def tensors_of(data: Any, prefix: str = "") -> dict[str, Tensor]:

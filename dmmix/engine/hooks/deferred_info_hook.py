@@ -86,6 +86,8 @@ class DeferredTimerHook(_Deferring, IterTimerHook):
     Config: ``default_hooks = dict(timer=dict(type='DeferredTimerHook'))``.
     """
 
+    t: float  # when the last iteration was over
+
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Notes how long the data took."""
         self._scalars.add("train/data_time", time.time() - self.t)

@@ -150,7 +150,8 @@ class FiniteHook(Hook):
 
     def _bad(self) -> torch.Tensor:
         """Whether it is worth a closer look, (1,), on the device."""
-        norm, bad = self._state.norm(), self._watch.bad
+        norm = None if self._state is None else self._state.norm()
+        bad = self._watch.bad
         return bad if norm is None else bad | ~torch.isfinite(norm).to(bad.device)
 
     def _raise(self, runner: Runner, in_a_row: int) -> None:
@@ -160,12 +161,12 @@ class FiniteHook(Hook):
         keys = [found for found in all_gather_object(key) if found is not None]
         if not keys:
             return  # a norm that is too large for float32, of finite numbers
-        mine = self._error(runner, report) if key == min(keys) else None
+        mine = self._error(runner, report) if report and key == min(keys) else None
         texts = [found for found in all_gather_object(mine and (str(mine), mine.report)) if found]
         raise NonFiniteError(*texts[0])
 
     def _report(self, runner: Runner, in_a_row: int = 0) -> dict[str, Any] | None:
-        state = self._state.bad()
+        state = {} if self._state is None else self._state.bad()
         step = self._watch.first_bad() if self._skips is None else None
         if step is None and not (in_a_row or any(state.values())):
             return None

@@ -84,23 +84,23 @@ class MixedAccuracyHook(Hook):
     @torch.no_grad()
     def measure(self, model: torch.nn.Module, batches: Any) -> dict[str, float]:
         """Mixed accuracy of ``model`` over ``batches`` as the data loader gives them."""
-        model = network_of(model)
+        network = network_of(model)
         # Models that are no mmpretrain classifiers are fine with mixes that ask nothing.
         asked = ClassifierGuide if self.mixup.needs_guide else Guide
         generator = torch.Generator().manual_seed(self.seed)
         counts = torch.zeros(3, dtype=torch.int64)
-        with evaluating(model):
+        with evaluating(network):
             for batch in batches:
-                data = model.data_preprocessor(batch, training=False)
+                data = network.data_preprocessor(batch, training=False)
                 labels = data.get("labels")
                 if labels is None:
-                    number = getattr(model.data_preprocessor, "num_classes", None)
+                    number = getattr(network.data_preprocessor, "num_classes", None)
                     labels = gather_labels(data["data_samples"], number)
                 _check_sums(labels)
                 labels = labels.to(data["inputs"].device)
-                with asked(model).step() as guide:
+                with asked(network).step() as guide:
                     mixed = self.mixup.mix(data["inputs"], labels, generator, guide)
-                    logits = model(mixed.images)
+                    logits = network(mixed.images)
                     labels = guide.settle(mixed.labels)
                 accuracy = mixed_accuracy(logits, as_mixed_labels(labels, self.k))
                 several = accuracy.mixed

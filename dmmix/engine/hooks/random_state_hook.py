@@ -1,7 +1,10 @@
 """A resumed run that draws the numbers of the uninterrupted one."""
 
+from typing import Any
+
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.runner import Runner
 
 from dmmix.compat import CheckpointError
 from dmmix.engine.random_states import capture, restore, seed_afresh
@@ -45,7 +48,7 @@ class RandomStateHook(Hook):
 
     # Restoring
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the states; whether this is a resume shows only later.
 
         Args:
@@ -60,7 +63,7 @@ class RandomStateHook(Hook):
             _try(saved, getattr(runner, "loading", None) or "the checkpoint")
         self._loaded = {self.key: saved}
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         """On resume, choose the states to go on from.
 
         Args:
@@ -72,7 +75,7 @@ class RandomStateHook(Hook):
             self._start = self._resumed(runner, self._loaded[self.key])
         self._loaded = None
 
-    def before_train_epoch(self, runner) -> None:
+    def before_train_epoch(self, runner: Runner) -> None:
         """Go on from the states captured at the end of the last epoch or found on resume.
 
         Before the data loader's iterator exists: making it draws the workers' seed.
@@ -84,7 +87,7 @@ class RandomStateHook(Hook):
             restore(self._start)
             self._rewind = True
 
-    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Go on from the states captured last.
 
         Making the loader's iterator has drawn from the generators, if it was made: workers that
@@ -95,12 +98,12 @@ class RandomStateHook(Hook):
             batch_idx: Not used.
             data_batch: Not used.
         """
-        if self._rewind:
+        if self._rewind and self._start is not None:
             restore(self._start)
             self._rewind = False
         self._fresh = False
 
-    def _resumed(self, runner, saved: dict | None) -> dict | None:
+    def _resumed(self, runner: Runner, saved: dict | None) -> dict | None:
         if saved is None:
             runner.logger.warning(
                 "The checkpoint holds no random states (it was saved without RandomStateHook): "
@@ -123,7 +126,7 @@ class RandomStateHook(Hook):
     # Capturing. Gathering needs every rank, but mmengine calls before_save_checkpoint on the
     # master alone. So it is done beforehand, at the places where all ranks pass.
 
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         """Capture on all ranks.
 
         Args:
@@ -131,7 +134,9 @@ class RandomStateHook(Hook):
         """
         self._capture(runner)
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
         """Capture on all ranks if a CheckpointHook is about to save.
 
         Args:
@@ -143,7 +148,7 @@ class RandomStateHook(Hook):
         if any(saves_now(hook, runner) for hook in runner.hooks):
             self._capture(runner)
 
-    def before_val(self, runner) -> None:
+    def before_val(self, runner: Runner) -> None:
         """Capture on all ranks: validation may end in saving the best checkpoint.
 
         Args:
@@ -152,7 +157,7 @@ class RandomStateHook(Hook):
         if self._training and not self._fresh:
             self._capture(runner)
 
-    def after_train(self, runner) -> None:
+    def after_train(self, runner: Runner) -> None:
         """Validation from here on is not part of training.
 
         Args:
@@ -160,7 +165,7 @@ class RandomStateHook(Hook):
         """
         self._training = False
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put the captured states into the checkpoint (on the master).
 
         Args:
@@ -179,7 +184,7 @@ class RandomStateHook(Hook):
             return
         checkpoint[self.key] = {"world_size": get_world_size(), "ranks": ranks}
 
-    def _capture(self, runner) -> None:
+    def _capture(self, runner: Runner) -> None:
         self._start = capture()
         self._states = all_gather_object(self._start)
         self._fresh = self._rewind = True
@@ -200,7 +205,7 @@ def _try(saved: dict, file: str) -> None:
         restore(now)
 
 
-def saves_now(hook: Hook, runner) -> bool:
+def saves_now(hook: Hook, runner: Runner) -> bool:
     if not isinstance(hook, CheckpointHook) or hook.by_epoch:
         return False
     return hook.every_n_train_iters(runner, hook.interval, hook.save_begin) or (

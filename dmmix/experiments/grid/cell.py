@@ -261,7 +261,7 @@ def _epochs(epochs: int, recipe: Any) -> dict[str, Any]:
     old = recipe.train_cfg.get("max_epochs")
     if old is None:
         raise UserError(f"{recipe.filename}: the axis 'epochs' needs train_cfg.max_epochs")
-    schedulers = recipe.get("param_scheduler") or []
+    schedulers: Any = recipe.get("param_scheduler") or []
     single = isinstance(schedulers, dict)
     changed = [_stretched(s, old, epochs) for s in ([schedulers] if single else schedulers)]
     changes: dict[str, Any] = dict(train_cfg=dict(max_epochs=epochs))

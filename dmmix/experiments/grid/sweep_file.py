@@ -67,7 +67,7 @@ class Sweep:
     recipes: dict[str, str]
     axes: dict[str, dict[str, Any]]
     exclude: list[dict] = field(default_factory=list)
-    overrides: dict = field(default_factory=dict)
+    overrides: Mapping = field(default_factory=dict)
     special: list[dict] = field(default_factory=list)
     published: dict = field(default_factory=dict)
     published_by: tuple[str, ...] = ()

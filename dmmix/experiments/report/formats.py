@@ -28,7 +28,7 @@ def as_markdown(groups: Sequence[Group]) -> str:
         if compared:
             row.append(_difference(group))
         if corrected:
-            row.append(_p(group.difference and group.difference.p_holm))
+            row.append(_p(group.p_holm))
         if published:
             row.append("" if group.published is None else f"{group.published:.2f}")
         row += [_number(group.trained.get(name)) for name in trained]
@@ -82,7 +82,9 @@ def _columns(groups: Sequence[Group]) -> tuple[list[str], bool, bool, bool, list
 
 def _record(group: Group) -> dict:
     difference = group.difference
-    half = None if difference is None else difference.half_width
+    bounds: tuple[float | None, float | None] = (None, None)
+    if difference is not None and (half := difference.half_width) is not None:
+        bounds = difference.mean - half, difference.mean + half
     return {
         **group.axes,
         "n": len(group.values),
@@ -90,11 +92,11 @@ def _record(group: Group) -> dict:
         "mean": group.mean,
         "deviation": group.deviation,
         "difference": difference and difference.mean,
-        "low": None if half is None else difference.mean - half,
-        "high": None if half is None else difference.mean + half,
+        "low": bounds[0],
+        "high": bounds[1],
         "pairs": difference.n if difference else 0,
         "p": group.p,
-        "p_holm": difference and difference.p_holm,
+        "p_holm": group.p_holm,
         "published": group.published,
         "published_note": None if group.published is None else group.published_note,
         **{name: group.trained.get(name) for name in TRAINED},

@@ -73,7 +73,12 @@ class Group:
     @property
     def p(self) -> float | None:
         """Of its difference."""
-        return self.difference and self.difference.p
+        return None if self.difference is None else self.difference.p
+
+    @property
+    def p_holm(self) -> float | None:
+        """The same, corrected."""
+        return None if self.difference is None else self.difference.p_holm
 
     @property
     def deviation(self) -> float | None:
@@ -99,7 +104,11 @@ def groups_of(
     groups: dict[tuple, Group] = {}
     with_value = [run for run in runs if run.value(key, metric) is not None]
     for place, members in by_axes(with_value).items():
-        values = {seed: run.value(key, metric) for seed, run in members.items()}
+        values = {
+            seed: value
+            for seed, run in members.items()
+            if (value := run.value(key, metric)) is not None
+        }
         first = next(iter(members.values()))
         group = groups[place] = Group(dict(place), values, first.published, first.published_note)
         for name in TRAINED:
@@ -165,9 +174,14 @@ def _compare(groups: Mapping[tuple, Group], baseline: Mapping[str, str]) -> None
             differences = [group.values[seed] - other.values[seed] for seed in paired]
             p = p_of_paired(differences)
             group.difference = Difference(*interval(differences), len(paired), p)
-    tested = [group for group in groups.values() if group.p is not None]
-    for group, p in zip(tested, holm([group.p for group in tested]), strict=True):
-        group.difference = replace(group.difference, p_holm=p)
+    tested = [
+        (group, difference, p)
+        for group in groups.values()
+        if (difference := group.difference) is not None and (p := difference.p) is not None
+    ]
+    corrected = holm([p for *_, p in tested])
+    for (group, difference, _), p in zip(tested, corrected, strict=True):
+        group.difference = replace(difference, p_holm=p)
 
 
 def check_axes(

@@ -104,10 +104,10 @@ def _cell(path: Path) -> Run:
     result = read_result(path)
     if result is not None:
         file = path / "result.json"
-        curves = [_curves(result, name, file) for name in ("val", "train")]
+        val, train = (_curves(result, name, file) for name in ("val", "train"))
         if not isinstance(result.get("axes"), dict):
             raise UserError(f"{file}: 'axes' must be a dict, got {result.get('axes')!r}")
-        return Run(path, result["axes"], True, *curves, result)
+        return Run(path, result["axes"], True, val, train, result)
     records = read_records(path)
     axes = about.get("axes") or {"run": path.name}
     # Trained by dmmix train and no sweep: there is no result, but a log up to the last step.

@@ -30,11 +30,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from dmmix.functional.kernels.second_order import once_differentiable_gradient
 from dmmix.functional.slots import Slots
@@ -74,7 +74,7 @@ def cpu_terms(
 class _Terms(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx,
+        ctx: Any,
         logits: Tensor,
         classes: Tensor,
         target: Tensor,
@@ -104,7 +104,7 @@ class _Terms(torch.autograd.Function):
         exp_all = exp_mixed.sum(1, keepdim=True).add_(exp_others)
         lse = exp_all.log()
         mixup = (target * (lse - below)).sum(1)
-        if smoothing is not None:
+        if smoothing is not None and mean is not None:
             weight = 1 if class_weight is None else class_weight.mean()
             even = smoothing * (weight * lse + (weight * largest - mean)).squeeze(1)
             mixup += even.masked_fill_(smoothing == 0, 0.0)  # as in eager_terms
@@ -118,7 +118,7 @@ class _Terms(torch.autograd.Function):
         return mixup, decoupled
 
     @staticmethod
-    def backward(ctx: FunctionCtx, g: Tensor | None, h: Tensor | None):
+    def backward(ctx: Any, g: Tensor | None, h: Tensor | None) -> tuple[Tensor | None, ...]:
         if not ctx.needs_input_grad[0] or (g is None and h is None):
             return (None,) * 9
         # The gradient is made in place of phi. A second time (retain_graph) and where the gradient
@@ -146,7 +146,7 @@ def _gradient(
     phi: Tensor | None,
 ) -> Tensor:
     """Gradient of ``g * mixup + h * decoupled`` in the logits; see the head of this file."""
-    factor, at_slot, even = 0.0, 0.0, None
+    even = None
     if g is not None:
         g = g.unsqueeze(1)
         total = target.sum(1, keepdim=True)
@@ -159,8 +159,8 @@ def _gradient(
         at_slot = (total * exp_mixed).addcmul_(target, g, value=-1)
     if h is not None:
         pull = margin.neg().sigmoid_().mul_(keep).mul_(h.unsqueeze(1))
-        factor = pull.sum(1, keepdim=True).add_(factor)
-        at_slot = at_slot - pull
+        factor = pull.sum(1, keepdim=True).add_(0.0 if g is None else factor)
+        at_slot = (0.0 if g is None else at_slot) - pull
     return _write(logits, classes, masked, factor, at_slot, even, class_weight, phi)
 
 
@@ -182,10 +182,11 @@ def _read(
     for part, kept, at, values, top, phi_top, average in chunks:
         rows, out = buffer[: len(part)], spare[: len(part)] if kept is None else kept
         rows.copy_(part)
-        if average is not None and weight is None:
-            torch.mean(rows, 1, keepdim=True, out=average)
-        elif average is not None:
-            torch.mm(rows, weight, out=average)
+        if average is not None:
+            if weight is None:
+                torch.mean(rows, 1, keepdim=True, out=average)
+            else:
+                torch.mm(rows, weight, out=average)
         rows.scatter_(1, at, values)
         # The fastest log-sum-exp there is: what softmax makes of the maximum of a row.
         torch.softmax(rows, 1, out=out)
@@ -235,9 +236,10 @@ def _like(logits: Tensor) -> Tensor:
     return torch.empty_like(logits, memory_format=torch.contiguous_format)
 
 
-def _chunks(*tensors: Tensor | None) -> Iterator[list[Tensor | None]]:
+def _chunks(logits: Tensor, *others: Tensor | None) -> Iterator[list[Any]]:
     """The tensors side by side, a chunk of rows at a time; ``None`` stays ``None``."""
-    count, size = len(tensors[0]), _rows_in_chunk(tensors[0])
+    tensors = (logits, *others)
+    count, size = len(logits), _rows_in_chunk(logits)
     if 0 < count <= size:
         yield list(tensors)  # a slice of everything would cost as much as a small operation
         return

@@ -15,10 +15,11 @@ It holds two tensors of the size of the logits where the chunks of ``cpu.py`` ho
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from dmmix.functional.kernels.second_order import once_differentiable_gradient
 from dmmix.functional.slots import Slots
@@ -38,7 +39,7 @@ def small_terms(logits: Tensor, slots: Slots) -> tuple[Tensor, Tensor]:
 class _Terms(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx,
+        ctx: Any,
         logits: Tensor,
         classes: Tensor,
         target: Tensor,
@@ -59,7 +60,7 @@ class _Terms(torch.autograd.Function):
         return mixup, decoupled
 
     @staticmethod
-    def backward(ctx: FunctionCtx, g: Tensor | None, h: Tensor | None):
+    def backward(ctx: Any, g: Tensor | None, h: Tensor | None) -> tuple[Tensor | None, ...]:
         if not ctx.needs_input_grad[0] or (g is None and h is None):
             return (None,) * 5
         return once_differentiable_gradient(_gradient, g, h, *ctx.saved_tensors), *(None,) * 4

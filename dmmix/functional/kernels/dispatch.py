@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from typing import Literal
@@ -93,7 +94,7 @@ def _has_triton() -> bool:
     return find_spec("triton") is not None
 
 
-def _triton_terms():
+def _triton_terms() -> Callable[[Tensor, Slots, Tensor | None], tuple[Tensor, Tensor]]:
     # Imported on first use: Triton is an option, and slow to import.
     from dmmix.functional.kernels.triton_terms import triton_terms
 

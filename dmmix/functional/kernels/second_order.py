@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 __all__ = ["once_differentiable_gradient"]
 
@@ -26,11 +26,11 @@ def once_differentiable_gradient(gradient: Callable[..., Tensor], *args: Tensor 
 
 class _FirstOrderOnly(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, gradient: Callable[..., Tensor], *args: Tensor | None) -> Tensor:
+    def forward(ctx: Any, gradient: Callable[..., Tensor], *args: Tensor | None) -> Tensor:
         return gradient(*args)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, *_):
+    def backward(ctx: Any, *_: Any) -> NoReturn:
         raise RuntimeError(
             "the single-pass form of the loss has no second derivative; backend='eager' has it"
         )

@@ -12,12 +12,12 @@ C and K are compile-time constants, since both stay the same for as long as a mo
 from __future__ import annotations
 
 from math import gcd
+from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from dmmix.functional.kernels.second_order import once_differentiable_gradient
 from dmmix.functional.slots import Slots
@@ -47,7 +47,7 @@ def triton_terms(
 class _Terms(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx,
+        ctx: Any,
         logits: Tensor,
         classes: Tensor,
         target: Tensor,
@@ -73,7 +73,7 @@ class _Terms(torch.autograd.Function):
         return mixup, decoupled
 
     @staticmethod
-    def backward(ctx: FunctionCtx, g: Tensor | None, h: Tensor | None):
+    def backward(ctx: Any, g: Tensor | None, h: Tensor | None) -> tuple[Tensor | None, ...]:
         if not ctx.needs_input_grad[0] or (g is None and h is None):
             return (None,) * 7
         return once_differentiable_gradient(_gradient, g, h, *ctx.saved_tensors), *(None,) * 6

@@ -8,7 +8,7 @@ from torch import Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.checks import share_dtype
 
-__all__ = ["blend_labels", "prepare_labels"]
+__all__ = ["blend_labels", "prepare_labels", "where_labels"]
 
 
 def prepare_labels(
@@ -51,9 +51,22 @@ def blend_labels(
     first: MixedLabels | Tensor, second: MixedLabels | Tensor, share: Tensor
 ) -> MixedLabels | Tensor:
     """``share`` (N,) of ``first`` and the rest of ``second``; both prepared, in the same form."""
-    if isinstance(first, MixedLabels):
+    if isinstance(first, MixedLabels) and isinstance(second, MixedLabels):
         return first.blend(second, share)
-    return torch.lerp(second, first, share.to(first.dtype)[:, None])
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.lerp(second, first, share.to(first.dtype)[:, None])
+    raise TypeError("labels of a pair must be in the same form")
+
+
+def where_labels(
+    condition: Tensor, first: MixedLabels | Tensor, second: MixedLabels | Tensor
+) -> MixedLabels | Tensor:
+    """Row by row, ``first`` where the (N,) ``condition`` holds, else ``second``; as above."""
+    if isinstance(first, MixedLabels) and isinstance(second, MixedLabels):
+        return MixedLabels.where(condition, first, second)
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.where(condition[:, None], first, second)
+    raise TypeError("labels of a pair must be in the same form")
 
 
 def _check_number(number: int, images: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
@@ -127,7 +128,7 @@ def draw_noise(
     size: tuple[int, int],
     generator: Generator | None = None,
     per_batch: bool = False,
-    band: int | str = "full",
+    band: int | Literal["auto", "full"] = "full",
     decay_power: float = 3.0,
 ) -> Tensor:
     """Noise for :func:`fmix`: (n, H, W // 2 + 1) complex64 standard normals, or a band of them.
@@ -214,7 +215,7 @@ def _soft_top(field: Tensor, number: Tensor, lam: Tensor, max_soft: float) -> Te
 def _check_noise(noise: Tensor, images: Tensor) -> None:
     n, _, height, width = images.shape
     rows = 1 if isinstance(noise, Tensor) and noise.ndim == 3 and noise.shape[0] == 1 else n
-    shape = (rows, height, width // 2 + 1)
+    shape: tuple[int, ...] = (rows, height, width // 2 + 1)
     if isinstance(noise, Tensor) and noise.shape[:1] == (rows,) and noise.ndim == 3:
         if is_band(noise.shape[1:], (height, width)):
             shape = tuple(noise.shape)

@@ -8,6 +8,7 @@ matrices. It is smooth, so most of the search for its level can be done on a coa
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ _COARSE = 2**12  # points on which a level is searched, at most
 _PIECE = 2**18  # pixels
 
 
-def check_band(band: int | str) -> None:
+def check_band(band: int | Literal["auto", "full"]) -> None:
     """Raises unless ``band`` is ``'auto'``, ``'full'`` or an int from 1."""
     if isinstance(band, bool) or not isinstance(band, (int, str)):
         raise TypeError(f"band must be 'auto', 'full' or an int, 1 or more, got {band!r}")
@@ -56,7 +57,9 @@ def choose_band(size: tuple[int, int], decay_power: float) -> int | None:
     return None if 2 * waves + 1 > _WORTH * max(size) else waves
 
 
-def band_shape(size: tuple[int, int], band: int | str, decay_power: float) -> tuple[int, int]:
+def band_shape(
+    size: tuple[int, int], band: int | Literal["auto", "full"], decay_power: float
+) -> tuple[int, int]:
     """(rows, columns) of the noise: the full (H, W // 2 + 1), or fewer frequencies.
 
     Along the shorter side as many waves a pixel are kept as along the longer one, rounded up.

@@ -78,9 +78,11 @@ def guidedmixup(
     check_maps("saliency", saliency, images, check)
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
-    size = tuple(images.shape[-2:])
-    first = _normalised(resize_maps(saliency.detach(), size).to(share_dtype(images)))
-    second, neutral = first[index], 0.5
+    height, width = images.shape[-2:]
+    maps = resize_maps(saliency.detach(), (height, width)).to(share_dtype(images))
+    first = _normalised(maps)
+    second = first[index]
+    neutral: Tensor | float = 0.5
     if lam is not None:
         neutral = lam.to(first.dtype)[:, None, None]
         first, second = first * neutral, second * (1 - neutral)
@@ -148,7 +150,8 @@ def smooth_saliency(saliency: Tensor, kernel_size: int = 7, sigma: float = 3.0) 
         length = maps.shape[dim]
         lines = torch.arange(-reach, length + reach, device=maps.device).clamp(0, length - 1)
         wide = maps.index_select(dim, lines)
-        maps = sum(b / sum(bell) * wide.narrow(dim, k, length) for k, b in enumerate(bell))
+        weighted = (b / sum(bell) * wide.narrow(dim, k, length) for k, b in enumerate(bell))
+        maps = sum(weighted)  # type: ignore[assignment]  # 0 where there is nothing to sum
     return maps
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import blend_labels, prepare_labels
+from dmmix.functional.mixing.blend import blend_labels, prepare_labels, where_labels
 from dmmix.functional.mixing.checks import check_images, share_dtype
 
 __all__ = ["Mixed", "per_sample", "unmixed"]
@@ -36,16 +36,12 @@ class Mixed(NamedTuple):
     def where(cls, condition: Tensor, first: Mixed, second: Mixed) -> Mixed:
         """Sample by sample, ``first`` where the (N,) bool ``condition`` holds, else ``second``."""
         samples = per_sample(condition, first.images)
-        if isinstance(first.labels, MixedLabels):
-            labels = MixedLabels.where(condition, first.labels, second.labels)
-        else:
-            labels = torch.where(condition[:, None], first.labels, second.labels)
         weights = None
         if first.weights is not None or second.weights is not None:
             weights = torch.where(condition, first._weights(), second._weights())
         return cls(
             torch.where(samples, first.images, second.images),
-            labels,
+            where_labels(condition, first.labels, second.labels),
             torch.where(samples, first.mask, second.mask),
             weights,
         )

@@ -75,8 +75,8 @@ def _relaxed(cost: Tensor, weight: Tensor, iterations: int) -> Tensor:
     # each for `step` of what pulls at it.
     first = -weight, weight
     second = -2 * weight, 2 * weight
-    kinks = [(2 * k - 1) * weight + k * step for k in range(1, m)]
-    kinks = [(-kink, kink) for kink in kinks]
+    slopes = [(2 * k - 1) * weight + k * step for k in range(1, m)]
+    kinks = [(-slope, slope) for slope in slopes]
     u = (cost < 0).to(cost.dtype).sum(0)
     new, ahead, part = (torch.empty_like(u) for _ in range(3))
     dual, pull, pulled, clipped = (torch.zeros_like(weight) for _ in range(4))

@@ -168,14 +168,14 @@ def check_puzzle(
     ):
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
-    for name, value in (("beta", beta), ("eta", eta)):
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be 0 or more and finite, got {value}")
+    for name, weight in (("beta", beta), ("eta", eta)):
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"{name} must be 0 or more and finite, got {weight}")
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma must be in [0, 1], got {gamma}")
-    for name, value in (("t_eps", t_eps), ("pixel_range", pixel_range)):
-        if value is not None and not 0 < value < math.inf:
-            raise ValueError(f"{name} must be above 0 and finite, got {value}")
+    for name, size in (("t_eps", t_eps), ("pixel_range", pixel_range)):
+        if size is not None and not 0 < size < math.inf:
+            raise ValueError(f"{name} must be above 0 and finite, got {size}")
 
 
 class _Layout(NamedTuple):

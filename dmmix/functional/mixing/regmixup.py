@@ -80,14 +80,14 @@ def regmixup(
 
 
 def _join(first: MixedLabels | Tensor, second: MixedLabels | Tensor) -> MixedLabels | Tensor:
-    if isinstance(first, MixedLabels) != isinstance(second, MixedLabels):
-        raise TypeError(
-            "labels must be in the form that went into the mix, got "
-            f"{type(first).__name__} for the clean ones and {type(second).__name__} for the mixed"
-        )
-    if isinstance(first, MixedLabels):
+    if isinstance(first, MixedLabels) and isinstance(second, MixedLabels):
         return MixedLabels.cat([first, second])
-    return torch.cat([first, second.to(first.dtype)])
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.cat([first, second.to(first.dtype)])
+    raise TypeError(
+        "labels must be in the form that went into the mix, got "
+        f"{type(first).__name__} for the clean ones and {type(second).__name__} for the mixed"
+    )
 
 
 def _check_alike(images: Tensor, mixed: Tensor) -> None:

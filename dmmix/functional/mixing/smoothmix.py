@@ -77,15 +77,15 @@ def smoothmix(
     Workshops 2020).
     """
     check_images(images)
-    if (lam is None) == (sigma is None):
+    if lam is not None and sigma is None:
+        check_lam(lam, images, check)
+    elif lam is None and sigma is not None:
+        _check_sigma(sigma, images, check)
+    else:
         raise ValueError(
             "either lam or sigma must be given, and the other be None; got "
             f"{'neither' if lam is None else 'both'}"
         )
-    if sigma is None:
-        check_lam(lam, images, check)
-    else:
-        _check_sigma(sigma, images, check)
     check_index(index, images, check)
     check_centers(centers, images, check)
     labels = prepare_labels(labels, images, check)
@@ -96,9 +96,9 @@ def smoothmix(
         _squared_distance(centers[:, 0], height, dtype),
         _squared_distance(centers[:, 1], width, dtype),
     )
-    if sigma is None:
+    if lam is not None:
         along_y, along_x = _spot_of_share(squares, 1 - lam.to(dtype))
-    else:
+    elif sigma is not None:
         along_y, along_x = _spot(squares, sigma.to(dtype) ** -2)
     one = along_y.new_ones(())
     mask = torch.addcmul(one, along_y[:, None, :, None], along_x[:, None, None, :], value=-1)

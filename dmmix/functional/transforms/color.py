@@ -112,21 +112,24 @@ def color_jitter(
     values = _values(images)
     turns = _turns(order, given)
     weights = _weights(turns, given[:3]).to(values.dtype)
-    hue = given[3]
     # Which samples turn their hue when; worked out on the CPU, so nothing waits for the device.
-    groups = [] if hue is None else [(turn == _HUE).nonzero()[:, 0] for turn in turns]
-    shifts = [hue[group] for group in groups]
+    groups: list[Tensor] = []
+    shifts: list[Tensor] = []
+    if given[3] is not None:
+        groups = [(turn == _HUE).nonzero()[:, 0] for turn in turns]
+        shifts = [given[3][group] for group in groups]
     weights, *moved = to_device([weights, *groups, *shifts], values.device)
     groups, shifts = moved[: len(groups)], moved[len(groups) :]
     for step in range(len(turns)):
         if any(factor is not None for factor in given[:3]):
-            factor, mean, grey = (
-                None if unused else weight
-                for unused, weight in zip(
-                    (False, given[1] is None, given[2] is None), weights[step], strict=True
-                )
+            own, mean, grey = weights[step]
+            values = _blend(
+                values,
+                own,
+                images.dtype,
+                mean=None if given[1] is None else mean,
+                grey=None if given[2] is None else grey,
             )
-            values = _blend(values, factor, images.dtype, mean=mean, grey=grey)
         if groups and len(groups[step]):
             turned = _turn_hue(values[groups[step]], shifts[step], images.dtype)
             values = values.index_copy(0, groups[step], turned)

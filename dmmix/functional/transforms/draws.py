@@ -167,7 +167,11 @@ def draw_noise_like(images: Tensor, generator: Generator | None = None) -> Tenso
 
 
 def _shapes(
-    shape: tuple[int, ...], image_size: tuple[int, int], area: Range, aspect: Range, generator
+    shape: tuple[int, ...],
+    image_size: tuple[int, int],
+    area: Range,
+    aspect: Range,
+    generator: Generator | None,
 ) -> tuple[Tensor, Tensor]:
     """Heights and widths in whole pixels; ``aspect`` is width to height."""
     height, width = image_size

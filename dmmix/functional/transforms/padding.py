@@ -73,8 +73,8 @@ def four_sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
         raise TypeError(message)
     if len(sides) not in (1, 2, 4) or min(sides) < 0:
         raise ValueError(message)
-    sides = tuple(sides)
-    return (sides * 4)[:4]
+    left, top, right, bottom = (tuple(sides) * 4)[:4]
+    return left, top, right, bottom
 
 
 def _filled(shape: tuple[int, ...], pad_val: float | Sequence[float], images: Tensor) -> Tensor:

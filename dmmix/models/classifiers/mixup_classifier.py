@@ -194,13 +194,13 @@ class MixupClassifier(ImageClassifier):
         self, losses: dict[str, Tensor | list[Tensor]]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """As mmengine does, without the mean of what is one number already."""
-        values = losses.values()
-        if not all(isinstance(value, Tensor) and value.ndim == 0 for value in values):
+        single = {k: v for k, v in losses.items() if isinstance(v, Tensor) and v.ndim == 0}
+        if len(single) < len(losses):
             return super().parse_losses(losses)
-        loss = sum(value for name, value in losses.items() if "loss" in name)
-        return loss, {"loss": loss, **losses}
+        loss: Any = sum(value for name, value in single.items() if "loss" in name)
+        return loss, {"loss": loss, **single}
 
-    def _drawn(self, inputs: Tensor, labels: Tensor) -> tuple:
+    def _drawn(self, inputs: Tensor, labels: MixedLabels | Tensor) -> tuple:
         """What :meth:`_drawn_loss` takes: with the draws of a mix that tells them apart from the
         mixing, or mixed already."""
         if self.mixup is None:
@@ -217,8 +217,9 @@ class MixupClassifier(ImageClassifier):
         weights: Tensor | None,
         drawn: tuple[Tensor, ...] | None,
     ) -> dict[str, Tensor]:
+        mixup: Any = self.mixup
         if drawn is not None:
-            inputs, labels, *_ = self.mixup.blend(inputs, labels, *drawn)
+            inputs, labels, *_ = mixup.blend(inputs, labels, *drawn)
         return self._head_loss(self.extract_feat(inputs), labels, weights)
 
     def _head_loss(

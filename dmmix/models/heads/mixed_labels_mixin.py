@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,10 +11,15 @@ from dmmix.functional import MixedLabels, mixed_accuracy
 from dmmix.functional.labels import as_mixed_labels
 from dmmix.models.losses import DecoupledMixupBCELoss, MixupLoss
 
+if TYPE_CHECKING:
+    from mmpretrain.models import ClsHead as _Head
+else:
+    _Head = object
+
 __all__ = ["MixedLabelsMixin"]
 
 
-class MixedLabelsMixin:
+class MixedLabelsMixin(_Head):
     """Makes ``head.loss(feats, labels)`` take labels as one object for the batch.
 
     Stands before a :class:`mmpretrain.models.ClsHead` in the bases of a class. ``labels`` is

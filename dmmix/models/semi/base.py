@@ -99,10 +99,10 @@ class SemiClassifier(Checked, MixupClassifier):
 
     def forward(
         self,
-        inputs: Tensor | dict[str, Tensor],
+        inputs: Any,
         data_samples: list[DataSample] | None = None,
         mode: str = "tensor",
-        labels: Tensor | None = None,
+        labels: Any = None,
         index: Tensor | None = None,
         hidden_labels: Tensor | None = None,
     ) -> Any:
@@ -111,7 +111,7 @@ class SemiClassifier(Checked, MixupClassifier):
             return self.loss(inputs, labels, index, hidden_labels)
         return super().forward(inputs, data_samples, mode, labels)
 
-    def loss(
+    def loss(  # type: ignore[override]  # of two streams, not one
         self,
         inputs: dict[str, Tensor],
         labels: Tensor,

@@ -80,10 +80,11 @@ class MixMatch(SemiClassifier):
             torch.cat([inputs["labelled"], *views]), torch.cat([known, guess, guess]), generator
         )
         labelled, unlabelled = self.logits(mixed.images[:n], mixed.images[n:])
-        consistency = mean_squared_consistency(unlabelled, mixed.labels[n:])
+        targets: Any = mixed.labels  # dense, as they went in
+        consistency = mean_squared_consistency(unlabelled, targets[n:])
         confidence, pseudo = mean.max(dim=1)
         return {
-            "loss_labelled": masked_cross_entropy(labelled, mixed.labels[:n]),
+            "loss_labelled": masked_cross_entropy(labelled, targets[:n]),
             "loss_unlabelled": self.ramped_weight() * consistency,
             **self.pseudo_label_accuracy(pseudo),
             **self.mixed_losses(inputs["labelled"], labels, inputs["weak"], pseudo, confidence),

@@ -64,7 +64,7 @@ class ReMixMatch(SemiClassifier):
         **kwargs: Any,
     ) -> None:
         strong = ["strong", *(f"strong{k}" for k in range(2, num_strong + 1))]
-        self.branches = {
+        self.branches = {  # type: ignore[misc]  # here they follow from an argument
             "labelled": ("labelled", "strong"),
             "weak": ("unlabelled", "weak"),
             **dict.fromkeys(strong, ("unlabelled", "strong")),
@@ -101,6 +101,7 @@ class ReMixMatch(SemiClassifier):
             torch.cat([known, *[guess] * len(views)]),
             generator,
         )
+        targets: Any = mixed.labels  # dense, as they went in
         first = inputs["strong"]
         turns = draw_turns(m, generator)
         images = (mixed.images[:n], mixed.images[n:], first, rotate(first, turns))
@@ -110,8 +111,8 @@ class ReMixMatch(SemiClassifier):
         ramp = weight / self.unlabelled_weight if self.unlabelled_weight else 0.0
         confidence, pseudo = aligned.max(dim=1)
         return {
-            "loss_labelled": masked_cross_entropy(labelled, mixed.labels[:n]),
-            "loss_unlabelled": weight * masked_cross_entropy(unlabelled, mixed.labels[n:]),
+            "loss_labelled": masked_cross_entropy(labelled, targets[:n]),
+            "loss_unlabelled": weight * masked_cross_entropy(unlabelled, targets[n:]),
             "loss_strong": self.strong_weight * ramp * masked_cross_entropy(strong, guess),
             "loss_rotation": self.rotation_weight * masked_cross_entropy(turned, turns),
             **self.pseudo_label_accuracy(pseudo),

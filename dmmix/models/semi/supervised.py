@@ -29,9 +29,10 @@ class Supervised(SemiClassifier):
     """
 
     def __init__(self, *args: Any, stream_mix: Any = None, **kwargs: Any) -> None:
-        self.branches = {"labelled": ("labelled", "weak")}
+        branches = {"labelled": ("labelled", "weak")}
         if stream_mix is not None:
-            self.branches["weak"] = ("unlabelled", "weak")
+            branches["weak"] = ("unlabelled", "weak")
+        self.branches = branches  # type: ignore[misc]  # here they follow from an argument
         super().__init__(*args, stream_mix=stream_mix, **kwargs)
 
     def step_losses(

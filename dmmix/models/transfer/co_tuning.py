@@ -57,12 +57,13 @@ class CoTuning(Supervised):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        head: Any = source_head
         if isinstance(source_head, Mapping):
-            source_head = MODELS.build({"_scope_": "dmmix", **source_head})
-        self.source_head = source_head
+            head = MODELS.build({"_scope_": "dmmix", **source_head})
+        self.source_head = head
         self.source_weight = float(source_weight)
         self.source_temperature = float(source_temperature)
-        shape = (self.head.num_classes, source_head.num_classes)
+        shape = (self.head.num_classes, head.num_classes)
         # Rows of zeros: not worked out yet.
         self.register_buffer("relationship", torch.zeros(shape))
         self._dataset: Any = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
@@ -33,6 +34,10 @@ class DistributionAlignment(Checked, nn.Module):
     Source: ReMixMatch (arXiv 1911.09785), section 3.1; its authors take 128 batches.
     """
 
+    target: Tensor
+    recent: Tensor
+    batches: Tensor
+
     def __init__(
         self, num_classes: Count, window: Count = 128, target: Sequence[float] | None = None
     ) -> None:
@@ -43,7 +48,7 @@ class DistributionAlignment(Checked, nn.Module):
         if target is not None:
             self.set_target(target)
 
-    def set_target(self, target: Sequence[float] | Tensor) -> None:
+    def set_target(self, target: Sequence[float] | np.ndarray | Tensor) -> None:
         """Aligns to these shares of the classes from here on; how often each one is labelled, say.
 
         Args:

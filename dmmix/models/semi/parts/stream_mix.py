@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -81,8 +81,7 @@ class StreamMix(Checked, nn.Module):
         super().__init__()
         self.mixup = build_mix(mixup)
         for mix in _members(self.mixup):
-            _check_mix(mix)
-            mix.pair_with(_Halves(lam_bias))
+            _checked_mix(mix).pair_with(_Halves(lam_bias))
         self.loss = _build_loss(loss)
         if decouple is not None and not isinstance(self.loss, DecoupledMixupLoss):
             raise ValueError(
@@ -98,7 +97,7 @@ class StreamMix(Checked, nn.Module):
 
     def losses(
         self,
-        model: nn.Module,
+        model: Any,
         labelled: Tensor,
         labels: Tensor,
         unlabelled: Tensor,
@@ -130,6 +129,7 @@ class StreamMix(Checked, nn.Module):
         # be smaller than drawn (clipped at the border), so that lam stays below 1/2.
         images = torch.cat([unlabelled.index_select(0, chosen), labelled])
         classes = torch.cat([pseudo.index_select(0, chosen), labels])
+        mixed: Any  # MixedLabels: classes went in
         feats, mixed, weights = mixed_feats(model, self.mixup, images, classes, generator, n)
         logits = model.head(feats)
 
@@ -243,13 +243,14 @@ def _members(mix: Mix) -> list[Mix]:
     return [mix]
 
 
-def _check_mix(mix: Mix) -> None:
+def _checked_mix(mix: Mix) -> PairMix:
     if not isinstance(mix, PairMix) or not mix.follows_lam:
         raise ValueError(
             f"stream_mix.mixup: {type(mix).__name__} does not mix pairs with a share that is "
             "drawn, which mixing between the streams needs; take Mixup, CutMix, FMix, ... "
             "(ResizeMix with an alpha)"
         )
+    return mix
 
 
 def _build_loss(config: Mapping | MixupLoss | None) -> MixupLoss:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class Teacher(nn.Module):
         self,
         student: nn.Module,
         momentum: float = 0.999,
-        network: Callable[[nn.Module], nn.Module] = Network,
+        network: Callable[[Any], nn.Module] = Network,
         name: str = "teacher_momentum",
     ) -> None:
         super().__init__()
