@@ -1,5 +1,6 @@
 """The code on the pages is run: a page whose example fails is a page that lies."""
 
+import ast
 import importlib
 import importlib.util
 import re
@@ -29,6 +30,18 @@ def sections(page: str) -> dict[str, str]:
 
 
 PLAIN = sections("plain_pytorch.md")
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("**/*.md"))]
+
+
+def test_every_block_is_python():
+    wrong = []
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            try:
+                ast.parse(block)
+            except SyntaxError as error:
+                wrong.append(f"{page.name}: {error.msg}: {block}")
+    assert not wrong
 
 
 def test_there_is_code_to_run():
