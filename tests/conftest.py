@@ -1,10 +1,12 @@
 """What all tests share: the commands too, called in this process or in one of their own."""
 
+import gc
 import os
 import subprocess
 import sys
 import zlib
 from importlib import import_module
+from multiprocessing import active_children
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,6 +61,18 @@ def fresh_mmengine():
     _forget_mmengine()
     yield _forget_mmengine
     _forget_mmengine()
+
+
+@pytest.fixture(autouse=True)
+def workers_end_with_their_test():
+    """Else they end when the garbage collector comes upon their loaders, with a wait for each."""
+    yield
+    if active_children():
+        from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
+
+        for each in gc.get_objects():
+            if issubclass(type(each), _MultiProcessingDataLoaderIter):
+                each._shutdown_workers()
 
 
 def _forget_mmengine():
