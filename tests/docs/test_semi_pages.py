@@ -84,7 +84,7 @@ def test_every_method_has_a_page_a_picture_and_a_row():
         assert f"[`{name}`]({page})" in overview
         text = (DOCS / "semi" / page).read_text(encoding="utf-8")
         assert f"../figures/semi/{name.lower()}.png" in text
-        assert f"type='{name}'" in text
+        assert f'type="{name}"' in text
         assert "arxiv.org" in text or "ICML" in text
 
 
