@@ -104,8 +104,7 @@ class FiniteHook(Hook):
         self._batch = None
         if self._skips is not None and runner.optim_wrapper.has_skipped:
             self._skips.add(runner, step, self._watch)
-        saves = any(saves_now(hook, runner) for hook in runner.hooks)
-        if saves or self._watch.full or is_logged(runner, batch_idx):
+        if self._watch.full or is_logged(runner, batch_idx) or saves_now(runner):
             self.check(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:

@@ -145,7 +145,7 @@ class RandomStateHook(Hook):
             data_batch: Not used.
             outputs: Not used.
         """
-        if any(saves_now(hook, runner) for hook in runner.hooks):
+        if saves_now(runner):
             self._capture(runner)
 
     def before_val(self, runner: Runner) -> None:
@@ -205,9 +205,11 @@ def _try(saved: dict, file: str) -> None:
         restore(now)
 
 
-def saves_now(hook: Hook, runner: Runner) -> bool:
-    if not isinstance(hook, CheckpointHook) or hook.by_epoch:
-        return False
-    return hook.every_n_train_iters(runner, hook.interval, hook.save_begin) or (
-        hook.save_last and hook.is_last_train_iter(runner)
+def saves_now(runner: Runner) -> bool:
+    """Whether a CheckpointHook that counts iterations is about to save."""
+    return any(
+        hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
+        or (hook.save_last and hook.is_last_train_iter(runner))
+        for hook in runner.hooks
+        if isinstance(hook, CheckpointHook) and not hook.by_epoch
     )
