@@ -7,13 +7,12 @@ are taken at their word only about plain values: numbers, flags and strings.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import numbers
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Union
 
@@ -22,6 +21,8 @@ from pydantic_core import CoreSchema, SchemaError, SchemaValidator, ValidationEr
 from pydantic_core import core_schema as cs
 
 from dmmix.functional.ranges import Ascending, Count, Filled, NonNegative, Probability, Range
+from dmmix.signatures import named, rest_of, signatures
+from dmmix.suggestions import suggestion
 
 __all__ = ["ArgumentError", "Checked", "check_argument", "check_arguments"]
 
@@ -100,13 +101,12 @@ def check_arguments(
         elif name in known and not _same(value, known[name].default):
             check_argument(called, name, value, known[name].hint, known[name].ours)
         elif name not in known and taker.__name__ in _OPEN_IN_VAIN:
-            raise ArgumentError(f"{called} has no argument {name!r}; {_meant(name, known)}")
+            raise ArgumentError(f"{called} has no argument {name!r}{_meant(name, known)}")
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
     others = ", ".join(each for each in known if each != "self")
-    return f"did you mean {near[0]!r}?" if near else f"it has {others}"
+    return suggestion(name, known, most=1) or f"; it has {others}"
 
 
 def check_argument(taker: str, name: str, value: Any, hint: Any, ours: bool = True) -> None:
@@ -127,16 +127,15 @@ class Checked:
     """Base of a class whose arguments are checked where it is called in Python too."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        parameters = inspect.signature(cls).parameters.values()
-        names = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
-        check_arguments(cls, {**dict(zip(names, args, strict=False)), **kwargs})
+        signature = inspect.signature(cls)
+        check_arguments(cls, {**dict(zip(named(signature), args, strict=False)), **kwargs})
         known = _parameters(cls)  # type: ignore[arg-type]  # a class is hashable
         # What is taken by ** may go anywhere.
-        closed = not any(each.kind is each.VAR_KEYWORD for each in parameters)
+        closed = rest_of(signature) is None
         for name in kwargs:
             if closed and name not in known:
                 raise ArgumentError(
-                    f"{cls.__name__} got an unexpected keyword argument {name!r}; "
+                    f"{cls.__name__} got an unexpected keyword argument {name!r}"
                     f"{_meant(name, known)}"
                 )
         return super().__new__(cls)
@@ -152,18 +151,11 @@ class _Parameter(typing.NamedTuple):
 def _parameters(taker: Callable) -> dict[str, _Parameter]:
     """What is known of the keywords; of bases too, as far as a class hands on what is left."""
     known: dict[str, _Parameter] = {}
-    for function in _functions(taker):
-        try:
-            signature = inspect.signature(function)
-        except (NameError, TypeError, ValueError):  # of a builtin, or names that are not there
-            break
+    for function, signature in signatures(taker):
         names = getattr(inspect.unwrap(function), "__globals__", {})
         ours = names.get("__name__", "").startswith("dmmix.")
-        for name, parameter in signature.parameters.items():
-            if name in known or parameter.kind in (
-                inspect.Parameter.VAR_KEYWORD,
-                inspect.Parameter.VAR_POSITIONAL,
-            ):
+        for name, parameter in ({} if signature is None else named(signature)).items():
+            if name in known:
                 continue
             hint = parameter.annotation
             if isinstance(hint, str):
@@ -179,19 +171,7 @@ def _parameters(taker: Callable) -> dict[str, _Parameter]:
             if not tabled and not names.get("__name__", "").startswith(_EXACT):
                 hint = _widened(hint)
             known[name] = _Parameter(hint, parameter.default, ours or tabled)
-        kinds = {each.kind for each in signature.parameters.values()}
-        if inspect.Parameter.VAR_KEYWORD not in kinds:
-            break
     return known
-
-
-def _functions(taker: Callable) -> Iterator[Callable]:
-    if not inspect.isclass(taker):
-        yield taker
-        return
-    for base in taker.__mro__:
-        if "__init__" in vars(base) and base is not object:
-            yield vars(base)["__init__"]
 
 
 def _like(default: Any) -> Any:

@@ -6,16 +6,17 @@ mmengine. A stock mmpretrain config reaches a part of dmmix with
 ``dict(type='dmmix.CutMix')``.
 """
 
-import difflib
 import inspect
 import re
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
 from dmmix import compat
 from dmmix.arguments import check_arguments
+from dmmix.signatures import keywords_of
+from dmmix.suggestions import suggestion
 
 compat.prepare()  # before mmpretrain is imported: it needs a torchvision that imports
 
@@ -38,6 +39,7 @@ __all__ = [
     "RUNNERS",
     "TRANSFORMS",
     "check_config",
+    "registries",
 ]
 
 
@@ -92,7 +94,7 @@ def _checked(build: Callable) -> Callable:
 def _refuse_without_type(cfg: Mapping, registry: Registry) -> None:
     if registry.name == "runner":  # whose config has a runner_type, or none
         return
-    near = _near("type", cfg)
+    near = suggestion("type", cfg)
     raise KeyError(f"type is missing in the config of a {registry.name}, got {[*cfg]}{near}")
 
 
@@ -160,39 +162,22 @@ def _with_near_name(text: str, error: BaseException) -> str:
     unknown = re.search(r"'?(\S+) is not in the (.+?) registry", text)
     if unknown:
         kind = unknown[2].rpartition("::")[2]
-        known = [name for each in _children.values() if each.name == kind for name in _names(each)]
-        near = _near(unknown[1].rpartition(".")[2], known)
+        known = {name for each in registries() if each.name == kind for name in each.module_dict}
+        near = suggestion(unknown[1].rpartition(".")[2], known)
         return f"{unknown[0]}{near}" if near else text
     argument = re.search(r"got an unexpected keyword argument '(\w+)'", text)
     if argument is None:
         return text
     frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
     built = [each["obj_cls"] for each in frames if inspect.isclass(each.get("obj_cls"))]
-    near = _near(argument[1], keywords_of(built[-1])) if built else ""
+    near = suggestion(argument[1], keywords_of(built[-1])) if built else ""
     return text + (
         near or "; if it is inherited with another type, put _delete_=True beside the new"
     )
 
 
-def keywords_of(kind: type) -> set[str]:
-    """What a class takes by keyword; of its bases too, as far as it hands on what is left."""
-    known: set[str] = set()
-    for base in kind.__mro__:
-        if "__init__" in vars(base):
-            taken = inspect.signature(vars(base)["__init__"]).parameters.values()
-            named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-            known |= {each.name for each in taken if each.kind in named} - {"self"}
-            if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in taken):
-                break
-    return known
-
-
-def _names(registry: Registry | None) -> Iterable[str]:
-    while registry is not None:
-        yield from registry.module_dict
-        registry = registry.parent
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
+def registries() -> Iterator[Registry]:
+    """All of dmmix, mmpretrain and mmengine."""
+    for module in (_children, vars(mmpretrain), vars(mmengine)):
+        yield from (each for each in module.values() if isinstance(each, Registry))
+    yield FUNCTIONS

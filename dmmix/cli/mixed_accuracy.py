@@ -86,9 +86,9 @@ def _measure_all(args: Any) -> None:
 def _hooks(names: Sequence[str], alpha: float, seed: int) -> dict[str, Any]:
     """What measures, by the name of the mix."""
     from dmmix import mixups
-    from dmmix.configuration.errors import suggestion
     from dmmix.engine import MixedAccuracyHook
     from dmmix.registry import MIXUPS
+    from dmmix.suggestions import suggestion
 
     known = {name for name in mixups.__all__ if name in MIXUPS.module_dict}
     hooks = {}

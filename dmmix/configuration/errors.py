@@ -9,6 +9,9 @@ import sys
 import traceback
 from pathlib import Path
 
+from dmmix.signatures import keywords_of
+from dmmix.suggestions import suggestion
+
 __all__ = [
     "INHERITED",
     "UserError",
@@ -16,7 +19,6 @@ __all__ = [
     "locals_of",
     "near_files",
     "of_all_ranks",
-    "suggestion",
     "tells_all",
     "unknown_type",
 ]
@@ -69,27 +71,16 @@ def of_all_ranks(error: Exception) -> bool:
 
 def unknown_type(name: str, registry: str) -> str:
     """With suggestions from the registries of that name: dmmix's, mmpretrain's, mmengine's."""
-    from mmengine import registry as mmengine
-    from mmpretrain import registry as mmpretrain
+    from dmmix.registry import registries
 
-    from dmmix import registry as ours
-
-    known: set[str] = set()
-    for module in (mmengine, mmpretrain, ours):
-        for candidate in vars(module).values():
-            if (
-                isinstance(candidate, mmengine.Registry)
-                and candidate.name == registry.split("::")[-1]
-            ):
-                known |= set(candidate.module_dict)
+    kind = registry.split("::")[-1]
+    known = {type_ for each in registries() if each.name == kind for type_ in each.module_dict}
     near = suggestion(name.split(".")[-1], known)
     return f"unknown type {name!r}: not in the {registry} registry{near}"
 
 
 def _arguments_of_failed_build(error: BaseException) -> set[str]:
     """What the class takes that mmengine was building when ``error`` was raised."""
-    from dmmix.registry import keywords_of
-
     built = [local["obj_cls"] for local in locals_of(error) if "obj_cls" in local][-1:]
     # Loops are built without a registry: by the name of a class where it was called.
     named = re.match(r"(\w+)\.__init__\(\)", str(error))
@@ -114,9 +105,3 @@ def near_files(path: str) -> str:
     names = [file.name for file in folder.glob(f"*{Path(path).suffix}") if file.is_file()]
     near = difflib.get_close_matches(Path(path).name, names, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(str(folder / n) for n in near)}?" if near else ""
-
-
-def suggestion(name: str, known: set[str]) -> str:
-    """``"; did you mean 'x' or 'y'?"``, or nothing where none of the names comes close."""
-    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

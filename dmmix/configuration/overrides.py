@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dmmix.configuration.errors import UserError, suggestion
+from dmmix.configuration.errors import UserError
 from dmmix.configuration.keys import OTHER_KEYS, RUNNER_KEYS
 from dmmix.configuration.override_values import parse_value
 from dmmix.configuration.type_check import arguments
+from dmmix.suggestions import suggestion
 
 __all__ = ["check_overrides", "parse_overrides"]
 

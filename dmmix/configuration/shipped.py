@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from dmmix.configuration.errors import UserError, near_files, suggestion
+from dmmix.configuration.errors import UserError, near_files
+from dmmix.suggestions import suggestion
 
 __all__ = ["CONFIGS", "PREFIX", "ROOT", "find_config", "know_prefix", "names"]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from dmmix.configuration.errors import suggestion
 from dmmix.configuration.type_index import type_index
+from dmmix.suggestions import suggestion
 
 __all__ = ["arguments", "find_mistake"]
 

@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from dmmix.compat.atomic import atomic_open
+from dmmix.signatures import named, rest_of, signatures
 
 __all__ = ["Index", "type_index"]
 
@@ -30,24 +31,23 @@ __all__ = ["Index", "type_index"]
 Index = dict[str, list[str] | None]
 
 _KEPT = 8  # several environments take turns
-_FORM = 1  # of the file; another one where it is made in another way
+_FORM = 2  # of the file; another one where it is made in another way
 _PACKAGES = ("mmpretrain", "mmengine", "mmcv", "torch")
-#: Bases whose ``**kwargs`` take nothing.
-_WITHOUT_ARGUMENTS = ("torch.nn.modules.module", "typing", "abc", "builtins")
 
 
 @cache
 def type_index() -> Index:
     """The index of what is installed: read, or made, which imports all of it."""
     file = _cache_folder() / f"types-{_key()}.json"
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        index = _made()
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept == _signed(kept["types"]):  # as it was written, or it would refuse what is right
+            return kept["types"]
+    index = _made()
     with suppress(OSError):  # a home that cannot be written to: found anew each time
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_open(file) as out:
-            out.write(json.dumps(index).encode())
+            out.write(json.dumps(_signed(index)).encode())
         others = sorted(file.parent.glob("types-*.json"), key=lambda each: each.stat().st_mtime)
         for old in others[:-_KEPT]:
             old.unlink(missing_ok=True)
@@ -73,7 +73,15 @@ def _key() -> str:
     for folder in _folders("dmmix"):  # a checkout is written to all the time
         newest = max(file.stat().st_mtime_ns for file in Path(folder).rglob("*.py"))
         parts += [folder, str(newest)]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return _digest("\0".join(parts))[:16]
+
+
+def _signed(index: Index) -> dict[str, Any]:
+    return {"sha256": _digest(json.dumps(index)), "types": index}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _folders(package: str) -> list[str]:
@@ -82,56 +90,32 @@ def _folders(package: str) -> list[str]:
 
 
 def _made() -> Index:
-    index: dict[str, list[str] | None] = {}
-    for name, kind in _registered():
-        known = _arguments(kind)
-        if name in index:
-            # Which one is meant depends on where it stands: what either takes is no mistake.
-            other = index[name]
-            known = None if known is None or other is None else sorted({*known, *other})
-        index[name] = known
+    from dmmix.registry import registries
+
+    index: Index = {}
+    for registry in registries():
+        registry.import_from_location()
+        for name, kind in registry.module_dict.items():
+            known = _arguments(kind)
+            if name in index:
+                # Which one is meant depends on where it stands: what either takes is no mistake.
+                other = index[name]
+                known = None if known is None or other is None else sorted({*known, *other})
+            index[name] = known
     return index
-
-
-def _registered() -> Iterator[tuple[str, Any]]:
-    """(name, class or function) of all registries of dmmix, mmpretrain and mmengine."""
-    from mmengine import registry as mmengine
-    from mmpretrain import registry as mmpretrain
-
-    import dmmix.registry as ours
-
-    for module in (ours, mmpretrain, mmengine):
-        for registry in vars(module).values():
-            if isinstance(registry, mmengine.Registry):
-                registry.import_from_location()
-                yield from registry.module_dict.items()
 
 
 def _arguments(kind: Any) -> list[str] | None:
     """What it takes by keyword; of its bases too, as far as each hands on what is left."""
     names: set[str] = set()
-    for function in _functions(kind):
-        try:
-            taken = inspect.signature(function).parameters.values()
-        except (TypeError, ValueError):
+    for function, signature in signatures(kind):
+        if signature is None:
             return None
-        named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        names |= {each.name for each in taken if each.kind in named} - {"self"}
-        rest = [each.name for each in taken if each.kind is inspect.Parameter.VAR_KEYWORD]
-        if not rest:
-            return sorted(names)
-        if not _hands_on(function, rest[0]):
+        names |= {*named(signature)} - {"self"}
+        rest = rest_of(signature)
+        if rest is not None and not _hands_on(function, rest):
             return None
     return sorted(names)
-
-
-def _functions(kind: Any) -> Iterator[Callable]:
-    if inspect.isclass(kind):
-        for base in kind.__mro__:
-            if "__init__" in vars(base) and not base.__module__.startswith(_WITHOUT_ARGUMENTS):
-                yield vars(base)["__init__"]
-    elif callable(kind):
-        yield kind
 
 
 def _hands_on(function: Callable, rest: str) -> bool:

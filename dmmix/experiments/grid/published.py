@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dmmix.configuration.errors import UserError, suggestion
+from dmmix.configuration.errors import UserError
 from dmmix.experiments.paper import NOT_BUILT
+from dmmix.suggestions import suggestion
 
 __all__ = ["check_published", "find_published", "numbers", "without_cell"]
 

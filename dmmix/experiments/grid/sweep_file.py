@@ -12,11 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dmmix.configuration.errors import UserError, near_files, suggestion
+from dmmix.configuration.errors import UserError, near_files
 from dmmix.configuration.shipped import CONFIGS, find_config
 from dmmix.experiments.grid.published import check_published, find_published, without_cell
 from dmmix.experiments.paper import MIXES, NOT_BUILT, OBJECTIVES
 from dmmix.experiments.store.metric import check_metric
+from dmmix.suggestions import suggestion
 
 __all__ = ["AXES", "Sweep", "read_sweep"]
 

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dmmix.configuration.errors import UserError, suggestion
+from dmmix.configuration.errors import UserError
 from dmmix.experiments.grid.cell import Cell
 from dmmix.experiments.store.state import TO_DO, state_of
+from dmmix.suggestions import suggestion
 
 if TYPE_CHECKING:
     from submitit import Job

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 
-from dmmix.configuration.errors import UserError, suggestion
+from dmmix.configuration.errors import UserError
 from dmmix.experiments.report.comparisons import holm, p_of_paired
 from dmmix.experiments.store.runs import TRAINED, Run
+from dmmix.suggestions import suggestion
 
 __all__ = [
     "Difference",

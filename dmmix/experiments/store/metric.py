@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from dmmix.configuration.errors import UserError, suggestion
+from dmmix.configuration.errors import UserError
+from dmmix.suggestions import suggestion
 
 __all__ = ["METRICS", "check_metric", "measure"]
 
