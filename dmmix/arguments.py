@@ -128,7 +128,10 @@ class Checked:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         signature = inspect.signature(cls)
-        check_arguments(cls, {**dict(zip(named(signature), args, strict=False)), **kwargs})
+        in_order = [
+            name for name, each in named(signature).items() if each.kind is not each.KEYWORD_ONLY
+        ]
+        check_arguments(cls, {**dict(zip(in_order, args, strict=False)), **kwargs})
         known = _parameters(cls)  # type: ignore[arg-type]  # a class is hashable
         # What is taken by ** may go anywhere.
         closed = rest_of(signature) is None

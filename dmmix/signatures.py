@@ -7,8 +7,14 @@ from collections.abc import Callable, Iterator
 
 __all__ = ["keywords_of", "named", "rest_of", "signatures"]
 
-#: Bases whose ``**kwargs`` take nothing.
-_WITHOUT_ARGUMENTS = ("torch.nn.modules.module", "typing", "abc", "builtins")
+#: Bases whose ``**kwargs`` take nothing; by name, since nothing is imported for them.
+_WITHOUT_ARGUMENTS = {
+    ("abc", "ABC"),
+    ("builtins", "object"),
+    ("torch.nn.modules.module", "Module"),
+    ("typing", "Generic"),
+    ("typing", "Protocol"),
+}
 
 
 def signatures(taker: Callable) -> Iterator[tuple[Callable, inspect.Signature | None]]:
@@ -49,5 +55,6 @@ def _functions(taker: Callable) -> Iterator[Callable]:
         yield taker
         return
     for base in taker.__mro__:
-        if "__init__" in vars(base) and not base.__module__.startswith(_WITHOUT_ARGUMENTS):
+        known = (base.__module__, base.__qualname__) in _WITHOUT_ARGUMENTS
+        if "__init__" in vars(base) and not known:
             yield vars(base)["__init__"]

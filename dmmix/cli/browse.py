@@ -8,7 +8,6 @@ which image is where. Methods that ask the model ask the one of the config.
 
 from __future__ import annotations
 
-import difflib
 import random
 import warnings
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from dmmix.cli.options import check_checkpoint, config_options
 from dmmix.cli.running import build_dataset, config_scope, reported_errors
 from dmmix.configuration.errors import UserError
 from dmmix.configuration.reading import read_config
+from dmmix.suggestions import suggestion_or_all
 
 
 def main() -> None:
@@ -102,9 +102,8 @@ def _choose(names: Sequence[str] | None) -> dict[str, Any]:
     known = registered_mixes()
     for name in names or ():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise UserError(f"--methods: no method {name!r}; {hint}")
+            hint = suggestion_or_all(name, known, most=1)
+            raise UserError(f"--methods: no method {name!r}{hint}")
     return {name: known[name] for name in names} if names else known
 
 

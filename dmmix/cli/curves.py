@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dmmix.cli.options import key_and_value
+from dmmix.cli.options import add_pairs, runs_options
 from dmmix.cli.running import reported_errors
 from dmmix.configuration.errors import UserError
 
@@ -26,22 +26,14 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Curves of many runs, grouped over seeds")
-    parser.add_argument("work_dirs", nargs="+", type=Path, help="folders with runs in them")
+    parser = runs_options("Curves of many runs, grouped over seeds")
     parser.add_argument("--out", type=Path, required=True, help="picture to write (.png, .svg)")
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        action="extend",
-        type=key_and_value,
-        metavar="AXIS=VALUE",
-        help="some runs: method=fixmatch method=fixmatch_dm",
-    )
+    help = "some runs: method=fixmatch method=fixmatch_dm"
+    add_pairs(parser, "--only", "AXIS=VALUE", help=help)
     parser.add_argument(
         "--key", nargs="+", default=["accuracy/top1"], help="a panel each; default: accuracy/top1"
     )
     parser.add_argument("--title", default="", help="line on top")
-    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
     return parser
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from importlib import import_module
 
+from dmmix.suggestions import suggestion_or_all
 from dmmix.version import __version__
 
 __all__ = ["VERBS", "main"]
@@ -44,9 +44,8 @@ def main() -> None:
         print(_usage(f"{words[0]} "))
         sys.exit(0 if words[1:] else 2)
     if verb not in VERBS:
-        near = difflib.get_close_matches(verb, VERBS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VERBS)}"
-        print(f"error: no command {verb!r}; {hint}", file=sys.stderr)
+        hint = suggestion_or_all(verb, VERBS, most=1)
+        print(f"error: no command {verb!r}{hint}", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"dmmix {verb}", *words[taken:]]
     sys.exit(import_module(f"dmmix.cli.{VERBS[verb][0]}").main())

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dmmix.cli.options import runs_options
 from dmmix.cli.running import config_scope, reported_errors
 from dmmix.configuration.errors import UserError
 
@@ -29,10 +30,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Mixed top-1 and top-2 of finished runs, on mixed test images"
-    )
-    parser.add_argument("work_dirs", nargs="+", type=Path, help="folders with runs in them")
+    parser = runs_options("Mixed top-1 and top-2 of finished runs, on mixed test images")
     parser.add_argument(
         "--mixups",
         nargs="+",
@@ -45,7 +43,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the mixes; default: 0")
     parser.add_argument("--again", action="store_true", help="measure runs that were, too")
-    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
     return parser
 
 
@@ -88,13 +85,13 @@ def _hooks(names: Sequence[str], alpha: float, seed: int) -> dict[str, Any]:
     from dmmix import mixups
     from dmmix.engine import MixedAccuracyHook
     from dmmix.registry import MIXUPS
-    from dmmix.suggestions import suggestion
+    from dmmix.suggestions import suggestion_or_all
 
     known = {name for name in mixups.__all__ if name in MIXUPS.module_dict}
     hooks = {}
     for name in names:
         if name not in known:
-            near = suggestion(name, known) or f"; there are {', '.join(sorted(known))}"
+            near = suggestion_or_all(name, sorted(known))
             raise UserError(f"--mixups: no mix {name!r}{near}")
         hooks[name] = MixedAccuracyHook(dict(type=name, alpha=alpha), seed=seed)
     return hooks

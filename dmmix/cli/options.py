@@ -11,29 +11,46 @@ from dmmix.configuration.errors import UserError, near_files
 from dmmix.configuration.reading import read_config
 
 __all__ = [
+    "add_pairs",
     "check_checkpoint",
     "common_options",
     "config_options",
     "key_and_value",
     "load_config",
     "parse",
+    "parser_of",
+    "runs_options",
 ]
 
 
 def config_options(description: str) -> argparse.ArgumentParser:
-    """A parser with what every tool takes that reads a config."""
+    """A parser with what every command takes that reads a config."""
+    parser = parser_of(description)
+    parser.add_argument("config", help="config file, or the name of one that comes with dmmix")
+    help = "overrides, such as model.head.loss.eta=1.0 or model.mixup.alpha=0.5"
+    add_pairs(parser, "--cfg-options", "KEY=VALUE", help=help)
+    return parser
+
+
+def runs_options(description: str) -> argparse.ArgumentParser:
+    """A parser with what every command takes that reads what runs have left."""
+    parser = parser_of(description)
+    parser.add_argument("work_dirs", nargs="+", type=Path, help="folders with runs in them")
+    return parser
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """A parser with what every command takes."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("config", help="config file")
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action="extend",
-        type=key_and_value,
-        metavar="KEY=VALUE",
-        help="overrides, such as model.head.loss.eta=1.0 or model.mixup.alpha=0.5",
-    )
     parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
     return parser
+
+
+def add_pairs(parser: argparse.ArgumentParser, option: str, metavar: str, help: str) -> None:
+    """An option of ``KEY=VALUE`` pairs, once or several times."""
+    parser.add_argument(
+        option, nargs="+", action="extend", type=key_and_value, metavar=metavar, help=help
+    )
 
 
 def key_and_value(text: str) -> tuple[str, str]:
@@ -44,7 +61,7 @@ def key_and_value(text: str) -> tuple[str, str]:
 
 
 def common_options(description: str) -> argparse.ArgumentParser:
-    """A parser with the options that train.py and test.py take."""
+    """A parser with the options that train and test take."""
     parser = config_options(description)
     parser.add_argument("--work-dir", help="where logs, checkpoints and results go")
     parser.add_argument(

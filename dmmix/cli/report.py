@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dmmix.cli.options import key_and_value
+from dmmix.cli.options import add_pairs, runs_options
 from dmmix.cli.pipe import quiet_pipe
 from dmmix.cli.running import reported_errors
 from dmmix.configuration.errors import UserError
@@ -26,16 +26,9 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="One table of many runs, grouped over seeds")
-    parser.add_argument("work_dirs", nargs="+", type=Path, help="folders with runs in them")
-    parser.add_argument(
-        "--baseline",
-        nargs="+",
-        action="extend",
-        type=key_and_value,
-        metavar="AXIS=VALUE",
-        help="what to compare with, such as objective=mce; default: what the sweep file says",
-    )
+    parser = runs_options("One table of many runs, grouped over seeds")
+    help = "what to compare with, such as objective=mce; default: what the sweep file says"
+    add_pairs(parser, "--baseline", "AXIS=VALUE", help=help)
     parser.add_argument(
         "--metric",
         help="median10, best or last; default: what the sweep file says, or median10",
@@ -43,7 +36,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", help="what is measured; default: accuracy/top1")
     parser.add_argument("--format", choices=["md", "csv", "json"], help="default: of --out, or md")
     parser.add_argument("--out", type=Path, help="write the table into this file")
-    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
     return parser
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dmmix.cli.options import key_and_value
+from dmmix.cli.options import add_pairs, key_and_value, parser_of
 from dmmix.cli.pipe import quiet_pipe
 from dmmix.cli.running import reported_errors
 from dmmix.configuration.errors import UserError
@@ -33,20 +33,10 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Train a grid of configs; finished cells are skipped, broken ones resumed"
-    )
+    parser = parser_of("Train a grid of configs; finished cells are skipped, broken ones resumed")
     parser.add_argument("sweep", help="sweep file, such as configs/sweeps/quickstart_digits.py")
     parser.add_argument("--work-dir", type=Path, help="default: work_dirs/ and the file's name")
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        action="extend",
-        default=[],
-        type=key_and_value,
-        metavar="AXIS=VALUE",
-        help="some cells: mixup=cutmix seed=0 seed=1",
-    )
+    add_pairs(parser, "--only", "AXIS=VALUE", help="some cells: mixup=cutmix seed=0 seed=1")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="cells at a time")
     parser.add_argument(
         "--processes",
@@ -74,7 +64,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="submit a job array: partition=gpu gpus_per_node=1 timeout_min=600",
     )
-    parser.add_argument("--traceback", action="store_true", help="show the whole stack of an error")
     return parser
 
 
@@ -88,7 +77,7 @@ def _run(args: Any) -> bool:
             raise UserError(f"--{name} must be at least 1, got {getattr(args, name)}")
     sweep = read_sweep(args.sweep)
     only: dict[str, list[str]] = {}
-    for axis, value in args.only:
+    for axis, value in args.only or ():
         only.setdefault(axis, []).append(value)
     cells = cells_of(sweep, args.work_dir, only)
     if args.list:

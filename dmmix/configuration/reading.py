@@ -27,7 +27,8 @@ def read_config(path: str, overrides: Sequence[tuple[str, str]] | None = None) -
     cfg = read_file(path)
     check_top_level(cfg)
     if cfg.get("model") is None:
-        raise UserError(f"{path}: a config needs 'model', this one has {sorted(cfg)}")
+        hint = "; it is a sweep file, which dmmix sweep takes" if "axes" in cfg else ""
+        raise UserError(f"{path}: a config needs 'model', this one has {sorted(cfg)}{hint}")
     if overrides:
         values = parse_overrides(overrides)
         check_overrides(cfg, values)

@@ -8,12 +8,11 @@ from pathlib import Path
 from dmmix.configuration.errors import UserError, near_files
 from dmmix.suggestions import suggestion
 
-__all__ = ["CONFIGS", "PREFIX", "ROOT", "find_config", "know_prefix", "names"]
+__all__ = ["CONFIGS", "PREFIX", "find_config", "know_prefix", "names"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-#: The checkout; ``None`` where dmmix was installed from a wheel.
-ROOT = _PACKAGE.parent if (_PACKAGE.parent / "configs" / "_base_").is_dir() else None
-CONFIGS = _PACKAGE / "configs" if ROOT is None else ROOT / "configs"
+_IN_CHECKOUT = _PACKAGE.parent / "configs"
+CONFIGS = _IN_CHECKOUT if (_IN_CHECKOUT / "_base_").is_dir() else _PACKAGE / "configs"
 #: Before the path of a config under ``configs/``.
 PREFIX = "dmmix::"
 

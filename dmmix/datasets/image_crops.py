@@ -10,6 +10,7 @@ import numpy as np
 
 from dmmix.datasets.crop_boxes import draw_crop_box
 from dmmix.datasets.image_decoding import ImageHeader, decode, read_header, reduction, resize
+from dmmix.functional.ranges import as_pair
 
 __all__ = ["DAMAGE", "ImageCrops"]
 
@@ -40,7 +41,7 @@ class ImageCrops:
         antialias: bool = True,
         ten_crop: bool = False,
     ) -> None:
-        self.size = (size, size) if isinstance(size, int) else (size[0], size[1])
+        self.size = as_pair(size)
         self.test_mode = test_mode
         self.resize_edge = _check_edge(resize_edge, crop_ratio, max(self.size))
         self.scale, self.ratio = (scale[0], scale[1]), (ratio[0], ratio[1])

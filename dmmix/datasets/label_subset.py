@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dmmix.datasets.subset_file import SubsetFile, read_subset_file, write_subset_file
+from dmmix.suggestions import suggestion
 
 __all__ = ["LabelSubset", "check_subset", "stratified_subset", "subset_indices"]
 
@@ -131,8 +131,7 @@ def check_keys(config: Mapping, also: Sequence[str] = ()) -> None:
     known = [*also, *(field.name for field in fields(LabelSubset))]
     for key in config:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = suggestion(str(key), known, most=1)
             raise ValueError(f"subset: unknown key {key!r}, allowed are {known}{hint}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader
 from dmmix.arguments import check_argument, check_arguments
 from dmmix.functional.ranges import Count, NonNegative, Positive, Range
 from dmmix.registry import check_config
+from dmmix.suggestions import suggestion
 
 __all__ = ["check_dataloader", "check_optim_wrapper", "check_run", "check_train_loop"]
 
@@ -175,9 +175,8 @@ def _check(path: str, options: Mapping[str, Any], parts: Any) -> None:
         nested = next((each for each in _DICTS if _mentions(hint, each)), None)
         if hint is None:
             if parts not in _OPEN:
-                near = difflib.get_close_matches(key, hints, n=1)
-                known = f"did you mean {near[0]!r}?" if near else f"known are {sorted(hints)}"
-                raise ValueError(f"{path} has no {key!r}; {known}")
+                known = suggestion(key, hints, most=1) or f"; known are {sorted(hints)}"
+                raise ValueError(f"{path} has no {key!r}{known}")
         elif nested is not None and isinstance(value, Mapping):
             _check(f"{path}.{key}" if path else key, value, nested)
         else:

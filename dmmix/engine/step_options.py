@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +14,7 @@ from torch import nn
 from dmmix.arguments import check_arguments
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.models import MixupClassifier
+from dmmix.suggestions import suggestion
 
 __all__ = ["StepOptions"]
 
@@ -53,8 +53,7 @@ class StepOptions:
         known = [field.name for field in fields(cls)]
         for name in chosen:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = suggestion(name, known, most=1)
                 raise ValueError(f"step: unknown option {name!r}, allowed are {known}{hint}")
         check_arguments(cls, chosen, called="step")
         options = cls(**chosen)

@@ -20,6 +20,7 @@ __all__ = [
     "Range",
     "ShareBounds",
     "Size",
+    "as_pair",
 ]
 
 
@@ -76,3 +77,8 @@ PositiveBounds = Annotated[tuple[Positive, Positive], Ascending()]
 ShareBounds = Annotated[tuple[PositiveShare, PositiveShare], Ascending()]
 #: (height, width), or both as one integer.
 Size = Count | tuple[Count, Count]
+
+
+def as_pair(size: Size) -> tuple[int, int]:
+    """(height, width)."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])

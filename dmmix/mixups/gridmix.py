@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.functional.ranges import Count, Positive
+from dmmix.functional.ranges import Positive, Size, as_pair
 from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
@@ -48,10 +48,10 @@ class GridMix(DrawnMix):
         alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        grid: Count | tuple[Count, Count] = 4,
+        grid: Size = 4,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        self.grid = (grid, grid) if isinstance(grid, int) else (grid[0], grid[1])
+        self.grid = as_pair(grid)
 
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         lam, index = self.draw_pair(images, generator)

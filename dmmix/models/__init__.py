@@ -1,6 +1,7 @@
 """Classifiers, heads and losses for mixed samples, registered under the scope ``dmmix``."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+from dmmix.configuration.shipped import know_prefix
 from dmmix.models import semi, transfer  # noqa: F401 - registers their methods
 from dmmix.models.averaged_model import ExponentialMovingAverage
 from dmmix.models.backbones import ConvNeXt_CIFAR, ResNeXt_CIFAR, WideResNet
@@ -37,3 +38,5 @@ __all__ = [
     "ResNeXt_CIFAR",
     "WideResNet",
 ]
+
+know_prefix()  # so that mmengine's own Config reads configs that have it

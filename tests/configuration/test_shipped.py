@@ -1,5 +1,8 @@
 """Configs that come with dmmix are found by name, from anywhere."""
 
+import subprocess
+import sys
+
 import pytest
 from mmengine.config import Config
 
@@ -157,3 +160,25 @@ def test_a_base_that_is_none_is_told_with_the_file_that_wants_it(tmp_path):
     assert message.startswith(f"{file}")
     assert "no config file dmmix::cifar100/resnet81.py; did you mean " in message
     assert "'dmmix::cifar100/resnet18'" in message
+
+
+def test_a_sweep_file_is_no_config():
+    with pytest.raises(UserError, match=r"needs 'model', .* a sweep file, which dmmix sweep takes"):
+        read_config("sweeps/cifar_tiny")
+
+
+@pytest.mark.slow
+def test_whoever_has_imported_the_models_can_read_them(tmp_path, tool_environment):
+    """With mmengine's own Config: that of a sweep's cell, say."""
+    (tmp_path / "cell.py").write_text(
+        "_base_ = 'dmmix::quickstart/digits_vanilla.py'\n", encoding="utf-8"
+    )
+    program = (
+        "import dmmix.models\nfrom mmengine.config import Config\n"
+        "assert Config.fromfile('cell.py').model.type == 'MixupClassifier'"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path, env=tool_environment, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

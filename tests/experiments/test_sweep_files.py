@@ -224,3 +224,8 @@ def test_no_such_file_and_one_near(sweep_file, tmp_path):
         read_sweep(tmp_path / "smal.py")
     assert "no sweep file" in str(error.value)
     assert str(near) in str(error.value)
+
+
+def test_the_config_of_one_training_is_no_sweep():
+    with pytest.raises(UserError, match=r"digits_cutmix_dm\.py is the config of one training"):
+        read_sweep("quickstart/digits_cutmix_dm")

@@ -1,20 +1,16 @@
-"""What several batch transforms take: sizes, values of channels."""
+"""What several batch transforms take: values of channels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated
 
-from dmmix.functional.ranges import Filled, Finite, Size
+from dmmix.functional.ranges import Filled, Finite
 
-__all__ = ["PerChannel", "as_pair", "as_tuple"]
+__all__ = ["PerChannel", "as_tuple"]
 
 #: One number, or one for each channel.
 PerChannel = Finite | Annotated[Sequence[Finite], Filled()]
-
-
-def as_pair(size: Size) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def as_tuple(value: PerChannel) -> float | tuple[float, ...]:

@@ -17,7 +17,7 @@ from dmmix.configuration.shipped import CONFIGS, find_config
 from dmmix.experiments.grid.published import check_published, find_published, without_cell
 from dmmix.experiments.paper import MIXES, NOT_BUILT, OBJECTIVES
 from dmmix.experiments.store.metric import check_metric
-from dmmix.suggestions import suggestion
+from dmmix.suggestions import suggestion, suggestion_or_all
 
 __all__ = ["AXES", "Sweep", "read_sweep"]
 
@@ -135,6 +135,9 @@ def read_sweep(path: str | Path) -> Sweep:
         UserError: naming the file, what is wrong in it and what is allowed.
     """
     path = Path(find_config(str(path), "sweep"))
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if re.search(r"^(_base_|model)\b *=", text, re.M):
+        raise UserError(f"{path} is the config of one training, which dmmix train takes")
     read = _run(path)
     about = (read.pop("__doc__", None) or "").strip()
     values = {
@@ -351,4 +354,4 @@ def _strings(where: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _allowed(name: Any, known: set[str]) -> str:
-    return suggestion(str(name), known) or f"; there are {', '.join(sorted(known))}"
+    return suggestion_or_all(str(name), sorted(known))

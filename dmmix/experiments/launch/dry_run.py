@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +25,8 @@ def dry_run(cells: Sequence[Cell], jobs: int = 1) -> bool:
             elsewhere = replace(cell, folder=Path(scratch) / cell.name)
             elsewhere.folder.mkdir()
             write_text(elsewhere.config, elsewhere.text())
-            command = [sys.executable, "-m", "dmmix", "train", str(elsewhere.config)]
             done = subprocess.run(
-                [*command, "--dry-run"],
+                [*elsewhere.command(), "--dry-run"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dmmix.configuration.errors import UserError
 from dmmix.experiments.grid.cell import Cell
 from dmmix.experiments.store.state import TO_DO, state_of
-from dmmix.suggestions import suggestion
+from dmmix.suggestions import suggestion_or_all
 
 if TYPE_CHECKING:
     from submitit import Job
@@ -91,7 +91,7 @@ def _parameters(options: Mapping[str, str], name: str) -> dict[str, Any]:
             continue
         bare = key.removeprefix("slurm_")
         if bare not in known:
-            near = suggestion(bare, known) or f"; there are {', '.join(sorted(known))}"
+            near = suggestion_or_all(bare, sorted(known))
             raise UserError(f"--slurm: no option {key!r}{near}")
         value: Any = int(text) if text.isdigit() else text
         if bare == "mem_gb":

@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from dmmix.configuration.errors import UserError
 from dmmix.experiments.report.comparisons import holm, p_of_paired
 from dmmix.experiments.store.runs import TRAINED, Run
-from dmmix.suggestions import suggestion
+from dmmix.suggestions import suggestion_or_all
 
 __all__ = [
     "Difference",
@@ -196,9 +196,9 @@ def check_axes(
     for axis, name in wanted:
         axes = {axis for run in runs for axis in run.axes} - {without}
         if axis not in axes:
-            near = suggestion(axis, axes) or f"; there are {', '.join(sorted(axes))}"
+            near = suggestion_or_all(axis, sorted(axes))
             raise UserError(f"{option}: no axis {axis!r}{near}")
         names = {run.axes[axis] for run in runs if axis in run.axes}
         if name not in names:
-            near = suggestion(name, names) or f"; there are {', '.join(sorted(names))}"
+            near = suggestion_or_all(name, sorted(names))
             raise UserError(f"{option}: no finished run with {axis}={name}{near}")
