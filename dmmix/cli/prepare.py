@@ -77,7 +77,7 @@ def _run(preparation: ModuleType, args: argparse.Namespace) -> int:
 
 def _load_preparation() -> ModuleType:
     """``dmmix.datasets.preparation`` without ``dmmix.datasets``, which imports torch."""
-    folder = Path(__file__).resolve().parents[2] / "dmmix" / "datasets" / "preparation"
+    folder = Path(__file__).resolve().parents[1] / "datasets" / "preparation"
     spec = importlib.util.spec_from_file_location(
         "dmmix_preparation", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )

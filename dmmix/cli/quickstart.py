@@ -25,6 +25,7 @@ from rich.table import Table
 
 from dmmix.configuration.shipped import CONFIGS
 from dmmix.experiments.launch.environment import environment_of_child
+from dmmix.experiments.launch.training import last_lines
 
 METHODS = {
     "vanilla": "digits_vanilla",
@@ -163,7 +164,7 @@ def start(run: Run, epochs: int) -> subprocess.Popen:
 def failure(run: Run, code: int) -> str:
     """What to say when a training failed: its last lines and where the rest is."""
     log = run.folder / "train.log"
-    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+    tail = "\n".join(last_lines(log))
     return f"{tail}\n\n{run.method}, seed {run.seed} failed with status {code}; all of it: {log}"
 
 
