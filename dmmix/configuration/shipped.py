@@ -33,11 +33,18 @@ def find_config(name: str, kind: str = "config") -> str:
     for file in (CONFIGS / bare, CONFIGS / f"{bare}.py"):
         if file.is_file() and file.resolve().is_relative_to(CONFIGS):
             return str(file)
-    if not shipped and Path(name).parent.is_dir():
-        raise UserError(f"no {kind} file {name}{near_files(name)}")
-    prefix = PREFIX if shipped else ""
-    near = suggestion(name.removesuffix(".py"), {prefix + known for known in names()})
-    raise UserError(f"no {kind} file {name}{near or ('' if shipped else near_files(name))}")
+    raise UserError(f"no {kind} file {name}{_instead(name, shipped)}")
+
+
+def _instead(name: str, shipped: bool) -> str:
+    """What may have been meant: a file that is near, or what comes with dmmix."""
+    known = {PREFIX + each if shipped else each for each in names()}
+    inside = sorted(each for each in known if each.startswith(f"{name.rstrip('/')}/"))
+    if inside and not Path(name).exists():
+        return f": it is a folder, with {', '.join(inside)}"
+    here = "" if shipped else near_files(name)
+    near = suggestion(name.removesuffix(".py"), known)
+    return (here or near) if Path(name).parent.is_dir() else (near or here)
 
 
 def names() -> set[str]:

@@ -77,6 +77,16 @@ def test_what_kind_of_file_is_told():
     assert "'dmmix::sweeps/cifar_tiny'" in message
 
 
+def test_a_folder_of_configs_is_told_with_what_is_in_it():
+    message = refused("quickstart")
+    assert message.startswith("no config file quickstart: it is a folder, with quickstart/digits_")
+    assert "quickstart/digits_cutmix_dm" in message
+
+
+def test_a_name_without_its_folder_gets_the_near_one():
+    assert "did you mean 'cifar100/resnet18_cutmix_dm'" in refused("resnet18_cutmix_dm")
+
+
 def test_a_folder_that_is_not_there():
     assert refused("nowhere/x.py") == "no config file nowhere/x.py: no folder nowhere"
 
