@@ -22,7 +22,8 @@ class StepWatch:
     To a flag, ``x - x`` of each loss ``x`` is added: 0 as long as they are finite, and NaN from the
     first on that is not. What looks at the gradients sets it too. While it is 0, good steps are
     counted, and each batch takes the place of the one before; then the batch that is there stays.
-    Nothing is read but by :meth:`first_bad`.
+    Nothing is read but by :meth:`first_bad`. On a CPU, where reading waits for nothing, each loss
+    is read, and a batch is copied only if its step was bad.
 
     Args:
         device: where the losses are.
@@ -30,14 +31,18 @@ class StepWatch:
     Attributes:
         flag: (1,) float32, 0 as long as all is well.
         steps: since they were last looked at.
+        last: of all.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.steps: list[SeenStep] = []
+        self.last: SeenStep | None = None
         self.flag = torch.zeros(1, device=device)
         self._fine = self.flag == 0
         self._good = torch.zeros(1, dtype=torch.int64, device=device)
         self._seen = 0
+        self._reads_at_once = reads_at_once(self.flag.device)
+        self._first: SeenStep | None = None  # that was bad, where this is known at once
         self._kept: dict[tuple, dict[str, Tensor]] = {}
 
     @property
@@ -45,7 +50,6 @@ class StepWatch:
         """Whether it is time to look although nobody logs."""
         return len(self.steps) >= _LIMIT
 
-    @torch.no_grad()
     def see(self, step: SeenStep, batch: dict[str, Tensor], watched: bool = True) -> None:
         """Remembers a step and, if all was well before it, its batch.
 
@@ -56,12 +60,29 @@ class StepWatch:
         """
         step.number, self._seen = self._seen, self._seen + 1
         self.steps.append(step)
-        step.layout = self._keep(batch)
+        self.last = step
         total = step.total if watched else None
-        if total is not None:
-            self.flag += (total - total).to(self.flag.device)
-            self._fine = self.flag == 0
-        self._good += self._fine
+        if self._reads_at_once:
+            self._see_at_once(step, total, batch)
+            return
+        with torch.no_grad():
+            step.layout = self._keep(batch)
+            if total is not None:
+                self.flag += (total - total).to(self.flag.device)
+                self._fine = self.flag == 0
+            self._good += self._fine
+
+    def _see_at_once(self, step: SeenStep, total: Tensor | None, batch: dict[str, Tensor]) -> None:
+        """The same, where numbers can be read; the last good batch is kept as it lies there."""
+        if self._first is not None:
+            return
+        if total is not None and not math.isfinite(total.item()):
+            self.flag.fill_(math.nan)
+        if self.flag.item() != 0:
+            self._first = step
+            # The memory of the batch may be the next one's too.
+            batch = {name: tensor.clone() for name, tensor in batch.items()}
+        self._kept = {(): batch}
 
     def _keep(self, batch: dict[str, Tensor]) -> tuple:
         device = self.flag.device
@@ -84,12 +105,13 @@ class StepWatch:
 
     def first_bad(self) -> SeenStep | None:
         """The first bad one of the remembered steps, its losses read; ``None`` if all are good."""
-        (bad,), (good,) = self.bad.tolist(), self._good.tolist()
-        for step in self.steps:
-            if bad and step.number == good:
-                read(step)
-                return step
-        return None
+        first = self._first
+        if not self._reads_at_once and self.bad.item():
+            good = self._good.item()
+            first = next((step for step in self.steps if step.number == good), None)
+        if first is not None:
+            read(first)
+        return first
 
     def batch_of(self, step: SeenStep) -> dict[str, Tensor]:
         """The batch of the first bad step, or else of the last one; empty if it was not kept."""
@@ -98,6 +120,11 @@ class StepWatch:
     def forget(self) -> None:
         """All steps so far were good ones."""
         self.steps.clear()
+
+
+def reads_at_once(device: torch.device) -> bool:
+    """Whether a number there can be read without waiting for what comes before it."""
+    return device.type == "cpu"
 
 
 def read(step: SeenStep) -> None:

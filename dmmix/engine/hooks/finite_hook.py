@@ -29,18 +29,22 @@ from dmmix.registry import HOOKS
 
 __all__ = ["FiniteHook"]
 
+_STATE_EVERY = 50  # steps; to look at all weights of a small network takes a tenth of a step
+
 
 @HOOKS.register_module()
 class FiniteHook(Hook):
     """Ends training where a loss, a gradient, a weight or a buffer is NaN or infinite.
 
     In each step what is found of the losses and of the gradients is added to a sum on the device,
-    and the batch is kept until the next good one. Nothing is read there. The sum, the weights and
-    the buffers (the running statistics of BatchNorm) are looked at
+    and the batch is kept until the next good one. On a GPU nothing is read there. The sum, the
+    weights and the buffers (the running statistics of BatchNorm) are looked at
 
-    - where a LoggerHook logs, and at the end of each epoch and of training,
+    - where a LoggerHook logs and at the end of each epoch; weights and buffers there only if 50
+      steps have gone by since the last time,
     - before a CheckpointHook saves, which is before it removes an older checkpoint,
-    - before validation, so that no metric or best checkpoint comes of bad weights.
+    - before validation, so that no metric or best checkpoint comes of bad weights,
+    - at the end of training.
 
     Then all processes raise the same error. It names the first bad iteration, the losses, the
     samples and what usually helps. ``work_dir/non_finite_iter_N.pth`` holds the batch as the
@@ -69,6 +73,7 @@ class FiniteHook(Hook):
         self._skips: SkipLog | None = None
         self._gradients: GradientCheck | None = None
         self._state: StateCheck | None = None
+        self._since_state = 0  # steps since it was looked at
         self._batch: Any = None  # what the data preprocessor made of the last batch
         self._handle: Any = None
         self._training = False
@@ -104,22 +109,25 @@ class FiniteHook(Hook):
         self._batch = None
         if self._skips is not None and runner.optim_wrapper.has_skipped:
             self._skips.add(runner, step, self._watch)
-        if self._watch.full or is_logged(runner, batch_idx) or saves_now(runner):
-            self.check(runner)
+        self._since_state += 1
+        saves = saves_now(runner)
+        if saves or self._watch.full or is_logged(runner, batch_idx):
+            self.check(runner, state=saves or self._since_state >= _STATE_EVERY)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Looks at the steps since the last time."""
-        if self._watch.steps or self._skips is not None:
-            self.check(runner, ends_epoch=True)
+        if self._since_state or self._skips is not None:
+            saves = saves_now(runner, ends_epoch=True)
+            self.check(runner, ends_epoch=True, state=saves or self._since_state >= _STATE_EVERY)
 
     def before_val(self, runner: Runner) -> None:
         """Looks at the steps since the last time, if this is a part of training."""
-        if self._training and self._watch.steps:
+        if self._training and self._since_state:
             self.check(runner)
 
     def after_train(self, runner: Runner) -> None:
         """Looks for the last time."""
-        if self._watch.steps:
+        if self._since_state:
             self.check(runner)
         self._training = False
         if self._gradients is not None:
@@ -129,27 +137,34 @@ class FiniteHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Looks once more where somebody saves at a time of their own; on the master alone."""
-        if self._training and self._watch.steps and any(self._bad().tolist()):
+        if self._training and self._since_state and any(self._bad().tolist()):
             report = self._report(runner)
             if report is not None:
                 raise self._error(runner, report)
 
-    def check(self, runner: Runner, ends_epoch: bool = False) -> None:
+    def check(self, runner: Runner, ends_epoch: bool = False, state: bool = True) -> None:
         """Looks at the steps since the last time, on all ranks.
+
+        Args:
+            runner: in training.
+            ends_epoch: whether an epoch has just ended.
+            state: whether weights and buffers are looked at too.
 
         Raises:
             NonFiniteError: one was bad, or a weight or a buffer is.
         """
         in_a_row = 0 if self._skips is None else self._skips.report(runner, ends_epoch)
-        bad = self._bad().int()
+        bad = self._bad(state).int()
         all_reduce(bad, op="max")
         if in_a_row or any(bad.tolist()):
             self._raise(runner, in_a_row)
         self._watch.forget()
+        if state:
+            self._since_state = 0
 
-    def _bad(self) -> torch.Tensor:
+    def _bad(self, state: bool = True) -> torch.Tensor:
         """Whether it is worth a closer look, (1,), on the device."""
-        norm = None if self._state is None else self._state.norm()
+        norm = self._state.norm() if self._state is not None and state else None
         bad = self._watch.bad
         return bad if norm is None else bad | ~torch.isfinite(norm).to(bad.device)
 
@@ -169,8 +184,7 @@ class FiniteHook(Hook):
         step = self._watch.first_bad() if self._skips is None else None
         if step is None and not (in_a_row or any(state.values())):
             return None
-        if step is None and self._watch.steps:
-            step = self._watch.steps[-1]
+        if step is None and (step := self._watch.last) is not None:
             read(step)
             step.bad_gradient = False
         batch = {} if step is None else self._watch.batch_of(step)
@@ -178,7 +192,8 @@ class FiniteHook(Hook):
 
     def _error(self, runner: Runner, report: dict[str, Any]) -> NonFiniteError:
         message = describe(report)
-        steps = [step for step in self._watch.steps if step.iteration + 1 == report["iteration"]]
+        seen = [*self._watch.steps, self._watch.last]
+        steps = [step for step in seen if step and step.iteration + 1 == report["iteration"]]
         if self.writes_dump and report["iteration"]:
             path = Path(runner.work_dir, f"non_finite_iter_{report['iteration']}.pth")
             report = {**report, "message": message}

@@ -205,11 +205,19 @@ def _try(saved: dict, file: str) -> None:
         restore(now)
 
 
-def saves_now(runner: Runner) -> bool:
-    """Whether a CheckpointHook that counts iterations is about to save."""
+def saves_now(runner: Runner, ends_epoch: bool = False) -> bool:
+    """Whether a CheckpointHook is about to save.
+
+    Args:
+        runner: in training.
+        ends_epoch: whether an epoch has just ended, or else an iteration.
+    """
     return any(
-        hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
+        hook.every_n_epochs(runner, hook.interval, hook.save_begin)
+        or (hook.save_last and hook.is_last_train_epoch(runner))
+        if ends_epoch
+        else hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
         or (hook.save_last and hook.is_last_train_iter(runner))
         for hook in runner.hooks
-        if isinstance(hook, CheckpointHook) and not hook.by_epoch
+        if isinstance(hook, CheckpointHook) and hook.by_epoch == ends_epoch
     )

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from dmmix.engine import NonFiniteError
+from dmmix.engine.faults import step_watch
+from dmmix.engine.hooks import finite_hook
 from tests.engine.faults import runs
 from tests.engine.faults.runs import run
 
@@ -47,7 +49,10 @@ def left(work_dir):
         for precision in ("bf16", "fp16")
     ],
 )
-def test_a_run_that_is_not_finite_ends(tmp_path, source, precision):
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_run_that_is_not_finite_ends(tmp_path, monkeypatch, source, precision, at_once):
+    """Read at once, as on a CPU, or later, as where a read would wait."""
+    monkeypatch.setattr(step_watch, "reads_at_once", lambda device: at_once)
     how, iteration, says = SOURCES[source]
     error = stopped(tmp_path, how, step={"precision": precision})
     message = str(error)
@@ -202,12 +207,16 @@ def test_a_dump_that_cannot_be_written_hides_nothing(tmp_path, monkeypatch):
 # Where it is looked
 
 
-def test_the_next_log_is_early_enough(tmp_path):
+@pytest.mark.parametrize(("every", "found"), [(1, runs.BAD), (3, 5), (6, 5), (50, 9)])
+def test_the_next_log_is_early_enough(tmp_path, monkeypatch, every, found):
+    """For weights, where as many steps have gone by since they were last looked at."""
+    monkeypatch.setattr(finite_hook, "_STATE_EVERY", every)
     hooks = {"logger": {"type": "LoggerHook", "interval": 1}, "checkpoint": None}
     built = run(tmp_path, runs.unused_weight, default_hooks=hooks)
-    with pytest.raises(NonFiniteError):
+    with pytest.raises(NonFiniteError, match=r"of 9 .*: weights spare") as caught:
         built.train()
-    assert built.iter == runs.BAD
+    assert built.iter == found
+    assert caught.value.report["samples"][""]
 
 
 def test_no_validation_and_no_best_checkpoint_of_bad_weights(tmp_path):
