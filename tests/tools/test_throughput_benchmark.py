@@ -513,7 +513,8 @@ def test_a_folder_is_cut_to_size_in_the_workers(tools):
     row, ours, stock = configs(tools, "r50_224", "batched")
     loader, theirs = ours.train_dataloader, stock.train_dataloader
     assert loader.dataset.times == theirs.dataset.times
-    assert loader.dataset.dataset == dict(type="DecodedFolder", data_root="data", size=row.size)
+    files = dict(data_root="data", ann_file="labels.txt", classes="data/classes.txt")
+    assert loader.dataset.dataset == dict(type="DecodedFolder", **files, size=row.size)
     flip = theirs.dataset.dataset.pipeline[2]
     assert ours.data_preprocessor.batch_transforms == [dict(type="BatchRandomFlip", prob=flip.prob)]
     assert not ours.data_preprocessor.to_rgb  # DecodedFolder makes RGB, LoadImageFromFile BGR
@@ -543,12 +544,18 @@ def test_a_folder_of_files(tools, tmp_path):
     assert cv2.imread(str(files[0])).shape == (375, 500, 3)
     assert 2e4 < files[0].stat().st_size < 3e5
     config = tools["throughput_rows"].dataset(row, data, [])
-    with importlib.import_module("mmengine.registry").DefaultScope.overwrite_default_scope(
-        "mmpretrain"
-    ):
-        found = importlib.import_module("mmpretrain.registry").DATASETS.build(config)
-    assert len(found) == row.length == 12 * 128
-    assert {found[k]["gt_label"] for k in range(12)} == set(range(10))
+    place = dict(data=data, work_dir="work", workers=0, cuda=False, step={})
+    ours = tools["throughput_rows"].ours(row, "batched", **place).train_dataloader.dataset
+    for scope, what in (("mmpretrain", config), ("dmmix", ours)):
+        registry = importlib.import_module(f"{scope}.registry").DATASETS
+        with importlib.import_module("mmengine.registry").DefaultScope.overwrite_default_scope(
+            scope
+        ):
+            found = registry.build(what)
+        assert len(found) == row.length == 12 * 128
+        # What DmmixRunner compares with the head.
+        assert len(found.metainfo["classes"]) == row.num_classes
+    assert [found.dataset[k]["labels"] for k in range(12)] == list(range(12))
 
 
 @pytest.mark.parametrize(

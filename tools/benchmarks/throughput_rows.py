@@ -106,12 +106,18 @@ def write_data(row: Row, folder: Path) -> str:
         images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         np.savez(folder / "images.npz", x_train=images, y_train=labels)
         return str(folder / "images.npz")
+    folder = folder / "images"
+    folder.mkdir()
     for k, image in enumerate(noise_photographs(row.images, 375, 500)):
-        file = folder / "images" / f"class{k % 10}" / f"{k}.jpg"
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{k}.jpg"
         if not cv2.imwrite(str(file), image, [cv2.IMWRITE_JPEG_QUALITY, 90]):
             raise OSError(f"cannot write {file}")
-    return str(folder / "images")
+    # As many classes as the head has, however few images there are.
+    lines = [f"{k}.jpg {label}" for k, label in enumerate(labels)]
+    (folder / "labels.txt").write_text("\n".join(lines), encoding="utf-8")
+    names = "\n".join(map(str, range(row.num_classes)))
+    (folder / "classes.txt").write_text(names, encoding="utf-8")
+    return str(folder)
 
 
 def default_step() -> dict:
@@ -127,8 +133,13 @@ def dataset(row: Row, data: str, pipeline: list[dict]) -> dict:
         return dict(type="dmmix.Digits", split="train", pipeline=pipeline)
     if row.data == "memory":
         return dict(type="mmpretrain.ImagesInMemory", data_file=data, pipeline=pipeline)
-    files = dict(type="CustomDataset", data_prefix=data, with_label=True, pipeline=pipeline)
+    files = dict(type="CustomDataset", **_listed(data), pipeline=pipeline)
     return dict(type="RepeatDataset", times=_FOLDER_REPEATS, dataset=files)
+
+
+def _listed(data: str) -> dict:
+    """Arguments of a data set whose files and classes :func:`write_data` has listed."""
+    return dict(data_root=data, ann_file="labels.txt", classes=f"{data}/classes.txt")
 
 
 def ours(
@@ -200,7 +211,7 @@ def pipeline(row: Row) -> list[dict]:
 
 def _batched_dataset(row: Row, data: str) -> dict:
     if row.data == "folder":  # images of many sizes: cut to one size in the workers
-        files = dict(type="DecodedFolder", data_root=data, size=row.size)
+        files = dict(type="DecodedFolder", **_listed(data), size=row.size)
         return dict(type="RepeatDataset", times=_FOLDER_REPEATS, dataset=files)
     if row.data == "digits":
         return dict(type="InMemory", dataset=dict(type="Digits", split="train"))
