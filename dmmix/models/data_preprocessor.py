@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,6 +52,8 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
 
     def __init__(
         self,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         *args: Any,
         batch_transforms: Sequence[dict | BatchTransform] = (),
         batch_augments: dict | None = None,
@@ -61,8 +64,8 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
                 "train_cfg.augments / batch_augments: MixupClassifier mixes through its own "
                 "argument, write model.mixup=dict(type=...) instead"
             )
-        super().__init__(*args, **kwargs)
-        _check_normalisation(self)
+        _check_normalisation(mean, std)
+        super().__init__(mean, std, *args, **kwargs)
         self.before, self.after = split_transforms(batch_transforms)
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -145,18 +148,21 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
         return images
 
 
-def _check_normalisation(preprocessor: ClsDataPreprocessor) -> None:
-    if not preprocessor._enable_normalize:
-        return
-    mean, std = preprocessor.mean.flatten(), preprocessor.std.flatten()
-    for name, values, good, allowed in (
-        ("mean", mean, mean.abs() <= _LARGEST_PIXEL, f"in [-{_LARGEST_PIXEL}, {_LARGEST_PIXEL}]"),
-        ("std", std, (std > 0) & (std <= _LARGEST_PIXEL), f"above 0, up to {_LARGEST_PIXEL}"),
+def _check_normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> None:
+    """Both or none of them, and each what pixels can have."""
+    if (mean is None) != (std is None):
+        given, other = ("std", "mean") if mean is None else ("mean", "std")
+        raise ValueError(
+            f"{given} is given without {other}: images are normalised with both (mean=[0], std=[1] "
+            "change nothing), or with neither"
+        )
+    for name, values, low, allowed in (
+        ("mean", mean, -_LARGEST_PIXEL, f"in [-{_LARGEST_PIXEL}, {_LARGEST_PIXEL}]"),
+        ("std", std, math.ulp(0), f"above 0, up to {_LARGEST_PIXEL}"),
     ):
-        if not good.all():
+        if values is not None and not all(low <= value <= _LARGEST_PIXEL for value in values):
             raise ValueError(
-                f"{name} must be {allowed} (pixels are, for most images, 0 to 255), "
-                f"got {values.tolist()}"
+                f"{name} must be {allowed} (pixels are, for most images, 0 to 255), got {values}"
             )
 
 

@@ -174,9 +174,15 @@ def test_images_of_several_sizes_are_refused():
         preprocessor({"inputs": inputs, "labels": LABELS[:2]}, training=True)
 
 
-def test_std_of_zero_is_refused():
-    with pytest.raises(ValueError, match=r"std must be above 0, .*got \[1.0, 0.0, 1.0\]"):
-        MixupDataPreprocessor([0.0] * 3, [1.0, 0.0, 1.0])
+@pytest.mark.parametrize(("mean", "std", "message"), [
+    ([0.0] * 3, [1.0, 0.0, 1.0], r"std must be above 0, .*got \[1.0, 0.0, 1.0\]"),
+    ([10**20], [1.0], r"mean must be in \[-65535, 65535\].*got \[1000"),
+    (None, [1.0], "std is given without mean"),
+    ([1.0], None, "mean is given without std"),
+])  # fmt: skip
+def test_what_no_pixel_can_have_is_refused(mean, std, message):
+    with pytest.raises(ValueError, match=message):
+        MixupDataPreprocessor(mean, std)
 
 
 @pytest.mark.parametrize("options", [
