@@ -40,19 +40,22 @@ class _Made:
 
 
 #: What has one meaning wherever the OpenMMLab stack and torch have it, and what their annotations
-#: leave out: that numbers of things are counted from one, say.
+#: leave out: that numbers of things are counted from one, say. By name, or class and name.
 _STACK = {
     "base_channels": Count,
     "batch_size": Count,
     "begin": _Whole,
     "depth": int | str | dict,
     "dilations": Sequence[_Step],
+    "distribution": Literal["uniform", "normal"],
     "drop_last": bool,
     "in_channels": Count | Sequence[Count],
+    "KaimingInit.mode": Literal["fan_in", "fan_out"],
     "loss_scale": str | float | _Made,
     "lr": NonNegative,
     "max_epochs": Count,
     "max_iters": Count,
+    "max_keep_ckpts": Annotated[int, Range(-1)],
     "momentum": Probability,
     "nesterov": bool,
     "num_classes": Annotated[int, Range(1, 10**7)],
@@ -166,15 +169,24 @@ def _parameters(taker: Callable) -> dict[str, _Parameter]:
                     hint = eval(hint, names)
                 except Exception:  # what is imported for the type checker alone
                     hint = Any
-            tabled = not ours and name in _STACK
+            meant = None if ours else _in_stack(taker, name, parameter.default)
+            tabled = meant is not None
             if tabled:
-                hint = _with_none(_STACK[name], hint)
+                hint = _with_none(meant, hint)
             elif hint is _EMPTY:
                 hint = Any if ours else _like(parameter.default)
             if not tabled and not names.get("__name__", "").startswith(_EXACT):
                 hint = _widened(hint)
             known[name] = _Parameter(hint, parameter.default, ours or tabled)
     return known
+
+
+def _in_stack(taker: Callable, name: str, default: Any) -> Any:
+    """The entry of the table, if it has one."""
+    hint = _STACK.get(f"{taker.__name__}.{name}", _STACK.get(name))
+    if name == "out_indices" and isinstance(default, list | tuple):
+        return Sequence[int]  # such a network takes no single one
+    return hint
 
 
 def _like(default: Any) -> Any:

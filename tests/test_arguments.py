@@ -11,11 +11,13 @@ import mmpretrain
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
+from mmengine.model import KaimingInit, XavierInit
 from mmengine.registry import HOOKS, OPTIMIZERS, PARAM_SCHEDULERS, Registry
 from torch import nn
 
 from dmmix import registry
-from dmmix.arguments import ArgumentError, check_argument
+from dmmix.arguments import ArgumentError, check_argument, check_arguments
 from dmmix.engine.run_options import (
     check_dataloader,
     check_optim_wrapper,
@@ -103,6 +105,22 @@ def test_what_goes_for_what(hint, right, wrong):
         (
             lambda: check_config(dict(type="SGD", lr=0.1, momentum=True), OPTIMIZERS),
             "SGD: momentum must be a number in [0, 1], got True",
+        ),
+        (
+            lambda: MODELS.build(dict(type="ResNet", depth=18, out_indices=-3)),
+            "ResNet: out_indices must be a list of ints, got -3",
+        ),
+        (
+            lambda: check_arguments(KaimingInit, dict(mode=1.5)),
+            "KaimingInit: mode must be 'fan_in' or 'fan_out', got 1.5",
+        ),
+        (
+            lambda: check_arguments(XavierInit, dict(distribution=None)),
+            "XavierInit: distribution must be 'uniform' or 'normal', got None",
+        ),
+        (
+            lambda: check_arguments(CheckpointHook, dict(max_keep_ckpts=-3)),
+            "CheckpointHook: max_keep_ckpts must be an int of at least -1, got -3",
         ),
         (
             lambda: check_config(dict(type="SGD", lr=-1), OPTIMIZERS),
