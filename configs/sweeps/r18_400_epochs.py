@@ -12,16 +12,4 @@ axes = dict(
     seed=[0, 1, 2],
 )
 baseline = dict(objective="mce")
-
-published_by = ("mixup", "recipe", "objective")
-published_note = """
-    PuzzleMix on CIFAR-100 has 80.22 here and 80.82 in the paper's table of baselines by length;
-    PuzzleMix with DM on Tiny-ImageNet has 66.13 here and 66.52 in its main table.
-"""
-published = {
-    "mixup": ((79.34, 79.70), (63.86, 65.07)),
-    "cutmix": ((79.58, 79.77), (65.53, 66.45)),
-    "manifoldmix": ((80.18, 81.06), (64.15, 65.45)),
-    "puzzlemix": ((80.22, 80.58), (65.81, 66.13)),
-    "automix": ((81.78, 81.96), (67.33, 68.18)),
-}
+published = "r18_400_epochs"

@@ -4,22 +4,12 @@
 methods. MixMatch's weight rises over the whole training: see semi_digits.
 """
 
-_MIXUP = dict(type="Mixup", alpha=0.2)
-_DM = dict(mixup=_MIXUP, loss=dict(type="DecoupledMixupLoss", eta=0.1))
-_MCE = dict(mixup=_MIXUP, loss=dict(type="MixupCrossEntropyLoss"))
-
 recipes = {"fashion_mnist": "semi/fashion_mnist/fixmatch.py"}
 axes = dict(
-    method={
-        "supervised": dict(model=dict(type="Supervised")),
-        "mixmatch": dict(model=dict(type="MixMatch", ramp=1.0)),
-        "mixmatch_dm": dict(model=dict(type="MixMatch", ramp=1.0, stream_mix=_DM)),
-        "fixmatch": dict(model=dict(type="FixMatch")),
-        "fixmatch_mixup": dict(model=dict(type="FixMatch", stream_mix=_MCE)),
-        "fixmatch_dm": dict(model=dict(type="FixMatch", stream_mix=_DM)),
-    },
+    method=["supervised", "mixmatch", "mixmatch_dm", "fixmatch", "fixmatch_mixup", "fixmatch_dm"],
     seed=[0, 1, 2, 3, 4],
 )
+special = [dict(where=dict(method=["mixmatch", "mixmatch_dm"]), set=dict(model=dict(ramp=1.0)))]
 subset_seed = "seed"
 metric = "best"
 baseline = dict(method="fixmatch")

@@ -105,11 +105,11 @@ def _list(sweep: Any, cells: list[Any], args: Any) -> None:
             print(f"{'':{width}}  ({state.note})")
     counts = Counter(state.word for state in states)
     print(f"{len(cells)} cells: {', '.join(f'{n} {word}' for word, n in counts.items())}")
-    if sweep.published_without_cell():
-        names = ", ".join(sweep.published_without_cell())
+    names = ", ".join(sweep.published.without_cell())
+    if names:
         print(f"published numbers without a cell, since dmmix does not have the mix: {names}")
-    if sweep.published_note:
-        print(f"of the published numbers: {sweep.published_note}")
+    if sweep.published.note:
+        print(f"of the published numbers: {sweep.published.note}")
 
 
 def _submit(cells: list[Any], args: Any) -> bool:

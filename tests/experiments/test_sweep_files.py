@@ -99,7 +99,36 @@ def test_published_by_name_and_by_place(read):
     assert value("mixup", "dm_ce") is None
     assert value("none", "mce") == 60.0
     assert value("none", "dm_ce") is None
-    assert sweep.published_without_cell() == ["automix"]
+    assert sweep.published.without_cell() == ["automix"]
+
+
+def test_published_by_the_name_of_a_table(read):
+    """With a part of one, the axis that is said need not be here; its note comes along."""
+    few = "axes = dict(mixup=['mixup', 'none'], objective=['mce', 'dm_ce'], label_fraction=[0.3])\n"
+    sweep = read(few + "published = 'few_labels_cifar100'\n")
+    point = {"mixup": "mixup", "objective": "dm_ce", "label_fraction": "0.3"}
+    assert sweep.published_value(point) == 56.78
+    assert sweep.published_value({**point, "mixup": "none"}) is None
+    assert "our choice" in sweep.published.note
+    own = read(few + "published = 'few_labels_cifar100'\npublished_note = 'mine'\n")
+    assert own.published.note == "mine"
+    sweep = read(AXES + "published = dict(table='cifar100_epochs', epochs=400)\n")
+    point = {"mixup": "mixup", "objective": "mce", "seed": "0"}
+    assert sweep.published_value(point) == 79.34
+    assert sweep.published_value({**point, "objective": "dm_ce"}) is None
+    recipe = "recipes = {'deit_s': 'imagenet/deit_small.py'}\n"  # an axis of the table
+    sweep = read(recipe + AXES + "published = 'deit'\n")
+    assert sweep.published_value(point) == 79.65
+
+
+def test_methods_by_name(read):
+    sweep = read("axes = dict(method=['uda', 'mixmatch_dm'], strategy=['mce'])\n")
+    assert sweep.axes["method"]["uda"] == dict(model=dict(type="UDA"))
+    assert sweep.axes["method"]["mixmatch_dm"]["model"]["stream_mix"]["mixup"]["alpha"] == 0.2
+    assert sweep.axes["strategy"]["mce"]["model"]["stream_mix"]["lam_bias"] == "none"
+    sweep = read("axes = dict(method={'mine': dict(step=dict(compile=True)), 'theirs': 'uda'})\n")
+    assert sweep.axes["method"]["mine"] == dict(step=dict(compile=True))
+    assert sweep.axes["method"]["theirs"] == dict(model=dict(type="UDA"))
 
 
 # What is wrong with one
@@ -178,6 +207,28 @@ MISTAKES = {
     "metric": (AXES + "metric = 'median'", ["metric must be one of", "median10"]),
     "published_note": (AXES + "published_note = 3", ["published_note must be text, got 3"]),
     "published_by": (AXES + "published_by = ('mix',)", ["published_by: no axis 'mix'"]),
+    "published, unknown table": (
+        AXES + "published = 'cifar_tine'",
+        ["no table 'cifar_tine'", "did you mean 'cifar_tiny'", "published_by"],
+    ),
+    "published, a table of other axes": (
+        AXES + "published = 'cifar100_epochs'",
+        ["'cifar100_epochs' goes by 'epochs', no axis of this sweep", "epochs=...)"],
+    ),
+    "published, a table of other recipes": (
+        AXES + "published = 'imagenet'",
+        ["'imagenet' has no recipe digits; it has r18, r34, r50"],
+    ),
+    "published, a part that is none": (
+        AXES + "published = dict(table='cifar100_epochs', epochs=300)",
+        ["has no epochs 300; it has 200, 400, 800"],
+    ),
+    "published, an axis that the table does not have": (
+        AXES + "published = dict(table='cifar100_epochs', eta=0.1)",
+        ["has no eta 0.1; it has no eta"],
+    ),
+    "unknown method": ("axes = dict(method=['fixmach'])", ["no method 'fixmach'", "'fixmatch'"]),
+    "method that is no row": ("axes = dict(method=dict(a='b'))", ["['a'] must be a dict, got 'b'"]),
     "published, unknown mix": (
         AXES + "published_by = ('mixup',)\npublished = dict(mixpu=1.0)",
         ["published: mixup has no 'mixpu'", "did you mean 'mixup'"],

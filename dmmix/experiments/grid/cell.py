@@ -19,7 +19,7 @@ from dmmix.configuration.python_text import assignments
 from dmmix.configuration.reading import read_file
 from dmmix.configuration.shipped import CONFIGS, PREFIX
 from dmmix.experiments.grid.sweep_file import AXES, Sweep, matches
-from dmmix.experiments.paper import loss_config, mix_config
+from dmmix.experiments.paper.settings import loss_config, mix_config, recipe_settings
 
 __all__ = ["Cell", "cells_of"]
 
@@ -86,9 +86,11 @@ class Cell:
         point, sweep, recipe = self.point, self.sweep, _read(CONFIGS / self.recipe)
         mixup, objective = point.get("mixup"), point.get("objective")
         model: dict[str, Any] = {}
+        settings: dict[str, Any] = {}
         if mixup is not None:
             mix = sweep.axes["mixup"][mixup]
             if not isinstance(mix, dict):
+                settings = recipe_settings(mixup, self.recipe)
                 mix = mix_config(mixup, objective or "mce", self.recipe)
             model["mixup"] = _instead(plain(mix), recipe.model.get("mixup"))
         if objective is not None:
@@ -99,6 +101,7 @@ class Cell:
             model["head"] = dict(loss=_instead(plain(loss), old))
         _set_numbers(model, point, sweep.axes)
         changes: dict[str, Any] = dict(model=model) if model else {}
+        _merge(changes, settings)
         _merge(changes, _subset(point, sweep, recipe))
         if "epochs" in point:
             _merge(changes, _epochs(int(point["epochs"]), recipe))
@@ -144,7 +147,7 @@ class Cell:
             axes=self.point,
             recipe=self.recipe,
             published=self.sweep.published_value(self.point),
-            published_note=self.sweep.published_note or None,
+            published_note=self.sweep.published.note or None,
             baseline=self.sweep.baseline,
             metric=self.sweep.metric,
             key=self.sweep.key,

@@ -14,8 +14,10 @@ from typing import Any
 
 from dmmix.configuration.errors import UserError, near_files
 from dmmix.configuration.shipped import CONFIGS, find_config
-from dmmix.experiments.grid.published import check_published, find_published, without_cell
-from dmmix.experiments.paper import MIXES, NOT_BUILT, OBJECTIVES
+from dmmix.experiments.grid.published import Published, read_published
+from dmmix.experiments.paper.methods import METHODS, STRATEGIES
+from dmmix.experiments.paper.mixes import MIXES, NOT_BUILT
+from dmmix.experiments.paper.objectives import OBJECTIVES
 from dmmix.experiments.store.metric import check_metric
 from dmmix.suggestions import suggestion, suggestion_or_all
 
@@ -31,6 +33,8 @@ AXES = {
     *("recipe", "mixup", "objective", "seed", "epochs"),
     *("label_fraction", "labels_per_class", "subset_seed", "alpha", "eta"),
 }
+#: Named overrides that have names already.
+_NAMED = {"method": METHODS, "strategy": STRATEGIES}
 _LABELS = {
     "seed": "s{}",
     "epochs": "{}ep",
@@ -54,9 +58,8 @@ class Sweep:
         exclude: combinations that are no cells: for some axes, a value or several.
         overrides: changes to the config of every cell.
         special: changes to some: ``dict(where=..., set=...)``.
-        published, published_by: see :mod:`dmmix.experiments.grid.published`.
-        published_note: what keeps the published numbers from being compared as they stand; shown
-            wherever they are.
+        published: see :mod:`dmmix.experiments.grid.published`; its note is shown wherever the
+            numbers are.
         baseline: the values that :mod:`dmmix report` compares with.
         subset_seed: of the split of the labels: a number, or ``'seed'`` for that of the cell (of
             the recipe's own split too, where no axis makes one).
@@ -70,9 +73,7 @@ class Sweep:
     exclude: list[dict] = field(default_factory=list)
     overrides: Mapping = field(default_factory=dict)
     special: list[dict] = field(default_factory=list)
-    published: dict = field(default_factory=dict)
-    published_by: tuple[str, ...] = ()
-    published_note: str = ""
+    published: Published = field(default_factory=Published)
     baseline: dict[str, str] | None = None
     subset_seed: int | str = 0
     metric: str = "median10"
@@ -116,11 +117,7 @@ class Sweep:
         return self.recipes[point.get("recipe", next(iter(self.recipes)))]
 
     def published_value(self, point: Mapping[str, str]) -> float | None:
-        return find_published(self.published, self.published_by, self.axes, point)
-
-    def published_without_cell(self) -> list[str]:
-        """Names with published numbers that dmmix cannot train yet."""
-        return without_cell(self.published, NOT_BUILT)
+        return self.published.find({"recipe": next(iter(self.recipes)), **point})
 
 
 def matches(point: Mapping[str, str], where: Mapping[str, Any]) -> bool:
@@ -211,7 +208,10 @@ def _checked(path: Path, about: str, **given: Any) -> Sweep:
     for axis in published_by:
         if axis not in axes:
             raise UserError(f"published_by: no axis {axis!r}" + _allowed(axis, set(axes)))
-    check_published(given.get("published") or None, published_by, axes)
+    note = _note(given.get("published_note", ""))
+    published = read_published(
+        given.get("published"), published_by, {"recipe": recipes, **axes}, note
+    )
     metric = given.get("metric", "median10")
     check_metric(metric)
     strings = {axis: str(value) for axis, value in (given.get("baseline") or {}).items()}
@@ -226,9 +226,7 @@ def _checked(path: Path, about: str, **given: Any) -> Sweep:
             dict(where=_strings(entry["where"]), set=entry["set"])
             for entry in given.get("special", [])
         ],
-        published=given.get("published", {}),
-        published_by=published_by,
-        published_note=_note(given.get("published_note", "")),
+        published=published,
         baseline=strings or None,
         subset_seed=_subset_seed(given.get("subset_seed", 0), axes),
         metric=metric,
@@ -248,15 +246,16 @@ def _axis(axis: str, values: Any, recipes: Mapping[str, str]) -> dict[str, Any]:
     """By name, what each value of the axis is."""
     if not isinstance(values, Mapping | list | tuple) or not values:
         raise UserError(f"axes[{axis!r}] must be a list or a dict, not empty, got {values!r}")
-    if axis not in AXES:
+    named = _NAMED.get(axis, {})
+    if axis not in AXES and not named:
         near = suggestion(axis, AXES)
-        named = isinstance(values, Mapping) and all(isinstance(v, dict) for v in values.values())
-        if near or not named:
+        own = isinstance(values, Mapping) and all(isinstance(v, dict) for v in values.values())
+        if near or not own:
+            near = near or _allowed(axis, {*AXES, *_NAMED})
             raise UserError(
-                f"unknown axis {axis!r}{near or _allowed(axis, AXES)}; an axis of your own is a "
-                "dict of overrides by name"
+                f"unknown axis {axis!r}{near}; an axis of your own is a dict of overrides by name"
             )
-    known = {"recipe": set(recipes), "mixup": {*MIXES, "none"}, "objective": set(OBJECTIVES)}
+    known = {"recipe": recipes, "mixup": MIXES, "objective": OBJECTIVES, **_NAMED}
     by_name: dict[str, Any] = {}
     for value in values:
         if axis not in known and not isinstance(values, Mapping):
@@ -271,15 +270,18 @@ def _axis(axis: str, values: Any, recipes: Mapping[str, str]) -> dict[str, Any]:
         if isinstance(values, Mapping):
             if axis not in ("mixup", "objective") and axis in AXES:
                 raise UserError(f"axes[{axis!r}] must be a list, got {values!r}")
-            if not isinstance(values[value], dict):
-                raise UserError(f"axes[{axis!r}][{value!r}] must be a dict, got {values[value]!r}")
-            by_name[name] = values[value]
+            given = values[value]
+            if isinstance(given, str) and given in named:
+                given = dict(model=named[given].model)
+            if not isinstance(given, dict):
+                raise UserError(f"axes[{axis!r}][{value!r}] must be a dict, got {given!r}")
+            by_name[name] = given
         elif axis in known:
             if name not in known[axis]:
                 built = f"; {NOT_BUILT[name]} is not built" if name in NOT_BUILT else ""
-                hint = built or _allowed(name, known[axis])
+                hint = built or _allowed(name, set(known[axis]))
                 raise UserError(f"axes[{axis!r}]: no {axis} {name!r}{hint}")
-            by_name[name] = value
+            by_name[name] = dict(model=named[name].model) if named else value
         else:
             if value in by_name.values():  # by another name: 1 and 1.0
                 raise UserError(f"axes[{axis!r}] has {value!r} twice")
