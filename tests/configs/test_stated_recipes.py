@@ -70,18 +70,6 @@ STATED_DM = {
     "cub200/resnet18_mixup_dm": (("Mixup", 0.2), DM_CE_1),
     "fgvc_aircraft/resnet18_mixup_dm": (("Mixup", 0.2), DM_CE_1),
 }
-OBJECTIVES = {
-    "mce": ("MixupCrossEntropyLoss", {}),
-    "dm_ce": ("DecoupledMixupLoss", dict(eta=0.1)),
-    "dm_ce_dynamic": ("DecoupledMixupLoss", dict(eta=1.0)),
-    "mbce": ("DecoupledMixupBCELoss", dict(t=1.0, xi=1.0)),
-    "two_hot": ("DecoupledMixupBCELoss", dict(t=0.0, xi=1.0)),
-    "dm_bce": ("DecoupledMixupBCELoss", dict(t=1.0, xi=0.8)),
-    "dm_bce_interpolating": ("DecoupledMixupBCELoss", dict(t=0.5, xi=1.0)),
-    "dm_ce_rescaled": ("DecoupledMixupLoss", dict(eta=0.1, rescale=(1.0, 1.0))),
-    "dm_ce_more": ("DecoupledMixupLoss", dict(eta=0.1, decouple="more")),
-    "dm_ce_less": ("DecoupledMixupLoss", dict(eta=0.1, decouple="less")),
-}
 BACKBONES = {
     ("cifar", "resnet18"): dict(type="ResNet_CIFAR", depth=18),
     ("cifar", "resnext50"): dict(type="ResNeXt_CIFAR", depth=50, groups=32, width_per_group=4),
@@ -111,8 +99,6 @@ def test_every_recipe_is_looked_at():
     found = {str(path.relative_to(CONFIGS).with_suffix("")) for path in CONFIGS.rglob("*.py")}
     found = {name for name in found if name.split("/")[0] not in folders}
     assert found - EXPERIMENTS == set(STATED)
-    objectives = (CONFIGS / "_base_" / "objectives").glob("*.py")
-    assert {path.stem for path in objectives} == set(OBJECTIVES)
 
 
 @pytest.mark.parametrize("name", STATED)
@@ -168,13 +154,6 @@ def test_mix_and_objective(name):
     assert cfg.model.head.loss.type == (
         "DecoupledMixupBCELoss" if "t" in expected else "DecoupledMixupLoss"
     )
-
-
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_objective(name):
-    kind, options = OBJECTIVES[name]
-    path = CONFIGS / "_base_" / "objectives" / f"{name}.py"
-    assert Config.fromfile(path).objective == dict(type=kind, **options)
 
 
 @pytest.mark.parametrize("percent", [15, 30, 50])

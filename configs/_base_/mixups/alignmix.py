@@ -1,2 +1,3 @@
-# alpha: what the decoupled mixup paper uses for mixes that are guided by the model.
+# alpha: what the decoupled mixup paper uses for dynamic mixes under its loss.
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
 mixup = dict(type="AlignMix", alpha=2.0)

@@ -1,2 +1,4 @@
-# alpha: what the decoupled mixup paper uses for static mixes under DM (2 under the mixup loss).
+# alpha: what the decoupled mixup paper uses for static mixes under its loss; under the mixup loss
+# it has 2.
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
 mixup = dict(type="ManifoldMix", alpha=0.2)

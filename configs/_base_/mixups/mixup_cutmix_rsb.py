@@ -1,4 +1,5 @@
-# The recipe of "ResNet strikes back": Mixup or CutMix, each batch.
+# Mixup or CutMix, each batch. The alphas are those of imagenet/resnet50_rsb_a3.py.
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
 mixup = dict(
     type="RandomMix",
     mixups=[dict(type="Mixup", alpha=0.1), dict(type="CutMix", alpha=1.0)],

@@ -1,3 +1,4 @@
-# alpha=1: scales are uniform, as in the paper of the method. (Nearly so in the code of the
-# decoupled mixup paper, which draws a scale again where its alpha puts it outside of the range.)
+# alpha spreads the scale, not the share: 1 is uniform, as its paper has it. (The decoupled mixup
+# paper's code comes to that as well at 0.2, since it draws again what falls outside of the range.)
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
 mixup = dict(type="ResizeMix", alpha=1.0)

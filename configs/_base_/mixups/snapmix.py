@@ -1,2 +1,3 @@
-# alpha: what the decoupled mixup paper uses for mixes guided by the model, under its loss.
+# alpha: what the decoupled mixup paper uses for dynamic mixes under its loss.
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
 mixup = dict(type="SnapMix", alpha=2.0)

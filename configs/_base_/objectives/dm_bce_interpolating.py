@@ -1,3 +1,4 @@
-# DM(BCE) with the paper's rescaling for interpolating mixes (Mixup, ManifoldMix, ...).
-# A mean over the classes, 1/C of the official loss: with SGD, over_classes="sum" is meant.
+# DM(BCE): mixes that interpolate. A mean over the classes, 1/C of the official loss: with SGD,
+# over_classes="sum" is meant.
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
 objective = dict(type="DecoupledMixupBCELoss", t=0.5, xi=1.0)

@@ -1,2 +1,3 @@
-# A variant of the official configs: the decoupled term of a class weighs as much as its share.
+# DM(CE), weighted by the share: a variant of the paper's official configs.
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
 objective = dict(type="DecoupledMixupLoss", eta=0.1, rescale=(1.0, 1.0))

@@ -1,3 +1,4 @@
-# Mixed BCE: the shares themselves are the targets.
-# A mean over the classes, 1/C of the official loss: with SGD, over_classes="sum" is meant.
+# Mixed BCE: a baseline with sigmoids. A mean over the classes, 1/C of the official loss: with SGD,
+# over_classes="sum" is meant.
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
 objective = dict(type="DecoupledMixupBCELoss", t=1.0, xi=1.0)

@@ -1,4 +1,4 @@
 # Self-Tuning + DM on Stanford Cars, 15 % of the labels.
-_base_ = "./self_tuning.py"
+_base_ = ["./self_tuning.py", "../../_base_/mixups/mixup.py"]
 
-model = dict(stream_mix=dict(mixup=dict(type="Mixup", alpha=0.2)))
+model = dict(stream_mix=dict(mixup={{_base_.mixup}}))
