@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from mmengine.config import Config
 from torch import nn
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels
-from dmmix.mixups import AttentiveMix, CutMix, RandomMix, build_mix
+from dmmix.mixups import AttentiveMix, CutMix, RandomMix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
@@ -184,10 +183,3 @@ def test_no_guide_is_an_error():
 def test_bad_options(options, error, message):
     with pytest.raises(error, match=message):
         AttentiveMix(**options)
-
-
-def test_the_config_builds(request):
-    config = Config.fromfile(request.config.rootpath / "configs/_base_/mixups/attentivemix.py")
-    mix = build_mix(config.mixup)
-    assert type(mix) is AttentiveMix
-    assert (mix.top_k, mix.grid, mix.alpha) == (6, 7, None)

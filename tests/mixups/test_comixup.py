@@ -4,11 +4,10 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from mmengine.config import Config
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels, comixup, draw_comixup
-from dmmix.mixups import CoMixup, Mixup, RandomMix, build_mix
+from dmmix.mixups import CoMixup, Mixup, RandomMix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
@@ -107,10 +106,3 @@ def test_nothing_waits():
 def test_it_needs_a_guide():
     with pytest.raises(ValueError, match="CoMixup asks the model what it sees and needs a guide"):
         CoMixup().mix(*batch(), generator())
-
-
-def test_it_builds_from_its_config(request):
-    path = request.config.rootpath / "configs/_base_/mixups/comixup.py"
-    mix = build_mix(Config.fromfile(path).mixup)
-    assert type(mix) is CoMixup
-    assert repr(mix) == repr(CoMixup(alpha=2.0))

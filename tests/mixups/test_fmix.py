@@ -1,14 +1,11 @@
 """FMix, registered."""
 
-import warnings
-
 import pytest
 import torch
-from mmengine.config import Config
 from torch.testing import assert_close
 
 from dmmix.functional import draw_lam, draw_noise, draw_pairing, fmix
-from dmmix.mixups import FMix, RandomMix, build_mix
+from dmmix.mixups import FMix, RandomMix
 from dmmix.testing import assert_labels_match_pixels
 from tests.machine import needs_a_compiler
 from tests.mixups.waits import Waits
@@ -124,19 +121,6 @@ def test_among_others():
     mixed = mix.mix(images, labels, generator())
     assert mixed.labels.classes.shape == (8, 2)
     assert_labels_match_pixels(lambda x, y: mix.mix(x, y, generator(2)), 7, (5, 9), atol=1e-6)
-
-
-@pytest.mark.openmmlab
-def test_the_config_builds(request):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        config = Config.fromfile(request.config.rootpath / "configs/_base_/mixups/fmix.py").mixup
-    mix = build_mix(config)
-    assert repr(mix) == (
-        "FMix(alpha=0.2, per_batch=False, fixed_points=True, decay_power=3.0, max_soft=0.0, "
-        "band='auto')"
-    )
-    mix.mix(*batch())
 
 
 @needs_a_compiler

@@ -1,14 +1,11 @@
 """GridMix, registered."""
 
-import warnings
-
 import pytest
 import torch
-from mmengine.config import Config
 from torch.testing import assert_close
 
 from dmmix.functional import draw_cells, draw_lam, draw_pairing, gridmix
-from dmmix.mixups import GridMix, RandomMix, build_mix
+from dmmix.mixups import GridMix, RandomMix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.waits import Waits
 
@@ -83,13 +80,3 @@ def test_among_others():
     mix = RandomMix([dict(type="GridMix"), dict(type="Mixup")], per_sample=True, fraction=0.7)
     assert mix.mix(images, labels, generator()).labels.classes.shape == (8, 2)
     assert_labels_match_pixels(lambda x, y: mix.mix(x, y, generator(2)), 7, (5, 9), atol=1e-5)
-
-
-@pytest.mark.openmmlab
-def test_the_config_builds(request):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        config = Config.fromfile(request.config.rootpath / "configs/_base_/mixups/gridmix.py").mixup
-    mix = build_mix(config)
-    assert repr(mix) == "GridMix(alpha=0.2, per_batch=False, fixed_points=True, grid=(4, 4))"
-    mix.mix(*batch())

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from mmengine.config import Config
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels, greedy_pairing, smooth_saliency
 from dmmix.functional.saliency import spectral_residual_saliency
-from dmmix.mixups import CutMix, GuidedMixup, RandomMix, build_mix
+from dmmix.mixups import CutMix, GuidedMixup, RandomMix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
@@ -163,10 +162,3 @@ def test_only_the_gradient_needs_a_guide():
     inputs, scores = GuidedMixup(saliency="spectral_residual")(images, torch.eye(8))
     assert inputs.shape == images.shape
     assert_close(scores.sum(1), torch.ones(8))
-
-
-def test_the_config_builds(request):
-    config = Config.fromfile(request.config.rootpath / "configs/_base_/mixups/guidedmixup.py")
-    mix = build_mix(config.mixup)
-    assert type(mix) is GuidedMixup
-    assert mix.needs_guide

@@ -1,10 +1,7 @@
 """Registered mixes: options, determinism, no waiting, and mmpretrain's protocol."""
 
-import warnings
-
 import pytest
 import torch
-from mmengine.config import Config
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels
@@ -300,18 +297,3 @@ def test_integer_labels_in_a_call(mix):
 def test_labels_of_another_shape_in_a_call():
     with pytest.raises(TypeError, match="labels must be MixedLabels"):
         Mixup()(torch.randn(4, 3, 8, 8), torch.zeros(4, 2, 2, dtype=torch.long))
-
-
-@pytest.mark.parametrize("name", ["none", "mixup", "cutmix", "mixup_cutmix"])
-def test_configs_build(name, request):
-    folder = request.config.rootpath / "configs/_base_/mixups"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        config = Config.fromfile(folder / f"{name}.py").mixup
-    if name == "none":
-        assert config is None
-        return
-    mix = build_mix(config)
-    expected = {"mixup": Mixup, "cutmix": CutMix, "mixup_cutmix": RandomMix}[name]
-    assert type(mix) is expected
-    mix.mix(*batch())

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from mmengine.config import Config
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dmmix.functional import MixedLabels, draw_lam, draw_pairing, puzzlemix
-from dmmix.mixups import CutMix, PuzzleMix, RandomMix, build_mix
+from dmmix.mixups import CutMix, PuzzleMix, RandomMix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
@@ -242,14 +241,3 @@ def test_cuda_gives_what_the_cpu_gives_without_waiting():
         expected = puzzlemix(*given, block_num=k, t_eps=0.1)
         assert_close(mixed.images.cpu(), expected.images)
         assert_close(mixed.labels.shares.cpu(), expected.labels.shares)
-
-
-# -- configs and errors --------------------------------------------------------------------------
-
-
-def test_the_config_builds(request):
-    file = request.config.rootpath / "configs/_base_/mixups/puzzlemix.py"
-    mix = build_mix(Config.fromfile(file).mixup)
-    assert type(mix) is PuzzleMix
-    assert mix.alpha == 2
-    mixed_by(mix)

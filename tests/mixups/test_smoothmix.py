@@ -1,15 +1,12 @@
 """SmoothMix, registered."""
 
 import math
-import warnings
 
 import pytest
 import torch
-from mmengine.config import Config
-from torch.testing import assert_close
 
 from dmmix.functional import draw_centers, draw_lam, draw_pairing, draw_sigma, smoothmix
-from dmmix.mixups import RandomMix, SmoothMix, build_mix
+from dmmix.mixups import RandomMix, SmoothMix
 from dmmix.testing import assert_labels_match_pixels
 from tests.mixups.waits import Waits
 
@@ -104,16 +101,3 @@ def test_among_others():
     mix = RandomMix([dict(type="SmoothMix"), dict(type="CutMix")], per_sample=True, fraction=0.7)
     assert mix.mix(images, labels, generator()).labels.classes.shape == (8, 2)
     assert_labels_match_pixels(lambda x, y: mix.mix(x, y, generator(2)), 7, (5, 9), atol=1e-5)
-
-
-@pytest.mark.openmmlab
-def test_the_config_builds(request):
-    folder = request.config.rootpath / "configs/_base_/mixups"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        mix = build_mix(Config.fromfile(folder / "smoothmix.py").mixup)
-    assert repr(mix) == (
-        "SmoothMix(alpha=None, per_batch=False, fixed_points=True, sigma=(0.25, 0.5))"
-    )
-    share = mix.mix(*batch()).labels.shares
-    assert_close(share.sum(1), torch.ones(8))

@@ -4,11 +4,10 @@ import math
 
 import pytest
 import torch
-from mmengine.config import Config
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels
-from dmmix.mixups import CutMix, RandomMix, SnapMix, build_mix
+from dmmix.mixups import CutMix, RandomMix, SnapMix
 from tests.mixups.small_model import left_alone, small_guide, small_model
 from tests.mixups.waits import Waits
 
@@ -189,10 +188,3 @@ def test_no_guide_is_an_error():
 def test_a_bad_alpha(alpha, error):
     with pytest.raises(error, match="alpha must be"):
         SnapMix(alpha=alpha)
-
-
-def test_the_config_builds(request):
-    config = Config.fromfile(request.config.rootpath / "configs/_base_/mixups/snapmix.py")
-    mix = build_mix(config.mixup)
-    assert type(mix) is SnapMix
-    assert mix.alpha == 2.0

@@ -131,6 +131,7 @@ def test_a_mix_of_ones_own_counts_as_static_and_cutting():
     assert loss_config("dm_bce", "my_own", R18)["xi"] == 0.8
 
 
+@pytest.mark.openmmlab
 def test_all_types_and_their_arguments_exist():
     from dmmix.registry import MIXUPS, MODELS
 
