@@ -1,143 +1,98 @@
-"""One trainer a folder: a lock file that says who holds it.
+"""One process at a time: a lock file that says who holds it.
 
-The file is made where none is, which only one process can do. It names the host, the process that
-holds it and the process that trains: the trainer may outlive whoever started it. A lock is stale
-when both are gone; on another host, where that cannot be seen, when its holder has not touched it
-for a while.
+It is a lease of filelock's: made where none is, which only one process can do, on network file
+systems too, and renewed by a thread while it is held. A lock of a process that is gone holds nobody
+up; on another host, where that cannot be seen, one that nobody has renewed for a while.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    from filelock import SoftFileLease
 
-from dmmix.compat.atomic import atomic_open
+__all__ = ["RUNNING", "Lock"]
 
-__all__ = ["Lock", "holder"]
+#: The lock of a run, in its work folder.
+RUNNING = "running.lock"
 
 #: Seconds without a sign of life after which a lock of another host is stale.
 PATIENCE = 600
-#: Seconds by which two readings of when a process began may differ.
+#: Seconds for which a stale one of another host is then watched before it is taken over.
+WATCH = 30
+#: Seconds by which a file's time and that of a process may differ.
 _SAME = 5.0
 
 
 class Lock:
-    """The lock of a folder. :meth:`take` it, :meth:`touch` it now and then, :meth:`release` it."""
+    """A lock file: :meth:`take` it, do the work, :meth:`release` it.
 
-    def __init__(self, folder: Path, name: str = "lock.json") -> None:
-        self.file = folder / name
-        self._mine: dict[str, Any] = {}
+    Keep the object: when it goes, the lock is given free. A process that is killed leaves the file
+    behind.
+
+    Args:
+        file: its folder is made if missing.
+    """
+
+    def __init__(self, file: str | os.PathLike) -> None:
+        self.file = file
+
+    @cached_property
+    def _lease(self) -> SoftFileLease:
+        from filelock import SoftFileLease
+
+        return SoftFileLease(self.file, lease_duration=WATCH, thread_local=False)
 
     def take(self) -> bool:
-        """Whether the lock is ours now."""
-        self._mine = dict(host=socket.gethostname(), pid=os.getpid(), began=_began(os.getpid()))
-        for _ in range(3):  # a stale one is put away once; others may do so at the same time
-            try:
-                descriptor = os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-            except FileExistsError:
-                if holder(self.file.parent, self.file.name) is not None:
-                    return False
-                self._put_stale_away()
-                continue
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(self._mine, stream)
-            return True
-        return False
+        """Whether the lock is ours now; at once, but for a stale one of another host.
 
-    def name_trainer(self, pid: int) -> None:
-        """Writes down which process trains."""
-        self._mine.update(trainer=pid, trainer_began=_began(pid))
-        _write(self.file, self._mine)
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        from filelock import Timeout
 
-    def touch(self) -> None:
-        """A sign of life, for other hosts."""
+        if self.holder() is not None:
+            return False
         try:
-            os.utime(self.file)
-        except FileNotFoundError:
-            _write(self.file, self._mine)
+            self._lease.acquire(timeout=WATCH + 1)
+        except Timeout:
+            return False
+        return True
 
     def release(self) -> None:
-        self.file.unlink(missing_ok=True)
+        """Gives it free; nothing where it is not ours."""
+        self._lease.release()
 
-    def _put_stale_away(self) -> None:
-        aside = self.file.with_name(f"{self.file.name}.stale.{os.getpid()}")
+    def holder(self) -> str | None:
+        """Who holds it, such as ``'process 71 on node3'``; ``None`` if nobody does."""
         try:
-            os.replace(self.file, aside)  # of several that see it, one gets it
+            touched = os.stat(self.file).st_mtime
         except FileNotFoundError:
-            return
-        taken = _read(aside)
-        if taken is not None and _alive(taken, aside):  # somebody's new one, made in between
-            with suppress(OSError):
-                os.link(aside, self.file)
-        aside.unlink(missing_ok=True)
+            return None
+        age, owner = time.time() - touched, self._lease.owner
+        if owner is None:  # made this moment and not written yet, or torn
+            return "a process that has just started" if age < _SAME else None
+        host = owner.hostname.partition("?")[0]  # what follows is the namespace of a container
+        here = host == socket.gethostname()
+        alive = _runs(owner.pid, touched) if here else age < PATIENCE
+        return f"process {owner.pid} on {host}" if alive else None
 
 
-def holder(folder: Path, name: str = "lock.json") -> str | None:
-    """Who trains in the folder, such as ``'process 71 on node3'``; ``None`` if nobody does."""
-    file = folder / name
-    lock = _read(file)
-    if lock is None:
-        # Made this moment and not written yet, or torn.
-        return "a process that just started" if _age(file) < 5 else None
-    if not _alive(lock, file):
-        return None
-    here = lock.get("host") == socket.gethostname()
-    orphan = here and lock.get("trainer") and not _runs(lock["pid"], lock.get("began"))
-    return f"process {lock['trainer' if orphan else 'pid']} on {lock.get('host')}"
+def _runs(pid: int, since: float) -> bool:
+    """Whether a process runs, and did at that time: numbers of processes are used again."""
+    import psutil  # not os.kill(pid, 0): on Windows that ends the process
 
-
-def _read(file: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _write(file: Path, value: dict[str, Any]) -> None:
-    with atomic_open(file, "w") as stream:
-        json.dump(value, stream)
-
-
-def _alive(lock: dict[str, Any], file: Path) -> bool:
-    if lock.get("host") != socket.gethostname():
-        return _age(file) < PATIENCE
-    pids = [("pid", "began"), ("trainer", "trainer_began")]
-    return any(_runs(lock[pid], lock.get(began)) for pid, began in pids if lock.get(pid))
-
-
-def _age(file: Path) -> float:
-    try:
-        return time.time() - file.stat().st_mtime
-    except FileNotFoundError:
-        return float("inf")
-
-
-def _runs(pid: int, began: float | None) -> bool:
-    # Not os.kill(pid, 0): on Windows that ends the process.
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        now = process.create_time()
+        return process.create_time() < since + _SAME
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
         return True
-    # Numbers of processes are used again: the same one began at the same moment.
-    return not isinstance(began, float) or abs(began - now) < _SAME
-
-
-def _began(pid: int) -> float | None:
-    """When a process began; ``None`` where that cannot be seen."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None

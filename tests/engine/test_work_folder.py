@@ -1,7 +1,6 @@
 """The folder that a run writes to."""
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -70,7 +69,8 @@ def test_one_run_at_a_time(tmp_path, fresh_mmengine):
     holds = (
         "import sys, time\n"
         "from dmmix.engine.resuming import WorkFolder\n"
-        f"WorkFolder({str(tmp_path)!r}, []).begin(False, False)\n"
+        f"folder = WorkFolder({str(tmp_path)!r}, [])\n"
+        "folder.begin(False, False)\n"
         "print('taken', flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -86,7 +86,7 @@ def test_one_run_at_a_time(tmp_path, fresh_mmengine):
         finally:
             other.kill()
     runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1)).train()
-    assert not (tmp_path / "running.json").exists()
+    assert not (tmp_path / "running.lock").exists()
 
 
 def test_it_is_free_after_an_error(tmp_path, fresh_mmengine):
@@ -150,7 +150,6 @@ def test_a_full_disk_says_so(tmp_path, fresh_mmengine, monkeypatch, room):
     )
     monkeypatch.setattr(Full, "__enter__", lambda self: self, raising=False)
     monkeypatch.setattr(Full, "__exit__", lambda self, *_: self.file.close(), raising=False)
-    monkeypatch.setattr("dmmix.compat.lock._write", lambda *args: None)
     with pytest.raises(DiskFullError, match=rf"the disk of {tmp_path} is full, so epoch_2.pth was"):
         runner(tmp_path, resume=True).train()
     assert (tmp_path / "epoch_1.pth").read_bytes() == before
@@ -165,6 +164,6 @@ def test_other_errors_stay_what_they_are(tmp_path):
 def test_the_lock_is_plain(tmp_path):
     folder = WorkFolder(str(tmp_path), [])
     folder.begin(False, False)
-    assert json.loads((tmp_path / "running.json").read_text(encoding="utf-8"))["pid"] == os.getpid()
+    assert f"pid={os.getpid()}\n" in (tmp_path / "running.lock").read_text(encoding="utf-8")
     folder.end()
     assert list(tmp_path.iterdir()) == []

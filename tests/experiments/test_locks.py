@@ -1,113 +1,53 @@
 """Two sweeps do not train one cell at a time, and a stopped one can be gone on with."""
 
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import psutil
 import pytest
 
-from dmmix.compat.lock import Lock, holder
 from dmmix.experiments.launch.training import Training
 from dmmix.experiments.store.state import state_of
+from tests.compat.test_lock import hold_lock
 
 FOUR = "axes = dict(seed=[0, 1, 2, 3], epochs=[5])\n"
 ONE = "axes = dict(seed=[0], epochs=[5])\n"
 
 
 @pytest.fixture
-def dead():
-    """The number of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
+def held(tmp_path):
+    """``held(FILE)``: another process takes this lock; that process."""
+    processes = []
+
+    def hold(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        processes.append(hold_lock(file))
+        return processes[-1]
+
+    yield hold
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
-def lock_file(cell, **lock):
-    cell.folder.mkdir(parents=True, exist_ok=True)
-    file = cell.folder / "lock.json"
-    file.write_text(json.dumps({"host": socket.gethostname(), **lock}), encoding="utf-8")
-    return file
-
-
-def test_a_lock_is_for_one(tmp_path):
-    first, second = Lock(tmp_path), Lock(tmp_path)
-    assert holder(tmp_path) is None
-    assert first.take()
-    assert not second.take()
-    assert holder(tmp_path) == f"process {os.getpid()} on {socket.gethostname()}"
-    first.release()
-    assert second.take()
-
-
-def test_a_cell_that_another_process_trains(make_cells, stand_in, train, started):
+@pytest.mark.parametrize("name", ["sweep.lock", "running.lock"])
+def test_a_cell_that_another_process_trains(name, held, make_cells, stand_in, train, started):
+    """For a sweep, or left behind by one."""
     stand_in("log(1, 5)\n")
     (cell,) = make_cells(ONE)
-    lock_file(cell, pid=os.getpid())
+    other = held(cell.folder / name)
     done = train([cell])
     assert done.done  # there is nothing left to do for us
     assert started() == []
-    assert state_of(cell).word == "running"
+    assert state_of(cell) == ("running", f"process {other.pid} on {socket.gethostname()}")
     assert Training.start(cell, os.environ) is None
-
-
-def test_a_lock_whose_process_is_dead_is_taken_over(make_cells, stand_in, train, started, dead):
-    stand_in("log(1, 5)\n")
-    (cell,) = make_cells(ONE)
-    file = lock_file(cell, pid=dead)
+    other.kill()
+    other.wait()
     assert train([cell]).done
     assert started() == ["s0-5ep"]
-    assert not file.exists()
-    assert list(cell.folder.glob("lock*")) == []
-
-
-def test_the_number_of_a_dead_process_that_is_used_again(make_cells):
-    (cell,) = make_cells(ONE)
-    lock_file(cell, pid=os.getpid(), began=1.0)
-    assert holder(cell.folder) is None
-
-
-def test_a_training_that_outlived_its_sweep(make_cells, dead):
-    (cell,) = make_cells(ONE)
-    lock_file(cell, pid=dead, trainer=os.getpid())
-    assert holder(cell.folder) == f"process {os.getpid()} on {socket.gethostname()}"
-    lock_file(cell, pid=dead, trainer=dead)
-    assert holder(cell.folder) is None
-
-
-def test_a_lock_of_another_host_holds_while_it_is_touched(make_cells, dead):
-    (cell,) = make_cells(ONE)
-    file = lock_file(cell, pid=dead, host="far-away")
-    assert holder(cell.folder) == f"process {dead} on far-away"
-    long_ago = time.time() - 601
-    os.utime(file, (long_ago, long_ago))
-    assert holder(cell.folder) is None
-    lock = Lock(cell.folder)
-    lock.touch()
-    assert holder(cell.folder) is not None
-
-
-def test_a_lock_that_is_not_written_yet(make_cells):
-    (cell,) = make_cells(ONE)
-    file = lock_file(cell)
-    file.write_text("", encoding="utf-8")
-    assert holder(cell.folder) == "a process that just started"
-    os.utime(file, (time.time() - 60,) * 2)
-    assert holder(cell.folder) is None
-    assert Lock(cell.folder).take()
-
-
-def test_a_new_lock_is_not_put_away_as_a_stale_one(tmp_path):
-    """Between the look at a stale lock and its removal, another process may have taken it."""
-    mine, other = Lock(tmp_path), Lock(tmp_path)
-    assert other.take()
-    mine._put_stale_away()
-    assert json.loads(other.file.read_text(encoding="utf-8"))["pid"] == os.getpid()
-    assert not mine.take()
+    assert not (cell.folder / "sweep.lock").exists()
 
 
 # Several processes
@@ -139,6 +79,9 @@ def runs(pid):
 
 
 LASTS = """
+from dmmix.compat.lock import RUNNING, Lock
+lock = Lock(folder / RUNNING)
+lock.take()
 import subprocess  # as a data loader starts a worker
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
 (folder / "pids").write_text(f"{os.getpid()} {child.pid}")
@@ -167,8 +110,8 @@ def test_a_stopped_sweep_can_be_gone_on_with(
     for folder in both:
         pids = list(map(int, (folder / "pids").read_text(encoding="utf-8").split()))
         wait_until(lambda pids=pids: not any(map(runs, pids)), 10)
-        assert not (folder / "lock.json").exists()
-        assert not (folder / "failed.json").exists()
+        for name in ("sweep.lock", "running.lock", "failed.json"):
+            assert not (folder / name).exists()
         assert (folder / "config.py").read_text(encoding="utf-8").startswith("# Cell ")
     words = [state_of(cell).word for cell in cells]
     assert words == ["interrupted"] * 2 + ["waiting"] * 2
@@ -179,15 +122,23 @@ def test_a_stopped_sweep_can_be_gone_on_with(
 
 
 @pytest.mark.slow
-def test_a_killed_sweep_leaves_a_lock_that_holds_while_its_training_lives(
-    start_sweep, sweep_file, make_cells
-):
-    sweep = start_sweep(sweep_file(ONE), "log(1, 2)\n(folder / 'ready').touch()\ntime.sleep(100)")
+def test_a_killed_sweep_leaves_a_training_that_holds_its_cell(start_sweep, sweep_file, make_cells):
+    """The run has a lock of its own."""
+    body = """
+from dmmix.compat.lock import RUNNING, Lock
+lock = Lock(folder / RUNNING)
+lock.take()
+(folder / "pid").write_text(str(os.getpid()))
+log(1, 2)
+(folder / "ready").touch()
+time.sleep(100)
+"""
+    sweep = start_sweep(sweep_file(ONE), body)
     (cell,) = make_cells(ONE)
     wait_until((cell.folder / "ready").exists)
-    trainer = json.loads((cell.folder / "lock.json").read_text(encoding="utf-8"))["trainer"]
     sweep.kill()
     sweep.wait()
-    assert state_of(cell).note.startswith(f"process {trainer} on")
+    trainer = int((cell.folder / "pid").read_text(encoding="utf-8"))
+    assert state_of(cell) == ("running", f"process {trainer} on {socket.gethostname()}")
     psutil.Process(trainer).kill()
     wait_until(lambda: state_of(cell).word == "interrupted", 10)

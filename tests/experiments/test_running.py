@@ -204,7 +204,7 @@ def test_a_cell_that_fails_while_the_others_go_on(make_cells, stand_in, train, s
     state = state_of(cells[0])
     assert state.note == "status 7, error: no data set at data/nowhere"
     assert read(cells[0], "failed.json")["last_lines"][-2] == "line 29"
-    assert not (cells[0].folder / "lock.json").exists()
+    assert not (cells[0].folder / "sweep.lock").exists()
 
     stand_in(TO_THE_END)  # repaired: tried again
     assert train(cells).done

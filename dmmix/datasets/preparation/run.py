@@ -8,11 +8,12 @@ import os
 import shutil
 from collections.abc import Sequence
 
+from dmmix.compat.lock import Lock
+
 from .checksum import check_md5
 from .download import download, is_url
 from .errors import PreparationError, RefusedEntryError
 from .imagenet_labels import write_val_list
-from .lock import only_one
 from .progress import say
 from .table import Archive, DataSet
 from .unpack import unpack
@@ -53,10 +54,14 @@ def prepare(
     given = match(data_set, sources)
     work = os.path.join(to, f".{data_set.name}.unpacking")
     _writable(work)
+    lock = Lock(work + ".lock")
+    if not lock.take():
+        who = lock.holder() or "that has just ended"
+        raise PreparationError(f"{work}: another process is at work there ({who})")
     try:
-        with only_one(work):
-            found = _make(data_set, given, to, work, checksums)
+        found = _make(data_set, given, to, work, checksums)
     finally:
+        lock.release()
         with contextlib.suppress(OSError):
             os.rmdir(work)  # where nothing was begun
     return found

@@ -10,13 +10,12 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
-from dmmix.compat.lock import Lock, holder
+from dmmix.compat.lock import RUNNING, Lock
 from dmmix.engine.auto_resume import checkpoints_in
 from dmmix.engine.processes import on_master
 
 __all__ = ["WorkFolder", "keep_other_config", "remove_stale_best"]
 
-_LOCK = "running.json"
 _OF_A_START = re.compile(r"(resume|load_from|overwrite|launcher|work_dir) = ")
 #: As atomic_open names what it has not finished.
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
@@ -33,7 +32,7 @@ class WorkFolder:
     def __init__(self, folder: str, templates: Iterable[str]) -> None:
         self.folder = Path(folder)
         self._templates = tuple(templates)
-        self._lock = Lock(self.folder, _LOCK)
+        self._lock = Lock(self.folder / RUNNING)
         self._taken = False
 
     def begin(self, resume: bool, overwrite: bool, load_from: str | None = None) -> int:
@@ -65,7 +64,7 @@ class WorkFolder:
     def _begin(self, resume: bool, overwrite: bool, load_from: str | None) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._lock.take():
-            who = holder(self.folder, _LOCK) or "another process"
+            who = self._lock.holder() or "another process"
             raise BlockingIOError(
                 f"{self.folder} belongs to a run that is going on ({who}): wait for it, or name "
                 "another work_dir (--work-dir)"

@@ -11,12 +11,12 @@ from typing import Any
 
 import psutil
 
-from dmmix.compat.lock import Lock
+from dmmix.compat.lock import RUNNING, Lock
 from dmmix.experiments.grid.cell import Cell
 from dmmix.experiments.store.files import write_json, write_text
 from dmmix.experiments.store.metric import measure
 from dmmix.experiments.store.records import Records, read_records
-from dmmix.experiments.store.state import last_checkpoint, state_of
+from dmmix.experiments.store.state import LOCK, last_checkpoint, state_of
 
 __all__ = ["Training", "last_lines", "prepare"]
 
@@ -33,7 +33,6 @@ class Training:
         self.process = process
         self.first_step = first_step
         self.began = time.monotonic()
-        self._touched = self.began
         self._family: set[psutil.Process] = set()
 
     @classmethod
@@ -46,13 +45,13 @@ class Training:
     ) -> Training | None:
         """Starts dmmix train; ``None`` where another process does, or did a moment ago."""
         cell.folder.mkdir(parents=True, exist_ok=True)
-        lock = Lock(cell.folder)
+        lock = Lock(cell.folder / LOCK)
         if not lock.take():
             return None
         try:
-            # Another sweep may have finished it since we last looked.
+            # Another sweep may have finished it since we last looked, or left its training behind.
             state = state_of(cell, accept_changed, locked_by_us=True)
-            if state.word in ("finished", "changed"):
+            if state.word in ("running", "finished", "changed"):
                 lock.release()
                 return None
             saved = last_checkpoint(cell.folder)
@@ -71,7 +70,6 @@ class Training:
                     env=dict(environment),
                     start_new_session=True,  # Ctrl-C is for the sweep, which ends them in order
                 )
-            lock.name_trainer(process.pid)
         except BaseException:
             lock.release()
             raise
@@ -79,9 +77,6 @@ class Training:
 
     def poll(self) -> int | None:
         """The exit status, or ``None`` while it runs."""
-        if time.monotonic() - self._touched > 30:
-            self.lock.touch()
-            self._touched = time.monotonic()
         return self.process.poll()
 
     def finish(self) -> dict[str, Any] | None:
@@ -122,6 +117,8 @@ class Training:
                     member.kill()
             self.process.wait()
             write_text(self.cell.config, self.cell.text())
+            # Another host, that goes on with it, cannot see that the run is dead.
+            (self.cell.folder / RUNNING).unlink(missing_ok=True)
             self.lock.release()
 
     def _result(self, records: Records) -> dict[str, Any]:

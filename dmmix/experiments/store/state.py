@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dmmix.compat.lock import holder
+from dmmix.compat.lock import RUNNING, Lock
 from dmmix.configuration.fingerprint import where_changed
 from dmmix.experiments.grid.cell import Cell
 from dmmix.experiments.store.files import read_json
 
-__all__ = ["TO_DO", "State", "last_checkpoint", "read_result", "state_of"]
+__all__ = ["LOCK", "TO_DO", "State", "last_checkpoint", "read_result", "state_of"]
 
+#: The lock that a sweep holds while it trains a cell, beside that of the run itself.
+LOCK = "sweep.lock"
 #: What a sweep trains.
 TO_DO = ("waiting", "interrupted", "failed")
 
@@ -34,9 +36,10 @@ def state_of(cell: Cell, accept_changed: bool = False, locked_by_us: bool = Fals
     Args:
         cell: which.
         accept_changed: what was trained with another config counts all the same.
-        locked_by_us: do not ask who holds the lock.
+        locked_by_us: do not ask which sweep trains it.
     """
-    who = None if locked_by_us else holder(cell.folder)
+    locks = [RUNNING] if locked_by_us else [LOCK, RUNNING]
+    who = next(filter(None, (Lock(cell.folder / name).holder() for name in locks)), None)
     if who is not None:
         return State("running", who)
     result = read_result(cell.folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dmmix.compat.lock import Lock
 from dmmix.datasets.preparation import DATA_SETS, PreparationError, check, prepare, run
 from dmmix.datasets.preparation import instructions as instructions_of
 from tests.datasets.preparation.archives import files_in, publish
@@ -204,14 +205,15 @@ def test_sources(shop_of, data, tmp_path):
 
 
 def test_only_one_process(shop_of, data):
-    from dmmix.datasets.preparation.lock import only_one
-
     data_set, shop, _ = shop_of("cub200")
-    work = data / ".cub200.unpacking"
-    work.mkdir(parents=True)
-    with only_one(str(work)), pytest.raises(PreparationError, match="another process is at work"):
+    data.mkdir()
+    lock = Lock(data / ".cub200.unpacking.lock")
+    assert lock.take()
+    with pytest.raises(PreparationError, match=rf"another process is at work.*{os.getpid()} on"):
         prepare(data_set, [str(shop)], str(data))
+    lock.release()
     prepare(data_set, [str(shop)], str(data))
+    assert os.listdir(data) == ["CUB_200_2011"]
 
 
 def test_no_room(shop_of, data, monkeypatch):
