@@ -32,8 +32,8 @@ _SAME = 5.0
 class Lock:
     """A lock file: :meth:`take` it, do the work, :meth:`release` it.
 
-    Keep the object: when it goes, the lock is given free. A process that is killed leaves the file
-    behind.
+    In a ``with`` statement it waits for its turn. Keep the object: when it goes, the lock is given
+    free. A process that is killed leaves the file behind.
 
     Args:
         file: its folder is made if missing.
@@ -63,6 +63,14 @@ class Lock:
         except Timeout:
             return False
         return True
+
+    def __enter__(self) -> Lock:
+        """Waits until it is ours."""
+        self._lease.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:
         """Gives it free; nothing where it is not ours."""

@@ -13,6 +13,7 @@ from mmengine.fileio import exists, get, join_path
 from dmmix.compat.constructors import ArrayNames
 from dmmix.compat.unpickling import PlainUnpickler
 from dmmix.datasets.file_checksums import file_digest
+from dmmix.datasets.preparation import DATA_SETS, Archive, PreparationError, fetch
 from dmmix.registry import DATASETS
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ __all__ = ["CIFAR10", "CIFAR100"]
 
 class _Files(_Base):
     """What both have in common, put before mmpretrain's class."""
+
+    _archive: Archive
 
     def __init__(self, data_root: str = "", checksums: bool = True, **kwargs: Any) -> None:
         self.checksums = checksums
@@ -88,10 +91,8 @@ class _Files(_Base):
                 f"{root}, as dmmix data prepare does, or say download=True"
             )
         try:
-            mmpretrain.datasets.utils.download_and_extract_archive(
-                self.url, root, filename=self.filename, md5=self.tgz_md5
-            )
-        except OSError as error:
+            fetch(self._archive, root)
+        except (OSError, PreparationError) as error:
             raise FileNotFoundError(
                 f"{name} has files missing in {folder} and cannot be downloaded ({error}): get "
                 f"{self.url} elsewhere and unpack it in {root}, as dmmix data prepare does"
@@ -137,7 +138,11 @@ class CIFAR10(_Files, mmpretrain.datasets.CIFAR10):
     Source: Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009.
     """
 
+    _archive = DATA_SETS["cifar10"].archives[0]
+
 
 @DATASETS.register_module()
 class CIFAR100(_Files, mmpretrain.datasets.CIFAR100):
     """CIFAR-100: as :class:`CIFAR10`, with 100 classes, in ``cifar-100-python``."""
+
+    _archive = DATA_SETS["cifar100"].archives[0]

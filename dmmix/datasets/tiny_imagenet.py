@@ -76,7 +76,7 @@ class TinyImageNet(BaseDataset):
         ValueError: an unknown option, a class without images, an annotation that cannot be read or
             has another class, (when they are decoded) an image that is damaged or of another size.
 
-    Source: Stanford's CS231n, http://cs231n.stanford.edu/tiny-imagenet-200.zip.
+    Source: Stanford's CS231n, https://cs231n.stanford.edu/tiny-imagenet-200.zip.
     """
 
     def __init__(

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -68,6 +69,19 @@ def test_a_process_that_is_killed_holds_nobody_up(file):
     assert lock.take()
     assert time.monotonic() - began < module.WATCH / 2
     assert lock.holder() is not None
+
+
+def test_the_next_one_waits(file):
+    other = hold_lock(file)
+    timer = threading.Timer(0.3, other.kill)
+    timer.start()
+    reaper = threading.Thread(target=other.communicate)
+    reaper.start()
+    with Lock(file) as lock:
+        assert other.poll() is not None
+        assert lock.holder() == f"process {os.getpid()} on {socket.gethostname()}"
+    assert lock.holder() is None
+    reaper.join()
 
 
 def test_a_process_that_has_not_been_waited_for_is_gone(file):

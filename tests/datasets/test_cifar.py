@@ -8,6 +8,7 @@ import pytest
 
 from dmmix.datasets import CIFAR10, CIFAR100, InMemory
 from dmmix.datasets import cifar as module
+from dmmix.datasets.preparation import DownloadError
 from dmmix.registry import DATASETS
 from dmmix.testing.layouts import make_layout
 
@@ -74,7 +75,7 @@ def test_python_2_wrote_the_published_files(tmp_path):
 
 def test_a_wrong_checksum_is_named_and_nothing_is_downloaded(tmp_path, monkeypatch):
     root = make_layout("cifar10", tmp_path)
-    monkeypatch.setattr(module.mmpretrain.datasets.utils, "download_and_extract_archive", None)
+    monkeypatch.setattr(module, "fetch", None)
     with pytest.raises(ValueError, match=r"data_batch_1 has the MD5 checksum \w+ instead of c99"):
         CIFAR10(root)
 
@@ -99,14 +100,13 @@ def test_missing_files(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"missing in .*: unpack cifar-10-python\.tar"):
         CIFAR10(str(tmp_path), download=False)
 
-    def no_network(url, root, **options):
-        raise OSError("no route to host")
+    def no_network(archive, folder):
+        raise DownloadError("no route to host")
 
-    utils = module.mmpretrain.datasets.utils
-    monkeypatch.setattr(utils, "download_and_extract_archive", no_network)
+    monkeypatch.setattr(module, "fetch", no_network)
     with pytest.raises(FileNotFoundError, match=r"downloaded \(no route to host\): get htt"):
         CIFAR10(str(tmp_path))
-    monkeypatch.setattr(utils, "download_and_extract_archive", lambda *a, **k: None)
+    monkeypatch.setattr(module, "fetch", lambda *a: None)
     with pytest.raises(FileNotFoundError, match="CIFAR10 has files missing in "):
         CIFAR10(str(tmp_path))
 
@@ -116,8 +116,7 @@ def test_all_processes_meet_once_whatever_they_find(tmp_path, monkeypatch):
     root = make_layout("cifar10", tmp_path)
     met = []
     monkeypatch.setattr(module.dist, "barrier", lambda: met.append(1))
-    utils = module.mmpretrain.datasets.utils
-    monkeypatch.setattr(utils, "download_and_extract_archive", lambda *a, **k: None)
+    monkeypatch.setattr(module, "fetch", lambda *a: None)
     for main in (True, False):
         monkeypatch.setattr(module.dist, "is_main_process", lambda m=main: m)
         for folder in (root, str(tmp_path)):
@@ -130,12 +129,11 @@ def test_all_processes_meet_once_whatever_they_find(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_is_downloaded(tmp_path, monkeypatch):
-    def download(url, root, filename, md5):
-        assert (filename, md5) == (CIFAR10.filename, CIFAR10.tgz_md5)
-        make_layout("cifar10", Path(root).parent)
+    def fetch(archive, folder):
+        assert (archive.url, archive.name) == (CIFAR10.url, CIFAR10.filename)
+        make_layout("cifar10", Path(folder).parent)
 
-    utils = module.mmpretrain.datasets.utils
-    monkeypatch.setattr(utils, "download_and_extract_archive", download)
+    monkeypatch.setattr(module, "fetch", fetch)
     assert len(CIFAR10(str(tmp_path / "cifar10"), checksums=False)) == 40
 
 

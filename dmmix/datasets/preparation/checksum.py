@@ -6,29 +6,25 @@ import hashlib
 import os
 
 from .errors import PreparationError
-from .progress import bar
+from .progress import watched
 from .table import Archive
 
-__all__ = ["check_md5"]
-
-_CHUNK = 1 << 20
+__all__ = ["check_checksum"]
 
 
-def check_md5(path: str, archive: Archive) -> None:
-    """Compares the MD5 checksum of a file with the stated one.
+def check_checksum(path: str, archive: Archive) -> None:
+    """Compares the checksum of a file with the stated one.
 
     Raises:
         PreparationError: they differ.
     """
-    digest = hashlib.md5(usedforsecurity=False)
-    size = os.path.getsize(path)
-    with bar(f"checksum of {archive.name}", size) as advance, open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            advance(len(chunk))
-    if digest.hexdigest() != archive.md5:
+    kind, _, stated = archive.checksum.partition(":")
+    with watched(f"checksum of {archive.name}", path) as file:
+        found = hashlib.file_digest(file, kind).hexdigest()
+    if found != stated:
+        size = os.path.getsize(path)
         hint = "is it cut off?" if size < archive.size else "is it another file?"
         raise PreparationError(
-            f"{path}: wrong checksum, MD5 {digest.hexdigest()} instead of {archive.md5}; it has "
-            f"{size:,} bytes of {archive.size:,}: {hint} (--no-checksum takes it as it is)"
+            f"{path}: wrong checksum, {kind.upper()} {found} instead of {stated}; it has "
+            f"{size:,} bytes of {archive.size:,}: {hint}"
         )

@@ -1,29 +1,21 @@
-"""A file from a server, taken up again where it was left."""
+"""A file from a server, by pooch; what broke off is kept, and gone on with."""
 
 from __future__ import annotations
 
-import errno
-import http.client
 import os
-import re
-import socket
 import ssl
-import time
-import urllib.error
-import urllib.request
 from typing import Any
+from urllib.parse import urljoin
 
 from .errors import DownloadError, PreparationError
-from .progress import bar, say
+from .progress import bar
 
 __all__ = ["download", "is_url"]
 
-_CHUNK = 1 << 18
-_TRIES = 5
+_CHUNK = 1 << 16
+_RETRIES = 9  # a second after the first, ten after the last
+_SCHEMES = ("https://",)
 _TIMEOUT = 60  # seconds without a byte
-_HOPELESS = (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError)
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
-_WAIT = 2.0  # seconds before the second try, doubled for each further one
 
 
 def is_url(source: str) -> bool:
@@ -31,125 +23,125 @@ def is_url(source: str) -> bool:
     return "://" in source
 
 
-def download(url: str, path: str) -> None:
+def download(url: str, path: str, size: int, checked: bool = True) -> None:
     """Fetches ``url`` to ``path``, which appears when it is whole.
 
-    What is there of an earlier try (``path`` + ``.part``) is kept and gone on with, by a request
-    for the rest (HTTP Range), if the server still has the same file (ETag or date). Connections
-    that break are taken up again, five times without a byte of progress at most.
+    What is there of it (``path`` + ``.part``) is gone on with, by a request for the rest (HTTP
+    Range): where a connection breaks, and where the same command is started again.
+
+    Args:
+        url: https only, also where the server sends one on.
+        path: of the file; its folder is made if missing.
+        size: about as many bytes it has.
+        checked: its checksum will be compared. Otherwise nothing would tell that the server has
+            another file by now, and what is there of an earlier call is not used.
 
     Raises:
         DownloadError: no such address, no network, ...
-        PreparationError: no room on the disk, ...
+        PreparationError: another address than https, no room on the disk, no pooch.
     """
-    if not url.startswith(("http://", "https://")):
-        raise PreparationError(f"{url}: only http:// and https:// can be downloaded")
-    part = path + ".part"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    tries = 0
-    while True:
-        before = _size(part)
+    _check_scheme(url)
+    try:
+        import pooch
+        from requests.exceptions import RequestException
+    except ImportError as error:
+        raise PreparationError(
+            f"{url}: a download needs pooch, which is not installed: pip install pooch"
+        ) from error
+    folder, name = os.path.split(path)
+    part = _Part(path + ".part", size)
+    try:
+        if not checked and part.size():
+            os.unlink(part.path)
+        shop = pooch.create(folder, "", registry={name: None}, urls={name: url})
+        shop.retry_if_failed = _RETRIES
+        shop.fetch(name, downloader=part)
+    except RequestException as error:
+        raise DownloadError(
+            f"{url}: {_text(_cause(error))}; {part.size():,} bytes are kept in {part.path}: the "
+            "same command goes on from there"
+        ) from error
+    except OSError as error:
+        raise PreparationError(f"{error.filename or path}: {error.strerror or error}") from error
+
+
+def _check_scheme(url: str) -> None:
+    if not url.startswith(_SCHEMES):
+        raise PreparationError(f"{url}: only https:// can be downloaded")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What an error of requests is about: it stands inside of others."""
+    inner = getattr(error, "reason", None) or next(iter(error.args), None)
+    return _cause(inner) if isinstance(inner, Exception) else error
+
+
+def _text(error: BaseException) -> str:
+    return next((part for part in error.args if isinstance(part, str)), repr(error))
+
+
+class _Part:
+    """What is there of a file; pooch calls it to have the rest fetched."""
+
+    def __init__(self, path: str, total: int) -> None:
+        self.path = path
+        self.total = total
+
+    def size(self) -> int:
+        return os.path.getsize(self.path) if os.path.exists(self.path) else 0
+
+    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
+        from requests.exceptions import HTTPError, RequestException
+        from urllib3.exceptions import NewConnectionError
+
         try:
-            if _fetch(url, part):
-                break
-            problem: object = f"the connection ended after {_size(part):,} bytes"
-        except urllib.error.HTTPError as error:
-            if error.code < 500:
-                raise DownloadError(
-                    f"{url}: the server says {error.code} {error.reason}"
-                ) from error
-            problem = error
-        except (OSError, http.client.HTTPException) as error:  # no answer, or none any more
-            problem = getattr(error, "reason", error)
-            if isinstance(problem, _HOPELESS):
-                raise DownloadError(f"{url}: no connection ({problem})") from error
-            number: Any = getattr(error, "errno", None)
-            if number in _OF_THE_DISK:
-                raise PreparationError(f"{part}: {os.strerror(number)}") from error
-        tries = 0 if _size(part) > before else tries + 1
-        if tries >= _TRIES:
-            raise DownloadError(
-                f"{url}: {problem}; {_size(part):,} bytes are kept in {part}: the same command "
-                "goes on from there"
+            self._fetch(url)
+        except RequestException as error:
+            answer: Any = error.response
+            if isinstance(error, HTTPError) and answer.status_code < 500:
+                said = f"the server says {answer.status_code} {answer.reason}"
+                raise DownloadError(f"{url}: {said}") from error
+            cause = _cause(error)
+            if isinstance(cause, NewConnectionError | ssl.SSLError):
+                raise DownloadError(f"{url}: no connection ({_text(cause)})") from error
+            raise  # pooch waits, and calls again
+        os.replace(self.path, output_file)
+
+    def _fetch(self, url: str) -> None:
+        from pooch import HTTPDownloader
+        from requests.exceptions import RequestException
+
+        have = self.size()
+        headers = {"User-Agent": "dmmix", "Accept-Encoding": "identity", "Range": f"bytes={have}-"}
+        title = f"fetching {os.path.basename(self.path).removesuffix('.part')}"
+        with open(self.path, "ab") as file, bar(title, self.total) as advance:
+
+            def look(answer: Any, **_: Any) -> None:
+                """At each answer, those that send on among them, before it is read."""
+                if answer.is_redirect:
+                    _check_scheme(urljoin(answer.url, answer.headers["Location"]))
+                # A .tar.gz may be said to be a tar file, compressed for the way.
+                answer.raw.headers.pop("Content-Encoding", None)
+                if answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                    advance(have)
+                elif answer.status_code in (200, 206, 416):  # it has another file than before
+                    file.truncate(0)
+                    if answer.status_code != 200:
+                        raise RequestException("the server has another file than before")
+
+            fetch = HTTPDownloader(
+                chunk_size=_CHUNK, timeout=_TIMEOUT, headers=headers, hooks={"response": look}
             )
-        say(f"  {problem}, trying again")
-        time.sleep(_WAIT * 2 ** max(tries - 1, 0))
-    os.replace(part, path)
-    _forget(part)
+            fetch(url, _Counted(file, advance), None)
 
 
-def _fetch(url: str, part: str) -> bool:
-    """Appends what the server sends; whether that was all of it."""
-    have = _size(part)
-    request = urllib.request.Request(
-        url, headers={"User-Agent": "dmmix", "Accept-Encoding": "identity"}
-    )
-    stamp = _read_stamp(part)
-    if have and stamp:
-        request.add_header("Range", f"bytes={have}-")
-        request.add_header("If-Range", stamp)
-    try:
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if error.code != 416:  # it has no byte there
-            raise
-        whole = re.search(r"\*/(\d+)", error.headers.get("Content-Range") or "")
-        if whole and int(whole[1]) == have:
-            return True
-        _forget(part)
-        os.unlink(part)
-        return _fetch(url, part)
-    with answer:
-        start, total = _range(answer, have)
-        if start != have and os.path.exists(part):
-            say("  the server starts from the beginning")
-        _write_stamp(part, answer)
-        with bar(os.path.basename(part)[:-5], total) as advance:
-            advance(start)
-            with open(part, "r+b" if start else "wb") as file:
-                file.seek(start)
-                file.truncate()
-                while chunk := answer.read(_CHUNK):
-                    file.write(chunk)
-                    advance(len(chunk))
-    return total is None or _size(part) == total
+class _Counted:
+    """A file that tells how much is written to it."""
 
+    def __init__(self, file: Any, advance: Any) -> None:
+        self._file, self._advance = file, advance
+        self.flush = file.flush
 
-def _range(answer: http.client.HTTPResponse, have: int) -> tuple[int, int | None]:
-    """First byte that is sent, and how many there are in all."""
-    length = answer.headers.get("Content-Length")
-    if answer.status == 206:
-        found = re.match(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range") or "")
-        if found and int(found[1]) == have:
-            return have, int(found[2])
-        raise http.client.HTTPException("the server sends another part than was asked for")
-    return 0, int(length) if length and length.isdigit() else None
-
-
-def _size(path: str) -> int:
-    return os.path.getsize(path) if os.path.exists(path) else 0
-
-
-def _stamp_file(part: str) -> str:
-    return part + ".version"
-
-
-def _write_stamp(part: str, answer: http.client.HTTPResponse) -> None:
-    """Remembers which version of the file this is; a weak ETag does not promise the same bytes."""
-    tag = answer.headers.get("ETag")
-    stamp = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified")
-    with open(_stamp_file(part), "w", encoding="utf-8") as file:
-        file.write(stamp or "")
-
-
-def _read_stamp(part: str) -> str:
-    try:
-        with open(_stamp_file(part), encoding="utf-8") as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return ""
-
-
-def _forget(part: str) -> None:
-    if os.path.exists(_stamp_file(part)):
-        os.unlink(_stamp_file(part))
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._advance(len(data))

@@ -10,16 +10,15 @@ from collections.abc import Sequence
 
 from dmmix.compat.lock import Lock
 
-from .checksum import check_md5
+from .checksum import check_checksum
 from .download import download, is_url
 from .errors import PreparationError, RefusedEntryError
 from .imagenet_labels import write_val_list
-from .progress import say
 from .table import Archive, DataSet
 from .unpack import unpack
 from .verify import check
 
-__all__ = ["instructions", "prepare"]
+__all__ = ["fetch", "instructions", "prepare"]
 
 
 def prepare(
@@ -65,6 +64,25 @@ def prepare(
         with contextlib.suppress(OSError):
             os.rmdir(work)  # where nothing was begun
     return found
+
+
+def fetch(archive: Archive, folder: str) -> None:
+    """Downloads an archive, unless it is there, compares its checksum and unpacks it, in a folder.
+
+    Where another process does, this one waits, and finds all there.
+
+    Raises:
+        PreparationError: it cannot be had, or is another file than was published.
+    """
+    path = os.path.join(folder, archive.name)
+    with Lock(path + ".lock"):
+        if not os.path.isfile(path):
+            download(archive.url or archive.name, path, archive.size)
+        try:
+            check_checksum(path, archive)
+        except PreparationError as error:
+            raise PreparationError(f"{error} (remove it to have it fetched again)") from None
+        unpack(path, folder, archive.unpacked)
 
 
 def _make(
@@ -132,7 +150,7 @@ def instructions(data_set: DataSet, to: str) -> str:
     lines.append(f"It needs, in any folder, such as {os.path.join(to, 'archives')}:")
     for archive in data_set.archives:
         size = f"{archive.size / 1e6:,.1f} MB"
-        lines.append(f"  {archive.name}  {size}, MD5 {archive.md5}  ({archive.what})")
+        lines.append(f"  {archive.name}  {size}, {archive.checksum}  ({archive.what})")
         if archive.url:
             lines.append(f"    {archive.url}")
     command = f"dmmix data prepare {data_set.name} --to {to} --from"
@@ -158,17 +176,16 @@ def _take(
     if is_url(source):
         path = os.path.join(to, ".downloads", archive.name)
         if not os.path.isfile(path):
-            say(f"fetching {source}")
-            download(source, path)
+            download(source, path, archive.size, checksums)
     stamp = _stamp(path)
     if done.get(archive.name) == stamp:
         return
     if checksums and done.get(f"checked {archive.name}") != stamp:
         try:
-            check_md5(path, archive)
+            check_checksum(path, archive)
         except PreparationError as error:
-            again = "; remove it to have it fetched again" if is_url(source) else ""
-            raise PreparationError(f"{error}{again}") from None
+            again = "remove it to have it fetched again, or " if is_url(source) else ""
+            raise PreparationError(f"{error} ({again}--no-checksum takes it as it is)") from None
         done.set(f"checked {archive.name}", stamp)
     place = os.path.join(work, "result", *filter(None, archive.to.split("/")))
     os.makedirs(os.path.dirname(place), exist_ok=True)

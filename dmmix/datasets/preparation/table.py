@@ -17,7 +17,8 @@ class Archive:
     Attributes:
         name: of the file, by which it is known.
         url: where it is published; ``None`` where it is behind a login or gone.
-        md5: stated by the publisher, mmpretrain or torchvision, or known from many users.
+        checksum: ``'sha256:...'``, as Keras, TensorFlow Datasets, torchvision or several others
+            state it: publishers state MD5 if anything. ``'md5:...'`` where no SHA-256 is known.
         size: about as many bytes.
         unpacked: at most as many bytes come out of it, with room to spare.
         inner: the folder in it that is wanted; ``""`` for all of it.
@@ -29,7 +30,7 @@ class Archive:
 
     name: str
     url: str | None
-    md5: str
+    checksum: str
     size: int
     unpacked: int
     inner: str = ""
@@ -75,7 +76,7 @@ DATA_SETS = {
                 Archive(
                     "cifar-10-python.tar.gz",
                     f"{_TORONTO}/cifar-10-python.tar.gz",
-                    "c58f30108f718f92721af3b95e74349a",
+                    "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
                     170_498_071,
                     _GB,
                     "cifar-10-batches-py",
@@ -93,7 +94,7 @@ DATA_SETS = {
                 Archive(
                     "cifar-100-python.tar.gz",
                     f"{_TORONTO}/cifar-100-python.tar.gz",
-                    "eb9058c3a382ffc7106e4002c42a8d85",
+                    "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
                     169_001_437,
                     _GB,
                     "cifar-100-python",
@@ -106,12 +107,12 @@ DATA_SETS = {
         DataSet(
             "tiny_imagenet",
             "tiny-imagenet-200",
-            "http://cs231n.stanford.edu/",
+            "https://cs231n.stanford.edu/",
             (
                 Archive(
                     "tiny-imagenet-200.zip",
-                    "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
-                    "90528d7ca1a48142e341f4ef8d21d0de",
+                    "https://cs231n.stanford.edu/tiny-imagenet-200.zip",
+                    "sha256:6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
                     248_100_043,
                     _GB,
                     "tiny-imagenet-200",
@@ -128,7 +129,7 @@ DATA_SETS = {
                 Archive(
                     "ILSVRC2012_devkit_t12.tar.gz",
                     None,
-                    "fa75699e90414af021442c21a62c3abf",
+                    "sha256:b59243268c0d266621fd587d2018f69e906fb22875aca0e295b48cafaa927953",
                     2_568_145,
                     _GB // 10,
                     "ILSVRC2012_devkit_t12",
@@ -138,7 +139,7 @@ DATA_SETS = {
                 Archive(
                     "ILSVRC2012_img_val.tar",
                     None,
-                    "29b22e2961454d5413ddabcf34fc5622",
+                    "sha256:c7e06a6c0baccf06d8dbeb6577d71efff84673a5dbdd50633ab44f8ea0456ae0",
                     6_744_924_160,
                     10 * _GB,
                     "",
@@ -148,7 +149,7 @@ DATA_SETS = {
                 Archive(
                     "ILSVRC2012_img_train.tar",
                     None,
-                    "1d675b47d978889d74fa0da5fadfb00e",
+                    "sha256:b08200a27a8e34218a0e58fde36b0fe8f73bc377f4acea2d91602057c3ca45bb",
                     147_897_477_120,
                     200 * _GB,
                     "",
@@ -170,7 +171,7 @@ DATA_SETS = {
                 Archive(
                     "CUB_200_2011.tgz",
                     "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
-                    "97eceeb196236b17998738112f37df78",
+                    "sha256:0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
                     1_150_585_339,
                     3 * _GB,
                     "CUB_200_2011",
@@ -188,7 +189,7 @@ DATA_SETS = {
                     "fgvc-aircraft-2013b.tar.gz",
                     "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/"
                     "fgvc-aircraft-2013b.tar.gz",
-                    "d4acdd33327262359767eeaa97a4f732",
+                    "sha256:e4e323d410e29f0370c81eabdcbb0e2b813acea1de22891b70b58ff41bfc9834",
                     2_753_340_328,
                     6 * _GB,
                     "fgvc-aircraft-2013b",
@@ -203,21 +204,27 @@ DATA_SETS = {
             "https://ai.stanford.edu/~jkrause/cars/car_dataset.html",
             (
                 Archive(
-                    "car_devkit.tgz", md5="c3b158d763b6e2245038c8ad08e45376", size=330_960,
+                    # TensorFlow Datasets and torchvision state the SHA-256 of this one and of
+                    # cars_train.tgz in opposite ways.
+                    "car_devkit.tgz", checksum="md5:c3b158d763b6e2245038c8ad08e45376", size=330_960,
                     inner="devkit", to="devkit", what="labels of the training images", **_CARS,
                 ),
                 Archive(
-                    "cars_test_annos_withlabels.mat", md5="b0a2b23655a3edd16d84508592a98d10",
+                    "cars_test_annos_withlabels.mat",
+                    checksum="sha256:790f75be8ea34eeded134cc559332baf23e30e91367e9ddca97d26ed9b895f05",
                     size=185_758, to="devkit/cars_test_annos_withlabels.mat",
                     what="labels of the test images", kind="file", **_CARS,
                 ),
                 Archive(
-                    "cars_train.tgz", md5="065e5b463ae28d29e77c1b4b166cfe61", size=979_269_282,
-                    inner="cars_train", to="cars_train", what="training images", **_CARS,
+                    "cars_train.tgz", checksum="md5:065e5b463ae28d29e77c1b4b166cfe61",
+                    size=979_269_282, inner="cars_train", to="cars_train",
+                    what="training images", **_CARS,
                 ),
                 Archive(
-                    "cars_test.tgz", md5="4ce7ebf6a94d07f1952d94dd34c4d501", size=977_350_468,
-                    inner="cars_test", to="cars_test", what="test images", **_CARS,
+                    "cars_test.tgz",
+                    checksum="sha256:bffea656d6f425cba3c91c6d83336e4c5f86c6cffd8975b0f375d3a10da8e243",
+                    size=977_350_468, inner="cars_test", to="cars_test", what="test images",
+                    **_CARS,
                 ),
             ),
             {"train": 8_144, "test": 8_041},

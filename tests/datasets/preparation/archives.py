@@ -59,7 +59,10 @@ def publish(name, tmp_path, monkeypatch):
         pack_tar(shop / entry.archives[0].name, made, top=made.name)
     archives = tuple(
         dataclasses.replace(
-            a, md5=digest(shop / a.name), size=(shop / a.name).stat().st_size, unpacked=10**7
+            a,
+            checksum=f"sha256:{digest(shop / a.name, 'sha256')}",
+            size=(shop / a.name).stat().st_size,
+            unpacked=10**7,
         )
         for a in entry.archives
     )
@@ -96,8 +99,8 @@ def pack_imagenet(shop, made):
     pack_tar(shop / "ILSVRC2012_devkit_t12.tar.gz", kit.parent, top="ILSVRC2012_devkit_t12")
 
 
-def digest(path):
-    return hashlib.md5(Path(path).read_bytes()).hexdigest()
+def digest(path, kind="md5"):
+    return hashlib.new(kind, Path(path).read_bytes()).hexdigest()
 
 
 def files_in(root, skip=()):

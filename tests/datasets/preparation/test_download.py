@@ -1,8 +1,12 @@
 """Downloads from a server on this machine: broken, gone on with, changed in between."""
 
+import dataclasses
+import gzip
 import http.server
+import os
 import re
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import pytest
 
 from dmmix.datasets.preparation import DownloadError, PreparationError, prepare
 from dmmix.datasets.preparation import download as module
+from dmmix.datasets.preparation import fetch as fetch_archive
 from dmmix.datasets.preparation.download import download
 from tests.datasets.preparation.archives import files_in, publish
 
@@ -21,38 +26,30 @@ class Server:
 
     def __init__(self):
         self.content, self.breaks, self.asked = CONTENT, [], []
-        self.etag, self.ranges, self.status = '"1"', True, 200
+        self.ranges, self.status, self.headers = True, 200, {}
 
     def answer(self, handler):
-        wanted = handler.headers.get("Range")
+        wanted = handler.headers["Range"]
         self.asked.append(wanted)
-        if self.status != 200:
-            handler.send_error(self.status)
-            return
-        start = 0
-        if wanted and self.ranges and handler.headers.get("If-Range") in (None, self.etag):
-            start = int(re.match(r"bytes=(\d+)-", wanted)[1])
-        if start >= len(self.content) and start:
-            handler.send_response(416)
-            handler.send_header("Content-Range", f"bytes */{len(self.content)}")
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
-            return
-        handler.send_response(206 if start else 200)
+        start = int(re.match(r"bytes=(\d+)-", wanted)[1]) if self.ranges else 0
+        rest, status = self.content[start:], 206 if start else self.status
+        if start and not rest:
+            status = 416
+        handler.send_response(status)
         if start:
-            last = len(self.content) - 1
-            handler.send_header("Content-Range", f"bytes {start}-{last}/{len(self.content)}")
-        if self.etag:
-            handler.send_header("ETag", self.etag)
-        handler.send_header("Content-Length", str(len(self.content) - start))
+            last = f"{start}-{len(self.content) - 1}" if rest else "*"
+            handler.send_header("Content-Range", f"bytes {last}/{len(self.content)}")
+        for name, value in self.headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(rest)))
         handler.end_headers()
-        end = start + self.breaks.pop(0) if self.breaks else None
-        handler.wfile.write(self.content[start:end])
+        handler.wfile.write(rest[: self.breaks.pop(0) if self.breaks else None])
 
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(module, "_WAIT", 0)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(module, "_SCHEMES", ("https://", "http://127.0.0.1:"))
     state = Server()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -74,120 +71,132 @@ def path(tmp_path):
     return tmp_path / "new" / "data.bin"
 
 
+def fetch(server, path, **options):
+    download(server.url, str(path), len(CONTENT), **options)
+
+
 def only_it(path):
     return [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def test_at_once(server, path):
-    download(server.url, str(path))
+    fetch(server, path)
     assert path.read_bytes() == CONTENT
-    assert server.asked == [None]
+    assert server.asked == ["bytes=0-"]
     assert only_it(path)
 
 
-def test_a_connection_that_breaks(server, path, capsys):
-    server.breaks = [300_000, 1, 400_000]
-    download(server.url, str(path))
+def test_a_connection_that_breaks(server, path):
+    server.breaks = [300_000, 70_000, 400_000]  # written in pieces of 64 KiB
+    fetch(server, path)
     assert path.read_bytes() == CONTENT
-    assert server.asked == [None, "bytes=300000-", "bytes=300001-", "bytes=700001-"]
-    assert "trying again" in capsys.readouterr().out
+    assert server.asked == ["bytes=0-", "bytes=262144-", "bytes=327680-", "bytes=720896-"]
     assert only_it(path)
 
 
-def test_it_gives_up_and_goes_on_later(server, path):
-    server.breaks = [300_000, *[0] * 5]
-    with pytest.raises(DownloadError, match=r"300,000 bytes are kept in .*data\.bin\.part: "):
-        download(server.url, str(path))
-    assert not path.exists()
-    assert len(server.asked) == 6
-    server.asked.clear()
-    download(server.url, str(path))
-    assert server.asked == ["bytes=300000-"]
-    assert path.read_bytes() == CONTENT
-
-
+@pytest.fixture
 def half(server, path):
-    """A download that was stopped after 300,000 bytes."""
-    server.breaks = [300_000, *[0] * 5]
-    with pytest.raises(DownloadError):
-        download(server.url, str(path))
+    """A download that was given up after 262,144 bytes."""
+    server.breaks = [262_144, *[0] * 9]
+    says = r"Connection broken: .*; 262,144 bytes are kept in .*data\.bin\.part: the same"
+    with pytest.raises(DownloadError, match=says):
+        fetch(server, path)
+    assert len(server.asked) == 10
+    assert not path.exists()
     server.asked.clear()
 
 
-def test_a_file_that_changed_on_the_server(server, path):
-    half(server, path)
-    server.content, server.etag = CONTENT[::-1] + b"more", '"2"'
-    download(server.url, str(path))
-    assert path.read_bytes() == CONTENT[::-1] + b"more"
+def test_it_goes_on_later(half, server, path):
+    fetch(server, path)
+    assert server.asked == ["bytes=262144-"]
+    assert path.read_bytes() == CONTENT
+    assert only_it(path)
 
 
-@pytest.mark.parametrize("etag", [None, 'W/"1"'])
-def test_a_server_that_does_not_say_which_version_it_is(server, path, etag):
-    server.etag = etag
-    half(server, path)
-    server.breaks.clear()
-    download(server.url, str(path))
-    assert server.asked == [None]  # from the start: the bytes might not go together
+def test_it_does_not_where_nobody_would_see_that_the_file_is_another(half, server, path):
+    fetch(server, path, checked=False)
+    assert server.asked == ["bytes=0-"]
     assert path.read_bytes() == CONTENT
 
 
-def test_a_part_of_an_unknown_version(server, path):
-    path.parent.mkdir()
-    Path(f"{path}.part").write_bytes(b"x" * 1000)
-    download(server.url, str(path))
-    assert server.asked == [None]
-    assert path.read_bytes() == CONTENT
-
-
-def test_a_server_that_knows_no_ranges(server, path):
-    half(server, path)
+def test_a_server_that_knows_no_ranges(half, server, path):
     server.ranges = False
-    download(server.url, str(path))
+    fetch(server, path)
     assert path.read_bytes() == CONTENT
 
 
-def test_all_was_there_already(server, path):
-    half(server, path)
-    part = Path(f"{path}.part")
-    part.write_bytes(CONTENT)
-    download(server.url, str(path))
+def test_another_range_than_was_asked_for(half, server, path):
+    server.headers = {"Content-Range": "bytes 5-9/10"}
+    server.ranges, server.status = False, 206
+    with pytest.raises(DownloadError, match="the server has another file than before"):
+        fetch(server, path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("more", [b"", b"x"])
+def test_as_much_was_there_as_there_is(half, server, path, more):
+    Path(f"{path}.part").write_bytes(CONTENT + more)
+    fetch(server, path)
     assert path.read_bytes() == CONTENT
-    assert server.asked == [f"bytes={len(CONTENT)}-"]
 
 
-def test_more_was_there_than_there_is(server, path):
-    half(server, path)
-    Path(f"{path}.part").write_bytes(CONTENT + b"x")
-    download(server.url, str(path))
-    assert path.read_bytes() == CONTENT
+def test_an_archive_is_kept_as_it_was_sent(server, path):
+    """Servers say of a .tar.gz that it is a tar file, compressed for the way."""
+    server.content = gzip.compress(os.urandom(len(CONTENT)))
+    server.headers, server.breaks = {"Content-Encoding": "x-gzip"}, [262_144]
+    fetch(server, path)
+    assert server.asked == ["bytes=0-", "bytes=262144-"]
+    assert path.read_bytes() == server.content
 
 
-def test_no_such_page(server, path):
-    server.status = 404
+def test_no_such_page(half, server, path):
+    server.status, server.ranges = 404, False
     with pytest.raises(DownloadError, match="the server says 404 Not Found"):
-        download(server.url, str(path))
+        fetch(server, path)
     assert len(server.asked) == 1
+    assert Path(f"{path}.part").stat().st_size == 262_144
 
 
-def test_a_server_in_trouble_is_asked_again(server, path):
-    server.status = 503
-    with pytest.raises(DownloadError, match="503"):
-        download(server.url, str(path))
-    assert len(server.asked) == 5
+def test_a_server_in_trouble_is_asked_again(half, server, path):
+    server.status, server.ranges = 503, False
+    with pytest.raises(DownloadError, match=r"503 .*262,144 bytes are kept"):
+        fetch(server, path)
+    assert len(server.asked) == 10
 
 
 def test_nobody_answers(path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(DownloadError, match=r"no connection .*refused"):
-        download(f"http://127.0.0.1:{port}/data.bin", str(path))
+    with pytest.raises(DownloadError, match=r"no connection .*"):
+        download(f"https://127.0.0.1:{port}/data.bin", str(path), 1)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y"])
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "http://x.org/y"])
 def test_other_addresses(path, url):
-    with pytest.raises(PreparationError, match="only http:// and https:// can be downloaded"):
-        download(url, str(path))
+    with pytest.raises(PreparationError, match="only https:// can be downloaded"):
+        download(url, str(path), 1)
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("to", ["http://x.org/y", "ftp://x.org/y"])
+def test_a_server_that_sends_on_to_another_address(server, path, to):
+    server.status, server.headers = 302, {"Location": to}
+    with pytest.raises(PreparationError, match=f"{to}: only https:// can be downloaded"):
+        fetch(server, path)
+    assert not path.exists()
+
+
+def test_without_pooch(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(PreparationError, match="needs pooch, which is not installed"):
+        download("https://x.org/y", str(path), 1)
+
+
+def test_a_folder_that_cannot_be_made(server, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(PreparationError, match="file"):
+        fetch(server, tmp_path / "file" / "data.bin")
 
 
 def test_a_data_set_from_its_address(server, tmp_path, monkeypatch):
@@ -204,3 +213,16 @@ def test_a_download_that_is_another_file(server, tmp_path, monkeypatch):
     data_set, _, _ = publish("cub200", tmp_path, monkeypatch)
     with pytest.raises(PreparationError, match=r"CUB_200_2011\.tgz: wrong checksum.*remove"):
         prepare(data_set, [server.url], str(tmp_path / "data"))
+
+
+def test_an_archive_of_cifar_from_its_address(server, tmp_path, monkeypatch):
+    """As its class fetches it."""
+    data_set, shop, made = publish("cifar100", tmp_path, monkeypatch)
+    (archive,) = data_set.archives
+    archive = dataclasses.replace(archive, url=server.url)
+    with pytest.raises(PreparationError, match=r"wrong checksum.*\(remove it"):
+        fetch_archive(archive, str(tmp_path / "root"))
+    (tmp_path / "root" / archive.name).unlink()
+    server.content = (shop / archive.name).read_bytes()
+    fetch_archive(archive, str(tmp_path / "root"))
+    assert files_in(tmp_path / "root" / "cifar-100-python") == files_in(made / "cifar-100-python")

@@ -2,7 +2,10 @@
 
 import dataclasses
 import os
+import re
 import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -73,24 +76,31 @@ class Killed(BaseException):
 @pytest.mark.parametrize("name", ["cub200", "imagenet", "tiny_imagenet"])
 @pytest.mark.parametrize("after", [1, 8, 14])
 def test_an_unpacking_that_was_killed_goes_on(shop_of, data, monkeypatch, name, after):
-    from dmmix.datasets.preparation import unpack as module
-
     data_set, shop, made = shop_of(name)
     written = []
-    write = module._write
 
-    def killed(path, content, size, guard):
-        write(path, content, size, guard)
+    def killed(path):
+        if not Path(path).is_file():
+            return
         written.append(path)
         if len(written) == after:
-            Path(path).write_bytes(Path(path).read_bytes()[: size // 2])  # in the middle of it
+            content = Path(path).read_bytes()
+            Path(path).write_bytes(content[: len(content) // 2])  # in the middle of it
             raise Killed
 
-    monkeypatch.setattr(module, "_write", killed)
-    with pytest.raises(Killed):
-        prepare(data_set, [str(shop)], str(data))
+    extract_tar, extract_zip = tarfile.TarFile.makefile, zipfile.ZipFile._extract_member
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            tarfile.TarFile,
+            "makefile",
+            lambda tar, member, path: (extract_tar(tar, member, path), killed(path)),
+        )
+        patched.setattr(
+            zipfile.ZipFile, "_extract_member", lambda *args: killed(extract_zip(*args))
+        )
+        with pytest.raises(Killed):
+            prepare(data_set, [str(shop)], str(data))
     assert not (data / data_set.folder).exists()
-    monkeypatch.setattr(module, "_write", write)
     for path in written[:-1]:  # where they are by now
         for found in data.rglob(os.path.basename(path)):
             os.utime(found, (1, 1))
@@ -107,19 +117,19 @@ def test_tars_that_are_finished_are_passed_over(shop_of, data, monkeypatch):
     data_set, shop, made = shop_of("imagenet")
     untar, seen = module._untar, []
 
-    def watched(tar, guard, inside=""):
-        seen.append(inside)
+    def watched(tar, folder, guard):
+        seen.append(os.path.basename(folder))
         if len(seen) == 5:  # the kit, val, and two classes are done
             raise Killed
-        untar(tar, guard, inside)
+        untar(tar, folder, guard)
 
     monkeypatch.setattr(module, "_untar", watched)
     with pytest.raises(Killed):
         prepare(data_set, [str(shop)], str(data))
     seen[:] = []
-    monkeypatch.setattr(module, "_untar", lambda *a: seen.append(a[2:]) or untar(*a))
+    monkeypatch.setattr(module, "_untar", watched)
     prepare(data_set, [str(shop)], str(data))
-    assert seen == [("n01484850",)]
+    assert seen == ["n01484850"]
     assert files_in(data / "imagenet" / "train") == files_in(made / "train")
 
 
@@ -144,7 +154,7 @@ def test_a_wrong_checksum(shop_of, data):
     with pytest.raises(PreparationError, match=r"instead of .*is it another file\?"):
         prepare(data_set, [str(archive)], str(data))
     other = dataclasses.replace(
-        data_set, archives=(dataclasses.replace(data_set.archives[0], md5="0" * 32),)
+        data_set, archives=(dataclasses.replace(data_set.archives[0], checksum=f"md5:{'0' * 32}"),)
     )
     archive.write_bytes(whole)
     with pytest.raises(PreparationError, match="wrong checksum"):
@@ -240,13 +250,24 @@ def test_another_content(shop_of, data):
         prepare(other, [str(shop)], str(data))
 
 
+def test_what_is_published_is_compared_and_fetched_safely():
+    archives = [archive for data_set in DATA_SETS.values() for archive in data_set.archives]
+    lengths = dict(sha256=64, md5=32)
+    for archive in archives:
+        kind, _, digest = archive.checksum.partition(":")
+        assert re.fullmatch(rf"[0-9a-f]{{{lengths[kind]}}}", digest)
+        assert (archive.url or "https://").startswith("https://")
+    weak = {archive.name for archive in archives if archive.checksum.startswith("md5:")}
+    assert weak == {"car_devkit.tgz", "cars_train.tgz"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_instructions_name_all_that_is_needed(name):
     data_set = DATA_SETS[name]
     text = instructions_of(data_set, "data")
     for archive in data_set.archives:
         assert archive.name in text
-        assert archive.md5 in text
+        assert archive.checksum in text
         assert (archive.url or "") in text
     assert data_set.page in text
     assert f"dmmix data prepare {name} --to data --from" in text
@@ -260,7 +281,7 @@ def test_the_table_says_what_mmpretrain_says():
 
     for kind, name in ((CIFAR10, "cifar10"), (CIFAR100, "cifar100")):
         (archive,) = DATA_SETS[name].archives
-        assert (archive.url, archive.md5, archive.name) == (kind.url, kind.tgz_md5, kind.filename)
+        assert (archive.url, archive.name) == (kind.url, kind.filename)
         folder, files = _CIFAR[name]
         assert folder == kind.base_folder
         stated = dict(kind.train_list + kind.test_list)

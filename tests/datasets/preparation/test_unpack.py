@@ -1,30 +1,27 @@
 """Archives that nobody vouches for: nothing leaves the folder, and nothing is overrun."""
 
+import contextlib
 import gzip
 import io
 import os
 import stat
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from dmmix.datasets.preparation import PreparationError
-from dmmix.datasets.preparation import entries as entries_module
+from dmmix.datasets.preparation import unpack as module
 from dmmix.datasets.preparation.errors import RefusedEntryError
 from dmmix.datasets.preparation.unpack import unpack
 from tests.datasets.preparation.archives import entry, files_in, tar_of
 from tests.machine import needs_modes_and_owners
 
-BAD_NAMES = {
-    "../out": r"leads out of the folder \(\.\.\)",
-    "a/../../out": r"leads out of the folder \(\.\.\)",
-    "a/..": r"leads out of the folder \(\.\.\)",
-    "/etc/out": "has an absolute path",
-    "//out": "has an absolute path",
-    "C:/out": "is no name for a file",
-    "a\\..\\out": "is no name for a file",
-}
+#: They would be written outside of the folder.
+OUTSIDE = ["../out", "a/../../out", "../../../../../../../../etc/out"]
+#: They are not, and where they would be is up to tarfile and zipfile: inside.
+STRANGE = ["a/..", "/etc/out", "//out", "C:/out", "a\\..\\out", "..\\out", "a/./b//c"]
 
 
 @pytest.fixture
@@ -51,20 +48,32 @@ def zip_entry(name, kind=0):
     return info
 
 
-@pytest.mark.parametrize("name", BAD_NAMES)
-def test_tar_names(tmp_path, folder, name):
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_names_that_lead_out(tmp_path, folder, name):
     path = tar_of(tmp_path / "a.tar", entry("fine"), entry(name))
-    with pytest.raises(RefusedEntryError, match=rf"a\.tar: entry .* {BAD_NAMES[name]}"):
+    with pytest.raises(RefusedEntryError, match=r"a\.tar: entry .* outside the destination"):
         unpack(path, str(folder), 10**6)
     assert everything_but(tmp_path, tmp_path / "a.tar") == [folder / "fine"]
-
-
-@pytest.mark.parametrize("name", BAD_NAMES)
-def test_zip_names(tmp_path, folder, name):
-    path = zip_of(tmp_path / "a.zip", ("fine", b""), (zip_entry(name), b"content"))
-    with pytest.raises(RefusedEntryError, match=rf"a\.zip: entry .* {BAD_NAMES[name]}"):
+    path = zip_of(tmp_path / "a.zip", ("other", b""), (zip_entry(name), b"content"))
+    with pytest.raises(RefusedEntryError, match=r"a\.zip: entry .* leads out of the folder"):
         unpack(path, str(folder), 10**6)
-    assert everything_but(tmp_path, tmp_path / "a.zip") == []  # all were looked at first
+    known = tmp_path / "a.tar", tmp_path / "a.zip"
+    assert everything_but(tmp_path, *known) == [folder / "fine"]  # all were looked at first
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_strange_names_stay_inside(tmp_path, folder, name, kind):
+    archive = tmp_path / f"a.{kind}"
+    if kind == "tar":
+        tar_of(archive, entry("fine"), entry(name))
+    else:
+        zip_of(archive, ("fine", b""), (zip_entry(name), b"content"))
+    with contextlib.suppress(PreparationError):
+        unpack(str(archive), str(folder), 10**6)
+    outside = [p for p in everything_but(tmp_path, archive) if not p.is_relative_to(folder)]
+    assert outside == []
+    assert not Path("/etc/out").exists()
 
 
 @pytest.mark.parametrize(
@@ -76,10 +85,6 @@ def test_zip_names(tmp_path, folder, name):
         (entry("device", tarfile.CHRTYPE), "is a device"),
         (entry("device", tarfile.BLKTYPE), "is a device"),
         (entry("pipe", tarfile.FIFOTYPE), "is a device"),
-        (entry("fine"), "is there twice"),
-        (entry("./fine"), "is there twice"),
-        (entry("fine", tarfile.DIRTYPE), "is there twice"),
-        (entry("fine/more"), "lies in a file"),
     ],
 )
 def test_tar_entries(tmp_path, folder, bad, says):
@@ -90,21 +95,26 @@ def test_tar_entries(tmp_path, folder, bad, says):
     assert (folder / "fine").read_bytes() == b"content"
 
 
-@pytest.mark.parametrize(
-    ("bad", "says"),
-    [
-        (zip_entry("link", stat.S_IFLNK), "is a link"),
-        (zip_entry("device", stat.S_IFCHR), "is a device"),
-        (zip_entry("fine"), "is there twice"),
-        (zip_entry("fine/more"), "lies in a file"),
-    ],
-)
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_zip_entries(tmp_path, folder, bad, says):
-    path = zip_of(tmp_path / "a.zip", (zip_entry("fine"), b""), (bad, b"/etc/passwd"))
-    with pytest.raises(RefusedEntryError, match=rf"a\.zip: entry .* {says}"):
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR])
+def test_links_and_devices_of_a_zip_are_plain_files(tmp_path, folder, kind):
+    path = zip_of(tmp_path / "a.zip", (zip_entry("thing", kind), b"/etc/passwd"))
+    unpack(path, str(folder), 10**6)
+    assert not (folder / "thing").is_symlink()
+    assert files_in(folder) == {"thing": b"/etc/passwd"}
+
+
+def test_a_file_where_a_folder_should_be(tmp_path, folder):
+    path = tar_of(tmp_path / "a.tar", entry("fine"), entry("fine/more"))
+    with pytest.raises(PreparationError, match="fine"):
         unpack(path, str(folder), 10**6)
-    assert everything_but(tmp_path, tmp_path / "a.zip") == []
+    assert everything_but(tmp_path, tmp_path / "a.tar") == [folder / "fine"]
+
+
+def test_an_old_python_is_told(tmp_path, folder, monkeypatch):
+    monkeypatch.delattr(tarfile, "data_filter")
+    path = tar_of(tmp_path / "a.tar", entry("fine"))
+    with pytest.raises(PreparationError, match=r"take 3\.11\.4 or later"):
+        unpack(path, str(folder), 10**6)
 
 
 def test_folders_in_any_order(tmp_path, folder):
@@ -168,7 +178,7 @@ def test_bombs_by_what_comes_out(tmp_path, folder):
 
 
 def test_too_many_entries(tmp_path, folder, monkeypatch):
-    monkeypatch.setattr(entries_module.Guard, "most_files", 5)
+    monkeypatch.setattr(module, "_MOST_FILES", 5)
     path = tar_of(tmp_path / "a.tar", *(entry(str(k)) for k in range(8)))
     with pytest.raises(RefusedEntryError, match="it has more than 5 entries"):
         unpack(path, str(folder), 10**6)
@@ -181,7 +191,7 @@ def test_encrypted(tmp_path, folder):
     for magic, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         data[data.index(magic) + at] |= 1
     path.write_bytes(data)
-    with pytest.raises(RefusedEntryError, match="entry 'secret' is encrypted"):
+    with pytest.raises(PreparationError, match=r"secret.* is encrypted"):
         unpack(str(path), str(folder), 10**6)
 
 
@@ -234,12 +244,11 @@ def test_tars_in_a_tar(tmp_path, folder):
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        (entry("n2.tar", data=inner_tar(entry("../out"))), "leads out"),
+        (entry("n2.tar", data=inner_tar(entry("../out"))), "outside the destination"),
         (entry("n2.tar", data=inner_tar(entry("l", tarfile.SYMTYPE, link="/"))), "is a link"),
-        (entry("n1.tar", data=inner_tar(entry("1.JPEG"))), "is there twice"),
         (entry("readme.txt"), "is no tar file"),
-        (entry("..tar", data=inner_tar(entry("1.JPEG"))), "is a tar file without a name"),
-        (entry("...tar", data=inner_tar(entry("1.JPEG"))), "leads out"),
+        (entry("..tar", data=inner_tar(entry("1.JPEG"))), "is no tar file of a class"),
+        (entry("...tar", data=inner_tar(entry("1.JPEG"))), "is no tar file of a class"),
     ],
 )
 def test_bad_tars_in_a_tar(tmp_path, folder, bad, says):
