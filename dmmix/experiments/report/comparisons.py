@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
-from statistics import mean, stdev
+from statistics import mean
 
-__all__ = ["LEVEL", "holm", "p_of_paired"]
+__all__ = ["LEVEL", "holm", "paired"]
 
 #: Below it, a difference is told from nothing.
 LEVEL = 0.05
 
 
-def p_of_paired(differences: Sequence[float]) -> float | None:
-    """Of Student's t-test against 0, both sides; ``None`` for one value or one that is no number.
+def paired(differences: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """Mean, half width of its 95 % interval (Student's t), and p of a t-test against 0, both sides.
 
-    Differences that are all the same have no spread: 0 then, or 1 where they are 0.
+    One value has neither interval nor p, and where a value is no number there is no p. Differences
+    that are all the same have no spread: p is 0, or 1 where they are 0.
     """
-    if len(differences) < 2 or not all(map(math.isfinite, differences)):
-        return None
-    middle, error = mean(differences), stdev(differences) / math.sqrt(len(differences))
-    if error == 0:
-        return float(middle == 0)
-    from scipy.stats import t
+    middle = mean(differences)
+    if len(differences) < 2:
+        return middle, None, None
+    if min(differences) == max(differences):
+        return middle, 0.0, float(middle == 0)
+    from scipy.stats import ttest_1samp
 
-    return 2 * float(t.sf(abs(middle) / error, len(differences) - 1))
+    # It warns of differences that are all but the same, and of what is no number.
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        test = ttest_1samp(differences, 0)
+        low, high = test.confidence_interval(0.95)
+    p = float(test.pvalue)
+    return middle, float(high - low) / 2, None if math.isnan(p) else p
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 
 from dmmix.configuration.errors import UserError
-from dmmix.experiments.report.comparisons import holm, p_of_paired
+from dmmix.experiments.report.comparisons import holm, paired
 from dmmix.experiments.store.runs import TRAINED, Run
 from dmmix.suggestions import suggestion_or_all
 
@@ -18,7 +18,6 @@ __all__ = [
     "by_axes",
     "check_axes",
     "groups_of",
-    "interval",
     "seeds_in_order",
 ]
 
@@ -84,7 +83,11 @@ class Group:
     @property
     def deviation(self) -> float | None:
         """The sample's, with n - 1; ``None`` for one seed."""
-        return _deviation([*self.values.values()]) if len(self.values) > 1 else None
+        values = self.values.values()
+        if len(values) < 2:
+            return None
+        # Python's own raises where a value is no number, and that of one run is no error.
+        return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def groups_of(
@@ -140,24 +143,9 @@ def by_axes(runs: Iterable[Run]) -> dict[tuple, dict[str, Run]]:
     return found
 
 
-def interval(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and half width of its 95 % interval (Student's t), ``None`` for one value."""
-    if len(values) < 2:
-        return values[0], None
-    from scipy.stats import t
-
-    quantile = float(t.ppf(0.975, len(values) - 1))
-    return mean(values), quantile * _deviation(values) / math.sqrt(len(values))
-
-
 def seeds_in_order(seeds: Iterable[str]) -> list[str]:
     """As numbers, though they are text: 2 before 10."""
     return sorted(seeds, key=lambda seed: (len(seed), seed))
-
-
-def _deviation(values: Sequence[float]) -> float:
-    """Python's own raises where a value is no number, and that of one run is no error."""
-    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _compare(groups: Mapping[tuple, Group], baseline: Mapping[str, str]) -> None:
@@ -169,12 +157,11 @@ def _compare(groups: Mapping[tuple, Group], baseline: Mapping[str, str]) -> None
             continue
         if other is group:
             continue
-        paired = [seed for seed in group.values if seed in other.values]
+        both = [seed for seed in group.values if seed in other.values]
         group.unpaired = seeds_in_order({*group.values} ^ {*other.values})
-        if paired:
-            differences = [group.values[seed] - other.values[seed] for seed in paired]
-            p = p_of_paired(differences)
-            group.difference = Difference(*interval(differences), len(paired), p)
+        if both:
+            middle, half, p = paired([group.values[seed] - other.values[seed] for seed in both])
+            group.difference = Difference(middle, half, len(both), p)
     tested = [
         (group, difference, p)
         for group in groups.values()
