@@ -12,7 +12,6 @@ from dmmix.functional.transforms.affine import (
 from dmmix.functional.transforms.color import (
     adjust_brightness,
     adjust_contrast,
-    adjust_hue,
     adjust_saturation,
     color_jitter,
 )
@@ -44,7 +43,6 @@ from dmmix.functional.transforms.tone import (
 __all__ = [
     "adjust_brightness",
     "adjust_contrast",
-    "adjust_hue",
     "adjust_saturation",
     "adjust_sharpness",
     "affine",

@@ -1,4 +1,4 @@
-"""Brightness, contrast, saturation and hue, every sample with factors of its own.
+"""Brightness, contrast and saturation, every sample with factors of its own.
 
 The numbers are those of ``torchvision.transforms.v2.functional``, whose bytes are cut off (not
 rounded) after each operation.
@@ -20,14 +20,12 @@ __all__ = [
     "JITTERS",
     "adjust_brightness",
     "adjust_contrast",
-    "adjust_hue",
     "adjust_saturation",
     "color_jitter",
 ]
 
 #: The operations of :func:`color_jitter`, by their numbers in ``order``.
-JITTERS = ("brightness", "contrast", "saturation", "hue")
-_HUE = JITTERS.index("hue")
+JITTERS = ("brightness", "contrast", "saturation")
 
 
 def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
@@ -63,14 +61,6 @@ def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
     return _adjust(images, "saturation", factor)
 
 
-def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Images whose hue is turned by ``shift``, (N,) in [-0.5, 0.5]: 1 is the whole circle.
-
-    Grey images stay as they are. See :func:`adjust_brightness`.
-    """
-    return _adjust(images, "hue", shift)
-
-
 def color_jitter(
     images: Tensor,
     order: Tensor,
@@ -78,17 +68,16 @@ def color_jitter(
     brightness: Tensor | None = None,
     contrast: Tensor | None = None,
     saturation: Tensor | None = None,
-    hue: Tensor | None = None,
 ) -> Tensor:
-    """The four operations one after the other, in each sample in an order of its own.
+    """The three operations one after the other, in each sample in an order of its own.
 
     Args:
         images: see :func:`adjust_brightness`.
-        order: (N, 4) integers **on the CPU**, each row a permutation of 0 (brightness),
-            1 (contrast), 2 (saturation), 3 (hue); which samples take which turn is worked out
-            there, without waiting for a device. See :func:`draw_orders`.
-        brightness, contrast, saturation: (N,) factors, at least 0; ``None`` leaves it out.
-        hue: (N,) shifts in [-0.5, 0.5]; ``None`` leaves it out. All of them on the CPU.
+        order: (N, 3) integers **on the CPU**, each row a permutation of 0 (brightness),
+            1 (contrast), 2 (saturation); which samples take which turn is worked out there,
+            without waiting for a device. See :func:`draw_orders`.
+        brightness, contrast, saturation: (N,) factors on the CPU, at least 0; ``None`` leaves it
+            out.
 
     Returns:
         (N, ch, H, W), the dtype and memory format of the images.
@@ -103,36 +92,23 @@ def color_jitter(
             f"order must be ({n}, {len(JITTERS)}) on the CPU for {n} images, "
             f"got {tuple(order.shape)} on {order.device}"
         )
-    given = (brightness, contrast, saturation, hue)
+    given = (brightness, contrast, saturation)
     for name, factor in zip(JITTERS, given, strict=True):
         if factor is not None:
             check_tensor(name, factor, (n,), order)
     if images.shape[1] == 1:
-        given = (brightness, contrast, None, None)
+        given = (brightness, contrast, None)
     values = _values(images)
     turns = _turns(order, given)
-    weights = _weights(turns, given[:3]).to(values.dtype)
-    # Which samples turn their hue when; worked out on the CPU, so nothing waits for the device.
-    groups: list[Tensor] = []
-    shifts: list[Tensor] = []
-    if given[3] is not None:
-        groups = [(turn == _HUE).nonzero()[:, 0] for turn in turns]
-        shifts = [given[3][group] for group in groups]
-    weights, *moved = to_device([weights, *groups, *shifts], values.device)
-    groups, shifts = moved[: len(groups)], moved[len(groups) :]
-    for step in range(len(turns)):
-        if any(factor is not None for factor in given[:3]):
-            own, mean, grey = weights[step]
-            values = _blend(
-                values,
-                own,
-                images.dtype,
-                mean=None if given[1] is None else mean,
-                grey=None if given[2] is None else grey,
-            )
-        if groups and len(groups[step]):
-            turned = _turn_hue(values[groups[step]], shifts[step], images.dtype)
-            values = values.index_copy(0, groups[step], turned)
+    (weights,) = to_device([_weights(turns, given).to(values.dtype)], values.device)
+    for own, mean, grey in weights:
+        values = _blend(
+            values,
+            own,
+            images.dtype,
+            mean=None if given[1] is None else mean,
+            grey=None if given[2] is None else grey,
+        )
     return like(images, values)
 
 
@@ -166,13 +142,11 @@ def _adjust(images: Tensor, name: str, factor: Tensor) -> Tensor:
     if not isinstance(factor, Tensor) or factor.shape != images.shape[:1]:
         got = tuple(factor.shape) if isinstance(factor, Tensor) else repr(factor)
         raise ValueError(f"{name} must be a tensor ({images.shape[0]},), got {got}")
-    if images.shape[1] == 1 and name in ("saturation", "hue"):
+    if images.shape[1] == 1 and name == "saturation":
         return images
     if factor.device != images.device:
         (factor,) = to_device([factor], images.device)
     values = _values(images)
-    if name == "hue":
-        return like(images, _turn_hue(values, factor, images.dtype))
     rest = {"contrast": "mean", "saturation": "grey"}.get(name)
     return like(
         images, _blend(values, factor, images.dtype, **({rest: 1 - factor} if rest else {}))
@@ -219,31 +193,3 @@ def _grey(values: Tensor, dtype: torch.dtype) -> Tensor:
     red, green, blue = values.split(1, 1)
     grey = (red * 0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114)
     return grey.floor_() if dtype == torch.uint8 else grey
-
-
-def _turn_hue(values: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
-    """RGB to HSV, the hue turned, and back."""
-    if dtype == torch.uint8:
-        values = values / 255
-    high, low = values.amax(1, keepdim=True), values.amin(1, keepdim=True)
-    chroma = high - low
-    red, green, blue = values.split(1, 1)
-    # Where a pixel is grey its hue does not matter: what it is multiplied by is 0.
-    unit = torch.where(chroma > 0, chroma, 1)
-    hue = torch.where(
-        high == red,
-        (green - blue) / unit,
-        torch.where(high == green, (blue - red) / unit + 2, (red - green) / unit + 4),
-    )
-    hue.div_(6).add_(_column(shift, values))
-    turned = []
-    for place in (0, 1 / 3, 2 / 3):  # of red, green and blue on the circle
-        away = hue - place
-        away.sub_(away.round()).abs_()  # in [0, 1/2]
-        # All of the colour within a sixth of the circle, none from a third on.
-        turned.append(high - away.mul_(6).sub_(1).clamp_(0, 1).mul_(chroma))
-    colors = torch.cat(turned, 1)
-    if dtype == torch.uint8:
-        # As torchvision turns [0, 1] into bytes, each of them standing for an equal part.
-        colors.mul_(255 + 1 - 1e-3).floor_()
-    return colors

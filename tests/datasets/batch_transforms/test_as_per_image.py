@@ -21,7 +21,7 @@ from dmmix.registry import TRANSFORMS
 from tests.functional.transforms.pictures import generator, pictures
 from tests.functional.transforms.test_draws import chi_square, same_distribution
 
-NOT_HERE = {"backend", "swap_seg_labels", "kwargs"}
+NOT_HERE = {"backend", "hue", "swap_seg_labels", "kwargs"}
 OTHER_DEFAULTS = {
     "RandomFlip": {"prob"},  # has none there
     "Cutout": {"shape"},
@@ -178,11 +178,6 @@ def test_a_random_colour_jitter():
     assert abs(factor.mean() - 1) < 0.02
     out = BatchColorJitter(brightness=(0.2, 0.3))(images, generator())
     assert abs(out.mean() / 0.25 - 0.25) < 0.005
-    red = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1).repeat(n, 1, 1, 1)
-    shifts = BatchColorJitter(hue=0.2)(red, generator())[..., 0, 0]
-    # From red, a hue turned by h has 6 |h| of green or of blue, up to a whole.
-    assert bool((shifts.max(1).values == 1).all())
-    assert abs((shifts[:, 1] > 0).double().mean() - 0.5) < 0.05
 
 
 def test_noise_of_erasing():
@@ -247,8 +242,7 @@ BAD = [
     (BatchRandomErasing, dict(fill_color=float("nan")), ValueError, "fill_color must be a finite"),
     (BatchColorJitter, dict(brightness=-1), ValueError, "brightness must be"),
     (BatchColorJitter, dict(contrast=(-1, 1)), ValueError, "contrast must be"),
-    (BatchColorJitter, dict(hue=0.6), ValueError, "hue must be"),
-    (BatchColorJitter, dict(hue="much"), TypeError, "hue must be"),
+    (BatchColorJitter, dict(hue=0.1), TypeError, "unexpected keyword argument 'hue'"),
     (BatchColorJitter, dict(saturation=True), TypeError, "saturation must be"),
 ]
 
@@ -268,8 +262,7 @@ def test_one_number_stands_for_a_ratio_and_its_inverse():
 
 
 def test_factors_stay_above_0():
-    jitter = BatchColorJitter(brightness=1.5, contrast=(0.5, 3), hue=0.5)
+    jitter = BatchColorJitter(brightness=1.5, contrast=(0.5, 3))
     assert jitter.brightness == (0.0, 2.5)
     assert jitter.contrast == (0.5, 3.0)
     assert jitter.saturation is None
-    assert jitter.hue == (-0.5, 0.5)

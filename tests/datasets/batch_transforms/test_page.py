@@ -22,7 +22,7 @@ NAMES = [
     "RandomErasing",
 ]
 FUNCTIONS = [
-    *("adjust_brightness", "adjust_contrast", "adjust_hue", "adjust_saturation", "color_jitter"),
+    *("adjust_brightness", "adjust_contrast", "adjust_saturation", "color_jitter"),
     *("crop", "erase", "flip", "normalize", "pad", "resized_crop"),
 ]
 
