@@ -1,4 +1,4 @@
-"""The policies of mmpretrain (timm), torchvision and FixMatch for RandAugment."""
+"""The policies of mmpretrain (timm) and of FixMatch for RandAugment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ class Preset:
     """Policies with the levels and options that their source has."""
 
     policies: tuple[Mapping[str, Any], ...]
-    total_level: float = 10
     magnitude_level: float = 9
     magnitude_std: float | Literal["inf"] | None = 0.5
     hparams: Mapping[str, Any] = field(default_factory=lambda: {"pad_val": 128})
@@ -37,37 +36,6 @@ def _timm_increasing() -> tuple[dict, ...]:
         dict(type="Shear", magnitude_range=(0, 0.3), direction="vertical"),
         dict(type="Translate", magnitude_range=(0, 0.45), direction="horizontal"),
         dict(type="Translate", magnitude_range=(0, 0.45), direction="vertical"),
-    )
-
-
-def _simple_increasing() -> tuple[dict, ...]:
-    return (
-        dict(type="AutoContrast"),
-        dict(type="Equalize"),
-        dict(type="Rotate", magnitude_range=(0, 30)),
-        dict(type="Shear", magnitude_range=(0, 0.3), direction="horizontal"),
-        dict(type="Shear", magnitude_range=(0, 0.3), direction="vertical"),
-    )
-
-
-def _torchvision() -> tuple[dict, ...]:
-    shear = dict(type="Shear", magnitude_range=(0, 0.3), prob=1)
-    translate = dict(type="Translate", magnitude_range=(0, 150 / 331), prob=1, rounding="trunc")
-    return (
-        dict(type="Identity"),
-        dict(shear, direction="horizontal"),
-        dict(shear, direction="vertical"),
-        dict(translate, direction="horizontal"),
-        dict(translate, direction="vertical"),
-        dict(type="Rotate", magnitude_range=(0, 30), prob=1),
-        dict(type="Brightness", magnitude_range=(0, 0.9), prob=1),
-        dict(type="ColorTransform", magnitude_range=(0, 0.9), prob=1),
-        dict(type="Contrast", magnitude_range=(0, 0.9), prob=1),
-        dict(type="Sharpness", magnitude_range=(0, 0.9), prob=1),
-        dict(type="Posterize", magnitude_range=(8, 4), prob=1, rounding="nearest"),
-        dict(type="Solarize", magnitude_range=(255, 0), prob=1),
-        dict(type="AutoContrast", prob=1),
-        dict(type="Equalize", prob=1),
     )
 
 
@@ -95,12 +63,9 @@ def _fixmatch() -> tuple[dict, ...]:
     )
 
 
-_BLACK = {"pad_val": 0, "interpolation": "nearest"}
-
 PRESETS = {
     "timm_increasing": Preset(_timm_increasing()),
-    "simple_increasing": Preset(_simple_increasing()),
-    # 31 bins, of which 0 is the first
-    "torchvision": Preset(_torchvision(), total_level=30, magnitude_std=None, hparams=_BLACK),
-    "fixmatch": Preset(_fixmatch(), magnitude_level=10, magnitude_std="inf", hparams=_BLACK),
+    "fixmatch": Preset(
+        _fixmatch(), 10, magnitude_std="inf", hparams={"pad_val": 0, "interpolation": "nearest"}
+    ),
 }

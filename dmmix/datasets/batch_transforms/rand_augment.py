@@ -41,23 +41,20 @@ class BatchRandAugment(BatchTransform):
     Args:
         policies: a preset or a list of dicts as in mmpretrain.
 
-            - ``'timm_increasing'``, ``'simple_increasing'``: those of mmpretrain;
-            - ``'torchvision'``: torchvision's ``RandAugment``, its 31 bins are the levels 0 to 30;
+            - ``'timm_increasing'``: that of mmpretrain;
             - ``'fixmatch'``: FixMatch and UDA, every magnitude uniform in its range. Their Cutout
               is a transform of its own, :class:`BatchCutout`.
         num_policies: how many are drawn for each image, at least 1.
         magnitude_level: at least 0. ``None``: as in the preset, 9 (``'fixmatch'``: 10). So is
-            ``None`` for ``total_level`` and ``hparams``.
+            ``None`` for ``hparams``.
         magnitude_std: of the level. 0, below 0 or ``None``: it does not change. ``'inf'``: it is
-            uniform in [0, ``magnitude_level``]. ``'preset'``: .5 (``'torchvision'``: ``None``,
-            ``'fixmatch'``: ``'inf'``).
-        total_level: the level of the second end of a range, above 0. By default 10
-            (``'torchvision'``: 30).
+            uniform in [0, ``magnitude_level``]. ``'preset'``: .5 (``'fixmatch'``: ``'inf'``).
+        total_level: the level of the second end of a range, above 0.
         hparams: ``pad_val`` (the colour of what lies outside, in [0, 255], one number or one for
             each channel in their order) and ``interpolation`` (``'nearest'``, ``'bilinear'``,
             ``'bicubic'``) for the policies that have none of their own. By default
             ``dict(pad_val=128)`` and what mmpretrain's transforms have, bicubic for shears,
-            otherwise nearest; ``'torchvision'`` and ``'fixmatch'``: black and nearest.
+            otherwise nearest; ``'fixmatch'``: black and nearest.
         channel_order: ``'rgb'`` or ``'bgr'``, of the images: for their grey values.
 
     The types of policies are ``AutoContrast``, ``Brightness``, ``ColorTransform``, ``Contrast``,
@@ -87,7 +84,7 @@ class BatchRandAugment(BatchTransform):
         num_policies: Count = 2,
         magnitude_level: NonNegative | None = None,
         magnitude_std: Finite | Literal["inf", "preset"] | None = "preset",
-        total_level: Positive | None = None,
+        total_level: Positive = 10,
         hparams: Mapping[str, Any] | None = None,
         channel_order: Literal["rgb", "bgr"] = "rgb",
     ) -> None:
@@ -97,7 +94,7 @@ class BatchRandAugment(BatchTransform):
         configs = preset.policies if isinstance(policies, str) else policies
         self.policies = parse_policies(configs, preset.hparams if hparams is None else hparams)
         self.num_policies = num_policies
-        self.total_level = preset.total_level if total_level is None else total_level
+        self.total_level = total_level
         self.magnitude_level = (
             preset.magnitude_level if magnitude_level is None else magnitude_level
         )
