@@ -58,10 +58,3 @@ def test_table(tool, monkeypatch, capsys):
     for name in tool.decoders():
         assert name in shown
     assert "1.00" in shown
-
-
-def test_bad_option(tool, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["decoding.py", "--rounds", "0"])
-    with pytest.raises(SystemExit):
-        tool.main()
-    assert "--rounds must be at least 1, got 0" in capsys.readouterr().err

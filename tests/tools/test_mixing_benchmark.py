@@ -98,23 +98,6 @@ def test_some_methods_alone(run, tmp_path):
     assert "beside a loop" not in shown
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--shapes", "128x3x32"], "four sizes like 128x3x32x32, got 128x3x32"),
-        (["--shapes", "0x3x32x32"], "four sizes"),
-        (["--loop-shape", "axbxcxd"], "four sizes"),
-        (["--rounds", "0"], "--rounds must be at least 1, got 0"),
-        (["--methods", "Mix"], "invalid choice: 'Mix'"),
-    ],
-)
-def test_bad_options(run, capsys, options, message):
-    with pytest.raises(SystemExit) as stop:
-        run(*options)
-    assert stop.value.code == 2
-    assert message in capsys.readouterr().err
-
-
 def test_bytes_are_counted_from_shapes(tools):
     count = tools["_timing"].bytes_moved
     a, b, index = torch.ones(6, 5), torch.ones(6, 5), torch.arange(6)

@@ -90,10 +90,3 @@ def test_the_parts_leave_the_training_alone(tool):
     assert all(torch.equal(w, weights[name]) for name, w in stepper.model.named_parameters())
     stepper.step()
     assert not all(torch.equal(w, weights[name]) for name, w in stepper.model.named_parameters())
-
-
-@pytest.mark.parametrize("option", ["--rounds", "--batch-size", "--threads"])
-def test_numbers_below_one(run, option, capsys):
-    with pytest.raises(SystemExit):
-        run(option, 0)
-    assert f"{option} must be at least 1" in capsys.readouterr().err

@@ -144,37 +144,6 @@ def test_a_process_that_fails_says_why(tools, tmp_path):
     assert not running.process.is_alive()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--rounds", 0], "--rounds must be at least 1, got 0"),
-        (["--threads", 0], "--threads must be at least 1, got 0"),
-        (["--images", -3], "--images must be at least 1, got -3"),
-        (["--batch-size", 0], "--batch-size must be at least 1, got 0"),
-        (["--seconds", 0], "--seconds must be above 0, got 0.0"),
-        (["--minutes", 0], "--minutes must be above 0, got 0.0"),
-        (["--seconds", "nan"], "--seconds must be above 0, got nan"),
-        (["--peer-workers", -1], "--peer-workers must be at least 0, got -1"),
-        (["--clock", "cpu", "--peer-workers", 1], "--clock cpu sees neither a GPU nor workers"),
-        (["--clock", "cpu", "--workers", 1], "--clock cpu sees neither a GPU nor workers"),
-        (["--rows", "mnist"], "invalid choice: 'mnist'"),
-        (["--ours", "both"], "invalid choice: 'both'"),
-    ],
-)
-def test_bad_options(arguments, capsys, options, message):
-    with pytest.raises(SystemExit) as stop:
-        arguments(*options)
-    assert stop.value.code == 2
-    assert message in capsys.readouterr().err
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_no_gpu(arguments, capsys):
-    with pytest.raises(SystemExit):
-        arguments("--device", "cuda")
-    assert "torch sees no GPU" in capsys.readouterr().err
-
-
 def test_contenders(tools, arguments):
     found = tools["throughput"].contenders(
         "digits", "data", "folder", arguments("--profile", "--bare-compile", "--ours", "batched")
