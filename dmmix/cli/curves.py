@@ -10,11 +10,15 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dmmix.cli.options import add_pairs, runs_options
+from dmmix.cli.options import add_pairs, by_key, runs_options
 from dmmix.cli.running import reported_errors
 from dmmix.configuration.errors import UserError
+
+if TYPE_CHECKING:
+    from dmmix.experiments.store.run import Run
+    from dmmix.visualization import Curve
 
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -38,12 +42,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plot(args: Any) -> None:
-    from dmmix.experiments.store.runs import find_runs, with_sweeps
+    from dmmix.experiments.store.run import runs_under
     from dmmix.visualization import draw_curves
 
     if args.out.suffix not in ENDINGS:
         raise UserError(f"--out must end in one of {', '.join(ENDINGS)}, got {args.out}")
-    runs = with_sweeps(find_runs(args.work_dirs))
+    runs = runs_under(args.work_dirs)
     for run in runs:
         if not run.finished:
             print(f"not finished, left out: {run.folder}", file=sys.stderr)
@@ -53,32 +57,28 @@ def _plot(args: Any) -> None:
     print(f"written to {args.out}")
 
 
-def _chosen(runs: Sequence[Any], only: Sequence[tuple[str, str]]) -> list[Any]:
+def _chosen(runs: Sequence[Run], only: Sequence[tuple[str, str]]) -> list[Run]:
     """Those that have one of the values of each axis that is named."""
     from dmmix.experiments.report.statistics import check_axes
 
     if not runs:
         raise UserError("no finished run to draw")
     check_axes("--only", only, runs)
-    wanted: dict[str, set[str]] = {}
-    for axis, name in only:
-        wanted.setdefault(axis, set()).add(name)
-    found = [
-        run for run in runs if all(run.axes.get(axis) in names for axis, names in wanted.items())
-    ]
+    wanted = by_key(only).items()
+    found = [run for run in runs if all(run.axes.get(axis) in names for axis, names in wanted)]
     if not found:
         raise UserError("--only: no finished run has all of these values")
     return found
 
 
-def _lines(runs: Sequence[Any], key: str) -> dict[str, list[Any]]:
+def _lines(runs: Sequence[Run], key: str) -> dict[str, list[Curve]]:
     """By name, the curves of its seeds."""
     from dmmix.experiments.report.statistics import by_axes
 
     groups = by_axes(runs)
     axes = list(dict.fromkeys(axis for place in groups for axis, _ in place))
     vary = [axis for axis in axes if len({dict(place).get(axis) for place in groups}) > 1]
-    lines: dict[str, list[Any]] = {}
+    lines: dict[str, list[Curve]] = {}
     for place, members in groups.items():
         named = [dict(place).get(axis, "-") for axis in vary]
         first = next(iter(members.values()))
@@ -86,13 +86,13 @@ def _lines(runs: Sequence[Any], key: str) -> dict[str, list[Any]]:
     return lines
 
 
-def _curves(members: Mapping[str, Any], key: str) -> list[Any]:
+def _curves(members: Mapping[str, Run], key: str) -> list[Curve]:
     """Of one line, those of its seeds."""
     from dmmix.visualization import Curve
 
-    curves: list[Any] = []
+    curves: list[Curve] = []
     for run in members.values():
-        logged = run.val.get(key) or run.train.get(key)
+        logged = run.curve(key)
         if not logged:
             known = ", ".join(sorted({*run.val, *run.train})) or "nothing"
             raise UserError(f"--key: no {key} was logged in {run.folder} ({known} was)")

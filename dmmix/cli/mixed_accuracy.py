@@ -47,35 +47,32 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure_all(args: Any) -> None:
-    from dmmix.experiments.store.files import read_json, write_json
-    from dmmix.experiments.store.runs import MEASURED, find_runs
-    from dmmix.experiments.store.state import last_checkpoint
+    from dmmix.experiments.store.files import write_json
+    from dmmix.experiments.store.run import MEASURED, runs_under
 
-    runs = [run for run in find_runs(args.work_dirs) if run.finished]
+    runs = [run for run in runs_under(args.work_dirs) if run.finished]
     if not runs:
         raise UserError(f"no finished run in {', '.join(map(str, args.work_dirs))}")
     hooks = _hooks(args.mixups, args.alpha, args.seed)
     loaders: dict[str, Any] = {}  # the test images of many runs are the same
     about = dict(alpha=args.alpha, seed=args.seed)
     for number, run in enumerate(runs, 1):
-        file = run.folder / MEASURED
-        measured = read_json(file) or {}
-        if measured.get("of") != about:
-            measured = {"of": about, "values": {}}
+        same = run.measured.get("of") == about
+        measured = run.measured if same else {"of": about, "values": {}}
         wanted = {
             name: hook
             for name, hook in hooks.items()
             if args.again or f"{name}/top2" not in measured["values"]
         }
-        step = last_checkpoint(run.folder)
-        if step is None:
+        checkpoint = run.checkpoint
+        if checkpoint is None:
             print(f"{run.folder}: no checkpoint, left out", file=sys.stderr)
         elif wanted:
-            model, batches = _model_and_batches(run.folder, step, loaders)
+            model, batches = _model_and_batches(run.folder, checkpoint.file, loaders)
             for name, hook in wanted.items():
                 for key, value in hook.measure(model, batches).items():
-                    measured["values"][f"{name}/{key.split('/')[-1]}"] = [[step, value]]
-            write_json(file, measured)
+                    measured["values"][f"{name}/{key.split('/')[-1]}"] = [[checkpoint.step, value]]
+            write_json(run.folder / MEASURED, measured)
         shown = "  ".join(f"{k} {v[0][1]:.2f}" for k, v in measured["values"].items())
         print(f"[{number}/{len(runs)}] {run.folder}: {shown}")
 
@@ -97,8 +94,8 @@ def _hooks(names: Sequence[str], alpha: float, seed: int) -> dict[str, Any]:
     return hooks
 
 
-def _model_and_batches(folder: Path, step: int, loaders: dict[str, Any]) -> tuple[Any, Any]:
-    """The network of a run with its last weights, and the loader of the test images.
+def _model_and_batches(folder: Path, checkpoint: Path, loaders: dict[str, Any]) -> tuple[Any, Any]:
+    """The network of a run with the weights of a checkpoint, and the loader of the test images.
 
     ``loaders`` has those made so far, by their config.
     """
@@ -113,12 +110,11 @@ def _model_and_batches(folder: Path, step: int, loaders: dict[str, Any]) -> tupl
     if not configs:
         raise UserError(f"{folder}: no */vis_data/config.py, the config as it was trained")
     cfg = Config(read_config_data(configs[-1]))
-    (file,) = [f for kind in ("epoch", "iter") for f in folder.glob(f"{kind}_{step}.pth")][:1]
     with config_scope(cfg):
         if cfg.get("data_preprocessor") is not None:  # as a runner does
             cfg.model.setdefault("data_preprocessor", cfg.data_preprocessor)
         model = MODELS.build(cfg.model)
-        load_checkpoint(model, str(file), map_location="cpu", logger="silent")
+        load_checkpoint(model, str(checkpoint), map_location="cpu", logger="silent")
         key = repr(cfg.test_dataloader)
         if key not in loaders:
             loaders[key] = DmmixRunner.build_dataloader(cfg.test_dataloader)

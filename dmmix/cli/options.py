@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dmmix.configuration.reading import read_config
 
 __all__ = [
     "add_pairs",
+    "by_key",
     "check_checkpoint",
     "common_options",
     "config_options",
@@ -58,6 +60,14 @@ def key_and_value(text: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
     return key, value
+
+
+def by_key(pairs: Iterable[tuple[str, str]] | None) -> dict[str, list[str]]:
+    """Of what an option of pairs gave, the values of each key."""
+    found: dict[str, list[str]] = {}
+    for key, value in pairs or ():
+        found.setdefault(key, []).append(value)
+    return found
 
 
 def common_options(description: str) -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """The first run: vanilla, CutMix and CutMix with DM(CE) on scikit-learn's digits.
 
-Trains each through dmmix train with three seeds, two runs at a time, then prints a table and
-draws two pictures. ``make quickstart`` runs it in a fresh environment.
+Trains each with three seeds as the cells of a sweep, two at a time, then prints a table and draws
+two pictures. ``make quickstart`` runs it in a fresh environment.
 """
 
 from __future__ import annotations
@@ -9,57 +9,39 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from statistics import mean, stdev
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dmmix.configuration.shipped import CONFIGS
-from dmmix.experiments.launch.environment import environment_of_child
-from dmmix.experiments.launch.training import last_lines
+from dmmix.cli.options import parser_of
+from dmmix.cli.running import reported_errors, stoppable
+from dmmix.cli.sweep import train
+from dmmix.configuration.errors import UserError
+
+if TYPE_CHECKING:
+    from dmmix.experiments.launch.plan import Plan
+    from dmmix.experiments.store.run import Run
 
 METHODS = {
     "vanilla": "digits_vanilla",
     "CutMix, mixup loss": "digits_cutmix_mce",
     "CutMix, DM(CE)": "digits_cutmix_dm",
 }
-CLEAN, MIXED = "accuracy/top1", "mixed/top2"
-
-
-class Run(NamedTuple):
-    """One training: a method and a seed."""
-
-    method: str
-    seed: int
-    folder: Path
-
-    @property
-    def config(self) -> Path:
-        return CONFIGS / "quickstart" / f"{METHODS[self.method]}.py"
-
-    def records(self) -> list[dict]:
-        """What the run logged so far; of the latest start, if it was started several times."""
-        files = sorted(self.folder.glob("*/vis_data/scalars.json"))
-        if not files:
-            return []
-        lines = files[-1].read_text(encoding="utf-8").split("\n")
-        try:
-            return [json.loads(line) for line in lines[:-1]]  # the last one may be half written
-        except ValueError as error:
-            sys.exit(f"{files[-1]} is not as the run wrote it: {error}")
+#: By what the table calls it, what is logged.
+QUANTITIES = {"clean top-1": "accuracy/top1", "mixed top-2": "mixed/top2"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("work_dirs/quickstart"))
     parser.add_argument("--seeds", type=int, default=3, help="runs of each method")
     parser.add_argument("--epochs", type=int, default=100, help="of each run")
@@ -68,17 +50,23 @@ def main() -> None:
     for name in ("seeds", "epochs", "jobs"):
         if getattr(args, name) < 1:
             parser.error(f"--{name} must be at least 1, got {getattr(args, name)}")
+    with reported_errors(args.traceback), stoppable():
+        _run(args)
 
-    console = Console()
+
+def _run(args: argparse.Namespace) -> None:
     started = time.monotonic()
-    runs = [
-        Run(method, seed, args.out / METHODS[method] / f"seed{seed}")
-        for seed in range(args.seeds)
-        for method in METHODS
-    ]
-    train_all(runs, args.epochs, args.jobs, console)
-    results = {method: [final(run) for run in runs if run.method == method] for method in METHODS}
-
+    plan = plan_of(args.out, args.seeds, args.epochs, args.jobs)
+    if not train(plan):
+        sys.exit(1)
+    runs = {
+        method: [run.again() for run in plan.runs if run.cell.point["recipe"] == recipe]
+        for method, recipe in METHODS.items()
+    }
+    for run in (run for several in runs.values() for run in several if not run.finished):
+        raise UserError(f"{run.folder} is {run.state.word} ({run.state.note}); try again later")
+    results = {method: [final(run) for run in several] for method, several in runs.items()}
+    console = Console()
     console.print(results_table(results, args.epochs))
     console.print(
         "Test images, mean ± standard deviation over the seeds. mixed top-2: for test images\n"
@@ -89,7 +77,7 @@ def main() -> None:
     gallery, curves = draw(args.out, runs)
     (args.out / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     console.print(
-        f"{len(runs)} runs in {time.monotonic() - started:.0f} s. Look at\n"
+        f"{len(plan.runs)} runs in {time.monotonic() - started:.0f} s. Look at\n"
         f"  {gallery}   mixed samples under their two labels\n"
         f"  {curves}    accuracy and loss while training\n"
         "Next:\n"
@@ -109,85 +97,39 @@ def interpreter() -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def train_all(runs: list[Run], epochs: int, jobs: int, console: Console) -> None:
-    """Runs them ``jobs`` at a time, one thread each, with progress."""
-    waiting = list(runs)
-    active: dict[Run, subprocess.Popen] = {}
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("training", total=len(runs) * epochs)
-        finished = 0
-        try:
-            while waiting or active:
-                while waiting and len(active) < jobs:
-                    run = waiting.pop(0)
-                    active[run] = start(run, epochs)
-                for run, process in list(active.items()):
-                    if process.poll() is None:
-                        continue
-                    del active[run]
-                    if process.returncode:
-                        raise SystemExit(failure(run, process.returncode))
-                    finished += 1
-                    line = ", ".join(f"{k} {v:.1f}" for k, v in final(run).items())
-                    progress.console.print(f"  {run.method}, seed {run.seed}: {line}")
-                done = finished * epochs + sum(epoch_of(run) for run in active)
-                progress.update(bar, completed=done)
-                time.sleep(0.3)
-        finally:
-            for process in active.values():
-                process.terminate()
+def plan_of(out: Path, seeds: int, epochs: int, jobs: int) -> Plan:
+    """A sweep over methods and seeds. Nets this small are slower on two threads than on one."""
+    from dmmix.experiments.grid.cell import cells_of
+    from dmmix.experiments.grid.sweep_file import Sweep
+    from dmmix.experiments.launch.plan import CellRun, Plan
 
-
-def start(run: Run, epochs: int) -> subprocess.Popen:
-    """Starts dmmix train; its output goes to train.log in the run's folder."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    command = [
-        *[sys.executable, "-m", "dmmix", "train", str(run.config)],
-        *["--work-dir", str(run.folder), "--overwrite", "--seed", str(run.seed)],
-        *["--cfg-options", f"train_cfg.max_epochs={epochs}", f"param_scheduler.T_max={epochs}"],
-    ]
-    # Nets this small are slower on two threads than on one.
-    environment = environment_of_child(os.environ)
-    environment.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    with (run.folder / "train.log").open("w", encoding="utf-8") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
-
-
-def failure(run: Run, code: int) -> str:
-    """What to say when a training failed: its last lines and where the rest is."""
-    log = run.folder / "train.log"
-    tail = "\n".join(last_lines(log))
-    return f"{tail}\n\n{run.method}, seed {run.seed} failed with status {code}; all of it: {log}"
-
-
-def epoch_of(run: Run) -> int:
-    """The epoch that a run is in."""
-    epochs = [record["epoch"] for record in run.records() if "epoch" in record]
-    return max(epochs, default=0)
+    sweep = Sweep(
+        path=Path("quickstart"),
+        about="",
+        recipes={recipe: f"quickstart/{recipe}.py" for recipe in METHODS.values()},
+        axes=dict(
+            recipe={recipe: recipe for recipe in METHODS.values()},
+            seed={str(seed): seed for seed in range(seeds)},
+            epochs={str(epochs): epochs},
+        ),
+        metric="last",
+    )
+    return Plan([CellRun(cell) for cell in cells_of(sweep, out)], jobs, threads=1)
 
 
 def final(run: Run) -> dict[str, float]:
     """Clean top-1 and mixed top-2 after the last epoch, in percent."""
-    last = [record for record in run.records() if MIXED in record and CLEAN in record][-1]
-    return {"clean top-1": last[CLEAN], "mixed top-2": last[MIXED]}
+    return {quantity: run.val[key][-1][1] for quantity, key in QUANTITIES.items()}
 
 
 def results_table(results: dict[str, list[dict[str, float]]], epochs: int) -> Table:
     """Mean and deviation over the seeds."""
     table = Table(title=f"digits, 10 labels a class, {epochs} epochs", title_justify="left")
     table.add_column("training")
-    for quantity in ("clean top-1", "mixed top-2"):
+    for quantity in QUANTITIES:
         table.add_column(f"{quantity}, %", justify="right")
     for method, runs in results.items():
-        cells = [spread([run[q] for run in runs]) for q in ("clean top-1", "mixed top-2")]
+        cells = [spread([run[quantity] for run in runs]) for quantity in QUANTITIES]
         table.add_row(method, *cells)
     return table
 
@@ -196,23 +138,23 @@ def spread(values: list[float]) -> str:
     return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
-def draw(out: Path, runs: list[Run]) -> tuple[Path, Path]:
+def draw(out: Path, runs: Mapping[str, Sequence[Run]]) -> tuple[Path, Path]:
     """gallery.png and curves.png."""
     from dmmix.visualization import Curve, draw_curves
 
     gallery, curves = out / "gallery.png", out / "curves.png"
     draw_gallery_of_digits(gallery)
-    # By quantity, its name in the log and what holds the epoch there.
-    quantities = {
-        "clean top-1, %": (CLEAN, "step"),
-        "mixup cross entropy in training": ("loss_mixup", "epoch"),
+    keys = {
+        "clean top-1, %": "accuracy/top1",
+        "mixup cross entropy in training": "loss_mixup",
     }
-    panels: dict[str, dict[str, list]] = {quantity: {} for quantity in quantities}
-    for run in runs:
-        for quantity, (key, at) in quantities.items():
-            values = {record[at]: record[key] for record in run.records() if key in record}
-            curve = Curve(list(values), list(values.values()))
-            panels[quantity].setdefault(run.method, []).append(curve)
+    panels = {
+        quantity: {
+            method: [Curve(*zip(*(run.val | run.train)[key], strict=True)) for run in several]
+            for method, several in runs.items()
+        }
+        for quantity, key in keys.items()
+    }
     draw_curves(curves, panels, "digits, 10 labels a class")
     return gallery, curves
 

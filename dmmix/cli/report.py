@@ -11,12 +11,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dmmix.cli.options import add_pairs, runs_options
 from dmmix.cli.pipe import quiet_pipe
 from dmmix.cli.running import reported_errors
 from dmmix.configuration.errors import UserError
+
+if TYPE_CHECKING:
+    from dmmix.experiments.report.statistics import Group
+    from dmmix.experiments.store.run import Run
 
 
 def main() -> None:
@@ -43,7 +47,7 @@ def _summarize(args: Any) -> None:
     from dmmix.experiments.report.formats import FORMATS
     from dmmix.experiments.report.statistics import groups_of
     from dmmix.experiments.store.metric import METRICS, check_metric
-    from dmmix.experiments.store.runs import find_runs, with_sweeps
+    from dmmix.experiments.store.run import runs_under
 
     kind = args.format or (args.out and args.out.suffix[1:]) or "md"
     if kind not in FORMATS:
@@ -55,7 +59,7 @@ def _summarize(args: Any) -> None:
         raise UserError(f"--baseline: {twice[0]} must be one value")
     if args.metric:
         check_metric(args.metric)
-    runs = with_sweeps(find_runs(args.work_dirs))
+    runs = runs_under(args.work_dirs)
     metric = args.metric or _common(runs, "metric") or "median10"
     key = args.key or _common(runs, "key") or "accuracy/top1"
     finished = [run for run in runs if run.finished]
@@ -94,31 +98,27 @@ def _comparisons(groups: Sequence[Any]) -> list[str]:
     ]
 
 
-def _has(runs: Sequence[Any], axis: str, name: str) -> bool:
+def _has(runs: Sequence[Run], axis: str, name: str) -> bool:
     return any(run.axes.get(axis) == name for run in runs)
 
 
-def _common(runs: Sequence[Any], name: str) -> Any:
+def _common(runs: Sequence[Run], name: str) -> Any:
     """What all sweeps say, if they say the same."""
     said = [run.about.get(name) for run in runs if run.about.get("sweep")]
     return said[0] if said and all(value == said[0] for value in said) else None
 
 
-def _notes(runs: Sequence[Any], groups: Sequence[Any], key: str, metric: str) -> list[str]:
+def _notes(runs: Sequence[Run], groups: Sequence[Group], key: str, metric: str) -> list[str]:
     """What the table leaves out, and why."""
     notes = []
     for run in runs:
         if not run.finished:
-            steps = [
-                step for curve in (*run.val.values(), *run.train.values()) for step, _ in curve
-            ]
-            at = f"{max(steps, default=0)} of {run.about.get('steps') or 'an unknown number'}"
+            at = f"{run.logged.step} of {run.about.get('steps') or 'an unknown number'}"
             notes.append(f"not finished, left out: {run.folder} (at {at})")
-        elif run.value(key, metric) is None:
-            known = ", ".join(sorted(run.val)) or "nothing"
+        elif not (curve := run.curve(key)):
+            known = ", ".join(sorted({*run.val, *run.train})) or "nothing"
             notes.append(f"no {key} was logged, left out: {run.folder} ({known} was)")
         elif metric == "median10":
-            curve = run.val.get(key) or run.train[key]
             expected = min(10, run.about.get("steps") or 10)
             seen = sum(step > curve[-1][0] - 10 for step, _ in curve)
             if seen < expected:

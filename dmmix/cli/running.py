@@ -21,6 +21,7 @@ __all__ = [
     "leave_processes",
     "reported_errors",
     "starting",
+    "stoppable",
 ]
 
 
@@ -135,3 +136,13 @@ def reported_errors(
         if not show_traceback and not isinstance(error, UserError) and not tells_all(error):
             print("(--traceback shows where)", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Ctrl-C ends a command that can be gone on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on with it", file=sys.stderr)
+        sys.exit(130)

@@ -13,22 +13,20 @@ import signal
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dmmix.cli.options import add_pairs, key_and_value, parser_of
+from dmmix.cli.options import add_pairs, by_key, key_and_value, parser_of
 from dmmix.cli.pipe import quiet_pipe
-from dmmix.cli.running import reported_errors
-from dmmix.configuration.errors import UserError
+from dmmix.cli.running import reported_errors, stoppable
+
+if TYPE_CHECKING:
+    from dmmix.experiments.launch.plan import Plan
 
 
 def main() -> None:
     args = _parser().parse_args()
-    try:
-        with reported_errors(args.traceback), quiet_pipe():
-            done = _run(args)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with it", file=sys.stderr)
-        sys.exit(130)
+    with reported_errors(args.traceback), quiet_pipe(), stoppable():
+        done = _run(args)
     sys.exit(0 if done else 1)
 
 
@@ -67,95 +65,81 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(args: Any) -> bool:
+def _run(args: argparse.Namespace) -> bool:
     """Whether all is as it was asked for."""
     from dmmix.experiments.grid.cell import cells_of
     from dmmix.experiments.grid.sweep_file import read_sweep
+    from dmmix.experiments.launch.plan import CellRun, Plan
 
-    for name in ("jobs", "processes"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name} must be at least 1, got {getattr(args, name)}")
-    sweep = read_sweep(args.sweep)
-    only: dict[str, list[str]] = {}
-    for axis, value in args.only or ():
-        only.setdefault(axis, []).append(value)
-    cells = cells_of(sweep, args.work_dir, only)
+    cells = cells_of(read_sweep(args.sweep), args.work_dir, by_key(args.only))
+    plan = Plan([CellRun(cell, args.accept_changed) for cell in cells], args.jobs, args.processes)
     if args.list:
-        _list(sweep, cells, args)
-        return True
+        return _list(plan)
     if args.prepare:
-        return _prepare(cells, args)
+        return _prepare(plan)
     if args.dry_run:
         from dmmix.experiments.launch.dry_run import dry_run
 
-        return dry_run(cells, args.jobs)
-    if args.slurm is not None:
-        return _submit(cells, args)
-    return _train(cells, args)
+        return dry_run(plan)
+    return train(plan) if args.slurm is None else _submit(plan, dict(args.slurm))
 
 
-def _list(sweep: Any, cells: list[Any], args: Any) -> None:
-    from dmmix.experiments.store.state import state_of
-
-    states = [state_of(cell, args.accept_changed) for cell in cells]
-    width = max(len(cell.name) for cell in cells)
-    for cell, state in zip(cells, states, strict=True):
-        print(f"{cell.name:{width}}  {state.word:11}  {cell.shown_command(args.processes)}")
-        if state.note:
-            print(f"{'':{width}}  ({state.note})")
-    counts = Counter(state.word for state in states)
-    print(f"{len(cells)} cells: {', '.join(f'{n} {word}' for word, n in counts.items())}")
-    names = ", ".join(sweep.published.without_cell())
-    if names:
+def _list(plan: Plan) -> bool:
+    width = max(len(run.name) for run in plan.runs)
+    for run in plan.runs:
+        command = run.cell.shown_command(plan.processes)
+        print(f"{run.name:{width}}  {run.state.word:11}  {command}")
+        if run.state.note:
+            print(f"{'':{width}}  ({run.state.note})")
+    counts = Counter(run.state.word for run in plan.runs)
+    print(f"{len(plan.runs)} cells: {', '.join(f'{n} {word}' for word, n in counts.items())}")
+    if names := ", ".join(plan.sweep.published.without_cell()):
         print(f"published numbers without a cell, since dmmix does not have the mix: {names}")
-    if sweep.published.note:
-        print(f"of the published numbers: {sweep.published.note}")
+    if plan.sweep.published.note:
+        print(f"of the published numbers: {plan.sweep.published.note}")
+    return True
 
 
-def _submit(cells: list[Any], args: Any) -> bool:
+def _submit(plan: Plan, options: dict[str, str]) -> bool:
     from dmmix.experiments.launch.slurm import submit
 
-    options = dict(args.slurm)
-    if args.jobs > 1:
-        options.setdefault("array_parallelism", str(args.jobs))
-    jobs = submit(cells, options, args.processes, args.accept_changed)
-    for cell, job in jobs.items():
-        print(f"job {job.job_id}: {cell.name}")
-    print(f"{len(jobs)} of {len(cells)} cells submitted; --list shows how far they are")
-    if options.get("cluster") == "debug":  # they run when they are asked for
-        return all(not job.exception() for job in jobs.values())
-    return True
+    jobs = submit(plan, options)
+    for run, job in jobs.items():
+        print(f"job {job.job_id}: {run.name}")
+    print(f"{len(jobs)} of {len(plan.runs)} cells submitted; --list shows how far they are")
+    # Those of the debug cluster run when they are asked for.
+    return options.get("cluster") != "debug" or all(not job.exception() for job in jobs.values())
 
 
-def _prepare(cells: list[Any], args: Any) -> bool:
+def _prepare(plan: Plan) -> bool:
     """Writes what the printed commands read; cells that somebody has begun stay as they are."""
-    from dmmix.experiments.launch.training import prepare
-    from dmmix.experiments.store.state import state_of
-
-    new = [cell for cell in cells if state_of(cell, args.accept_changed).word == "waiting"]
-    for cell in new:
-        prepare(cell)
-    print(f"{len(new)} of {len(cells)} cells written to {cells[0].folder.parent}")
+    new = plan.in_state("waiting")
+    for run in new:
+        run.prepare()
+    print(f"{len(new)} of {len(plan.runs)} cells written to {plan.folder}")
     return True
 
 
-def _train(cells: list[Any], args: Any) -> bool:
-    from dmmix.experiments.launch.local import cores, environments, run_local
+def train(plan: Plan) -> bool:
+    """Trains what is not finished; Ctrl-C, and what Slurm sends, end it in order."""
+    from dmmix.experiments.launch.environment import cores
+    from dmmix.experiments.launch.local import run_local
     from dmmix.experiments.launch.show import make_show
 
     # What Slurm and submitit send when a job has to go.
     for name in ("SIGTERM", "SIGUSR2"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _as_interrupt)
-    threads = environments(args.jobs)[0]["OMP_NUM_THREADS"]
+    threads = plan.environments[0]["OMP_NUM_THREADS"]
     show = make_show()
-    source = " as OMP_NUM_THREADS says" if "OMP_NUM_THREADS" in os.environ else ""
+    given = "OMP_NUM_THREADS" in os.environ and plan.threads is None
+    source = " as OMP_NUM_THREADS says" if given else ""
     show.say(
-        f"{len(cells)} cells in {cells[0].folder.parent}, {args.jobs} at a time; {cores()} cores, "
+        f"{len(plan.runs)} cells in {plan.folder}, {plan.jobs} at a time; {cores()} cores, "
         f"{threads} threads each{source}"
     )
     with show:
-        return run_local(cells, show, args.jobs, args.processes, args.accept_changed)
+        return run_local(plan, show)
 
 
 def _as_interrupt(*_: Any) -> None:

@@ -1,11 +1,13 @@
 """dmmix quickstart: three short runs, a table, two pictures, and what it says when one fails."""
 
 import json
+import sys
 
 import pytest
 from matplotlib.image import imread
 
 from dmmix.cli import quickstart
+from dmmix.experiments.grid.cell import Cell
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -29,7 +31,7 @@ def test_two_epochs_of_each_method(start_here, tmp_path):
     configs = dict(zip(results, names, strict=True))
     table = done.out
     for method, config in configs.items():
-        (log,) = (out / config / "seed0").glob("*/vis_data/scalars.json")
+        (log,) = (out / f"{config}-s0-2ep").glob("*/vis_data/scalars.json")
         last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
         assert last["step"] == 2
         assert results[method] == [
@@ -63,16 +65,67 @@ def test_a_locale_without_utf_8(start, tmp_path):
     ]
 
 
-@pytest.mark.slow
-def test_a_run_that_fails_shows_its_last_lines(start_here, tmp_path, monkeypatch):
-    monkeypatch.setattr(quickstart, "METHODS", {"vanilla": "digits_vanila"})
+@pytest.fixture
+def stand_in(monkeypatch, tmp_path):
+    """``stand_in(BODY)``: a training is a script with this body."""
+
+    def set_to(body):
+        script = tmp_path / "stand_in.py"
+        script.write_text("import sys\nfrom pathlib import Path\n" + body, encoding="utf-8")
+        monkeypatch.setattr(
+            Cell, "command", lambda cell, *_: [sys.executable, str(script), str(cell.folder)]
+        )
+
+    return set_to
+
+
+LOGS = """
+vis = Path(sys.argv[1]) / "start" / "vis_data"
+vis.mkdir(parents=True)
+train = '{"loss_mixup": 2.0, "epoch": 1, "iter": 1, "step": 1}'
+val = '{"accuracy/top1": 50.0, "mixed/top2": 10.0, "step": 1}'
+(vis / "scalars.json").write_text(f"{train}\\n{val}\\n")
+"""
+
+
+def test_what_is_finished_is_not_trained_again(start_here, stand_in, tmp_path):
+    options = ["--epochs", 1, "--seeds", 2, "--out", tmp_path / "out"]
+    stand_in(LOGS)
+    first = start_here(*options)
+    assert first.status == 0, first.err
+    assert first.out.count(": finished, last accuracy/top1 50.00") == 6
+    assert first.out.count(" 50.0 ± 0.0 ") == 3
+    stand_in("sys.exit('trained again')")
+    again = start_here(*options)
+    assert (again.status, again.out.count(" 50.0 ± 0.0 ")) == (0, 3)
+
+
+def test_each_training_has_one_thread(start_here, stand_in, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    stand_in("import os\nprint('threads', os.environ['OMP_NUM_THREADS'])\n" + LOGS)
+    start_here("--epochs", 1, "--seeds", 1, "--out", tmp_path)
+    log = (tmp_path / "digits_vanilla-s0-1ep" / "train.log").read_text(encoding="utf-8")
+    assert "threads 1\n" in log
+
+
+def test_a_run_that_fails_shows_its_last_lines(start_here, stand_in, tmp_path):
+    stand_in("sys.exit('error: no luck')")
     done = start_here("--epochs", 1, "--seeds", 1, "--jobs", 1, "--out", tmp_path)
     assert done.status == 1
+    log = tmp_path / "digits_vanilla-s0-1ep" / "train.log"
+    said = f"digits_vanilla-s0-1ep: failed with status 1; the end of {log}:\n"
+    assert said in done.out
+    assert "    error: no luck\n" in done.out
+    assert "mixed top-2" not in done.out
+    assert log.is_file()
+
+
+def test_a_config_that_is_not_there(start_here, tmp_path, monkeypatch):
+    monkeypatch.setattr(quickstart, "METHODS", {"vanilla": "digits_vanila"})
+    done = start_here("--epochs", 1, "--seeds", 1, "--out", tmp_path)
+    assert done.status == 2
     assert "error: no config file" in done.err
     assert "did you mean" in done.err
-    log = tmp_path / "digits_vanila" / "seed0" / "train.log"
-    assert done.err.endswith(f"vanilla, seed 0 failed with status 2; all of it: {log}\n")
-    assert log.is_file()
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--epochs", "--jobs"])
@@ -83,17 +136,6 @@ def test_bad_arguments(start_here, tmp_path, option, value):
     assert option in done.err
     assert value in done.err
     assert not (tmp_path / "absent").exists()
-
-
-def test_a_half_written_log_is_read_up_to_its_last_whole_line(tmp_path):
-    run = quickstart.Run("vanilla", 0, tmp_path)
-    assert run.records() == []
-    assert quickstart.epoch_of(run) == 0
-    log = tmp_path / "20200101_000000" / "vis_data" / "scalars.json"
-    log.parent.mkdir(parents=True)
-    log.write_text('{"epoch": 1, "loss": 2.0}\n{"epoch": 2, "lo', encoding="utf-8")
-    assert run.records() == [{"epoch": 1, "loss": 2.0}]
-    assert quickstart.epoch_of(run) == 1
 
 
 def test_a_spread_needs_two_seeds():

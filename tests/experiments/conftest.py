@@ -9,6 +9,7 @@ import pytest
 from dmmix.experiments.grid.cell import Cell, cells_of
 from dmmix.experiments.grid.sweep_file import read_sweep
 from dmmix.experiments.launch.local import run_local
+from dmmix.experiments.launch.plan import CellRun, Plan
 
 #: Beside the recipe, what a small sweep file needs.
 DIGITS = "recipes = {'digits': 'quickstart/digits_vanilla.py'}\n"
@@ -112,7 +113,8 @@ def train():
 
     def run(cells, jobs=1, **options):
         said = Said()
-        done = run_local(cells, said, jobs, pause=0.01, **options)
+        plan = Plan([CellRun(cell, **options) for cell in cells], jobs)
+        done = run_local(plan, said, pause=0.01)
         return SimpleNamespace(done=done, said=said.text)
 
     return run

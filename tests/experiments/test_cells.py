@@ -11,7 +11,7 @@ from dmmix.configuration.reading import read_config
 from dmmix.configuration.shipped import CONFIGS
 from dmmix.experiments.grid.cell import cells_of
 from dmmix.experiments.grid.sweep_file import read_sweep
-from dmmix.experiments.launch.training import prepare
+from dmmix.experiments.launch.plan import CellRun
 
 AXES = "axes = dict(mixup=['cutmix', 'none'], objective=['dm_ce', 'mce'], seed=[0, 4])\n"
 
@@ -27,7 +27,7 @@ def only_cell(make_cells):
 
 def load(cell):
     """The config as dmmix train reads it from the cell's folder, with its checks."""
-    prepare(cell)
+    CellRun(cell).prepare()
     return read_config(str(cell.config))
 
 
@@ -48,7 +48,7 @@ def test_no_mix(only_cell):
 
 def test_the_file_is_short_and_refers_to_the_recipe(only_cell):
     cell = only_cell(AXES, mixup="cutmix", objective="dm_ce", seed="4")
-    prepare(cell)
+    CellRun(cell).prepare()
     text = cell.config.read_text(encoding="utf-8")
     assert text.startswith("# Cell cutmix-dm_ce-s4 of the sweep small")
     assert len(text.splitlines()) < 15

@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
+from dmmix.experiments.launch.plan import CellRun
 from dmmix.experiments.launch.training import Training
-from dmmix.experiments.store.state import state_of
 from tests.compat.test_lock import hold_lock
 
 FOUR = "axes = dict(seed=[0, 1, 2, 3], epochs=[5])\n"
@@ -41,11 +41,23 @@ def test_a_cell_that_another_process_trains(name, held, make_cells, stand_in, tr
     done = train([cell])
     assert done.done  # there is nothing left to do for us
     assert started() == []
-    assert state_of(cell) == ("running", f"process {other.pid} on {socket.gethostname()}")
-    assert Training.start(cell, os.environ) is None
+    who = f"process {other.pid} on {socket.gethostname()}"
+    assert CellRun(cell).state == ("running", who)
+    assert Training.start(CellRun(cell), os.environ) is None
     other.kill()
     other.wait()
     assert train([cell]).done
+    assert started() == ["s0-5ep"]
+    assert not (cell.folder / "sweep.lock").exists()
+
+
+def test_a_cell_that_was_finished_since_it_was_looked_at(make_cells, stand_in, train, started):
+    stand_in("log(1, 5)\n")
+    (cell,) = make_cells(ONE)
+    before = CellRun(cell)
+    assert before.state.word == "waiting"
+    train([cell])
+    assert Training.start(before, os.environ) is None
     assert started() == ["s0-5ep"]
     assert not (cell.folder / "sweep.lock").exists()
 
@@ -101,7 +113,7 @@ def test_a_stopped_sweep_can_be_gone_on_with(
     cells = make_cells(FOUR)
     both = [cell.folder for cell in cells[:2]]
     wait_until(lambda: all((folder / "ready").exists() for folder in both))
-    assert [state_of(cell).word for cell in cells] == ["running"] * 2 + ["waiting"] * 2
+    assert [CellRun(cell).state.word for cell in cells] == ["running"] * 2 + ["waiting"] * 2
     sweep.send_signal(getattr(signal, name))
     said = sweep.communicate(timeout=60)[0]
     assert sweep.returncode == 130, said
@@ -113,7 +125,7 @@ def test_a_stopped_sweep_can_be_gone_on_with(
         for name in ("sweep.lock", "running.lock", "failed.json"):
             assert not (folder / name).exists()
         assert (folder / "config.py").read_text(encoding="utf-8").startswith("# Cell ")
-    words = [state_of(cell).word for cell in cells]
+    words = [CellRun(cell).state.word for cell in cells]
     assert words == ["interrupted"] * 2 + ["waiting"] * 2
 
     again = start_sweep(sweep_file(FOUR), "log(3 if resumed else 1, 5)\n")
@@ -139,6 +151,6 @@ time.sleep(100)
     sweep.kill()
     sweep.wait()
     trainer = int((cell.folder / "pid").read_text(encoding="utf-8"))
-    assert state_of(cell) == ("running", f"process {trainer} on {socket.gethostname()}")
+    assert CellRun(cell).state == ("running", f"process {trainer} on {socket.gethostname()}")
     psutil.Process(trainer).kill()
-    wait_until(lambda: state_of(cell).word == "interrupted", 10)
+    wait_until(lambda: CellRun(cell).state.word == "interrupted", 10)

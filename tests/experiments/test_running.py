@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dmmix.experiments.launch import local
-from dmmix.experiments.store.state import state_of
+from dmmix.experiments.launch import environment
+from dmmix.experiments.launch.plan import CellRun
 
 TWO = "axes = dict(mixup=['mixup', 'cutmix'], epochs=[25])\n"
 TO_THE_END = "log(4 if resumed else 1, 25)\n"
@@ -13,7 +13,7 @@ NAMES = ["mixup-25ep", "cutmix-25ep"]
 
 
 def states(cells, **options):
-    return [state_of(cell, **options).word for cell in cells]
+    return [CellRun(cell, **options).state.word for cell in cells]
 
 
 def read(cell, name):
@@ -170,6 +170,12 @@ def test_begun_with_another_config(make_cells, stand_in, train, started):
     assert started() == ["cutmix-25ep", "cutmix-25ep --resume"]
 
 
+def test_what_is_prepared_alone_is_not_begun(make_cells):
+    for cell in make_cells(TWO):
+        CellRun(cell).prepare()
+    assert states(make_cells(TWO + LR)) == ["waiting", "waiting"]
+
+
 def test_what_is_only_reported_changes_nothing(make_cells, stand_in, train):
     stand_in(TO_THE_END)
     train(make_cells(TWO))
@@ -201,7 +207,7 @@ def test_a_cell_that_fails_while_the_others_go_on(make_cells, stand_in, train, s
     assert "line 3\n" not in first.said
     assert "(1 finished, 1 failed)" in first.said
     assert states(cells) == ["failed", "finished"]
-    state = state_of(cells[0])
+    state = CellRun(cells[0]).state
     assert state.note == "status 7, error: no data set at data/nowhere"
     assert read(cells[0], "failed.json")["last_lines"][-2] == "line 29"
     assert not (cells[0].folder / "sweep.lock").exists()
@@ -266,19 +272,19 @@ def test_never_more_than_were_asked_for(make_cells, stand_in, train, tmp_path):
 
 
 def test_threads_and_gpus_are_shared_out(monkeypatch):
-    monkeypatch.setattr(local, "cores", lambda: 8)
-    slots = local.environments(2, {"CUDA_VISIBLE_DEVICES": "3,5"})
+    monkeypatch.setattr(environment, "cores", lambda: 8)
+    slots = environment.environments(2, {"CUDA_VISIBLE_DEVICES": "3,5"})
     assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["3", "5"]
     assert [slot["OMP_NUM_THREADS"] for slot in slots] == ["4", "4"]
-    (slot,) = local.environments(1, {"CUDA_VISIBLE_DEVICES": "3,5", "OMP_NUM_THREADS": "2"})
+    (slot,) = environment.environments(1, {"CUDA_VISIBLE_DEVICES": "3,5", "OMP_NUM_THREADS": "2"})
     assert slot["CUDA_VISIBLE_DEVICES"] == "3,5"
     assert (slot["OMP_NUM_THREADS"], slot["MKL_NUM_THREADS"]) == ("2", "2")
-    slots = local.environments(3, {"CUDA_VISIBLE_DEVICES": "3,5"})
+    slots = environment.environments(3, {"CUDA_VISIBLE_DEVICES": "3,5"})
     assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["3", "5", "3"]
 
 
 def test_the_training_has_the_threads_of_its_slot(make_cells, stand_in, train, monkeypatch):
-    monkeypatch.setattr(local, "cores", lambda: 6)
+    monkeypatch.setattr(environment, "cores", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     stand_in("print('threads', os.environ['OMP_NUM_THREADS'])\nlog(1, 25)\n")
     cells = make_cells(TWO)

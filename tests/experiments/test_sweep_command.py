@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dmmix.experiments.store.state import state_of
+from dmmix.experiments.launch.plan import CellRun
 
 AXES = "axes = dict(mixup=['mixup', 'cutmix'], objective=['mce', 'dm_ce'], epochs=[5])\n"
 NAMES = ["mixup-mce-5ep", "mixup-dm_ce-5ep", "cutmix-mce-5ep", "cutmix-dm_ce-5ep"]
@@ -101,7 +101,7 @@ def test_prepare_writes_what_the_commands_read(sweep, make_cells):
         assert (
             json.loads((cell.folder / "cell.json").read_text(encoding="utf-8"))["cell"] == cell.name
         )
-        assert state_of(cell).word == "waiting"
+        assert CellRun(cell).state.word == "waiting"
 
 
 def test_without_a_work_dir_the_file_names_it(call, sweep_file):
@@ -226,7 +226,8 @@ def test_a_real_sweep(start, sweep_file, make_cells, tmp_path):
         assert len(values) == 2
         assert result["val"]["accuracy/top1"] == [[1, values[0]], [2, values[1]]]
         assert result["value"] == pytest.approx(statistics.fmean(values))
-        assert set(result["train"]) == {"loss", "mixed_top1", "mixed_top2"}
+        parts = {"loss_mixup", *["loss_decoupled"] * ("dm_ce" in cell.name)}
+        assert set(result["train"]) == {"loss", *parts, "mixed_top1", "mixed_top2"}
         assert cell.config.read_text(encoding="utf-8") == cell.text()
         assert (cell.folder / "epoch_2.pth").exists()
     listed = start("sweep", *options, "--list")

@@ -19,7 +19,7 @@ from dmmix.configuration.errors import UserError
 from dmmix.datasets.subset_file import read_subset_file
 from dmmix.datasets.tiny_imagenet import TinyImageNet
 from dmmix.experiments.store.files import read_json, write_json
-from dmmix.experiments.store.state import read_result
+from dmmix.experiments.store.run import Run
 from dmmix.registry import DATASETS
 from dmmix.testing.layouts import make_layout
 from tests.engine.test_fit import Toy, make_runner
@@ -46,7 +46,7 @@ def resume(content, folder):
 def test_a_malformed_result_was_trained_again_without_a_word(tmp_path, text):
     (tmp_path / "result.json").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(UserError, match=rf"{tmp_path}/result.json.*move it away"):
-        read_result(tmp_path)
+        _ = Run(tmp_path).result
 
 
 def test_a_config_in_other_bytes_was_a_unicode_error(tmp_path):

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from dmmix.experiments.grid.cell import Cell
-from dmmix.experiments.launch.local import environments
-from dmmix.experiments.store.files import write_text
+from dmmix.experiments.launch.plan import CellRun, Plan
 
 __all__ = ["dry_run"]
 
 
-def dry_run(cells: Sequence[Cell], jobs: int = 1) -> bool:
+def dry_run(plan: Plan) -> bool:
     """Prints a line for each cell. Whether all of them built and trained a step."""
-    environment = environments(jobs)[0]
+    environment, number_of_runs, failed = plan.environments[0], len(plan.runs), 0
 
-    def run(cell: Cell) -> tuple[Cell, subprocess.CompletedProcess]:
+    def start(run: CellRun) -> subprocess.CompletedProcess[str]:
         with tempfile.TemporaryDirectory() as scratch:
-            elsewhere = replace(cell, folder=Path(scratch) / cell.name)
+            elsewhere = CellRun(replace(run.cell, folder=Path(scratch) / run.name))
             elsewhere.folder.mkdir()
-            write_text(elsewhere.config, elsewhere.text())
-            done = subprocess.run(
-                [*elsewhere.command(), "--dry-run"],
+            elsewhere.write_config()
+            return subprocess.run(
+                [*elsewhere.cell.command(), "--dry-run"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -34,16 +31,15 @@ def dry_run(cells: Sequence[Cell], jobs: int = 1) -> bool:
                 env=environment,
                 encoding="utf-8",
             )
-            return cell, done
 
-    failed = 0
-    pool = ThreadPoolExecutor(jobs)
+    pool = ThreadPoolExecutor(plan.jobs)
     try:
-        for number, (cell, done) in enumerate(pool.map(run, cells), start=1):
+        done_in_order = zip(plan.runs, pool.map(start, plan.runs), strict=True)
+        for number, (run, done) in enumerate(done_in_order, start=1):
             lines = done.stdout.splitlines()
             said = [line for line in lines if line.startswith("dry run:")]
             failed += done.returncode != 0
-            print(f"{number}/{len(cells)} {cell.name}: ", end="")
+            print(f"{number}/{number_of_runs} {run.name}: ", end="")
             if done.returncode == 0:
                 print("".join(said[-1:]).removeprefix("dry run: "), flush=True)
             else:
@@ -51,5 +47,5 @@ def dry_run(cells: Sequence[Cell], jobs: int = 1) -> bool:
                 print("\n".join(f"    {line}" for line in lines[-15:]), flush=True)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    print(f"{len(cells) - failed} of {len(cells)} cells build and train a few steps")
+    print(f"{number_of_runs - failed} of {number_of_runs} cells build and train a few steps")
     return not failed

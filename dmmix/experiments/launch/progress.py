@@ -2,105 +2,107 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from typing import NamedTuple
 
-from dmmix.experiments.grid.cell import Cell
+from dmmix.experiments.launch.plan import CellRun, Plan
 from dmmix.experiments.launch.training import Training
-from dmmix.experiments.store.metric import measure
-from dmmix.experiments.store.records import read_records
-from dmmix.experiments.store.state import State
 
 __all__ = ["Progress", "Row", "hours"]
 
 
 class Row(NamedTuple):
-    """A line of the table: a cell that runs, or ran."""
+    """A line of the table; with numbers where this process trains the cell."""
 
-    cell: Cell
-    state: State
-    step: int | None = None
+    run: CellRun
+    training: Training | None = None
     value: float | None = None
-    left: float | None = None
+    pace: float | None = None
+
+    @property
+    def step(self) -> int | None:
+        return None if self.training is None else self.run.logged.step
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until its end."""
+        return self.pace and self.pace * (self.run.cell.steps - self.run.logged.step)
 
 
 class Progress:
-    """The states of all cells, and what has been measured of their speed.
+    """How far all cells are, and what has been measured of their speed.
 
     Attributes:
-        states: by cell.
+        runs: by name of the cell, as its folder was looked at last.
         active: those that this process trains.
     """
 
-    def __init__(self, states: dict[Cell, State], jobs: int) -> None:
-        self.states = states
-        self.active: dict[Cell, Training] = {}
-        self.jobs = jobs
-        #: Seconds an epoch, by recipe and in all, as the finished cells took them.
+    def __init__(self, plan: Plan) -> None:
+        self.runs = {run.name: run for run in plan.runs}
+        self.active: dict[str, Training] = {}
+        self._jobs = plan.jobs
+        #: Seconds an epoch, by recipe, as the finished cells took them.
         self._paces: dict[str, list[float]] = {}
 
-    def unit(self, cell: Cell) -> str:
-        return "iteration" if cell.max_epochs is None else "epoch"
+    def began(self, training: Training) -> None:
+        """Another process of ours trains."""
+        self.active[training.run.name] = training
+        self.runs[training.run.name] = training.run.again()
 
-    def took(self, cell: Cell, training: Training) -> None:
-        """Remembers how long a cell took that has just ended."""
-        step = read_records(cell.folder).step
-        if training.process.returncode == 0 and step > training.first_step:
-            pace = (time.monotonic() - training.began) / (step - training.first_step)
-            self._paces.setdefault(cell.recipe, []).append(pace)
+    def ended(self, training: Training) -> CellRun:
+        """A process has: how its run is now. Others may have gone on in the meantime, too."""
+        run = training.finish()
+        pace = training.pace(run.logged.step)
+        if pace is not None and not training.process.returncode:
+            self._paces.setdefault(run.cell.recipe, []).append(pace)
+        del self.active[run.name]
+        for other in self.runs.values():
+            if other.state.word == "running" and other.name not in self.active:
+                self.runs[other.name] = other.again()
+        self.runs[run.name] = run
+        return run
 
     def rows(self) -> list[Row]:
-        """Of all cells, in order; with the numbers of those that this process trains."""
-        return [self._row(cell, state) for cell, state in self.states.items()]
+        """Of all cells, in order."""
+        return [self._row(run, self.active.get(name)) for name, run in self.runs.items()]
 
-    def left(self, rows: list[Row]) -> float | None:
+    def left(self) -> float | None:
         """Seconds until all is done; ``None`` while there is nothing to tell by."""
-        work = 0.0
+        rows = self.rows()
+        paces = {recipe: [*known] for recipe, known in self._paces.items()}
         for row in rows:
-            if row.state.word in ("waiting", "interrupted") and row.cell not in self.active:
-                pace = self._pace(row.cell, rows)
-                if pace is None:
-                    return None
-                work += pace * row.cell.steps
-            elif row.cell in self.active:
-                if row.left is None:
-                    return None
-                work += row.left
+            if row.pace is not None:
+                paces.setdefault(row.run.cell.recipe, []).append(row.pace)
+        work = []
+        for row in rows:
+            if row.training is not None:
+                work.append(row.left)
+            elif row.run.state.word in ("waiting", "interrupted"):
+                # As others of its recipe, or all others.
+                cell = row.run.cell
+                known = paces.get(cell.recipe) or [pace for some in paces.values() for pace in some]
+                work.append(sum(known) / len(known) * cell.steps if known else None)
+        known_work = [seconds for seconds in work if seconds is not None]
+        if len(known_work) < len(work):
+            return None
         longest = max((row.left for row in rows if row.left is not None), default=0.0)
-        return max(work / self.jobs, longest)
+        return max(sum(known_work) / self._jobs, longest)
 
     def summary(self) -> str:
         """How many cells are in which state, and the time that is left."""
-        counts = Counter(state.word for state in self.states.values())
+        counts = Counter(run.state.word for run in self.runs.values())
         words = ("finished", "running", "failed", "changed", "interrupted", "waiting")
         parts = [f"{counts[word]} {word}" for word in words if counts[word]]
-        left = self.left(self.rows())
+        left = self.left()
         about = f"; about {hours(left)} left" if left else ""
         return f" ({', '.join(parts)}{about})"
 
-    def _row(self, cell: Cell, state: State) -> Row:
-        training = self.active.get(cell)
+    def _row(self, run: CellRun, training: Training | None) -> Row:
         if training is None:
-            return Row(cell, state)
-        records = read_records(cell.folder)
-        curve = records.val.get(cell.sweep.key)
-        value = measure(curve, cell.sweep.metric) if curve else None
-        done = records.step - training.first_step
-        pace = (time.monotonic() - training.began) / done if done > 0 else None
-        left = None if pace is None else pace * (cell.steps - records.step)
-        return Row(cell, state, records.step, value, left)
-
-    def _pace(self, cell: Cell, rows: list[Row]) -> float | None:
-        """Seconds an epoch of a cell that has not begun: as others of its recipe, or all others."""
-        known = dict(self._paces)
-        for row in rows:
-            training = self.active.get(row.cell)
-            if training is not None and row.step is not None and row.step > training.first_step:
-                pace = (time.monotonic() - training.began) / (row.step - training.first_step)
-                known[row.cell.recipe] = [*known.get(row.cell.recipe, []), pace]
-        paces = known.get(cell.recipe) or [pace for paces in known.values() for pace in paces]
-        return sum(paces) / len(paces) if paces else None
+            return Row(run)
+        now, sweep = run.again(), run.cell.sweep
+        value = now.value(sweep.key, sweep.metric)
+        return Row(now, training, value, training.pace(now.logged.step))
 
 
 def hours(seconds: float) -> str:

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dmmix.configuration.errors import UserError
-from dmmix.experiments.grid.cell import Cell
-from dmmix.experiments.store.state import TO_DO, state_of
+from dmmix.experiments.launch.plan import CellRun, Plan
 from dmmix.suggestions import suggestion_or_all
 
 if TYPE_CHECKING:
     from submitit import Job
 
-__all__ = ["cell_command", "submit"]
+__all__ = ["submit"]
 
 
-def submit(
-    cells: Sequence[Cell],
-    options: Mapping[str, str],
-    processes: int = 1,
-    accept_changed: bool = False,
-) -> dict[Cell, Job]:
+def submit(plan: Plan, options: Mapping[str, str]) -> dict[CellRun, Job[str]]:
     """Submits what is not finished.
 
     Args:
-        cells: of one sweep.
+        plan: of one sweep; its jobs are as many as run at a time.
         options: submitit's, such as ``partition``, ``gpus_per_node``, ``timeout_min`` and
             ``array_parallelism``; ``cluster`` is ``slurm``, or ``local`` or ``debug`` to try it
             without one.
-        processes: of each cell, on the node of its job.
-        accept_changed: as in :func:`dmmix.experiments.launch.local.run_local`.
 
     Returns:
         By cell, its job; without those that are finished, changed or running.
@@ -54,29 +46,29 @@ def submit(
 
     cluster = options.get("cluster", "slurm")
     # The folder is named in the jobs, which may start elsewhere.
-    folder = (cells[0].folder.parent / "slurm").resolve()
-    to_do = [cell for cell in cells if state_of(cell, accept_changed).word in TO_DO]
+    folder = (plan.folder / "slurm").resolve()
+    if plan.jobs > 1:
+        options = {"array_parallelism": str(plan.jobs), **options}
+    to_do = plan.to_do
     try:
         executor = submitit.AutoExecutor(folder / "%j", cluster=cluster)
-        executor.update_parameters(**_parameters(options, cells[0].sweep.name))
+        executor.update_parameters(**_parameters(options, plan.sweep.name))
         with executor.batch():  # one array
             jobs = [
-                executor.submit(
-                    slurm_job.CellJob(cell_command(c, processes, accept_changed), cwd=os.getcwd())
-                )
-                for c in to_do
+                executor.submit(slurm_job.CellJob(_command(run, plan), cwd=os.getcwd()))
+                for run in to_do
             ]
     except (RuntimeError, ValueError, NameError, AssertionError, FailedJobError) as error:
         raise UserError(f"--slurm: {error}") from error
     return dict(zip(to_do, jobs, strict=True))
 
 
-def cell_command(cell: Cell, processes: int, accept_changed: bool) -> list[str]:
+def _command(run: CellRun, plan: Plan) -> list[str]:
     """dmmix sweep for this cell alone: the lock, the resuming and the result are its work."""
-    command = [sys.executable, "-u", "-m", "dmmix", "sweep", str(cell.sweep.path)]
-    command += ["--work-dir", str(cell.folder.parent), "--processes", str(processes)]
-    command += ["--only", *(f"{axis}={value}" for axis, value in cell.point.items())]
-    return [*command, "--accept-changed"] if accept_changed else command
+    command = [sys.executable, "-u", "-m", "dmmix", "sweep", str(plan.sweep.path)]
+    command += ["--work-dir", str(plan.folder), "--processes", str(plan.processes)]
+    command += ["--only", *(f"{axis}={value}" for axis, value in run.cell.point.items())]
+    return [*command, *["--accept-changed"] * run.accept_changed]
 
 
 def _parameters(options: Mapping[str, str], name: str) -> dict[str, Any]:

@@ -7,18 +7,15 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from dmmix.compat.lock import RUNNING, Lock
-from dmmix.experiments.grid.cell import Cell
-from dmmix.experiments.store.files import write_json, write_text
-from dmmix.experiments.store.metric import measure
-from dmmix.experiments.store.records import Records, read_records
-from dmmix.experiments.store.state import LOCK, last_checkpoint, state_of
+from dmmix.experiments.launch.plan import CellRun
+from dmmix.experiments.store.files import write_json
+from dmmix.experiments.store.run import LOCK
 
-__all__ = ["Training", "last_lines", "prepare"]
+__all__ = ["Training", "last_lines"]
 
 #: Seconds that a process has to end by itself.
 GRACE = 15
@@ -27,43 +24,37 @@ GRACE = 15
 class Training:
     """A cell that is being trained by a process of ours; make one with :meth:`start`."""
 
-    def __init__(self, cell: Cell, lock: Lock, process: subprocess.Popen, first_step: int) -> None:
-        self.cell = cell
-        self.lock = lock
+    def __init__(self, run: CellRun, lock: Lock, process: subprocess.Popen[bytes]) -> None:
+        self.run = run
         self.process = process
-        self.first_step = first_step
+        self.first_step = 0 if run.checkpoint is None else run.checkpoint.step
         self.began = time.monotonic()
+        self._lock = lock
         self._family: set[psutil.Process] = set()
 
     @classmethod
     def start(
-        cls,
-        cell: Cell,
-        environment: Mapping[str, str],
-        processes: int = 1,
-        accept_changed: bool = False,
+        cls, run: CellRun, environment: Mapping[str, str], processes: int = 1
     ) -> Training | None:
         """Starts dmmix train; ``None`` where another process does, or did a moment ago."""
-        cell.folder.mkdir(parents=True, exist_ok=True)
-        lock = Lock(cell.folder / LOCK)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        lock = Lock(run.folder / LOCK)
         if not lock.take():
             return None
         try:
             # Another sweep may have finished it since we last looked, or left its training behind.
-            state = state_of(cell, accept_changed, locked_by_us=True)
-            if state.word in ("running", "finished", "changed"):
+            run = run.again()
+            if run.state_in_itself.word in ("running", "finished", "changed"):
                 lock.release()
                 return None
-            saved = last_checkpoint(cell.folder)
-            prepare(cell)
-            (cell.folder / "failed.json").unlink(missing_ok=True)
-            with (cell.folder / "train.log").open("a", encoding="utf-8") as log:
-                log.write(
-                    f"\n$ {cell.shown_command(processes)}{'' if saved is None else ' --resume'}\n"
-                )
+            resume = run.checkpoint is not None
+            run.prepare()
+            (run.folder / "failed.json").unlink(missing_ok=True)
+            with (run.folder / "train.log").open("a", encoding="utf-8") as log:
+                log.write(f"\n$ {run.cell.shown_command(processes)}{' --resume' * resume}\n")
                 log.flush()
                 process = subprocess.Popen(
-                    cell.command(processes, resume=saved is not None),
+                    run.cell.command(processes, resume),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -73,29 +64,40 @@ class Training:
         except BaseException:
             lock.release()
             raise
-        return cls(cell, lock, process, saved or 0)
+        return cls(run, lock, process)
 
     def poll(self) -> int | None:
         """The exit status, or ``None`` while it runs."""
         return self.process.poll()
 
-    def finish(self) -> dict[str, Any] | None:
-        """Writes result.json, or failed.json and ``None``, after the process has ended."""
+    def pace(self, step: int) -> float | None:
+        """Seconds an epoch, or iteration, of those up to ``step``."""
+        done = step - self.first_step
+        return (time.monotonic() - self.began) / done if done > 0 else None
+
+    def finish(self) -> CellRun:
+        """Writes result.json or failed.json after the process has ended; the run as it is now."""
+        run, sweep = self.run.again(), self.run.cell.sweep
         try:
-            # mmengine's own runner, where a recipe asks for it, writes the merged config over it.
-            write_text(self.cell.config, self.cell.text())
+            run.write_config()
             if self.process.returncode:
-                lines = last_lines(self.cell.folder / "train.log")
-                write_json(
-                    self.cell.folder / "failed.json",
-                    dict(status=self.process.returncode, last_lines=lines),
+                lines = last_lines(run.folder / "train.log")
+                failure = dict(status=self.process.returncode, last_lines=lines)
+                write_json(run.folder / "failed.json", failure)
+            else:
+                result = dict(
+                    complete=True,
+                    **run.cell.description(),
+                    value=run.value(sweep.key, sweep.metric),
+                    val=run.logged.val,
+                    train=run.logged.train,
+                    seconds=round(time.monotonic() - self.began, 1),
+                    first_step=self.first_step,
                 )
-                return None
-            result = self._result(read_records(self.cell.folder))
-            write_json(self.cell.folder / "result.json", result)
-            return result
+                write_json(run.folder / "result.json", result)
         finally:
-            self.lock.release()
+            self._lock.release()
+        return run.again()
 
     def terminate(self) -> None:
         """Tells the process, and all that it started, to end."""
@@ -116,31 +118,10 @@ class Training:
                 with suppress(psutil.NoSuchProcess):
                     member.kill()
             self.process.wait()
-            write_text(self.cell.config, self.cell.text())
+            self.run.write_config()
             # Another host, that goes on with it, cannot see that the run is dead.
-            (self.cell.folder / RUNNING).unlink(missing_ok=True)
-            self.lock.release()
-
-    def _result(self, records: Records) -> dict[str, Any]:
-        cell = self.cell
-        curve = records.val.get(cell.sweep.key, [])
-        value = measure(curve, cell.sweep.metric) if curve else None
-        return dict(
-            complete=True,
-            **cell.description(),
-            value=value,
-            val=records.val,
-            train=records.train,
-            seconds=round(time.monotonic() - self.began, 1),
-            first_step=self.first_step,
-        )
-
-
-def prepare(cell: Cell) -> None:
-    """Writes config.py and cell.json."""
-    cell.folder.mkdir(parents=True, exist_ok=True)
-    write_text(cell.config, cell.text())
-    write_json(cell.folder / "cell.json", cell.description())
+            (self.run.folder / RUNNING).unlink(missing_ok=True)
+            self._lock.release()
 
 
 def last_lines(log: Path, number: int = 15) -> list[str]:

@@ -8,8 +8,7 @@ import json
 from collections.abc import Sequence
 
 from dmmix.experiments.report.comparisons import LEVEL
-from dmmix.experiments.report.statistics import Group, seeds_in_order
-from dmmix.experiments.store.runs import TRAINED
+from dmmix.experiments.report.statistics import TRAINED, Group, seeds_in_order
 
 __all__ = ["FORMATS", "as_csv", "as_json", "as_markdown"]
 

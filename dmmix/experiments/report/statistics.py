@@ -9,10 +9,11 @@ from statistics import mean, stdev
 
 from dmmix.configuration.errors import UserError
 from dmmix.experiments.report.comparisons import holm, paired
-from dmmix.experiments.store.runs import TRAINED, Run
+from dmmix.experiments.store.run import Run
 from dmmix.suggestions import suggestion_or_all
 
 __all__ = [
+    "TRAINED",
     "Difference",
     "Group",
     "by_axes",
@@ -21,6 +22,8 @@ __all__ = [
     "seeds_in_order",
 ]
 
+#: Names of what is measured in training, on the mixed samples themselves.
+TRAINED = ("mixed_top1", "mixed_top2")
 #: The axis that is averaged over.
 SEED = "seed"
 

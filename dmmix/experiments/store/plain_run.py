@@ -7,15 +7,22 @@ import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["of_config", "run_name"]
+__all__ = ["about_plain_run"]
 
 
-def run_name(path: Path, root: Path, seed: int | None) -> str:
-    """Its folder, from ``root`` on, without its seed at the end.
+def about_plain_run(folder: Path, root: Path) -> dict[str, Any]:
+    """Its axes ``run`` (the folder, from ``root`` on) and ``seed``, and its length as ``steps``."""
+    config = _config(folder)
+    seed = config.get("randomness", {}).get("seed")
+    train = config.get("train_cfg", {})
+    axes = {"run": _name(folder.resolve(), root.resolve(), seed)}
+    if seed is not None:
+        axes["seed"] = str(seed)
+    return dict(axes=axes, steps=train.get("max_epochs", train.get("max_iters")))
 
-    ``r18_s0``, ``r18-seed0`` and ``r18/seed0`` are all the run ``r18`` with the seed 0.
-    """
-    path, root = path.resolve(), root.resolve()
+
+def _name(path: Path, root: Path, seed: int | None) -> str:
+    """Without its seed at the end: ``r18_s0``, ``r18-seed0`` and ``r18/seed0`` are all ``r18``."""
     inside = path.relative_to(root).as_posix()
     name = root.name if inside == "." else inside
     if seed is None:
@@ -26,27 +33,20 @@ def run_name(path: Path, root: Path, seed: int | None) -> str:
     return (root.parent if inside == "." else root).name  # the folder is called by its seed alone
 
 
-def of_config(folder: Path) -> tuple[int | None, int | None]:
-    """Seed and length, in epochs or iterations, by the config that mmengine wrote to the log."""
+def _config(folder: Path) -> dict[str, dict[str, Any]]:
+    """The plain arguments of each ``name = dict(...)`` in the config that mmengine logged."""
     files = sorted(folder.glob("*/vis_data/config.py"))
     try:
         text = files[-1].read_text(encoding="utf-8", errors="replace") if files else ""
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # what ast.parse raises
-        return None, None
-    calls = {
-        node.targets[0].id: _constants(node.value)
+        return {}
+    return {
+        node.targets[0].id: {
+            keyword.arg: keyword.value.value
+            for keyword in getattr(node.value, "keywords", ())
+            if keyword.arg and isinstance(keyword.value, ast.Constant)
+        }
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
-    train = calls.get("train_cfg", {})
-    return calls.get("randomness", {}).get("seed"), train.get("max_epochs", train.get("max_iters"))
-
-
-def _constants(node: ast.expr) -> dict[str, Any]:
-    """The plain arguments of ``dict(...)``."""
-    return {
-        keyword.arg: keyword.value.value
-        for keyword in getattr(node, "keywords", ())
-        if keyword.arg and isinstance(keyword.value, ast.Constant)
     }

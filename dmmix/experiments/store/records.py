@@ -7,23 +7,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Records", "read_records"]
+__all__ = ["Curve", "Records", "read_records"]
 
-_TRAIN_KEYS = ("mixed_top1", "mixed_top2", "loss")
+#: (step, value), in order of the steps.
+Curve = list[tuple[int, float]]
 
 
 class Records(NamedTuple):
-    """Curves by name, each a list of (step, value) in order of the steps.
+    """Curves by name.
 
     Attributes:
         val: of the validation, one value each time; steps are epochs, or iterations for a run that
             counts those.
-        train: of the training: mixed_top1, mixed_top2 and loss, the last logged of each epoch.
+        train: of the training: mixed_top1, mixed_top2, the loss and its parts, the last logged of
+            each epoch.
         step: the last step that anything was logged of.
     """
 
-    val: dict[str, list[tuple[int, float]]]
-    train: dict[str, list[tuple[int, float]]]
+    val: dict[str, Curve]
+    train: dict[str, Curve]
     step: int
 
 
@@ -33,37 +35,37 @@ def read_records(folder: Path) -> Records:
     What an earlier start logged after the checkpoint that the next one went on from counts for
     nothing: it was trained again.
     """
-    val: dict[str, dict[int, float]] = {}
-    train: dict[str, dict[int, float]] = {}
+    curves: dict[str, dict[str, dict[int, float]]] = {"val": {}, "train": {}}
     last = 0
     for file in sorted(folder.glob("*/vis_data/scalars.json")):
-        first_here: dict[str, int] = {}
+        begun: set[str] = set()
         for record in _lines(file):
-            kind, step = _kind_and_step(record)
+            # Training records have the iteration beside the step; those of the validation do not.
+            kind = "train" if "iter" in record else "val"
+            step = record.get("step") if kind == "val" else record.get("epoch", record["iter"])
             if step is None:
                 continue
-            curves = train if kind == "train" else val
-            if kind not in first_here:
-                first_here[kind] = last = step
-                for curve in curves.values():
+            if kind not in begun:
+                begun.add(kind)
+                last = step
+                for curve in curves[kind].values():
                     for later in [s for s in curve if s >= step]:
                         del curve[later]
             last = max(last, step)
             for key, value in record.items():
-                wanted = key in _TRAIN_KEYS if kind == "train" else key not in _NOT_MEASURED
-                if wanted and isinstance(value, int | float):
-                    curves.setdefault(key, {})[step] = float(value)
-    return Records(_ordered(val), _ordered(train), last)
+                if _is_wanted(key, kind) and isinstance(value, int | float):
+                    curves[kind].setdefault(key, {})[step] = float(value)
+    val, train = (
+        {key: sorted(curve.items()) for key, curve in curves[kind].items() if curve}
+        for kind in ("val", "train")
+    )
+    return Records(val, train, last)
 
 
-_NOT_MEASURED = ("step", "time", "data_time")
-
-
-def _kind_and_step(record: dict[str, Any]) -> tuple[str, int | None]:
-    """Training records have the iteration beside the step; those of the validation do not."""
-    if "iter" in record:
-        return "train", record.get("epoch", record["iter"])
-    return "val", record.get("step")
+def _is_wanted(key: str, kind: str) -> bool:
+    if kind == "train":
+        return key.startswith(("loss", "mixed_top"))
+    return key not in ("step", "time", "data_time")
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
@@ -75,7 +77,3 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(record, dict):
             yield record
-
-
-def _ordered(curves: dict[str, dict[int, float]]) -> dict[str, list[tuple[int, float]]]:
-    return {key: sorted(curve.items()) for key, curve in curves.items() if curve}
