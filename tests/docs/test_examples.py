@@ -1,6 +1,5 @@
 """The code on the pages is run: a page whose example fails is a page that lies."""
 
-import ast
 import importlib
 import importlib.util
 import re
@@ -9,39 +8,144 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy
+from tests.docs.blocks import ROOT, blocks, pages_with
+from tests.docs.config_blocks import build_block, is_config
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDED = re.compile(r"^(?:from|import) (timm|torchvision)\b", re.MULTILINE)
-STACK = re.compile(r"^from dmmix\.(?:mixups|models|registry)\b", re.MULTILINE)
-MIXUPS = sorted(page.name for page in (DOCS / "mixups").glob("*.md"))
+STACK = re.compile(r"^from dmmix\.(?!functional|testing)", re.MULTILINE)
+PLAIN_PAGE = ROOT / "docs" / "plain_pytorch.md"
 
 
-def sections(page: str) -> dict[str, str]:
+def sections(page: Path) -> dict[str, str]:
     """Title of each second-level section, and its Python code."""
-    parts = re.split(r"^## (.+)$", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
-    code = {
-        title: "\n".join(BLOCK.findall(text))
-        for title, text in zip(parts[1::2], parts[2::2], strict=True)
-    }
+    titles = {0: ""}
+    for line, text in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+        if text.startswith("## "):
+            titles[line] = text.removeprefix("## ")
+    code = dict.fromkeys(titles.values(), "")
+    for block in blocks(page, "python"):
+        code[titles[max(line for line in titles if line < block.line)]] += block.code
     return {title: text for title, text in code.items() if text}
 
 
-PLAIN = sections("plain_pytorch.md")
-PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("**/*.md"))]
+PLAIN = sections(PLAIN_PAGE)
 
 
-def test_every_block_is_python():
-    wrong = []
-    for page in PAGES:
-        for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-            try:
-                ast.parse(block)
-            except SyntaxError as error:
-                wrong.append(f"{page.name}: {error.msg}: {block}")
-    assert not wrong
+# What a page takes for granted: names of its code, and files where it is run.
+
+
+def logits_and_labels():
+    logits = torch.randn(4, 10)
+    classes = torch.tensor([[0, 1], [2, 3], [4, 4], [5, 6]])
+    labels = MixedLabels(classes, torch.tensor([[0.3, 0.7]] * 4))
+    return dict(
+        torch=torch,
+        logits=logits,
+        labels=labels,
+        soft_labels=labels.dense(10),
+        decoupled_mixup_cross_entropy=decoupled_mixup_cross_entropy,
+    )
+
+
+def labelled_and_unlabelled():
+    cifar()
+    return dict(
+        torch=torch,
+        F=F,
+        model=torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 5)),
+        x=torch.randn(3, 3, 2, 2),
+        y=torch.tensor([0, 1, 2]),
+        u_weak=torch.randn(9, 3, 2, 2),
+        u_strong=torch.randn(9, 3, 2, 2),
+    )
+
+
+def cifar():
+    from dmmix.testing.layouts import make_layout
+
+    make_layout("cifar10", "data", per_class=8)
+
+
+def data_sets():
+    from dmmix.testing.layouts import make_layout
+
+    cifar()
+    make_layout("cub200", "data")
+    make_layout("tiny_imagenet", "data")
+    make_layout("image_folder", ".")
+    Path("images").rename("photos")
+
+
+def birds():
+    from dmmix.testing.layouts import make_layout
+
+    make_layout("npz", "data", classes=12)
+    Path("data/images.npz").rename("data/birds.npz")
+
+
+GIVEN = {
+    "docs/index.md": logits_and_labels,
+    "docs/loss.md": logits_and_labels,
+    "docs/semi/index.md": labelled_and_unlabelled,
+    "docs/datasets.md": data_sets,
+    "docs/recipes.md": birds,
+}
+#: The file that the configs of a page are in, where another block inherits from it.
+FILES = {"docs/recipes.md": "birds.py"}
+PAGES = [page for page in pages_with("python") if ROOT / page != PLAIN_PAGE]
+
+
+@pytest.mark.openmmlab
+@pytest.mark.parametrize("page", PAGES)
+def test_page(page, tmp_path, monkeypatch):
+    """Blocks are run one after the other, configs are built."""
+    found = blocks(ROOT / page, "python")
+    stack = any(is_config(block.code) or STACK.search(block.code) for block in found)
+    needed = {name for block in found for name in NEEDED.findall(block.code)}
+    if stack or needed:
+        prepare_stack(needed)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    names = GIVEN.get(page, dict)() or {}
+    with registered_for_now():
+        for block in found:
+            if is_config(block.code):
+                build_block(block.code, FILES.get(page, "block.py"))
+            else:
+                exec(compile("\n" * (block.line - 1) + block.code, page, "exec"), names)
+    assert "loss" not in names or names["loss"].isfinite()
+
+
+def prepare_stack(needed=()):
+    pytest.importorskip("mmengine")
+    from dmmix import compat
+
+    compat.prepare()
+    for package in ("mmpretrain", *needed):
+        pytest.importorskip(package)
+
+
+@contextmanager
+def registered_for_now():
+    """What is registered inside is forgotten afterwards."""
+    if importlib.util.find_spec("mmpretrain") is None:
+        yield
+        return
+    from dmmix.registry import MIXUPS, TRANSFORMS
+
+    before = {}
+    for registry in (MIXUPS, TRANSFORMS):
+        registry.import_from_location()
+        before[registry] = dict(registry.module_dict)
+    try:
+        yield
+    finally:
+        for registry, names in before.items():
+            registry.module_dict.clear()
+            registry.module_dict.update(names)
 
 
 def test_there_is_code_to_run():
@@ -56,11 +160,9 @@ def test_there_is_code_to_run():
 @pytest.mark.parametrize("title", PLAIN)
 def test_plain_pytorch(title):
     """Each section stands on the first, which has the model and the data."""
-    for package in NEEDED.findall(PLAIN[title]):
-        from dmmix import compat
-
-        compat.prepare()
-        pytest.importorskip(package)
+    needed = NEEDED.findall(PLAIN[title])
+    if needed:
+        prepare_stack(needed)
     torch.manual_seed(0)
     names = {}
     exec(PLAIN["The loop"], names)
@@ -71,98 +173,17 @@ def test_plain_pytorch(title):
     assert names["loss"].requires_grad
 
 
-@pytest.mark.parametrize("page", ["index.md", "loss.md"])
-def test_short_examples(page):
-    """The pieces of code on these pages take the logits and labels for granted."""
-    logits = torch.randn(4, 10)
-    classes = torch.tensor([[0, 1], [2, 3], [4, 4], [5, 6]])
-    labels = MixedLabels(classes, torch.tensor([[0.3, 0.7]] * 4))
-    names = dict(
-        torch=torch,
-        logits=logits,
-        labels=labels,
-        soft_labels=labels.dense(10),
-        decoupled_mixup_cross_entropy=decoupled_mixup_cross_entropy,
-    )
-    blocks = BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
-    assert blocks
-    for block in blocks:
-        exec(block, names)
-    assert names["loss"].isfinite()
-
-
-@pytest.mark.openmmlab
-@pytest.mark.parametrize("page", MIXUPS)
-def test_pages_of_the_mixes(page):
-    """The blocks of a page are run one after the other; mixes in config snippets are built."""
-    blocks = BLOCK.findall((DOCS / "mixups" / page).read_text(encoding="utf-8"))
-    needed = {name for block in blocks for name in NEEDED.findall(block)}
-    if needed or any(STACK.search(block) for block in blocks):
-        pytest.importorskip("mmengine")
-        from dmmix import compat
-
-        compat.prepare()
-        for package in ("mmpretrain", *needed):
-            pytest.importorskip(package)
-    torch.manual_seed(0)
-    names = {}
-    with registered_for_now():
-        for block in blocks:
-            exec(block, names)
-            config = names.get("model")
-            if isinstance(config, dict):
-                build(config)
-    assert bool(blocks) == (page != "index.md")
-
-
-@contextmanager
-def registered_for_now():
-    """Mixes that are registered inside are forgotten afterwards."""
-    if importlib.util.find_spec("mmpretrain") is None:
-        yield
-        return
-    from dmmix.registry import MIXUPS
-
-    MIXUPS.import_from_location()
-    before = dict(MIXUPS.module_dict)
-    try:
-        yield
-    finally:
-        MIXUPS.module_dict.clear()
-        MIXUPS.module_dict.update(before)
-
-
-def build(config):
-    """The mix of a model's config, or of a stock one's batch augments."""
-    pytest.importorskip("mmpretrain")
-    from dmmix.mixups import build_mix
-
-    mixes = [config["mixup"]] if "mixup" in config else []
-    augments = config.get("train_cfg", {}).get("augments", [])
-    mixes += [augments] if isinstance(augments, dict) else augments
-    assert mixes
-    for mix in mixes:
-        build_mix(mix)
-
-
 @pytest.mark.openmmlab
 def test_two_lines_in_a_stock_mmpretrain_config():
     """The config on the page is built; its model mixes a batch and gives the DM loss."""
-    pytest.importorskip("mmengine")
-    from dmmix import compat
-
-    compat.prepare()
-    pytest.importorskip("mmpretrain")
+    prepare_stack()
     from mmengine.config import Config
     from mmengine.registry import DefaultScope
     from mmpretrain.registry import MODELS
     from mmpretrain.structures import DataSample
 
-    text = BLOCK.findall(
-        (DOCS / "getting_started.md")
-        .read_text(encoding="utf-8")
-        .split("## An mmpretrain config that you have")[1]
-    )[0]
+    page = sections(ROOT / "docs" / "getting_started.md")
+    text = page["An mmpretrain config that you have"]
     cfg = Config.fromstring(text, ".py")
     for name in cfg.custom_imports.imports:
         importlib.import_module(name)

@@ -1,67 +1,13 @@
 """The pages of semi-supervised methods: code that runs, pictures that are there."""
 
-import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import torch
-import torch.nn.functional as F
-
-from tests.docs.test_examples import BLOCK, sections
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-
-
-def test_the_step_in_plain_pytorch():
-    torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 5))
-    names = dict(
-        torch=torch,
-        F=F,
-        model=net,
-        x=torch.randn(3, 3, 2, 2),
-        y=torch.tensor([0, 1, 2]),
-        u_weak=torch.randn(9, 3, 2, 2),
-        u_strong=torch.randn(9, 3, 2, 2),
-    )
-    exec(sections("semi/index.md")["In PyTorch alone"], names)
-    assert names["loss"].isfinite()
-    names["loss"].backward()
-    assert net[1].weight.grad.abs().sum() > 0
-
-
-METHODS = sorted(
-    f"{folder}/{page.stem}"
-    for folder in ("semi", "transfer")
-    for page in (DOCS / folder).glob("*.md")
-    if page.stem not in ("index", "choosing")
-)
-
-
-@pytest.mark.openmmlab
-@pytest.mark.parametrize("page", METHODS)
-def test_the_configs_of_a_page_are_built(page, tmp_path, fresh_mmengine):
-    pytest.importorskip("mmpretrain")
-    from dmmix.cli.running import config_scope
-    from dmmix.configuration.reading import read_config
-    from dmmix.models.semi import SemiClassifier
-    from dmmix.registry import MODELS
-
-    (block,) = BLOCK.findall((DOCS / f"{page}.md").read_text(encoding="utf-8"))
-    base, *models = ast.parse(block).body
-    assert models
-    for number, model in enumerate(models):
-        file = tmp_path / f"config{number}.py"
-        file.write_text(f"{ast.unparse(base)}\n{ast.unparse(model)}\n", encoding="utf-8")
-        cfg = read_config(str(file))
-        with config_scope(cfg):
-            cfg.model.setdefault("data_preprocessor", cfg.get("data_preprocessor"))
-            built = MODELS.build(cfg.model)
-        assert isinstance(built, SemiClassifier)
-        assert type(built).__name__ == cfg.model.type
 
 
 @pytest.mark.openmmlab
