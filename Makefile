@@ -80,7 +80,7 @@ lint: $(VENV)/.test
 	$(VENV)/bin/mypy
 
 docs: $(VENV)/.test
-	$(VENV)/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(VENV)/bin/python -m sphinx -nW --keep-going -b html docs docs/_build/html
 
 benchmark-loss: $(VENV)/.test
 	$(VENV)/bin/python tools/benchmarks/loss.py

@@ -1,11 +1,11 @@
 """What the stack needs before dmmix can run on it.
 
 :func:`prepare` is called by :mod:`dmmix.registry` before anything of mmpretrain is imported. It
-says what to do where OpenCV does not load (:mod:`.opencv`), makes ``import torchvision`` work
-beside a torch of another build (:mod:`.torchvision`), and makes mmengine read checkpoints, YAML
+says what to do where OpenCV does not load (``opencv.py``), makes ``import torchvision`` work
+beside a torch of another build (``torchvision.py``), and makes mmengine read checkpoints, YAML
 and annotations without running code from them, and write checkpoints in one piece and as data
-(:mod:`.checkpoint`, :mod:`.plain_files`); weights to begin with are compared with the network
-first (:mod:`.pretrained`). Importing this package changes nothing and imports nothing heavy.
+(``checkpoint.py``, ``plain_files.py``); weights to begin with are compared with the network
+first (``pretrained.py``). Importing this package changes nothing and imports nothing heavy.
 """
 
 from typing import TypeVar

@@ -26,7 +26,7 @@ class ClassWeightedSampler(Sampler):
     and within a class each image alike: ``q = 0`` is the same for all classes, ``q = 0.5`` by the
     square root of their sizes, ``q = 1`` as they are. An epoch is as long as without it.
 
-    To a data set that draws by index (:class:`~dmmix.datasets.interface.RepeatSource`), the k-th
+    To a data set that draws by index (``dmmix.datasets.interface.RepeatSource``), the k-th
     draw of an image in an epoch is a copy of its own, cropped anew.
 
     Config: ``train_dataloader = dict(sampler=dict(type='ClassWeightedSampler', q=0.5), ...)``.

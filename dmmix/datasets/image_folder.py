@@ -41,7 +41,7 @@ class DecodedFolder(DecodedImages):
         allow_empty: folders without images are classes that have none, and no error.
         others: of :class:`mmpretrain.datasets.CustomDataset` but ``pipeline``: ``data_prefix``,
             ``ann_file``, ``classes``, ... ``extensions`` are by default the endings of all images
-            that can be read here (:func:`~dmmix.datasets.image_formats.image_endings`).
+            that can be read here.
 
     Raises:
         FileNotFoundError: there is no such folder.

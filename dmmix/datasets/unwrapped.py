@@ -49,9 +49,9 @@ class Unwrapped(Dataset):
     ``KFoldDataset``, torch's ``Subset`` and ``ConcatDataset``, in one another: sample ``i`` of the
     wrapper is a sample of one of the data sets inside. To ask that one
 
-    - makes whole batches where all of them do (:class:`~dmmix.datasets.interface.BatchSource`);
+    - makes whole batches where all of them do (``dmmix.datasets.interface.BatchSource``);
     - gives each copy of an image a random crop of its own where a wrapper repeats it, and to
-      repeated augmentation too (:class:`~dmmix.datasets.interface.RepeatSource`). The first copy
+      repeated augmentation too (``dmmix.datasets.interface.RepeatSource``). The first copy
       is cropped as without the wrapper;
     - lets all of them know the epoch.
 

@@ -3,7 +3,7 @@
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
 from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.cpu_distributed import init_cpu_processes, leave_processes
-from dmmix.engine.dry_run import dry_run
+from dmmix.engine.dry_run import DryRun, dry_run
 from dmmix.engine.dump_predictions import DumpPredictions
 from dmmix.engine.faults import NonFiniteError
 from dmmix.engine.hooks import (
@@ -12,6 +12,7 @@ from dmmix.engine.hooks import (
     DeferredTimerHook,
     EMAHook,
     FiniteHook,
+    FitHook,
     MixedAccuracyHook,
     ModelEventsHook,
     RandomStateHook,
@@ -30,11 +31,13 @@ __all__ = [
     "DeferredInfoHook",
     "DeferredTimerHook",
     "DmmixRunner",
+    "DryRun",
     "DumpPredictions",
     "EMAHook",
     "EpochTrainLoop",
     "ExponentialMovingAverage",
     "FiniteHook",
+    "FitHook",
     "IterTrainLoop",
     "MixedAccuracyHook",
     "ModelEventsHook",

@@ -88,7 +88,7 @@ def dry_run(runner: Runner, steps: int = 3) -> DryRun:
 
     Raises:
         NonFiniteError: a loss, a gradient, a weight or a prediction is not finite.
-        Whatever fails on the way.
+        Exception: whatever else fails on the way.
     """
     if not list(_finite_hooks(runner)):
         runner.register_hook(FiniteHook())

@@ -23,7 +23,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
     """mmengine's, which goes on in the middle of an epoch where a checkpoint was saved there.
 
     What a data set draws for a sample follows from the seed, the rank and the number of its batch
-    (:class:`~dmmix.datasets.drawn_batches.DrawnBatch`): it is the same with any number of workers,
+    (``DrawnBatch``): it is the same with any number of workers,
     living on or not, and after a resume.
 
     Config: ``train_cfg = dict(by_epoch=True, max_epochs=200)`` with a runner of type

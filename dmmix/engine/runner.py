@@ -74,11 +74,11 @@ class DmmixRunner(Runner):
     One run trains in a work folder at a time, and none writes over the checkpoints of another:
     ``overwrite = True`` of the config lets those of an earlier run go.
 
-    A :class:`~dmmix.engine.hooks.FitHook` is always among the hooks: what does not fit the
+    A :class:`~dmmix.engine.FitHook` is always among the hooks: what does not fit the
     network is told before it is loaded.
 
-    A :class:`~dmmix.engine.hooks.RandomStateHook` is always among the hooks, so that a resumed run
-    draws what the uninterrupted one would have; and a :class:`~dmmix.engine.hooks.FiniteHook`,
+    A :class:`~dmmix.engine.RandomStateHook` is always among the hooks, so that a resumed run
+    draws what the uninterrupted one would have; and a :class:`~dmmix.engine.FiniteHook`,
     which ends a run whose numbers are not finite.
 
     What does not fit together is said before the first step: see

@@ -15,7 +15,7 @@ __all__ = ["Predictions"]
 class Predictions(Sequence):
     """What the classifier predicts for a batch: two tensors that pass for a list of data samples.
 
-    Who takes it whole reads :attr:`scores`, :attr:`labels` and :attr:`predicted`. Who loops over
+    Who takes it whole reads ``scores``, ``labels`` and ``predicted``. Who loops over
     it, or takes one by its index, gets mmpretrain's data samples as its heads make them
     (``gt_label`` or ``gt_score``, ``pred_score``, ``pred_label``), made at that moment. A slice is
     :class:`Predictions` again.

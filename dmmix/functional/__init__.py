@@ -8,12 +8,13 @@ from dmmix.functional.loss_modules import (
     MixupCrossEntropyLoss,
 )
 from dmmix.functional.losses import (
+    Terms,
     decoupled_mixup_bce,
     decoupled_mixup_cross_entropy,
     decoupled_mixup_terms,
     mixup_cross_entropy,
 )
-from dmmix.functional.metrics import mixed_accuracy
+from dmmix.functional.metrics import MixedAccuracy, mixed_accuracy
 from dmmix.functional.mixing import (
     Mixed,
     align_features,
@@ -53,8 +54,10 @@ __all__ = [
     "DecoupledMixupLoss",
     "Guide",
     "Mixed",
+    "MixedAccuracy",
     "MixedLabels",
     "MixupCrossEntropyLoss",
+    "Terms",
     "align_features",
     "as_mixed_labels",
     "attention_share",

@@ -22,7 +22,7 @@ class Guide:
     and differentiates with :func:`torch.autograd.grad` in the images only. Parameters, their
     gradients, BatchNorm statistics, training flags and ``requires_grad`` are left as they were, so
     it goes with DistributedDataParallel (ask the module inside), with AMP and with gradient
-    accumulation. Callers may be under :func:`torch.no_grad` or :func:`torch.inference_mode`.
+    accumulation. Callers may be under :class:`torch.no_grad` or :class:`torch.inference_mode`.
 
     Mixes inside the network (ManifoldMix, AlignMix) and those that look at the very forward pass
     that is trained on (TransMix) leave a hook that works once. So a step with a guide reads::

@@ -9,7 +9,7 @@ from dmmix.mixups.cutmix import CutMix
 from dmmix.mixups.fmix import FMix
 from dmmix.mixups.gridmix import GridMix
 from dmmix.mixups.guidedmixup import GuidedMixup
-from dmmix.mixups.manifoldmix import ManifoldMix
+from dmmix.mixups.manifoldmix import ManifoldMix, StageMix
 from dmmix.mixups.mixup import Mixup
 from dmmix.mixups.puzzlemix import PuzzleMix
 from dmmix.mixups.random_mix import RandomMix
@@ -41,6 +41,7 @@ __all__ = [
     "SaliencyMix",
     "SmoothMix",
     "SnapMix",
+    "StageMix",
     "TransMix",
     "build_mix",
     "current_epoch",

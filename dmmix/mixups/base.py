@@ -22,7 +22,7 @@ Pairing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Mix(Checked, ABC):
-    """A mix with its random draws; a subclass writes :meth:`apply`.
+    """A mix with its random draws; a subclass writes :meth:`Mix.apply`.
 
     Calling it is what a loop of timm or torchvision does, ``mix(images, labels)``, and what a batch
     augment of mmpretrain is, ``mix(inputs, scores)``.
@@ -62,14 +62,14 @@ class Mix(Checked, ABC):
 
         Args:
             images: (N, ch, H, W), any float dtype, device and memory format.
-            labels: (N,) integer classes, :class:`MixedLabels`, or (N, C) soft labels. Their
+            labels: (N,) integer classes, :class:`.MixedLabels`, or (N, C) soft labels. Their
                 values are not looked at: that would wait for the device.
             generator: a CPU generator; ``None`` takes :func:`step_generator`.
             guide: what the mix may ask about the model (:class:`dmmix.functional.Guide`); static
                 mixes ignore it.
 
         Returns:
-            :class:`dmmix.functional.mixing.Mixed`: images, labels, mask.
+            :class:`dmmix.functional.Mixed`: images, labels, mask.
 
         Raises:
             TypeError, ValueError: images or labels of a wrong dtype or shape; no guide for a mix
@@ -101,11 +101,11 @@ class Mix(Checked, ABC):
 
         Args:
             images: (N, ch, H, W).
-            labels: (N,) integer classes or :class:`MixedLabels`; or (N, C) scores, one-hot or
+            labels: (N,) integer classes or :class:`.MixedLabels`; or (N, C) scores, one-hot or
                 soft, integers or floats (``train_cfg=dict(augments=...)`` of mmpretrain).
 
         Returns:
-            The mixed images, and their labels: :class:`MixedLabels` for classes, (N, C) floats for
+            The mixed images, and their labels: :class:`.MixedLabels` for classes, (N, C) floats for
             scores. The losses of dmmix take both.
 
         Raises:

@@ -24,7 +24,7 @@ class RegMixup(Mix):
     :math:`L = L_\mathrm{clean} + \eta L_\mathrm{mixed}`.
 
     A batch of N samples becomes one of 2N, the clean half first, so a step costs twice as much. The
-    weights of the samples (:attr:`Mixed.weights`) make the mean loss of the 2N that sum.
+    weights of the samples (:attr:`.Mixed.weights`) make the mean loss of the 2N that sum.
 
     Args:
         mixup: the mix, or its config; ``None`` is ``dict(type='Mixup', alpha=20)``, the authors'

@@ -23,9 +23,8 @@ class MultiSourceSampler(Sampler):
     """Two endless streams of indices, shared out to the processes; for
     :class:`MultiSourceBatchSampler`.
 
-    Each is a :class:`~dmmix.datasets.semi.streams.Stream`. Of a batch that all processes together
-    take ``n`` of, process ``r`` of ``w`` takes the ``r``-th ``n / w``: what is seen in a step does
-    not depend on the number of processes.
+    Of a batch that all processes together take ``n`` of, process ``r`` of ``w`` takes the ``r``-th
+    ``n / w``: what is seen in a step does not depend on the number of processes.
 
     Args:
         dataset: with ``sources``, the sizes of the two streams (:class:`SemiDataset`).

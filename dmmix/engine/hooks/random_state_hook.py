@@ -23,9 +23,9 @@ class RandomStateHook(Hook):
     between changes nothing for training.
 
     What data sets draw for a sample is not among them: under ``DmmixRunner`` it follows from the
-    sample's place in training (:class:`~dmmix.datasets.drawn_batches.DrawnBatch`). With mmengine's
+    sample's place in training (``DrawnBatch``). With mmengine's
     own loops, a resumed run is exact from the end of an epoch on, with ``num_workers=0`` or with
-    :func:`~dmmix.engine.hooks.seed_worker` and ``persistent_workers=False``.
+    :func:`~dmmix.engine.seed_worker` and ``persistent_workers=False``.
 
     Resuming with another number of ranks seeds all of them afresh from (seed, iteration, rank).
 

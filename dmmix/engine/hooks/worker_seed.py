@@ -21,7 +21,7 @@ def seed_worker(worker_id: int) -> None:
     The seed is ``torch.initial_seed()`` (of the worker: drawn by the main process each time it
     starts workers, plus the worker's number) together with the rank. So every epoch augments
     differently, every rank too, even where all ranks share one seed; and since
-    :class:`~dmmix.engine.hooks.RandomStateHook` restores the main process, a resumed run draws what
+    :class:`~dmmix.engine.RandomStateHook` restores the main process, a resumed run draws what
     the uninterrupted one would have. Workers that outlive an epoch (``persistent_workers=True``)
     are seeded only once, and so cannot be put back where they were.
 

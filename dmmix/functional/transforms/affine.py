@@ -184,8 +184,9 @@ def move_matrices(moves: Tensor, height: int, width: int) -> Tensor:
     """The matrices of :func:`affine` for one operation on each image.
 
     Args:
-        moves: (N, 5) floats, columns as in :data:`MOVES` with the values that these functions
-            take; in each row at most one that is not 0.
+        moves: (N, 5) floats, columns ``shear_x``, ``shear_y``, ``translate_x``, ``translate_y`` and
+            ``rotate``, with the values that these functions take; in each row at most one that is
+            not 0.
         height, width: of the images.
 
     Returns:

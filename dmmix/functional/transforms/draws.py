@@ -146,7 +146,7 @@ def draw_cutouts(
 
 
 def draw_orders(n: int, items: int, generator: Generator | None = None) -> Tensor:
-    """(n, items) int64: for each sample a random order of ``0 ... items - 1``."""
+    """(n, items) int64: for each sample a random order of ``0`` to ``items - 1``."""
     return torch.rand(n, items, dtype=torch.float64, generator=generator).argsort(1)
 
 

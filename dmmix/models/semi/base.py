@@ -183,7 +183,7 @@ class SemiClassifier(Checked, MixupClassifier):
         pseudo: Tensor,
         confidence: Tensor,
     ) -> dict[str, Tensor]:
-        """Those of :attr:`stream_mix`, none without it."""
+        """Those of ``stream_mix``, none without it."""
         if self.stream_mix is None:
             return {}
         return self.stream_mix.losses(self, labelled, labels, unlabelled, pseudo, confidence)

@@ -20,7 +20,7 @@ class FlexMatch(FixMatch):
     The loss is FixMatch's with :math:`\mathbf{1}[\max q_b \ge \tau_{c_b}]`, where :math:`c_b` is
     the pseudo-label and :math:`\tau_c = \tau \, \beta_c / (2 - \beta_c)` follows from how many
     unlabelled images were confidently taken for class :math:`c`: see
-    :class:`~dmmix.models.semi.parts.FlexThresholds`.
+    :class:`~dmmix.models.semi.FlexThresholds`.
 
     Args:
         threshold: :math:`\tau`, in [0, 1].

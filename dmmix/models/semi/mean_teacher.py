@@ -26,7 +26,7 @@ class MeanTeacher(SemiClassifier):
     The teacher is what is tested.
 
     Args:
-        teacher_momentum: above 0 and below 1, see :class:`~dmmix.models.semi.parts.Teacher`.
+        teacher_momentum: above 0 and below 1, see :class:`~dmmix.models.semi.Teacher`.
         others: of :class:`~dmmix.models.semi.SemiClassifier`; the weight rises linearly to 50 over
             the first 40 % of the training.
 

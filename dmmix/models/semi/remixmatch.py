@@ -43,7 +43,7 @@ class ReMixMatch(SemiClassifier):
         temperature: of the sharpening, above 0.
         mixup: the mix of pairs; the paper's Mixup with ``alpha=0.75`` by default.
         strong_weight, rotation_weight: :math:`w_1` and :math:`w_r`, 0 or more.
-        window: of the alignment, see :class:`~dmmix.models.semi.parts.DistributionAlignment`.
+        window: of the alignment, see :class:`~dmmix.models.semi.DistributionAlignment`.
         others: of :class:`~dmmix.models.semi.SemiClassifier`; :math:`w` and :math:`w_1` rise
             linearly over the first 64th of the training.
 
