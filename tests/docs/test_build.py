@@ -22,6 +22,7 @@ INSIDE = {
     "dmmix.engine.hooks",
     "dmmix.engine.resuming",
     "dmmix.engine.schedules",
+    "dmmix.experiments.paper.tables",
     "dmmix.functional.kernels",
     "dmmix.functional.mixing",
     "dmmix.models.backbones",
