@@ -46,7 +46,7 @@ _STACK = {
     "batch_size": Count,
     "begin": _Whole,
     "depth": int | str | dict,
-    "dilations": Sequence[_Step],
+    "dilations": Annotated[Sequence[_Step], Filled()],
     "distribution": Literal["uniform", "normal"],
     "drop_last": bool,
     "in_channels": Count | Sequence[Count],

@@ -111,6 +111,10 @@ def test_what_goes_for_what(hint, right, wrong):
             "ResNet: out_indices must be a list of ints, got -3",
         ),
         (
+            lambda: MODELS.build(dict(type="ResNet", depth=18, dilations=[])),
+            "ResNet: dilations must be a list of ints in [1, 32768] (not empty), got []",
+        ),
+        (
             lambda: check_arguments(KaimingInit, dict(mode=1.5)),
             "KaimingInit: mode must be 'fan_in' or 'fan_out', got 1.5",
         ),

@@ -45,8 +45,9 @@ class BatchRandAugment(BatchTransform):
             - ``'fixmatch'``: FixMatch and UDA, every magnitude uniform in its range. Their Cutout
               is a transform of its own, :class:`BatchCutout`.
         num_policies: how many are drawn for each image, at least 1.
-        magnitude_level: at least 0. ``None``: as in the preset, 9 (``'fixmatch'``: 10). So is
-            ``None`` for ``hparams``.
+        magnitude_level: at least 0; with a ``magnitude_std`` no magnitude goes beyond its range,
+            without one that of a level above ``total_level`` does. ``None``: as in the preset, 9
+            (``'fixmatch'``: 10). So is ``None`` for ``hparams``.
         magnitude_std: of the level. 0, below 0 or ``None``: it does not change. ``'inf'``: it is
             uniform in [0, ``magnitude_level``]. ``'preset'``: .5 (``'fixmatch'``: ``'inf'``).
         total_level: the level of the second end of a range, above 0.
@@ -98,6 +99,11 @@ class BatchRandAugment(BatchTransform):
         self.magnitude_level = (
             preset.magnitude_level if magnitude_level is None else magnitude_level
         )
+        if self.magnitude_level > 10 * total_level:
+            raise ValueError(
+                f"magnitude_level must be at most 10 times total_level ({total_level:g}), which "
+                f"is the second end of each range, got {self.magnitude_level:g}"
+            )
         self.magnitude_std = preset.magnitude_std if magnitude_std == "preset" else magnitude_std
         self.channel_order = channel_order
         self._low, self._high, self._prob, self._negative_prob = np.array(

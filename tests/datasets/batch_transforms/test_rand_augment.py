@@ -465,6 +465,7 @@ ROTATE = dict(type="Rotate", magnitude_range=(0, 30))
             "magnitude_level must be .* of at least 0",
         ),
         (dict(magnitude_level="9"), TypeError, "magnitude_level must be.*got '9'"),
+        (dict(magnitude_level=1e20), ValueError, "at most 10 times total_level .10.*got 1e.20"),
         (dict(total_level=0), ValueError, "total_level must be a finite number above 0.*got 0"),
         (
             dict(magnitude_std="some"),
