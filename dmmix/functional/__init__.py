@@ -6,6 +6,7 @@ from dmmix.functional.loss_modules import (
     DecoupledMixupBCELoss,
     DecoupledMixupLoss,
     MixupCrossEntropyLoss,
+    MixupLoss,
 )
 from dmmix.functional.losses import (
     Terms,
@@ -57,6 +58,7 @@ __all__ = [
     "MixedAccuracy",
     "MixedLabels",
     "MixupCrossEntropyLoss",
+    "MixupLoss",
     "Terms",
     "align_features",
     "as_mixed_labels",

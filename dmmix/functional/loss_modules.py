@@ -28,16 +28,23 @@ class MixupLoss(nn.Module):
     """What the losses share: weights, reduction, and how torch and mmpretrain call a loss.
 
     A subclass gives :meth:`parts`, the named summands of the loss.
+
+    Args:
+        class_weight: C weights, for the subclass to use.
+        reduction, loss_weight, k: as in :class:`DecoupledMixupLoss`.
+
+    Raises:
+        ValueError: another ``reduction``, or ``k`` below 1.
     """
 
     class_weight: Tensor | None
 
     def __init__(
         self,
-        class_weight: Sequence[float] | None,
-        reduction: Reduction,
-        loss_weight: float,
-        k: int,
+        class_weight: Sequence[float] | None = None,
+        reduction: Reduction = "mean",
+        loss_weight: float = 1.0,
+        k: int = 2,
     ) -> None:
         super().__init__()
         if reduction not in ("none", "mean", "sum"):
@@ -81,13 +88,14 @@ class MixupLoss(nn.Module):
         parts = self.parts(logits, labels, weight, avg_factor, reduction_override)
         return sum(parts.values())  # type: ignore[return-value]  # there are some
 
-    def _reduce(
+    def reduce(
         self,
         loss: Tensor,
-        weight: Tensor | None,
-        avg_factor: float | Tensor | None,
-        reduction: Reduction | None,
+        weight: Tensor | None = None,
+        avg_factor: float | Tensor | None = None,
+        reduction: Reduction | None = None,
     ) -> Tensor:
+        """(N,) losses, weighted and reduced, times ``loss_weight``; see :meth:`forward`."""
         reduction = reduction or self.reduction
         if reduction != "mean":
             avg_factor = None  # mmpretrain's heads always pass one
@@ -173,9 +181,9 @@ class DecoupledMixupLoss(MixupLoss):
             class_weight=self.class_weight,
             k=self.k,
         )
-        parts = {"loss_mixup": self._reduce(terms.mixup, weight, avg_factor, reduction)}
+        parts = {"loss_mixup": self.reduce(terms.mixup, weight, avg_factor, reduction)}
         if self.eta:
-            decoupled = self._reduce(terms.decoupled, weight, avg_factor, reduction)
+            decoupled = self.reduce(terms.decoupled, weight, avg_factor, reduction)
             parts["loss_decoupled"] = self.eta * decoupled
         return parts
 
@@ -232,7 +240,7 @@ class DecoupledMixupBCELoss(MixupLoss):
         reduction: Reduction = "mean",
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__(class_weight, reduction, loss_weight, k=2)
+        super().__init__(class_weight, reduction, loss_weight)
         check_rescaling(t, xi)
         if over_classes not in ("sum", "mean"):
             raise ValueError(f"over_classes must be 'sum' or 'mean', got {over_classes!r}")
@@ -257,7 +265,7 @@ class DecoupledMixupBCELoss(MixupLoss):
             over_classes=self.over_classes,
             reduction="none",
         )
-        return {"loss_bce": self._reduce(loss, weight, avg_factor, reduction)}
+        return {"loss_bce": self.reduce(loss, weight, avg_factor, reduction)}
 
     def extra_repr(self) -> str:
         return f"t={self.t}, xi={self.xi}, over_classes={self.over_classes!r}"

@@ -86,12 +86,20 @@ def birds():
     Path("data/images.npz").rename("data/birds.npz")
 
 
+def own_modules():
+    """Empty: what a page puts into its file is registered by its blocks."""
+    for name in ("my_losses", "my_methods"):
+        Path(f"{name}.py").touch()
+
+
 GIVEN = {
     "docs/index.md": logits_and_labels,
     "docs/loss.md": logits_and_labels,
     "docs/semi/index.md": labelled_and_unlabelled,
     "docs/datasets.md": data_sets,
     "docs/recipes.md": birds,
+    "docs/semi/your_own.md": own_modules,
+    "docs/your_own_loss.md": own_modules,
 }
 #: The file that the configs of a page are in, where another block inherits from it.
 FILES = {"docs/recipes.md": "birds.py"}
@@ -108,6 +116,7 @@ def test_page(page, tmp_path, monkeypatch):
     if stack or needed:
         prepare_stack(needed)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     torch.manual_seed(0)
     names = GIVEN.get(page, dict)() or {}
     with registered_for_now():
@@ -134,10 +143,10 @@ def registered_for_now():
     if importlib.util.find_spec("mmpretrain") is None:
         yield
         return
-    from dmmix.registry import MIXUPS, TRANSFORMS
+    from dmmix.registry import MIXUPS, MODELS, TRANSFORMS
 
     before = {}
-    for registry in (MIXUPS, TRANSFORMS):
+    for registry in (MIXUPS, MODELS, TRANSFORMS):
         registry.import_from_location()
         before[registry] = dict(registry.module_dict)
     try:

@@ -1,7 +1,11 @@
 """The losses of :mod:`dmmix.functional`, registered for configs."""
 
-from dmmix.functional import DecoupledMixupBCELoss, DecoupledMixupLoss, MixupCrossEntropyLoss
-from dmmix.functional.loss_modules import MixupLoss
+from dmmix.functional import (
+    DecoupledMixupBCELoss,
+    DecoupledMixupLoss,
+    MixupCrossEntropyLoss,
+    MixupLoss,
+)
 from dmmix.registry import MODELS
 
 __all__ = ["DecoupledMixupBCELoss", "DecoupledMixupLoss", "MixupCrossEntropyLoss", "MixupLoss"]

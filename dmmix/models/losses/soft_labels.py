@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmmix.functional.loss_modules import MixupLoss
+from dmmix.functional import MixupLoss
 
 __all__ = ["check_takes_soft_labels"]
 
