@@ -259,7 +259,8 @@ def mix_pair(
     images = data.normalise(torch.stack([first] * n + [second] * n))
     labels = torch.tensor([0] * n + [1] * n)
     lam, index = torch.tensor([*lams, *lams]), torch.arange(2 * n).roll(n)
-    getattr(mix, "mixup", mix).draw_pair = lambda *_: (lam, index)
+    for each in getattr(mix, "mixups", [getattr(mix, "mixup", mix)]):
+        each.draw_pair = lambda *_: (lam, index)
     draw, mixing.draw_pairing = mixing.draw_pairing, lambda *_: index
     try:
         mixed = mix.mix(images, labels, torch.Generator().manual_seed(seed), guide)

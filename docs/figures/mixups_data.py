@@ -36,10 +36,10 @@ def photographs() -> list[Tensor]:
 
 
 @lru_cache
-def pair() -> tuple[Tensor, Tensor]:
-    """The pagoda and the flower, (3, SIZE, SIZE) each, in [0, 1]."""
+def pair(size: int = SIZE) -> tuple[Tensor, Tensor]:
+    """The pagoda and the flower, (3, size, size) each, in [0, 1]."""
     first, second = (
-        _cut(photograph, square, SIZE)
+        _cut(photograph, square, size)
         for photograph, square in zip(photographs(), _SQUARES, strict=True)
     )
     return first, second

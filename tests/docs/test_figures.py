@@ -60,6 +60,36 @@ def test_pictures_of_mixes_are_small_and_used():
 
 
 @pytest.mark.openmmlab
+def test_the_sheet_of_all_mixes(monkeypatch):
+    for module in ("matplotlib", "mmengine", "PIL", "sklearn"):
+        pytest.importorskip(module)
+    from dmmix import compat
+
+    compat.prepare()
+    pytest.importorskip("mmpretrain")
+    monkeypatch.syspath_prepend(DOCS / "figures")
+    import mixups_sheet as sheet
+    from PIL import Image
+
+    from dmmix.visualization.sheet import registered_mixes
+
+    assert sorted(sheet.names()) == sorted([*registered_mixes(), "RandomMix"])
+    cells = [sheet.cell(name) for name in ("Mixup", "ResizeMix", "RegMixup")]
+    assert [each.shares for each in cells] == ["50 : 50", "75 : 25", "100 : 0   and   56 : 44"]
+    drawn = sheet.draw_sheet(cells, "#ffffff", "#888888")
+    alpha = drawn.getchannel("A")
+    assert alpha.getpixel((drawn.width - 1, drawn.height - 1)) == 0  # there is nothing behind it
+    assert alpha.getpixel((sheet.LARGE // 2, sheet.LARGE // 2)) == 255
+    sizes = []
+    for mode in sheet.COLOURS:
+        path = DOCS / "figures" / f"mixes_{mode}.webp"
+        sizes.append(path.stat().st_size)
+        with Image.open(path) as picture:
+            assert picture.mode == "RGBA"
+    assert sum(sizes) < 400_000
+
+
+@pytest.mark.openmmlab
 def test_every_registered_mix_has_a_page_and_stands_in_the_overview():
     pytest.importorskip("mmengine")
     from dmmix import compat

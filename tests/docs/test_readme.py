@@ -1,0 +1,83 @@
+"""README: two of its three ways in train as they stand, its links and numbers hold.
+
+The third, its other blocks and its commands are run with those of the pages.
+"""
+
+import re
+
+import pytest
+import torch
+
+from tests.docs.blocks import ROOT, blocks
+from tests.docs.test_examples import prepare_stack
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+#: The three ways in, in their order.
+CONFIG, _, STOCK = (block.code for block in blocks(ROOT / "README.md", "python"))
+
+
+@pytest.mark.slow
+@pytest.mark.openmmlab
+def test_a_config_trains(tmp_path, start):
+    pytest.importorskip("mmpretrain")
+    (tmp_path / "mine.py").write_text(CONFIG, encoding="utf-8")
+    said = start("train", "mine.py", "--dry-run", cwd=tmp_path)
+    assert "dry run: 3 step(s) trained" in said
+    assert "loss_decoupled" in said
+
+
+@pytest.mark.slow
+@pytest.mark.openmmlab
+def test_a_stock_config_learns(tmp_path):
+    """As it stands: the network of the page, on two images."""
+    prepare_stack()
+    from mmengine.config import Config
+    from mmengine.registry import DefaultScope
+    from mmpretrain.registry import MODELS
+    from mmpretrain.structures import DataSample
+
+    (tmp_path / "stock.py").write_text(STOCK, encoding="utf-8")
+    cfg = Config.fromfile(tmp_path / "stock.py")
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build({**cfg.model, "data_preprocessor": cfg.data_preprocessor})
+    torch.manual_seed(0)
+    batch = {
+        "inputs": list(torch.randint(256, (2, 3, 224, 224), dtype=torch.uint8)),
+        "data_samples": [DataSample().set_gt_label(label) for label in (7, 8)],
+    }
+    batch = model.data_preprocessor(batch, training=True)
+    assert sum((sample.gt_score > 0).sum() for sample in batch["data_samples"]) > 2
+    loss = model(**batch, mode="loss")["loss"]
+    loss.backward()
+    assert loss.isfinite()
+    assert type(model.head.loss_module).__name__ == "DecoupledMixupLoss"
+
+
+def test_links_lead_somewhere():
+    targets = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"", README)
+    local = [a or b for a, b in targets if not (a or b).startswith("https://")]
+    assert len(local) > 20
+    missing = []
+    for target in local:
+        name, _, anchor = target.partition("#")
+        path = ROOT / (name or "README.md")
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            missing.append(target)
+    assert missing == []
+
+
+def anchors(page):
+    """Of the headings of a page, as GitHub and MyST make them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_numbers_are_those_of_the_page():
+    page = (ROOT / "docs/benchmarks/semi_few_labels.md").read_text(encoding="utf-8")
+    digits = page[page.index("## Digits") : page.index("## Fashion-MNIST")]
+    for method, shown in (("labels alone", "86.6 ± 2.9"), ("FixMatch", "96.3 ± 0.7")):
+        (mean, deviation) = re.search(
+            rf"^\| {method} \| 5 \| ([\d.]+) ± ([\d.]+)", digits, re.MULTILINE
+        ).groups()
+        assert f"{float(mean):.1f} ± {float(deviation):.1f}" == shown
+        assert shown in README
