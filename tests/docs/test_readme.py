@@ -72,6 +72,20 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def test_the_cost_of_the_loss_is_that_of_the_page():
+    page = (ROOT / "docs/benchmarks/loss.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| DM\(CE\), single pass \|(.* ms, .*)\|$", page, re.MULTILINE)
+    # By the number of threads the ratios for 10,000, 256,000, 1 million and 5.6 million logits.
+    ratios = [[float(cell.split(",")[1]) for cell in row.split("|")] for row in rows]
+    assert len(ratios) == 2
+    many = [ratio for row in ratios for ratio in row[2:]]
+    few = [row[0] for row in ratios]
+    text = " ".join(README.split())
+    assert f"on a CPU {min(many):.1f} to {max(many):.1f} of the time of" in text
+    assert (round(min(few)), round(max(few))) == (4, 5)
+    assert "a million logits and more, four to five times it with ten thousand" in text
+
+
 def test_the_numbers_are_those_of_the_page():
     page = (ROOT / "docs/benchmarks/semi_few_labels.md").read_text(encoding="utf-8")
     digits = page[page.index("## Digits") : page.index("## Fashion-MNIST")]
