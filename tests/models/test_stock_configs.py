@@ -12,6 +12,8 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
+from dmmix import compat
+
 pytestmark = [pytest.mark.openmmlab, pytest.mark.slow]
 
 # Each is the shipped config; the last column only makes it small enough for a test.
@@ -106,6 +108,7 @@ def classifiers_with_a_head():
 
 def test_the_two_lines_of_the_pages_go_into_every_config_of_mmpretrain():
     """The form that README told before failed for half of them."""
+    compat.prepare()  # as importing the parts of dmmix does
     model, built, failed = two_lines_of("README.md"), 0, []
     assert two_lines_of("docs/getting_started.md") == model
     for path, cfg in classifiers_with_a_head():
