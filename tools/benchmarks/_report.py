@@ -1,7 +1,8 @@
-"""The file of a benchmark's numbers, which says where they come from: the same for all tools."""
+"""What the tools share: the file of a benchmark's numbers, which says where they come from."""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import importlib.metadata
 import json
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["commit_of", "environment", "write_report"]
+__all__ = ["commit_of", "count", "environment", "write_report"]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Whose versions are told, where they are there.
@@ -22,6 +23,13 @@ PACKAGES = (
     *("dmmix", "numpy", "torchvision", "triton", "onedl-mmengine", "onedl-mmpretrain"),
     *("onedl-mmcv", "mmengine", "mmpretrain", "mmcv-lite"),
 )
+
+
+def count(text: str) -> int:
+    """The value of an option that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return int(text)
 
 
 def write_report(

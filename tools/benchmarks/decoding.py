@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 from _photographs import noise_photographs
-from _report import environment
+from _report import count, environment
 from _timing import interleaved
 from PIL import Image
 from rich.console import Console
@@ -54,12 +54,8 @@ def main() -> None:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name, default in (("height", 375), ("width", 500), ("images", 32), ("rounds", 15)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    args = parser.parse_args()
-    for name, value in vars(args).items():
-        if value < 1:
-            parser.error(f"--{name} must be at least 1, got {value}")
-    return args
+        parser.add_argument(f"--{name}", type=count, default=default)
+    return parser.parse_args()
 
 
 def make_files(count: int, height: int, width: int) -> list[bytes]:

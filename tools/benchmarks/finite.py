@@ -17,7 +17,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import torch
-from _report import write_report
+from _report import count, write_report
 from mmengine.hooks import Hook
 from rich.console import Console
 from rich.progress import Progress
@@ -76,14 +76,11 @@ class Turns(Hook):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=["digits"])
-    parser.add_argument("--rounds", type=int, default=400, help="pairs of turns")
-    parser.add_argument("--steps", type=int, default=5, help="of a turn")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=count, default=400, help="pairs of turns")
+    parser.add_argument("--steps", type=count, default=5, help="of a turn")
+    parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    for name in ("rounds", "steps", "threads"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name} must be at least 1, got {getattr(args, name)}")
     torch.set_num_threads(args.threads)
 
     results = {}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from _report import write_report
+from _report import count, write_report
 from _timing import interleaved, medians, peak_extra_memory
 from rich.console import Console
 from rich.progress import Progress
@@ -57,8 +57,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--dtype", default="float32", choices=list(DTYPES))
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's)")
-    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--threads", type=count, help="CPU threads (default: torch's)")
+    parser.add_argument("--rounds", type=count, default=100)
     parser.add_argument("--shapes", nargs="+", metavar="NxC", help=f"default: {' '.join(SHAPES)}")
     parser.add_argument("--no-compile", action="store_true", help="leave out the compiled form")
     parser.add_argument("--out", type=Path, help="JSON file for the numbers")

@@ -23,7 +23,7 @@ import mixing_loops
 import mixing_peers
 import numpy as np
 import torch
-from _report import write_report
+from _report import count, write_report
 from _timing import Step, bytes_moved, interleaved, medians
 from rich.console import Console
 from rich.progress import Progress
@@ -99,8 +99,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--methods", nargs="+", choices=methods, default=methods, metavar="NAME")
     parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="NxCHxHxW")
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's)")
+    parser.add_argument("--rounds", type=count, default=30)
+    parser.add_argument("--threads", type=count, help="CPU threads (default: torch's)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument(
         "--clock",
@@ -113,8 +113,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--loop-shape", default=LOOP_SHAPE, metavar="NxCHxHxW")
     parser.add_argument("--out", type=Path, help="JSON file for the numbers")
     args = parser.parse_args()
-    if args.rounds < 1:
-        parser.error(f"--rounds must be at least 1, got {args.rounds}")
     for shape in (*args.shapes, args.loop_shape):
         try:
             good = len(_sizes(shape)) == 4 and min(_sizes(shape)) > 0

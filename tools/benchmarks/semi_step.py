@@ -21,7 +21,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from _report import write_report
+from _report import count, write_report
 from _timing import interleaved, medians
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -67,16 +67,13 @@ PARTS = ("batch", "views", "network", "update")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--row", choices=ROWS, default="digits")
-    parser.add_argument("--batch-size", type=int, help="labelled images; default: the recipe's")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--batch-size", type=count, help="labelled images; default: the recipe's")
+    parser.add_argument("--rounds", type=count, default=15)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    for name in ("batch_size", "rounds", "threads"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1")
     torch.set_num_threads(args.threads)
     MMLogger.get_instance("semi_step", log_level="ERROR")  # one line a weight otherwise
 

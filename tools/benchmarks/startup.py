@@ -24,7 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from _report import commit_of, write_report
+from _report import commit_of, count, write_report
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -149,16 +149,13 @@ class Program:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=count, default=15)
+    parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--before", type=Path, help="another checkout, measured in turn")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="only those named like this")
-    parser.add_argument("--packages", type=int, default=12, help="rows of the import profile")
+    parser.add_argument("--packages", type=count, default=12, help="rows of the import profile")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    for name in ("rounds", "threads"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name} must be at least 1, got {getattr(args, name)}")
     if args.before is not None and not (args.before / "tools" / "train.py").is_file():
         parser.error(f"--before: no tools/train.py in {args.before}")
 

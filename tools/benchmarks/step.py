@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from _report import write_report
+from _report import count, write_report
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
@@ -42,15 +42,12 @@ BASELINE = "mixup loss"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=5, help="steps a round")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=count, default=60)
+    parser.add_argument("--steps", type=count, default=5, help="steps a round")
+    parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    for name in ("rounds", "steps", "threads"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name} must be at least 1, got {getattr(args, name)}")
     torch.set_num_threads(args.threads)
 
     steppers = {name: Stepper(*row, args.device) for name, row in ROWS.items()}

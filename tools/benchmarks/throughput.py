@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _report import write_report
+from _report import count, write_report
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -86,8 +86,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=20, help="for which each contender of a row is timed"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="turns that these are split into")
-    parser.add_argument("--threads", type=int, help="CPU threads of each process")
+    parser.add_argument("--rounds", type=count, default=5, help="turns that these are split into")
+    parser.add_argument("--threads", type=count, help="CPU threads of each process")
     parser.add_argument(
         "--ours", choices=["batched", "per_image"], default="batched", help="dmmix's data"
     )
@@ -120,17 +120,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--warm-up", type=float, default=3, help="seconds of training before anything is timed"
     )
-    parser.add_argument("--images", type=int, help="how many images to make, for a quick look")
-    parser.add_argument("--batch-size", type=int, help="of all rows, for a machine of less memory")
+    parser.add_argument("--images", type=count, help="how many images to make, for a quick look")
+    parser.add_argument(
+        "--batch-size", type=count, help="of all rows, for a machine of less memory"
+    )
     parser.add_argument(
         "--minutes", type=float, help="for everything: rounds are cut short to keep to it"
     )
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    for name in ("rounds", "threads", "images", "batch_size"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     for name in ("workers", "peer_workers", "warm_up"):
         value = getattr(args, name)
         if value is not None and value < 0:
