@@ -15,6 +15,7 @@ $(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$
 PINS    = requirements/constraints.txt
 SETUP   = setup.py pyproject.toml dmmix/version.py $(wildcard requirements/*.txt)
 PYTEST  = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n $(JOBS)
+FAST    = -m "not slow" --one-case
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # $(call torch,ENVIRONMENT): where its torch comes from; what it was made with where TORCH is not said.
@@ -30,18 +31,20 @@ TESTS    = mm,test,docs
 BENCH    = mm,benchmarks
 UPSTREAM = openmmlab,test
 
-# $(call install,ENVIRONMENT,EXTRAS)
+# $(call install,ENVIRONMENT,EXTRAS,FILES OF PINS); what builds has those of $(PINS) in any case.
 define install
 	@echo "Installing dmmix[$(2)] into $(1): one to five minutes, once."
 	test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
 	$(1)/bin/python -m pip install -q -c $(PINS) pip
 	$(if $(call torch,$(1)),$\
-		$(1)/bin/python -m pip install -q -c $(PINS) $(call torch_from,$(call torch,$(1))))
+		$(1)/bin/python -m pip install -q $(addprefix -c ,$(3)) \
+			$(call torch_from,$(call torch,$(1))))
 	PYTHONWARNINGS=ignore \
-		$(1)/bin/python -m pip install -q -c $(PINS) --build-constraint $(PINS) -e ".[$(2)]"
+		$(1)/bin/python -m pip install -q $(addprefix -c ,$(3)) --build-constraint $(PINS) \
+			-e ".[$(2)]"
 	@$(1)/bin/python -c "import cv2" 2>/dev/null || { \
 		echo "OpenCV lacks libraries of a screen here: the build without windows takes its place."; \
-		$(1)/bin/python -m pip install -q -c $(PINS) --no-deps --force-reinstall \
+		$(1)/bin/python -m pip install -q $(addprefix -c ,$(3)) --no-deps --force-reinstall \
 			opencv-python-headless; }
 	@echo "$(call torch,$(1))" > $(1)/.torch
 endef
@@ -50,14 +53,15 @@ endef
 asked = $(PYTHON) requirements/asked.py "$(1)" "$(TORCH)" $(if $(findstring file,$(origin PYTHON)),,--python)
 
 .PHONY: quickstart test test-fast test-openmmlab test-recipes headline lint docs clean \
+	test-oldest test-oldest-but-torch asked-oldest asked-oldest-but-torch \
 	constraints constraints-new check-constraints asked asked-openmmlab \
 	benchmark-loss benchmark-mixing benchmark-throughput benchmark-semi benchmark-startup benchmark-gpu
 
 asked:
 	@$(call asked,$(VENV))
 
-asked-openmmlab:
-	@$(call asked,$(VENV)-openmmlab)
+asked-openmmlab asked-oldest asked-oldest-but-torch: asked-%:
+	@$(call asked,$(VENV)-$*)
 
 quickstart: $(VENV)/.mm
 	$(VENV)/bin/python -m dmmix quickstart
@@ -67,7 +71,7 @@ test: $(VENV)/.test
 
 # One case of each test that is not slow: a few minutes.
 test-fast: $(VENV)/.test
-	$(call PYTEST,$(VENV)) -m "not slow" --one-case
+	$(call PYTEST,$(VENV)) $(FAST)
 
 # Every recipe and every cell of every sweep trains one step, on tiny data made for it.
 test-recipes: $(VENV)/.test
@@ -116,7 +120,16 @@ data/cifar100.npz: | $(VENV)/.mm
 test-openmmlab: $(VENV)-openmmlab/.test
 	$(call PYTEST,$(VENV)-openmmlab) -m openmmlab
 
-# requirements/constraints.txt, after a change of the other files there: pins stay where they fit.
+# The fast tests with each requirement at its lower bound, torch too, on the oldest Python.
+test-oldest: $(VENV)-oldest/.test
+	$(call PYTEST,$(VENV)-oldest) $(FAST)
+
+# What CI does: torch is that of the pins, and what needs nothing else is left out.
+test-oldest-but-torch: $(VENV)-oldest-but-torch/.test
+	$(call PYTEST,$(VENV)-oldest-but-torch) $(FAST) $(addprefix tests/,configs configuration \
+		datasets engine evaluation experiments models visualization)
+
+# The pins in requirements/, after a change of the other files there: they stay where they fit.
 constraints: $(VENV)/.uv
 	$(VENV)/bin/python requirements/resolve.py
 
@@ -129,19 +142,28 @@ check-constraints: $(VENV)/.uv
 	$(VENV)/bin/python requirements/resolve.py --check
 
 $(VENV)/.mm: $(SETUP) | asked
-	$(call install,$(VENV),mm)
+	$(call install,$(VENV),mm,$(PINS))
 	@touch $@
 
 $(VENV)/.test: $(SETUP) | asked
-	$(call install,$(VENV),$(TESTS))
+	$(call install,$(VENV),$(TESTS),$(PINS))
 	@touch $@ $(VENV)/.mm
 
 $(VENV)/.benchmarks: $(SETUP) | asked
-	$(call install,$(VENV),$(BENCH))
+	$(call install,$(VENV),$(BENCH),$(PINS))
 	@touch $@ $(VENV)/.mm
 
 $(VENV)-openmmlab/.test: $(SETUP) | asked-openmmlab
-	$(call install,$(VENV)-openmmlab,$(UPSTREAM))
+	$(call install,$(VENV)-openmmlab,$(UPSTREAM),$(PINS))
+	@touch $@
+
+$(VENV)-oldest/.test $(VENV)-oldest-but-torch/.test: PYTHON = python3.11
+$(VENV)-oldest/.test: $(SETUP) | asked-oldest
+	$(call install,$(VENV)-oldest,$(TESTS),requirements/oldest.txt requirements/oldest_torch.txt)
+	@touch $@
+
+$(VENV)-oldest-but-torch/.test: $(SETUP) | asked-oldest-but-torch
+	$(call install,$(VENV)-oldest-but-torch,$(TESTS),requirements/oldest.txt requirements/chosen.txt)
 	@touch $@
 
 $(VENV)/.uv: | $(VENV)/.mm
@@ -149,4 +171,4 @@ $(VENV)/.uv: | $(VENV)/.mm
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-openmmlab docs/_build
+	rm -rf $(VENV) $(VENV)-openmmlab $(VENV)-oldest $(VENV)-oldest-but-torch docs/_build

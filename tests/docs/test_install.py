@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,14 +43,13 @@ def made(*arguments):
 # Pins
 
 
-def pins():
-    lines = (REQUIREMENTS / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
-
-
 def wanted(file):
-    lines = (REQUIREMENTS / f"{file}.txt").read_text(encoding="utf-8").splitlines()
-    return [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
+    """The lines of a requirements file, or of a file of pins."""
+    return [Requirement(line) for line in sorted(resolve.pinned(REQUIREMENTS / f"{file}.txt"))]
+
+
+def name_of(requirement):
+    return requirement.name.lower().replace("_", "-")
 
 
 MACHINES = {
@@ -65,7 +65,7 @@ MACHINES = {
 def test_each_requirement_has_one_pin_that_satisfies_it(machine, python):
     where = dict(MACHINES[machine], python_version=python, python_full_version=f"{python}.5")
     pinned = {}
-    for pin in pins():
+    for pin in wanted("constraints"):
         if pin.marker is None or pin.marker.evaluate(where):
             assert pin.name not in pinned
             (one,) = pin.specifier
@@ -74,15 +74,43 @@ def test_each_requirement_has_one_pin_that_satisfies_it(machine, python):
     files = {name for names in resolve.COMMANDS.values() for name in names}
     for requirement in [r for file in (*files, "chosen", "sweep") for r in wanted(file)]:
         if requirement.marker is None or requirement.marker.evaluate(where):
-            name = requirement.name.lower().replace("_", "-")
-            assert requirement.specifier.contains(pinned[name]), requirement
+            assert requirement.specifier.contains(pinned[name_of(requirement)]), requirement
 
 
 def test_no_requirements_file_is_left_out():
-    """An extra of setup.py and what builds packages: all files are somewhere."""
+    """An extra of setup.py, what builds packages, another OpenCV, pins: all are somewhere."""
     extras = set(re.findall(r'"([a-z]+)"', re.search(r"for extra in \((.*?)\)", SETUP)[1]))
     files = {file.stem for file in REQUIREMENTS.glob("*.txt")}
-    assert files == extras | {"base", "build", "chosen", "constraints"}
+    assert files == extras | {"base", "build", "headless", *resolve.MADE, *resolve.CHOSEN}
+
+
+@pytest.mark.parametrize("file", ["hashed_build", "hashed"])
+def test_the_hashed_pins_are_the_pins(file):
+    text = (REQUIREMENTS / f"{file}.txt").read_text(encoding="utf-8").replace("\\\n", "")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert all(re.search(r" --hash=sha256:[0-9a-f]{64}( |$)", line) for line in lines)
+    everywhere = {str(pin).split(";")[0] for pin in wanted("constraints")}
+    assert {str(pin).split(";")[0] for pin in wanted(file)} <= everywhere
+
+
+def test_the_hashed_pins_are_all_of_make_test():
+    pinned = {pin.name for pin in wanted("hashed")}
+    for file in resolve.COMMANDS["make test"]:
+        assert {name_of(requirement) for requirement in wanted(file)} <= pinned
+    assert "opencv-python" not in pinned  # its files are those of opencv-python-headless
+    assert {name_of(r) for r in wanted("build")} <= {pin.name for pin in wanted("hashed_build")}
+
+
+def test_the_oldest_pins_are_the_lower_bounds():
+    pinned = {pin.name: pin for file in ("oldest", "oldest_torch") for pin in wanted(file)}
+    files = {"base", "mm", "test", "docs", "sweep", "benchmarks", "headless"}
+    for requirement in [each for file in sorted(files) for each in wanted(file)]:
+        (bound,) = [part.version for part in requirement.specifier if part.operator == ">="]
+        if requirement.name == "triton":
+            continue  # each torch wants one, and no other
+        (pin,) = pinned[name_of(requirement)].specifier
+        # The first that is built for the oldest Python: of timm 1.0 this is 1.0.3.
+        assert f"{pin.version}.".startswith(f"{bound}."), requirement
 
 
 # Pythons and platforms
@@ -96,6 +124,7 @@ def test_the_pythons_are_the_same_everywhere():
     assert f'python_requires=">={first},<{after}"' in SETUP
     assert f"range({first.split('.')[1]}, {after.split('.')[1]})" in SETUP
     assert tuple(f"{a}.{b}" for a, b in (asked.FIRST, asked.LAST)) == (first, last)
+    assert f"PYTHON = python{first}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")  # oldest
     for page in (README, (ROOT / "docs/getting_started.md").read_text(encoding="utf-8")):
         assert re.search(rf"Python {first} to {last}", page)
         assert not re.search(rf"Python 3\.\d+ to (?!{last})", page)
@@ -294,22 +323,24 @@ def test_every_case_is_resolved_without_what_lies_on_the_machine(uv, monkeypatch
     monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
     monkeypatch.setenv("UV_INDEX", "https://my.index")
     calls, _ = uv
-    assert resolve.check(resolve.PINS) == 0
-    cases = [call for call, _ in calls if "--universal" not in call]
-    assert len(cases) == len(resolve.COMMANDS) * len(resolve.PYTHONS) * len(resolve.PLATFORMS)
+    assert resolve.check(REQUIREMENTS) == 0
+    cases = [call for call, _ in calls if "--output-file" not in call]
+    everywhere = len(resolve.COMMANDS) * len(resolve.PYTHONS) * len(resolve.PLATFORMS)
+    assert len(cases) == everywhere + len(resolve.OLDEST)
     for command, environment in calls:
-        assert "--no-config" in command
-        assert command[command.index("--default-index") + 1] == resolve.INDEX
+        assert command[command.index("--config-file") + 1] == str(REQUIREMENTS / "uv.toml")
         assert not {"PIP_FIND_LINKS", "UV_INDEX"} & set(environment)
         assert environment["PIP_CONFIG_FILE"] == os.devnull
     assert all("--only-binary" in call for call in cases)
-    assert "All 48 resolve" in capsys.readouterr().out
+    (index,) = tomllib.loads((REQUIREMENTS / "uv.toml").read_text(encoding="utf-8"))["index"]
+    assert (index["url"], index["default"]) == (resolve.INDEX, True)
+    assert "All 50 resolve" in capsys.readouterr().out
 
 
 def test_a_case_that_does_not_resolve(uv, capsys):
     _, answers = uv
     answers["aarch64-apple-darwin"] = "no wheel of torch"
-    assert resolve.check(resolve.PINS) == 1
+    assert resolve.check(REQUIREMENTS) == 1
     said = capsys.readouterr().out
     assert (
         "make test, Python 3.12: Linux x86-64 resolves, Linux aarch64 resolves, macOS arm64 FAILS"
@@ -319,25 +350,27 @@ def test_a_case_that_does_not_resolve(uv, capsys):
 
 
 def test_pins_that_the_files_do_not_give(uv, monkeypatch, tmp_path, capsys):
-    old = tmp_path / "constraints.txt"
-    old.write_text("torch==2.12.0  # via dmmix\nnumpy==2.4.6\n", encoding="utf-8")
+    for name in resolve.MADE:
+        shutil.copy(REQUIREMENTS / f"{name}.txt", tmp_path)
+    text = "torch==2.12.0 \\\n    --hash=sha256:{}\nnumpy==2.4.6  # via {}\n"
+    (tmp_path / "hashed.txt").write_text(text.format("0f", "dmmix"), encoding="utf-8")
 
-    def make(out, upgrade=False):
-        out.write_text("torch==2.13.0\nnumpy==2.4.6  # via torch\n", encoding="utf-8")
+    def make(folder, upgrade=False):
+        new = text.replace("2.12", "2.13").format("1f", "torch")
+        (folder / "hashed.txt").write_text(new, encoding="utf-8")
 
     monkeypatch.setattr(resolve, "make", make)
-    assert resolve.check(old) == 1
+    assert resolve.check(tmp_path) == 1
     said = capsys.readouterr().out
-    assert "is not what the requirements files give: make constraints\n" in said
-    assert "  + torch==2.13.0\n  - torch==2.12.0" in said
-    assert "numpy" not in said
+    assert "\nhashed.txt is not what the requirements files give: make constraints\n" in said
+    assert said.endswith("  + torch==2.13.0\n  - torch==2.12.0\n")
 
 
 def test_requirements_that_contradict_each_other(uv, tmp_path):
     _, answers = uv
     answers["--universal"] = "torch needs another triton"
-    with pytest.raises(SystemExit, match="torch needs another triton"):
-        resolve.make(tmp_path / "constraints.txt")
+    with pytest.raises(SystemExit, match=r"triton\n\n.* do not resolve; constraints\.txt stays"):
+        resolve.make(tmp_path)
 
 
 # The second machine of CI
