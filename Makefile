@@ -53,7 +53,7 @@ endef
 asked = $(PYTHON) requirements/asked.py "$(1)" "$(TORCH)" $(if $(findstring file,$(origin PYTHON)),,--python)
 
 .PHONY: quickstart test test-fast test-openmmlab test-recipes headline lint docs clean \
-	test-oldest test-oldest-but-torch asked-oldest asked-oldest-but-torch \
+	test-oldest test-oldest-but-torch asked-oldest asked-oldest-but-torch coverage \
 	constraints constraints-new check-constraints asked asked-openmmlab \
 	benchmark-loss benchmark-mixing benchmark-throughput benchmark-semi benchmark-startup benchmark-gpu
 
@@ -129,6 +129,10 @@ test-oldest-but-torch: $(VENV)-oldest-but-torch/.test
 	$(call PYTEST,$(VENV)-oldest-but-torch) $(FAST) $(addprefix tests/,configs configuration \
 		datasets engine evaluation experiments models visualization)
 
+# How much of the package the tests run, those in processes of their own too: twice their time.
+coverage: $(VENV)/.test
+	$(call PYTEST,$(VENV)) --cov --cov-report=term:skip-covered --cov-report=html
+
 # The pins in requirements/, after a change of the other files there: they stay where they fit.
 constraints: $(VENV)/.uv
 	$(VENV)/bin/python requirements/resolve.py
@@ -171,4 +175,4 @@ $(VENV)/.uv: | $(VENV)/.mm
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-openmmlab $(VENV)-oldest $(VENV)-oldest-but-torch docs/_build
+	rm -rf $(VENV) $(VENV)-openmmlab $(VENV)-oldest $(VENV)-oldest-but-torch docs/_build htmlcov
