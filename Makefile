@@ -53,7 +53,7 @@ endef
 asked = $(PYTHON) requirements/asked.py "$(1)" "$(TORCH)" $(if $(findstring file,$(origin PYTHON)),,--python)
 
 .PHONY: quickstart test test-fast test-openmmlab test-recipes headline lint docs clean \
-	test-oldest test-oldest-but-torch asked-oldest asked-oldest-but-torch coverage \
+	test-oldest test-oldest-but-torch asked-oldest asked-oldest-but-torch coverage dist \
 	constraints constraints-new check-constraints asked asked-openmmlab \
 	benchmark-loss benchmark-mixing benchmark-throughput benchmark-semi benchmark-startup benchmark-gpu
 
@@ -133,6 +133,12 @@ test-oldest-but-torch: $(VENV)-oldest-but-torch/.test
 coverage: $(VENV)/.test
 	$(call PYTEST,$(VENV)) --cov --cov-report=term:skip-covered --cov-report=html
 
+# The files of a release, in dist/: the source, and the wheel that is made of it and then tried.
+dist: $(VENV)/.test $(VENV)/.uv
+	rm -rf dist
+	$(VENV)/bin/python -m uv build --quiet --build-constraint $(PINS) --out-dir dist
+	DMMIX_WHEEL="$$(ls dist/*.whl)" $(call PYTEST,$(VENV)) tests/cli/test_wheel.py tests/docs/test_release.py
+
 # The pins in requirements/, after a change of the other files there: they stay where they fit.
 constraints: $(VENV)/.uv
 	$(VENV)/bin/python requirements/resolve.py
@@ -175,4 +181,4 @@ $(VENV)/.uv: | $(VENV)/.mm
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-openmmlab $(VENV)-oldest $(VENV)-oldest-but-torch docs/_build htmlcov
+	rm -rf $(VENV) $(VENV)-openmmlab $(VENV)-oldest $(VENV)-oldest-but-torch docs/_build dist htmlcov

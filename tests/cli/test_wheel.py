@@ -17,8 +17,16 @@ model = dict(mixup=dict(type="CutMix", alpha=0.2))
 
 @pytest.fixture(scope="module")
 def installed(root, tmp_path_factory):
-    """The folder that the wheel of this checkout is unpacked into."""
+    """The folder that a wheel is in: one of this checkout, or the one that make dist built."""
     folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    wheel = os.environ.get("DMMIX_WHEEL") or build(root, folder, pip)
+    install = ["install", "-q", "--no-deps", "--target", str(folder / "there")]
+    subprocess.run([*pip, *install, str(wheel)], check=True)
+    return folder / "there"
+
+
+def build(root, folder, pip):
     source = folder / "source"
     # Beside the checkout: setuptools leaves a build folder where it works.
     files = subprocess.check_output(["git", "ls-files", "-z"], cwd=root, encoding="utf-8")
@@ -27,15 +35,9 @@ def installed(root, tmp_path_factory):
             target = source / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((root / name).read_bytes())
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    build = ["wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)]
-    subprocess.run([*pip, *build], check=True, cwd=folder)
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run(
-        [*pip, "install", "-q", "--no-deps", "--target", str(folder / "there"), str(wheel)],
-        check=True,
-    )
-    return folder / "there"
+    wheel = ["wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)]
+    subprocess.run([*pip, *wheel], check=True, cwd=folder)
+    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture
