@@ -61,8 +61,9 @@ def fine_grained_saliency(images: Tensor) -> Tensor:
     radii = [min(r, max(gray.shape[1:])) for r in _SURROUNDS]
     for r in sorted(set(radii)):
         difference = _difference(gray, integral, r)
-        balance.add_(difference, alpha=radii.count(r))
-        on.add_(difference.clamp_min_(0), alpha=radii.count(r))
+        times = sum(radius == r for radius in radii)  # torch 2.6 compiles no list.count
+        balance.add_(difference, alpha=times)
+        on.add_(difference.clamp_min_(0), alpha=times)
     off = balance.neg_().add_(on).clamp_min_(0)
     return _relative(_relative(on).add_(_relative(off)))
 

@@ -192,6 +192,7 @@ POINTERS = {
 @pytest.mark.parametrize("dtypes", [("fp32", "fp32"), ("bf16", "fp32"), ("fp64", "fp64")])
 def test_compiles_for_an_h200(tmp_path, monkeypatch, name, smoothing, dtypes):
     """Also a check that rows of 1000 classes are read in vectors of 16 bytes."""
+    pytest.importorskip("triton", minversion="3.3")  # before, constants were named, not numbered
     compiler = pytest.importorskip("triton.compiler")
     target = pytest.importorskip("triton.backends.compiler")
     if not hasattr(compiler, "ASTSource") or not hasattr(target, "GPUTarget"):

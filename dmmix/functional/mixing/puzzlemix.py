@@ -204,7 +204,7 @@ class _Layout(NamedTuple):
             return self
         tall, wide = _divisor(self.tall, side), _divisor(self.wide, side)
         rows, columns = self.rows * self.tall // tall, self.columns * self.wide // wide
-        return self._replace(rows=rows, columns=columns, tall=tall, wide=wide)
+        return _Layout(rows, columns, tall, wide, self.top, self.left, self.height, self.width)
 
     def core(self, maps: Tensor) -> Tensor:
         """What is inside the blocks."""
@@ -312,7 +312,8 @@ def _span(images: Tensor, index: Tensor, dtype: torch.dtype) -> Tensor:
 def _divide(length: int, most: int) -> tuple[int, int]:
     """How many blocks a side of the image gets, and of how many pixels: the fewest left over."""
     sides = [side for side in (length // most, -(-length // most)) if side > 0]
-    side = min(sides, key=lambda side: length - min(most, length // side) * side)
+    # sorted() and the fields by name below: torch 2.6 compiles neither min(key=...) nor _replace.
+    side = sorted(sides, key=lambda side: length - min(most, length // side) * side)[0]
     return min(most, length // side), side
 
 

@@ -111,7 +111,7 @@ def snapmix(
 
     resized = resize_boxes(gather(images, index, out), source, target)
     mixed = by_mask(images, labels, ~pasted[:, None], index, second=resized, share=share, out=out)
-    return mixed._replace(weights=weights)
+    return Mixed(mixed.images, mixed.labels, mixed.mask, weights)
 
 
 def main_class(labels: MixedLabels | Tensor) -> Tensor:

@@ -80,7 +80,8 @@ def token_grid(tokens: int, size: tuple[int, int]) -> tuple[int, int]:
             f"{tokens} tokens are no grid of square patches over an image of {height} x {width}: "
             "are there tokens among them that stand for no patch?"
         )
-    return min(fitting, key=lambda grid: abs(math.log(grid[0] * width / (grid[1] * height))))
+    # torch 2.6 compiles no min(key=...).
+    return sorted(fitting, key=lambda grid: abs(math.log(grid[0] * width / (grid[1] * height))))[0]
 
 
 def _is_covered(grid: tuple[int, int], size: tuple[int, int]) -> bool:
