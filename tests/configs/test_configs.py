@@ -121,7 +121,7 @@ def combined(tmp_path, mixup, objective):
         encoding="utf-8",
     )
     cfg = Config.fromfile(path)
-    if mixup == "transmix":  # looks at the attention of a class token
+    if mixup in ("transmix", "mixup_transmix"):  # looks at the attention of a class token
         cfg.model.backbone, cfg.model.neck = VIT, None
         cfg.model.head.update(type="DMVisionTransformerClsHead", in_channels=16)
     cfg.work_dir = str(tmp_path / "work")

@@ -75,7 +75,8 @@ def public():
         if registry.scope == "dmmix":
             registry.import_from_location()
             for name, thing in registry.module_dict.items():
-                found[f"{name} in {registry.name}"] = thing
+                if thing.__module__.startswith("dmmix."):  # and not of another test
+                    found[f"{name} in {registry.name}"] = thing
     return found
 
 
