@@ -75,7 +75,9 @@ class Line:
             assert shutil.which(ROOT / program), words
             self.exist(words[1:])
         else:
-            getattr(self, {".": "source"}.get(program, program))(words[1:])
+            program = program.removeprefix(".venv/bin/")
+            names = {".": "source", "python3": "python"}
+            getattr(self, names.get(program, program))(words[1:])
 
     def source(self, words):
         assert words == [".venv/bin/activate"]
@@ -93,6 +95,11 @@ class Line:
         self.exist(words)
 
     def python(self, words):
+        if words[:2] == ["-m", "venv"]:
+            return
+        if words[:2] == ["-m", "pip"]:
+            self.pip(words[2:])
+            return
         if words[:2] == ["-m", "pytest"]:
             self.exist(words)
             return
