@@ -161,9 +161,7 @@ def _with_near_name(text: str, error: BaseException) -> str:
         return text
     unknown = re.search(r"'?(\S+) is not in the (.+?) registry", text)
     if unknown:
-        kind = unknown[2].rpartition("::")[2]
-        known = {name for each in registries() if each.name == kind for name in each.module_dict}
-        near = suggestion(unknown[1].rpartition(".")[2], known)
+        near = near_types(*unknown.groups())
         return f"{unknown[0]}{near}" if near else text
     argument = re.search(r"got an unexpected keyword argument '(\w+)'", text)
     if argument is None:
@@ -174,6 +172,13 @@ def _with_near_name(text: str, error: BaseException) -> str:
     return text + (
         near or "; if it is inherited with another type, put _delete_=True beside the new"
     )
+
+
+def near_types(name: str, registry: str) -> str:
+    """What may have been meant by a type that a registry, and those above it, do not have."""
+    kind = registry.rpartition("::")[2]
+    known = {type_ for each in registries() if each.name == kind for type_ in each.module_dict}
+    return suggestion(name.rpartition(".")[2], known)
 
 
 def registries() -> Iterator[Registry]:

@@ -150,7 +150,7 @@ def draw(out: Path, runs: Mapping[str, Sequence[Run]]) -> tuple[Path, Path]:
     }
     panels = {
         quantity: {
-            method: [Curve(*zip(*(run.val | run.train)[key], strict=True)) for run in several]
+            method: [Curve(*zip(*(run.curve(key) or ()), strict=True)) for run in several]
             for method, several in runs.items()
         }
         for quantity, key in keys.items()

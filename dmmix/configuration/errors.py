@@ -71,12 +71,9 @@ def of_all_ranks(error: Exception) -> bool:
 
 def unknown_type(name: str, registry: str) -> str:
     """With suggestions from the registries of that name: dmmix's, mmpretrain's, mmengine's."""
-    from dmmix.registry import registries
+    from dmmix.registry import near_types
 
-    kind = registry.split("::")[-1]
-    known = {type_ for each in registries() if each.name == kind for type_ in each.module_dict}
-    near = suggestion(name.split(".")[-1], known)
-    return f"unknown type {name!r}: not in the {registry} registry{near}"
+    return f"unknown type {name!r}: not in the {registry} registry{near_types(name, registry)}"
 
 
 def _arguments_of_failed_build(error: BaseException) -> set[str]:

@@ -212,12 +212,11 @@ def saves_now(runner: Runner, ends_epoch: bool = False) -> bool:
         runner: in training.
         ends_epoch: whether an epoch has just ended, or else an iteration.
     """
-    return any(
-        hook.every_n_epochs(runner, hook.interval, hook.save_begin)
-        or (hook.save_last and hook.is_last_train_epoch(runner))
-        if ends_epoch
-        else hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
-        or (hook.save_last and hook.is_last_train_iter(runner))
-        for hook in runner.hooks
-        if isinstance(hook, CheckpointHook) and hook.by_epoch == ends_epoch
-    )
+    for hook in runner.hooks:
+        if not isinstance(hook, CheckpointHook) or hook.by_epoch != ends_epoch:
+            continue
+        due = hook.every_n_epochs if ends_epoch else hook.every_n_train_iters
+        is_last = hook.is_last_train_epoch if ends_epoch else hook.is_last_train_iter
+        if due(runner, hook.interval, hook.save_begin) or (hook.save_last and is_last(runner)):
+            return True
+    return False

@@ -66,9 +66,13 @@ class Progress:
         """Of all cells, in order."""
         return [self._row(run, self.active.get(name)) for name, run in self.runs.items()]
 
-    def left(self) -> float | None:
-        """Seconds until all is done; ``None`` while there is nothing to tell by."""
-        rows = self.rows()
+    def left(self, rows: list[Row] | None = None) -> float | None:
+        """Seconds until all is done; ``None`` while there is nothing to tell by.
+
+        Args:
+            rows: what :meth:`rows` gave a moment ago, which reads the logs of all that run.
+        """
+        rows = self.rows() if rows is None else rows
         paces = {recipe: [*known] for recipe, known in self._paces.items()}
         for row in rows:
             if row.pace is not None:
@@ -88,12 +92,12 @@ class Progress:
         longest = max((row.left for row in rows if row.left is not None), default=0.0)
         return max(sum(known_work) / self._jobs, longest)
 
-    def summary(self) -> str:
-        """How many cells are in which state, and the time that is left."""
+    def summary(self, rows: list[Row] | None = None) -> str:
+        """How many cells are in which state, and the time that is left; ``rows`` as there."""
         counts = Counter(run.state.word for run in self.runs.values())
         words = ("finished", "running", "failed", "changed", "interrupted", "waiting")
         parts = [f"{counts[word]} {word}" for word in words if counts[word]]
-        left = self.left()
+        left = self.left(rows)
         about = f"; about {hours(left)} left" if left else ""
         return f" ({', '.join(parts)}{about})"
 

@@ -77,7 +77,7 @@ def table_of(progress: Progress, height: int) -> Table:
     rows = progress.rows()
     order = sorted(rows, key=lambda row: _FIRST.index(row.run.state.word))  # stable
     kept = set(map(id, order[: max(height, 1)]))
-    table = Table(caption=progress.summary().strip(" ()"), caption_justify="left")
+    table = Table(caption=progress.summary(rows).strip(" ()"), caption_justify="left")
     for name in ("cell", "state", "epoch"):
         table.add_column(name)
     for name in ("value", "left"):
