@@ -17,7 +17,7 @@ from dmmix.datasets.label_subset import LabelSubset, check_subset
 from dmmix.datasets.loading import build_source, load_arrays
 from dmmix.datasets.mapped_array import MappedArray
 from dmmix.datasets.picked import picked
-from dmmix.functional.mixing import to_device
+from dmmix.functional.tensors.draws import to_device
 from dmmix.registry import DATASETS
 
 __all__ = ["InMemory"]

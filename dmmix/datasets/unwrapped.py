@@ -23,7 +23,7 @@ from dmmix.datasets.interface import (
 )
 from dmmix.datasets.match_classes import match_classes
 from dmmix.datasets.picked import picked
-from dmmix.functional.mixing import to_device
+from dmmix.functional.tensors.draws import to_device
 
 __all__ = ["WRAPPERS", "Unwrapped", "unwrap"]
 

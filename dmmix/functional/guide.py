@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmmix.functional.labels import MixedLabels
+from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["Guide"]
 
@@ -107,7 +108,7 @@ class Guide:
                     f"{type(self.model).__name__} must return ({len(images)}, C) logits, got "
                     f"{_kind(logits)}"
                 )
-            loss = _cross_entropy(_at_least_float32(logits), labels)
+            loss = _cross_entropy(at_least_float32(logits), labels)
             (gradient,) = torch.autograd.grad(loss, pixels)
         return gradient
 
@@ -115,7 +116,7 @@ class Guide:
         r"""(N, H, W), :math:`\sqrt{\frac1{ch} \sum_c (\partial \ell / \partial x_c)^2}`, float32
         (float64 for float64 images); see :meth:`gradient`."""
         # Squares of small gradients are 0 in float16.
-        return _at_least_float32(self.gradient(images, labels)).square().mean(1).sqrt()
+        return at_least_float32(self.gradient(images, labels)).square().mean(1).sqrt()
 
     def features(self, images: Tensor) -> Tensor:
         """(N, D, h, w), the last feature map, without a graph.
@@ -148,7 +149,7 @@ class Guide:
                 f"the classifier reads {weight.shape[1]} features, the feature map has "
                 f"{features.shape[1]}"
             )
-        features = _at_least_float32(features)
+        features = at_least_float32(features)
         with _no_autocast(features.device.type):
             return torch.einsum("ndhw,nd->nhw", features, weight[classes].to(features.dtype))
 
@@ -385,7 +386,7 @@ def _class_attention(qkv: Tensor, heads: int, extra_tokens: int) -> Tensor:
             f"divisible by heads={heads}, got {_kind(qkv)}"
         )
     n, tokens, width = qkv.shape
-    qkv = _at_least_float32(qkv).reshape(n, tokens, 3, heads, width // (3 * heads))
+    qkv = at_least_float32(qkv).reshape(n, tokens, 3, heads, width // (3 * heads))
     query, key, _ = qkv.unbind(2)
     with _no_autocast(qkv.device.type):
         score = torch.einsum("nhd,nthd->nht", query[:, 0], key) / query.shape[-1] ** 0.5
@@ -413,10 +414,6 @@ def _map_tensors(change: Callable[[Tensor], Tensor], output: Any) -> Any:
 
 def _no_autocast(kind: str) -> Any:
     return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
-
-
-def _at_least_float32(tensor: Tensor) -> Tensor:
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _outside_inference(tensor: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dmmix.functional.tensors.dtypes import at_least_float32
+
 __all__ = ["MixedLabels", "as_mixed_labels"]
 
 # Shares come from float32 (or bfloat16) arithmetic; a sum further from 1 than this is a mistake.
@@ -106,7 +108,7 @@ class MixedLabels:
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         k = min(k, num_classes)
-        dense = _at_least_float32(dense)
+        dense = at_least_float32(dense)
         top, classes = _top_k(dense, k)
         if num_classes > k:
             floor = dense.amin(dim=1)
@@ -134,7 +136,7 @@ class MixedLabels:
         class has nothing to mix and is an error where values are looked at (on the CPU).
         """
         _check_dense(targets)
-        targets = _at_least_float32(targets)
+        targets = at_least_float32(targets)
         total = targets.sum(dim=1, keepdim=True)
         if _look_at_values(None, targets) and bool((total <= 0).any()):
             row = int((total[:, 0] <= 0).nonzero()[0])
@@ -312,10 +314,6 @@ def _check_dense(dense: Tensor) -> None:
         raise TypeError(f"soft labels must be floating point, got {dense.dtype}")
     if dense.ndim != 2:
         raise ValueError(f"soft labels must be (N, C), got {tuple(dense.shape)}")
-
-
-def _at_least_float32(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
 def _top_k(dense: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from dmmix.functional.kernels import Backend, mixup_terms
 from dmmix.functional.labels import MixedLabels, as_mixed_labels
 from dmmix.functional.shares import check_rescaling, rescale_share
 from dmmix.functional.slots import Decouple, merged_shares, plan_slots
+from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 
 __all__ = [
     "Terms",
@@ -105,7 +106,7 @@ def decoupled_mixup_terms(
     plan = partial(
         plan_slots,
         mixed,
-        dtype=torch.float64 if logits.dtype == torch.float64 else torch.float32,
+        dtype=share_dtype(logits),
         decouple=decouple,
         rescale=rescale,
         min_share=min_share,
@@ -242,7 +243,7 @@ def decoupled_mixup_bce(
         raise ValueError(
             f"class_weight must be ({logits.shape[1]},), got {tuple(class_weight.shape)}"
         )
-    z = logits if logits.dtype == torch.float64 else logits.float()
+    z = at_least_float32(logits)
     target = _bce_target(z, labels, t, xi)
     loss = F.binary_cross_entropy_with_logits(z, target, reduction="none")
     if class_weight is not None:

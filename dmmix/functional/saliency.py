@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dmmix.functional.mixing.checks import check_images, share_dtype
+from dmmix.functional.tensors.checks import check_images
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["fine_grained_saliency", "spectral_residual_saliency"]
 

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Count, Positive
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.manifoldmix import StageMix, Stages
 from dmmix.registry import MIXUPS
 
@@ -71,7 +72,7 @@ class AlignMix(StageMix):
         if stage is None:
             return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)
         keep = torch.rand(1 if self.per_batch else n, generator=generator) < 0.5
-        (keep,) = mixing.to_device([keep.expand(n).contiguous()], images.device)
+        (keep,) = to_device([keep.expand(n).contiguous()], images.device)
         mixed = mixing.mix_later(images, labels, lam, index, check=False)
         share = guide.among_rows(mixed.mask.flatten())
         # What is not to be mixed stays at its own places.

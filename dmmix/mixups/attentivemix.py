@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import Guide, MixedLabels, mixing
 from dmmix.functional.ranges import Count, Positive, Range
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
@@ -88,6 +89,6 @@ class AttentiveMix(PairMix):
             return self.draw_pair(images, generator)
         n = images.shape[0]
         index = mixing.draw_pairing(n, generator, self.fixed_points)
-        (index,) = mixing.to_device([index], images.device)
+        (index,) = to_device([index], images.device)
         kept = 1 - self.top_k / self.grid**2
         return torch.full((n,), kept, device=images.device), index

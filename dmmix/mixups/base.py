@@ -10,8 +10,9 @@ from torch import Generator, Tensor
 
 from dmmix.arguments import Checked
 from dmmix.functional import MixedLabels
-from dmmix.functional.mixing import Mixed, draw_lam, draw_pairing, to_device
+from dmmix.functional.mixing import Mixed, draw_lam, draw_pairing
 from dmmix.functional.ranges import Positive
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.buffers import Buffers
 from dmmix.mixups.randomness import step_generator
 from dmmix.registry import MIXUPS

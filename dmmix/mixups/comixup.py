@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Count, NonNegative, Positive
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import Mix
 from dmmix.registry import MIXUPS
 
@@ -74,7 +75,7 @@ class CoMixup(Mix):
         draws = mixing.draw_comixup(
             images.shape[0], generator, self.alpha, self.partition, self.blocks, self.starts
         )
-        order, start, prior = mixing.to_device(draws, images.device)
+        order, start, prior = to_device(draws, images.device)
         return mixing.comixup(
             images,
             labels,

@@ -6,6 +6,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, Probability
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
@@ -55,7 +56,7 @@ class CutMix(DrawnMix):
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         lam, index = self.draw_pair(images, generator)
         centers = mixing.draw_centers(images.shape[0], generator, self.per_batch)
-        (centers,) = mixing.to_device([centers], images.device)
+        (centers,) = to_device([centers], images.device)
         if self._bounded:
             lam = lam.clamp(1 - self.max_area, 1 - self.min_area)
         return lam, index, centers

@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Count, NonNegative, Positive, Range
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
@@ -60,7 +61,7 @@ class FMix(DrawnMix):
         n, size = images.shape[0], (images.shape[-2], images.shape[-1])
         lam, index = self.draw_pair(images, generator)
         noise = mixing.draw_noise(n, size, generator, self.per_batch, self.band, self.decay_power)
-        (noise,) = mixing.to_device([noise], images.device)
+        (noise,) = to_device([noise], images.device)
         if self.per_batch:
             lam = lam[:1].expand(n)  # the function sees that they are one, and makes one mask
         return lam, index, noise

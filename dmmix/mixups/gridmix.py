@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, Size, as_pair
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
@@ -56,7 +57,7 @@ class GridMix(DrawnMix):
     def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
         lam, index = self.draw_pair(images, generator)
         cells = mixing.draw_cells(images.shape[0], self.grid, generator, self.per_batch)
-        (cells,) = mixing.to_device([cells], images.device)
+        (cells,) = to_device([cells], images.device)
         return lam, index, cells
 
     def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:

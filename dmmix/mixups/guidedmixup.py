@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Count, Positive
 from dmmix.functional.saliency import spectral_residual_saliency
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
@@ -80,7 +81,7 @@ class GuidedMixup(PairMix):
             drawn.append(mixing.draw_lam(n, self.alpha, generator, self.per_batch))
         if self.pairing == "random":
             drawn.append(mixing.draw_pairing(n, generator, self.fixed_points))
-        drawn = list(mixing.to_device(drawn, images.device))
+        drawn = list(to_device(drawn, images.device))
         if self.saliency == "gradient":
             saliency = guide.saliency(images, labels)
         else:

@@ -10,8 +10,9 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels
-from dmmix.functional.mixing import Mixed, to_device, unmixed
+from dmmix.functional.mixing import Mixed, unmixed
 from dmmix.functional.ranges import Filled, Probability, Range
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import Mix, build_mix
 from dmmix.mixups.randomness import current_epoch
 from dmmix.registry import MIXUPS

@@ -10,8 +10,8 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.functional.mixing.checks import is_channels_last
 from dmmix.functional.ranges import NonNegative
+from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.mixups.base import Mix, build_mix
 from dmmix.registry import MIXUPS
 

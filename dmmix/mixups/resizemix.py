@@ -6,6 +6,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, ShareBounds
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
@@ -57,7 +58,7 @@ class ResizeMix(DrawnMix):
         index = mixing.draw_pairing(n, generator, self.fixed_points)
         lam, index = self.paired(1 - tau.square(), index)
         places = mixing.draw_centers(n, generator, self.per_batch)
-        return tuple(mixing.to_device([lam, index, places], images.device))
+        return tuple(to_device([lam, index, places], images.device))
 
     def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
         return mixing.resizemix(images, labels, *drawn, out=self.buffer(images), check=False)

@@ -6,6 +6,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, PositiveBounds
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import DrawnMix
 from dmmix.registry import MIXUPS
 
@@ -58,11 +59,11 @@ class SmoothMix(DrawnMix):
         if self.alpha is None:
             width = mixing.draw_sigma(n, *self.sigma, generator, self.per_batch)
             index = mixing.draw_pairing(n, generator, self.fixed_points)
-            width, index = mixing.to_device([width, index], images.device)
+            width, index = to_device([width, index], images.device)
         else:
             width, index = self.draw_pair(images, generator)
         centers = mixing.draw_centers(n, generator, self.per_batch)
-        (centers,) = mixing.to_device([centers], images.device)
+        (centers,) = to_device([centers], images.device)
         return width, index, centers
 
     def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:

@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
@@ -62,7 +63,7 @@ class SnapMix(PairMix):
             mixing.draw_lam(n, self.alpha, generator, once),
             mixing.draw_centers(n, generator, once),
         )
-        centers, source_lam, source_centers = mixing.to_device(drawn, images.device)
+        centers, source_lam, source_centers = to_device(drawn, images.device)
         mixed = mixing.snapmix(
             images,
             labels,

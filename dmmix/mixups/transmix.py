@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.mixing.blend import blend_labels, prepare_labels
 from dmmix.functional.ranges import Positive, Probability
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import PairMix
 from dmmix.registry import MIXUPS
 
@@ -63,7 +64,7 @@ class TransMix(PairMix):
         guide.watch_attention(seen.append)
         lam, index = self.draw_pair(images, generator)
         centers = mixing.draw_centers(images.shape[0], generator, self.per_batch)
-        (centers,) = mixing.to_device([centers], images.device)
+        (centers,) = to_device([centers], images.device)
         mixed = mixing.cutmix(
             images, labels, lam, index, centers, out=self.buffer(images), check=False
         )

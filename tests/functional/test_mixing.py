@@ -18,7 +18,8 @@ from dmmix.functional import (
     draw_pairing,
     mixup,
 )
-from dmmix.functional.mixing import to_device, unmixed
+from dmmix.functional.mixing import unmixed
+from dmmix.functional.tensors.draws import to_device
 from tests.machine import needs_a_compiler
 from tests.pairwise import pairwise
 

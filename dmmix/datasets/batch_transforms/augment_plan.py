@@ -12,8 +12,8 @@ from torch import Tensor
 
 from dmmix.datasets.batch_transforms.augment_policies import Policy
 from dmmix.functional import transforms
-from dmmix.functional.mixing import to_device
-from dmmix.functional.mixing.checks import is_channels_last
+from dmmix.functional.tensors.draws import to_device
+from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.functional.transforms.affine import MOVES, affine, move_matrices
 
 __all__ = ["AugmentPlan", "Draws"]

@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
 from dmmix.datasets.batch_transforms.options import PerChannel, as_tuple
-from dmmix.functional.mixing import to_device
 from dmmix.functional.ranges import Size, as_pair
+from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.transforms import crop, draw_crops, pad
 from dmmix.functional.transforms.padding import PaddingMode, four_sides
 from dmmix.registry import TRANSFORMS

@@ -10,11 +10,11 @@ from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
 from dmmix.datasets.batch_transforms.options import PerChannel, as_tuple
-from dmmix.functional.mixing import to_device
 from dmmix.functional.ranges import Filled, NonNegative, Positive, PositiveBounds, Probability
+from dmmix.functional.tensors.draws import to_device
+from dmmix.functional.tensors.layout import replace, take
 from dmmix.functional.transforms import draw_erasings, draw_noise_like, draw_uniform, erase
 from dmmix.functional.transforms.checks import per_channel
-from dmmix.functional.transforms.layout import replace, take
 from dmmix.registry import TRANSFORMS
 
 __all__ = ["BatchRandomErasing"]

@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.functional.mixing import to_device
 from dmmix.functional.ranges import Filled, Probability
+from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.transforms import draw_uniform, flip
 from dmmix.functional.transforms.flip import Direction
 from dmmix.registry import TRANSFORMS

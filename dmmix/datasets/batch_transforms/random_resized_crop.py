@@ -7,8 +7,8 @@ from typing import Annotated
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.functional.mixing import to_device
 from dmmix.functional.ranges import NonNegativeBounds, PositiveBounds, Range, Size, as_pair
+from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.transforms import draw_resized_crops, resized_crop
 from dmmix.functional.transforms.resized_crop import Interpolation
 from dmmix.registry import TRANSFORMS

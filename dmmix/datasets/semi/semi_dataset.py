@@ -23,8 +23,8 @@ from dmmix.datasets.semi.checks import (
 from dmmix.datasets.semi.num_labels import check_num_labels, resolve_subset
 from dmmix.datasets.semi.stream_images import StreamImages
 from dmmix.datasets.unwrapped import unwrap
-from dmmix.functional.mixing import to_device
 from dmmix.functional.ranges import Count
+from dmmix.functional.tensors.draws import to_device
 from dmmix.registry import DATASETS
 
 __all__ = ["SemiDataset"]

@@ -13,6 +13,7 @@ from torch import Tensor
 from dmmix.functional.kernels.cpu import cpu_terms
 from dmmix.functional.kernels.cpu_small import FEW_LOGITS, small_terms
 from dmmix.functional.slots import Slots
+from dmmix.functional.tensors.dtypes import at_least_float32
 from dmmix.functional.terms import eager_terms
 
 __all__ = ["Backend", "mixup_terms"]
@@ -49,7 +50,7 @@ def mixup_terms(
                 "float32 or float64 logits, on the CPU or with Triton on CUDA, and gives a "
                 "gradient to the logits only; use backend='eager' or 'auto'"
             )
-    z = logits if logits.dtype == torch.float64 else logits.float()
+    z = at_least_float32(logits)
     return eager_terms(z, slots, class_weight)
 
 

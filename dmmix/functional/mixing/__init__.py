@@ -4,7 +4,7 @@ from dmmix.functional.mixing.alignmix import align_features, sinkhorn_assignment
 from dmmix.functional.mixing.attentivemix import attentivemix
 from dmmix.functional.mixing.comixup import comixup, draw_comixup
 from dmmix.functional.mixing.cutmix import cutmix
-from dmmix.functional.mixing.draws import draw_centers, draw_lam, draw_pairing, to_device
+from dmmix.functional.mixing.draws import draw_centers, draw_lam, draw_pairing
 from dmmix.functional.mixing.fmix import draw_noise, fmix
 from dmmix.functional.mixing.gridmix import draw_cells, gridmix
 from dmmix.functional.mixing.guidedmixup import greedy_pairing, guidedmixup, smooth_saliency
@@ -49,7 +49,6 @@ __all__ = [
     "smooth_saliency",
     "smoothmix",
     "snapmix",
-    "to_device",
     "token_grid",
     "unmixed",
 ]

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import check_index, check_lam
 from dmmix.functional.mixing.manifold import check_features
+from dmmix.functional.tensors.checks import check_index, check_lam
 
 __all__ = ["align_features", "sinkhorn_assignment"]
 

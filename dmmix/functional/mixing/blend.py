@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.checks import share_dtype
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["blend_labels", "prepare_labels", "where_labels"]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.checks import share_dtype
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.spans import within
 
-__all__ = ["paste_box", "within"]
+__all__ = ["paste_box"]
 
 
 def paste_box(
@@ -37,9 +37,3 @@ def paste_box(
     kept = height * width - (rows[1] - rows[0]) * (columns[1] - columns[0])
     share = kept.to(share_dtype(images)) / (height * width)
     return by_mask(images, labels, ~pasted[:, None], index, second=second, share=share, out=out)
-
-
-def within(start: Tensor, stop: Tensor, length: int) -> Tensor:
-    """(N, length) bool, true from ``start`` up to before ``stop``."""
-    pixel = torch.arange(length, device=start.device)
-    return (pixel >= start[:, None]) & (pixel < stop[:, None])

@@ -7,15 +7,11 @@ from torch import Generator, Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import blend_labels, prepare_labels
-from dmmix.functional.mixing.checks import (
-    check_images,
-    check_index,
-    check_out,
-    share_dtype,
-)
 from dmmix.functional.mixing.compose import gather
 from dmmix.functional.mixing.coselection import Coselection
 from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import check_images, check_index, check_out
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["comixup", "draw_comixup"]
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import blend_labels
-from dmmix.functional.mixing.checks import is_channels_last, share_dtype
 from dmmix.functional.mixing.mixed import Mixed, per_sample
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.layout import is_channels_last
 
 __all__ = ["as_bytes", "as_weight", "by_box", "by_mask", "by_share", "gather"]
 

@@ -9,16 +9,16 @@ from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
-from dmmix.functional.mixing.checks import (
+from dmmix.functional.mixing.compose import as_bytes, by_box, by_mask
+from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import (
     check_centers,
     check_images,
     check_index,
     check_lam,
     check_out,
-    share_dtype,
 )
-from dmmix.functional.mixing.compose import as_bytes, by_box, by_mask
-from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["cutmix"]
 

@@ -6,12 +6,10 @@ every device. ``generator=None`` is torch's default CPU generator.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Generator, Tensor
 
-__all__ = ["draw_centers", "draw_lam", "draw_pairing", "to_device"]
+__all__ = ["draw_centers", "draw_lam", "draw_pairing"]
 
 
 def draw_lam(
@@ -78,15 +76,3 @@ def draw_centers(n: int, generator: Generator | None = None, per_batch: bool = F
     shape = (1 if per_batch else n, 2)
     centers = torch.rand(shape, dtype=torch.float64, generator=generator)
     return centers.expand(n, 2) if per_batch else centers
-
-
-def to_device(tensors: Sequence[Tensor], device: torch.device | str) -> tuple[Tensor, ...]:
-    """Small CPU tensors on the device, without waiting for it."""
-    device = torch.device(device)
-    if device.type == "cuda":
-        # A copy from pageable memory waits for what the device has queued; one from pinned memory
-        # does not, and torch keeps the pinned block until the copy is done.
-        return tuple(t.contiguous().pin_memory().to(device, non_blocking=True) for t in tensors)
-    if device.type == "mps":  # has no float64
-        tensors = [t.float() if t.dtype == torch.float64 else t for t in tensors]
-    return tuple(t.to(device) for t in tensors)

@@ -10,14 +10,6 @@ from torch import Generator, Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
-from dmmix.functional.mixing.checks import (
-    check_images,
-    check_index,
-    check_lam,
-    check_out,
-    check_tensor,
-    share_dtype,
-)
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.fmix_band import (
     band_field,
@@ -27,6 +19,14 @@ from dmmix.functional.mixing.fmix_band import (
     is_band,
 )
 from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import (
+    check_images,
+    check_index,
+    check_lam,
+    check_out,
+    check_tensor,
+)
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["draw_noise", "fmix"]
 

@@ -7,7 +7,9 @@ from torch import Generator, Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
-from dmmix.functional.mixing.checks import (
+from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import (
     check_floats,
     check_images,
     check_index,
@@ -16,8 +18,6 @@ from dmmix.functional.mixing.checks import (
     check_range,
     looks_at_values,
 )
-from dmmix.functional.mixing.compose import by_mask
-from dmmix.functional.mixing.mixed import Mixed
 
 __all__ = ["draw_cells", "gridmix"]
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import blend_labels, prepare_labels, where_labels
-from dmmix.functional.mixing.checks import check_images, share_dtype
+from dmmix.functional.tensors.checks import check_images
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["Mixed", "per_sample", "unmixed"]
 

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
-from dmmix.functional.mixing.checks import check_images, check_index, check_lam, check_out
 from dmmix.functional.mixing.compose import by_share
 from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
 
 __all__ = ["mixup"]
 

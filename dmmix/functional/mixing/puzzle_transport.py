@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import is_channels_last
+from dmmix.functional.tensors.layout import is_channels_last
 
 __all__ = ["assign_blocks", "move_blocks"]
 

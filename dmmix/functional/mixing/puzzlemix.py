@@ -11,18 +11,13 @@ from torch.nn import functional as F
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
-from dmmix.functional.mixing.checks import (
-    check_images,
-    check_index,
-    check_lam,
-    check_out,
-    share_dtype,
-)
 from dmmix.functional.mixing.compose import by_mask, gather
-from dmmix.functional.mixing.maps import check_maps, resize_maps
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.mixing.puzzle_energy import minimise_grid_energy
 from dmmix.functional.mixing.puzzle_transport import assign_blocks, move_blocks
+from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.maps import check_maps, resize_maps
 
 __all__ = ["puzzlemix"]
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
-from dmmix.functional.mixing.checks import check_images, share_dtype
 from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import check_images
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["regmixup"]
 

@@ -8,16 +8,16 @@ from torch import Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.boxes import paste_box
-from dmmix.functional.mixing.checks import (
+from dmmix.functional.mixing.compose import gather
+from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import (
     check_centers,
     check_images,
     check_index,
     check_lam,
     check_out,
 )
-from dmmix.functional.mixing.compose import gather
-from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.mixing.resampling import resize_boxes
+from dmmix.functional.tensors.resampling import resize_boxes
 
 __all__ = ["resizemix"]
 

@@ -7,7 +7,9 @@ from torch import Generator, Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
-from dmmix.functional.mixing.checks import (
+from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import (
     check_centers,
     check_floats,
     check_images,
@@ -16,10 +18,8 @@ from dmmix.functional.mixing.checks import (
     check_out,
     check_range,
     looks_at_values,
-    share_dtype,
 )
-from dmmix.functional.mixing.compose import by_mask
-from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["draw_sigma", "smoothmix"]
 

@@ -7,19 +7,19 @@ from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
-from dmmix.functional.mixing.boxes import within
-from dmmix.functional.mixing.checks import (
+from dmmix.functional.mixing.compose import by_mask, gather
+from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import (
     check_centers,
     check_images,
     check_index,
     check_lam,
     check_out,
-    share_dtype,
 )
-from dmmix.functional.mixing.compose import by_mask, gather
-from dmmix.functional.mixing.maps import check_maps, resize_maps
-from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.mixing.resampling import Span, resize_boxes
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.maps import check_maps, resize_maps
+from dmmix.functional.tensors.resampling import resize_boxes
+from dmmix.functional.tensors.spans import Span, within
 
 __all__ = ["main_class", "snapmix"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dmmix.functional.mixing.checks import share_dtype
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["attention_share", "token_grid"]
 

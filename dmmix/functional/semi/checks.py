@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["at_least_float32", "check_rows", "check_unit"]
+__all__ = ["check_rows", "check_unit"]
 
 
 def check_rows(name: str, values: Tensor) -> None:
@@ -19,8 +19,3 @@ def check_unit(name: str, value: float) -> None:
     """Raises unless ``value`` is in [0, 1]."""
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be in [0, 1], got {value}")
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """Low precision as float32; float64 stays."""
-    return values.float() if values.element_size() < 4 else values

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from dmmix.functional.semi.checks import at_least_float32, check_rows
+from dmmix.functional.semi.checks import check_rows
+from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["PseudoLabels", "hard_pseudo_labels", "probabilities", "sharpen"]
 

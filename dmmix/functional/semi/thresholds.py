@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from dmmix.functional.semi.checks import check_unit
+from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["flexmatch_thresholds"]
 
@@ -37,7 +37,7 @@ def flexmatch_thresholds(
     check_unit("tau", tau)
     if counts.ndim != 1 or not len(counts):
         raise ValueError(f"counts must be (C,), C at least 1, got {tuple(counts.shape)}")
-    counts = counts.to(torch.float64 if counts.dtype == torch.float64 else torch.float32)
+    counts = at_least_float32(counts)
     largest = counts.amax()
     if warmup:
         largest = largest.clamp_min(unused)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dmmix.functional.tensors.dtypes import at_least_float32
+
 __all__ = ["category_relationship", "co_tuning_cross_entropy"]
 
 
@@ -35,7 +37,7 @@ def category_relationship(source_probs: Tensor, labels: Tensor, num_classes: int
     wrong = labels[(labels < 0) | (labels >= num_classes)]
     if len(wrong):
         raise ValueError(f"labels must be from 0 to {num_classes - 1}, got {int(wrong[0])}")
-    source_probs = source_probs.float() if source_probs.element_size() < 4 else source_probs
+    source_probs = at_least_float32(source_probs)
     sums = source_probs.new_zeros(num_classes, source_probs.shape[1])
     sums = sums.index_add(0, labels, source_probs)
     counts = torch.bincount(labels, minlength=num_classes)
@@ -66,6 +68,6 @@ def co_tuning_cross_entropy(source_logits: Tensor, labels: Tensor, relationship:
         )
     if labels.shape != source_logits.shape[:1]:
         raise ValueError(f"labels must be ({len(source_logits)},), got {tuple(labels.shape)}")
-    z = source_logits.float() if source_logits.element_size() < 4 else source_logits
+    z = at_least_float32(source_logits)
     target = relationship.detach().index_select(0, labels).to(z.dtype)
     return -(target * z.log_softmax(dim=1)).sum(dim=1).mean()

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from dmmix.functional.tensors.dtypes import share_dtype
+
 __all__ = ["pseudo_group_contrast"]
 
 
@@ -57,7 +59,7 @@ def pseudo_group_contrast(
             f"queue must be (C, D, {query.shape[1]}) and valid (C, D), got {tuple(queue.shape)} "
             f"and {tuple(valid.shape)}"
         )
-    dtype = torch.float64 if query.dtype == torch.float64 else torch.float32
+    dtype = share_dtype(query)
     query, key, queue = (part.to(dtype) for part in (query, key.detach(), queue.detach()))
     own = (query * key).sum(dim=1) / temperature
     with torch.autocast(query.device.type, enabled=False):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dmmix.functional.tensors.dtypes import at_least_float32
+
 __all__ = ["batch_spectral_shrinkage"]
 
 
@@ -38,6 +40,6 @@ def batch_spectral_shrinkage(features: Tensor, k: int = 1) -> Tensor:
             f"k must be from 1 to {most}, the singular values of {tuple(features.shape)} features, "
             f"got {k}"
         )
-    features = features.float() if features.element_size() < 4 else features
+    features = at_least_float32(features)
     with torch.autocast(features.device.type, enabled=False):
         return torch.linalg.svdvals(features)[-k:].square().sum()

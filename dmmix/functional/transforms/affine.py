@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from dmmix.functional.mixing.draws import to_device
-from dmmix.functional.transforms.layout import like, to_bytes
+from dmmix.functional.tensors.draws import to_device
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.layout import like, to_bytes
 from dmmix.functional.transforms.per_sample import check_bytes, check_per_sample
 
 __all__ = [
@@ -173,7 +174,7 @@ def _moved(
 ) -> Tensor:
     check_bytes(images)
     check_per_sample(name, values, images, -_INF, _INF, check)
-    dtype = torch.promote_types(values.dtype, torch.float32)
+    dtype = share_dtype(values)
     moves = torch.zeros((len(values), len(MOVES)), dtype=dtype, device=values.device)
     moves[:, MOVES.index(op)] = values
     matrices = move_matrices(moves, *images.shape[-2:])

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import check_range, check_tensor, looks_at_values
-from dmmix.functional.mixing.draws import to_device
+from dmmix.functional.tensors.checks import check_range, check_tensor, looks_at_values
+from dmmix.functional.tensors.draws import to_device
 
 __all__ = ["check_boxes", "check_images", "check_integers", "check_value", "per_channel"]
 

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import check_tensor, share_dtype
-from dmmix.functional.mixing.draws import to_device
+from dmmix.functional.tensors.checks import check_tensor
+from dmmix.functional.tensors.draws import to_device
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.layout import like
 from dmmix.functional.transforms.checks import check_images
-from dmmix.functional.transforms.layout import like
 
 __all__ = [
     "JITTERS",

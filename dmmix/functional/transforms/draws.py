@@ -1,7 +1,7 @@
 """What is random in the batch transforms: places, boxes, factors, orders.
 
 As for the mixes, all of it is drawn on a CPU generator and moved afterwards
-(:func:`dmmix.functional.mixing.to_device`), so a seed gives the same on every device. Only noise
+(:func:`dmmix.functional.tensors.to_device`), so a seed gives the same on every device. Only noise
 for whole images is drawn where the images are. ``generator=None`` is torch's default generator.
 """
 
@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional.transforms.layout import as_planes, from_planes
+from dmmix.functional.tensors.layout import as_planes, from_planes
 
 __all__ = [
     "draw_crops",

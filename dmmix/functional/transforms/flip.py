@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import check_tensor
+from dmmix.functional.tensors.checks import check_tensor
+from dmmix.functional.tensors.layout import as_planes, from_planes
 from dmmix.functional.transforms.checks import check_images
-from dmmix.functional.transforms.layout import as_planes, from_planes
 
 __all__ = ["DIRECTIONS", "Direction", "flip"]
 

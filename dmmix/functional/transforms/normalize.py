@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import is_channels_last
+from dmmix.functional.tensors.dtypes import at_least_float32
+from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.functional.transforms.checks import check_images
 
 __all__ = ["normalize"]
@@ -54,5 +55,5 @@ def _per_channel(name: str, values: Tensor, channels: int) -> Tensor:
             f"{name} must have one number or one for each of the {channels} channels, "
             f"got {tuple(values.shape)}"
         )
-    values = values.reshape(-1).to(torch.promote_types(values.dtype, torch.float32))
+    values = at_least_float32(values.reshape(-1))
     return values.expand(channels)

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from dmmix.functional.tensors.layout import as_planes, from_planes
 from dmmix.functional.transforms.checks import check_images, check_value, per_channel
-from dmmix.functional.transforms.layout import as_planes, from_planes
 
 __all__ = ["PADDING_MODES", "PaddingMode", "four_sides", "pad"]
 

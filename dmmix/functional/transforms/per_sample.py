@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import check_range, check_tensor, looks_at_values
+from dmmix.functional.tensors.checks import check_range, check_tensor, looks_at_values
 from dmmix.functional.transforms.checks import check_images
 
 __all__ = ["as_column", "check_bytes", "check_per_sample"]

@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import share_dtype
-from dmmix.functional.mixing.resampling import resample, resampling_weights
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.layout import like
+from dmmix.functional.tensors.resampling import resample, resampling_weights
 from dmmix.functional.transforms.checks import check_boxes, check_images
-from dmmix.functional.transforms.layout import like
 
 __all__ = ["INTERPOLATIONS", "Interpolation", "resized_crop"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dmmix.functional.transforms.layout import to_bytes
+from dmmix.functional.tensors.layout import to_bytes
 from dmmix.functional.transforms.per_sample import (
     as_column,
     check_bytes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.transforms.layout import like, to_bytes
+from dmmix.functional.tensors.layout import like, to_bytes
 from dmmix.functional.transforms.per_sample import (
     as_column,
     check_bytes,

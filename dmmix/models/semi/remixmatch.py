@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing import to_device
 from dmmix.functional.ranges import Count, NonNegative, Positive, Probability
 from dmmix.functional.semi import masked_cross_entropy, probabilities, sharpen
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups import Mix, step_generator
 from dmmix.models.semi.base import SemiClassifier
 from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels, attentivemix, draw_lam, draw_pairing
-from dmmix.functional.mixing.maps import resize_maps
+from dmmix.functional.tensors.maps import resize_maps
 from dmmix.testing import assert_labels_match_pixels
 from tests.functional import mixing_reference as reference
 from tests.mixups.waits import Waits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
-from dmmix.functional.mixing import to_device
+from dmmix.functional.tensors.draws import to_device
 
 __all__ = ["RotationHead", "draw_turns", "rotate"]
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from dmmix.arguments import Checked
 from dmmix.functional import MixedLabels
-from dmmix.functional.mixing import to_device
 from dmmix.functional.ranges import NonNegative, Probability
 from dmmix.functional.semi import half_cosine_ramp
+from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups import Mix, PairMix, RandomMix, build_mix, step_generator, training_progress
 from dmmix.models.losses import DecoupledMixupLoss, MixupLoss
 from dmmix.models.mixed_feats import mixed_feats

@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.boxes import within
-from dmmix.functional.mixing.checks import share_dtype
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.spans import Span, within
 
 __all__ = ["resample", "resampling_weights", "resize_boxes"]
-
-Span = tuple[Tensor, Tensor]
 
 
 def resize_boxes(images: Tensor, source: tuple[Span, Span], target: tuple[Span, Span]) -> Tensor:

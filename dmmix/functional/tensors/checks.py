@@ -1,4 +1,4 @@
-"""Checks of what mixes are given; the messages name the argument, its value and what is allowed.
+"""Checks of arguments; the messages name the argument, its value and what is allowed.
 
 Types, shapes and devices are known without looking at a value and always checked. Looking at
 values waits for the device and breaks a compiled graph, so that is only done where it is asked
@@ -19,20 +19,8 @@ __all__ = [
     "check_out",
     "check_range",
     "check_tensor",
-    "is_channels_last",
     "looks_at_values",
-    "share_dtype",
 ]
-
-
-def share_dtype(images: Tensor) -> torch.dtype:
-    """The dtype of shares: float32, and float64 for float64 images."""
-    return torch.float64 if images.dtype == torch.float64 else torch.float32
-
-
-def is_channels_last(images: Tensor) -> bool:
-    """Whether the channels of a pixel lie side by side in memory, and rows do not as usual."""
-    return images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
 
 
 def check_images(images: Tensor, any_axes: bool = False) -> None:

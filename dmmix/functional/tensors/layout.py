@@ -9,9 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.checks import is_channels_last
+__all__ = ["as_planes", "from_planes", "is_channels_last", "like", "replace", "take", "to_bytes"]
 
-__all__ = ["as_planes", "from_planes", "like", "replace", "take", "to_bytes"]
+
+def is_channels_last(images: Tensor) -> bool:
+    """Whether the channels of a pixel lie side by side in memory, and rows do not as usual."""
+    return images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
 
 
 def as_planes(images: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dmmix.functional.tensors.dtypes import at_least_float32
+
 __all__ = ["check_maps", "resize_maps"]
 
 
@@ -37,7 +39,7 @@ def resize_maps(maps: Tensor, size: tuple[int, int], antialias: bool = False) ->
     Args:
         antialias: average over all that a new pixel covers, where the map is finer than ``size``.
     """
-    maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
+    maps = at_least_float32(maps)
     if maps.shape[1:] == size:
         return maps
     maps = F.interpolate(

@@ -1,0 +1,5 @@
+"""What all the maths stands on: checks, dtypes, memory layout, spans, maps, resampling, draws."""
+
+from dmmix.functional.tensors.draws import to_device
+
+__all__ = ["to_device"]
