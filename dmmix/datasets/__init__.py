@@ -2,28 +2,28 @@
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
 from dmmix.datasets import batch_transforms
-from dmmix.datasets.batch_loader import BatchLoader
-from dmmix.datasets.cifar import CIFAR10, CIFAR100
-from dmmix.datasets.class_weighted_sampler import ClassWeightedSampler
-from dmmix.datasets.decoded_images import DecodedImages
-from dmmix.datasets.digits import Digits
-from dmmix.datasets.image_folder import DecodedFolder
-from dmmix.datasets.in_memory import InMemory
+from dmmix.datasets.arrays.mapped_array import MappedArray
+from dmmix.datasets.batches.batch_loader import BatchLoader
+from dmmix.datasets.batches.class_weighted_sampler import ClassWeightedSampler
+from dmmix.datasets.batches.pack_labels import PackLabels
+from dmmix.datasets.batches.repeat_aug_sampler import RepeatAugSampler
+from dmmix.datasets.batches.whole_batch import whole_batch
 from dmmix.datasets.interface import set_epoch
-from dmmix.datasets.label_subset import (
+from dmmix.datasets.semi import MultiSourceBatchSampler, MultiSourceSampler, SemiDataset
+from dmmix.datasets.sources.cifar import CIFAR10, CIFAR100
+from dmmix.datasets.sources.decoded_images import DecodedImages
+from dmmix.datasets.sources.digits import Digits
+from dmmix.datasets.sources.image_folder import DecodedFolder
+from dmmix.datasets.sources.in_memory import InMemory
+from dmmix.datasets.sources.npz import NPZDataset
+from dmmix.datasets.sources.tiny_imagenet import TinyImageNet
+from dmmix.datasets.sources.unwrapped import Unwrapped, unwrap
+from dmmix.datasets.subsets.label_subset import (
     LabelSubset,
     check_subset,
     stratified_subset,
     subset_indices,
 )
-from dmmix.datasets.mapped_array import MappedArray
-from dmmix.datasets.npz import NPZDataset
-from dmmix.datasets.pack_labels import PackLabels
-from dmmix.datasets.repeat_aug_sampler import RepeatAugSampler
-from dmmix.datasets.semi import MultiSourceBatchSampler, MultiSourceSampler, SemiDataset
-from dmmix.datasets.tiny_imagenet import TinyImageNet
-from dmmix.datasets.unwrapped import Unwrapped, unwrap
-from dmmix.datasets.whole_batch import whole_batch
 
 __all__ = [
     "CIFAR10",

@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
-from dmmix.datasets.drawn_batches import DrawnBatches
+from dmmix.datasets.batches.drawn_batches import DrawnBatches
 from dmmix.datasets.interface import makes_batches
 from dmmix.registry import LOOPS
 

@@ -24,7 +24,7 @@ from dmmix.compat import CheckpointError
 from dmmix.compat.fit import WRAPPED
 from dmmix.datasets import BatchLoader, unwrap, whole_batch
 from dmmix.datasets.interface import makes_batches, wraps_batches
-from dmmix.datasets.unwrapped import WRAPPERS
+from dmmix.datasets.sources.unwrapped import WRAPPERS
 from dmmix.engine.auto_resume import first_usable, is_local
 from dmmix.engine.checks import RunChecksHook
 from dmmix.engine.frozen_weights import count_frozen_weights

@@ -1,7 +1,7 @@
 """Data: what was wrong once, here and in the trackers of others.
 
 Of ours, the rest stands where the code is: wrappers that froze the random crops in
-tests/datasets/test_wrapped_datasets.py, kinds of image files, 12 bits in 16 and damaged files in
+tests/datasets/sources/test_unwrapped.py, kinds of image files, 12 bits in 16 and damaged files in
 test_image_formats.py, classes, numbers of classes, batches, metrics and labels that do not fit in
 tests/engine/test_run_checks.py, shares that were got between the streams in tests/models/semi.
 """

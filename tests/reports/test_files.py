@@ -16,8 +16,8 @@ import torch
 from dmmix.compat import CheckpointError, CorruptCheckpointError, needed, safe_load
 from dmmix.configuration.config_data import read_config_data
 from dmmix.configuration.errors import UserError
-from dmmix.datasets.subset_file import read_subset_file
-from dmmix.datasets.tiny_imagenet import TinyImageNet
+from dmmix.datasets.sources.tiny_imagenet import TinyImageNet
+from dmmix.datasets.subsets.subset_file import read_subset_file
 from dmmix.experiments.store.files import read_json, write_json
 from dmmix.experiments.store.run import Run
 from dmmix.registry import DATASETS

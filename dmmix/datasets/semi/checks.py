@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from dmmix.datasets.interface import makes_repeats
+from dmmix.datasets.messages import listed, named_class
 
 __all__ = ["check_every_class", "check_has_labels", "check_repeats", "image_size"]
 
@@ -57,11 +58,9 @@ def check_every_class(labels: np.ndarray, num_classes: int, classes: Sequence | 
     """
     empty = np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0)
     if len(empty):
-        names = [str(c) if classes is None else f"{c} ({classes[c]!r})" for c in empty[:5]]
-        more = ", ..." if len(empty) > 5 else ""
+        names = listed([named_class(int(c), classes) for c in empty], 5)
         raise ValueError(
-            f"subset: {len(empty)} of {num_classes} classes have no labelled sample: "
-            f"{', '.join(names)}{more}"
+            f"subset: {len(empty)} of {num_classes} classes have no labelled sample: {names}"
         )
 
 

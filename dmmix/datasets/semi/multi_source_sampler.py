@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 
 from dmmix.arguments import Checked
 from dmmix.datasets.interface import TwoStreams
-from dmmix.datasets.semi.streams import Stream
+from dmmix.datasets.semi.endless_order import EndlessOrder
 from dmmix.functional.ranges import Count
 from dmmix.registry import DATA_SAMPLERS
 
@@ -44,8 +44,9 @@ class MultiSourceSampler(Sampler):
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed
         names = ("labelled", "unlabelled")
-        self.streams = [
-            Stream(size, self.seed, name) for size, name in zip(dataset.sources, names, strict=True)
+        self.orders = [
+            EndlessOrder(size, self.seed, name)
+            for size, name in zip(dataset.sources, names, strict=True)
         ]
         self.epoch = 0
 
@@ -56,12 +57,12 @@ class MultiSourceSampler(Sampler):
     def batch(self, number: int, sizes: tuple[int, int]) -> list[int]:
         """Indices of this process in batch ``number``, from 0: ``sizes`` of each stream."""
         found, first = [], 0
-        for stream, size in zip(self.streams, sizes, strict=True):
+        for order, size in zip(self.orders, sizes, strict=True):
             start = (number * self.world_size + self.rank) * size
-            members, draws = stream.take(start, size)
+            members, draws = order.take(start, size)
             # A member of the k-th order is its k-th draw, see SemiDataset.
             found.append(first + members + draws * len(self.dataset))
-            first += stream.size
+            first += order.size
         return np.concatenate(found).tolist()
 
     def __iter__(self) -> NoReturn:

@@ -7,7 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
-from dmmix.datasets.label_subset import LabelSubset, check_keys, check_subset
+from dmmix.datasets.subsets.label_subset import LabelSubset, check_keys, check_subset
 
 __all__ = ["check_num_labels", "resolve_subset"]
 

@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 
 from dmmix.arguments import Checked
 from dmmix.datasets.interface import LabelSource, makes_repeats, set_epoch
-from dmmix.datasets.label_subset import LabelSubset, subset_indices
 from dmmix.datasets.semi.checks import (
     check_every_class,
     check_has_labels,
@@ -22,7 +21,8 @@ from dmmix.datasets.semi.checks import (
 )
 from dmmix.datasets.semi.num_labels import check_num_labels, resolve_subset
 from dmmix.datasets.semi.stream_images import StreamImages
-from dmmix.datasets.unwrapped import unwrap
+from dmmix.datasets.sources.unwrapped import unwrap
+from dmmix.datasets.subsets.label_subset import LabelSubset, subset_indices
 from dmmix.functional.ranges import Count
 from dmmix.functional.tensors.draws import to_device
 from dmmix.registry import DATASETS

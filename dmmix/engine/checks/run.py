@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmengine.runner import Runner
 
 from dmmix.datasets.interface import class_names, has_labels
-from dmmix.datasets.match_classes import match_classes
+from dmmix.datasets.sources.match_classes import match_classes
 from dmmix.engine.checks.batches import check_batches
 from dmmix.engine.checks.classes import check_labels, check_num_classes, check_targets, head_classes
 from dmmix.engine.checks.metrics import check_monitors, check_topk, drop_label_metrics

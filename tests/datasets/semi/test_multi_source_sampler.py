@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.utils.data import SequentialSampler
 
 from dmmix.datasets import MultiSourceBatchSampler, MultiSourceSampler
-from dmmix.datasets.semi.streams import Stream
+from dmmix.datasets.semi.endless_order import EndlessOrder
 
 pytestmark = pytest.mark.openmmlab
 
@@ -107,8 +107,8 @@ def test_streams_are_independent():
     seed=st.integers(0, 5),
 )
 def test_every_position_can_be_told(size, start, count, seed):
-    members, rounds = Stream(size, seed, "x").take(start, count)
-    other = Stream(size, seed, "x")
+    members, rounds = EndlessOrder(size, seed, "x").take(start, count)
+    other = EndlessOrder(size, seed, "x")
     for k in range(count):
         (member,), (round_,) = other.take(start + k, 1)
         assert (member, round_) == (members[k], rounds[k])

@@ -126,7 +126,8 @@ def test_another_image_of_the_stream_takes_the_place_of_a_damaged_one(broken, un
 def test_damaged_files_are_told_of_once_an_epoch(broken, monkeypatch):
     told = []
     monkeypatch.setattr(
-        "dmmix.datasets.corrupt_files.CorruptFiles.tell", lambda self, path: told.append(len(self))
+        "dmmix.datasets.images.corrupt_files.CorruptFiles.tell",
+        lambda self, path: told.append(len(self)),
     )
     dataset = semi(dict(labels_per_class=9, seed=0), dataset=broken)
     dataset.__getitems__(range(len(dataset)))

@@ -1,0 +1,1 @@
+"""Arrays of many images: in memory, or left in their file."""

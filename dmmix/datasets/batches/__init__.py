@@ -1,0 +1,1 @@
+"""What goes between a data set and the training loop: samplers, loaders, how samples are packed."""

@@ -1,0 +1,1 @@
+"""Image files: which there are, decoded, cropped to one size."""

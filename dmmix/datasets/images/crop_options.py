@@ -1,0 +1,70 @@
+"""How images are decoded and cropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["CropOptions"]
+
+
+@dataclass(frozen=True)
+class CropOptions:
+    """What :class:`~dmmix.datasets.DecodedImages` takes one by one, and tells of each.
+
+    Attributes:
+        size: (height, width).
+        test_mode: ``None`` as long as it is not known.
+
+    Raises:
+        ValueError: an edge that does not go with the rest, ten crops for training.
+    """
+
+    size: tuple[int, int]
+    test_mode: bool | None = None
+    resize_edge: int | None = None
+    crop_ratio: float | None = None
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    square: bool = False
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    reduced: bool = True
+    backend: Literal["cv2", "pillow"] = "cv2"
+    antialias: bool = True
+    ten_crop: bool = False
+
+    def __post_init__(self) -> None:
+        edge, side = self.resize_edge, max(self.size)
+        if self.crop_ratio is not None and edge is not None:
+            raise ValueError(
+                f"resize_edge={edge} and crop_ratio={self.crop_ratio}: give one of them"
+            )
+        if edge is not None and edge < side:
+            raise ValueError(f"resize_edge={edge} is smaller than size={side}")
+        if self.ten_crop and self.test_mode is False:
+            raise ValueError(
+                "ten_crop=True is for testing, and this is training data: say test_mode=True, or "
+                "leave it out"
+            )
+
+    @property
+    def edge(self) -> int:
+        """Length of the short edge, or of the square, that an image is resized to."""
+        side = max(self.size)
+        if self.crop_ratio is not None:
+            return round(side / self.crop_ratio)
+        return side * 8 // 7 if self.resize_edge is None else self.resize_edge
+
+    def describe(self) -> list[str]:
+        """What is made of the images, in lines."""
+        if self.test_mode:
+            how = f"{'square of' if self.square else 'short edge'} {self.edge}, "
+            how += "four corners and middle, and mirrored" if self.ten_crop else "middle"
+        else:
+            how = f"random box, scale={self.scale}, ratio={self.ratio}"
+            how += f" of a square of {self.edge}" if self.square else ""
+        smooth = "" if self.antialias else ", not antialiased"
+        return [
+            f"Crops: \t{self.size[0]} x {self.size[1]}, {how}, {self.interpolation}{smooth}",
+            f"Decoder: \t{self.backend}, reduced={self.reduced}",
+        ]

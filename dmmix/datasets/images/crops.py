@@ -1,0 +1,105 @@
+"""Crops of one size out of encoded images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from dmmix.datasets.images.crop_boxes import draw_crop_box
+from dmmix.datasets.images.crop_options import CropOptions
+from dmmix.datasets.images.decoding import decode, read_header, reduction, resize
+
+__all__ = ["DAMAGE", "image_crop"]
+
+#: What a file raises that is no image or damaged.
+DAMAGE = (OSError, ValueError, SyntaxError, cv2.error)
+
+
+def image_crop(
+    data: bytes, options: CropOptions, seeds: Sequence[int], name: str = "an image"
+) -> np.ndarray:
+    """A crop of an encoded image, (H, W, 3) uint8 RGB; or ten, (10, H, W, 3).
+
+    Args:
+        data: the encoded image.
+        options: of the crop.
+        seeds: of the random box; the same seeds and the same image, the same box.
+        name: of the file, for warnings.
+
+    Raises:
+        OSError, ValueError, SyntaxError, cv2.error: it is no image or damaged.
+    """
+    header = read_header(data)
+    have = (header.height, header.width)
+
+    def decoded(part: tuple[int, int], size: tuple[int, int]) -> tuple[np.ndarray, int]:
+        """The image, whose ``part`` (height, width) is to be of ``size``; and its reduction."""
+        factor = reduction(header, part, size) if options.reduced else 1
+        return decode(data, header, factor, options.backend, name), factor
+
+    def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        return resize(image, size, options.interpolation, options.antialias)
+
+    if not options.test_mode:
+        box = _draw_box(options, have, seeds)
+        image, factor = decoded(box[2:], options.size)
+        rows, columns = (
+            _reduced_range(box[axis], box[axis + 2], factor, image.shape[axis]) for axis in (0, 1)
+        )
+        return resized(image[rows, columns], options.size)
+    size = (options.edge, options.edge)
+    if not options.square:
+        size = (have[0] * options.edge // min(have), have[1] * options.edge // min(have))
+    image = resized(decoded(have, size)[0], size)
+    return _ten_crops(image, options.size) if options.ten_crop else _middle(image, options.size)
+
+
+def _draw_box(
+    options: CropOptions, have: tuple[int, int], seeds: Sequence[int]
+) -> tuple[int, int, int, int]:
+    rng = np.random.default_rng(seeds)
+    if not options.square:
+        return draw_crop_box(*have, options.scale, options.ratio, rng)
+    box = draw_crop_box(options.edge, options.edge, options.scale, options.ratio, rng)
+    return _scaled_box(box, options.edge, have)
+
+
+def _middle(image: np.ndarray, want: tuple[int, int]) -> np.ndarray:
+    top, left = (round((have - side) / 2) for have, side in zip(image.shape, want, strict=False))
+    return image[top : top + want[0], left : left + want[1]]
+
+
+def _ten_crops(image: np.ndarray, want: tuple[int, int]) -> np.ndarray:
+    """Four corners and the middle, and those of the mirror image, (10, H, W, 3)."""
+    height, width = want
+    rows, columns = (slice(height), slice(-height, None)), (slice(width), slice(-width, None))
+    return np.stack(
+        [
+            crop
+            for side in (image, image[:, ::-1])
+            for crop in (*(side[r, c] for r in rows for c in columns), _middle(side, want))
+        ]
+    )
+
+
+def _scaled_box(
+    box: tuple[int, int, int, int], edge: int, size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """A box of a square of side ``edge``, in an image of ``size`` that was resized to it."""
+    starts, lengths = [], []
+    for axis in (0, 1):
+        start = min(round(box[axis] * size[axis] / edge), size[axis] - 1)
+        end = min(
+            max(round((box[axis] + box[axis + 2]) * size[axis] / edge), start + 1), size[axis]
+        )
+        starts.append(start)
+        lengths.append(end - start)
+    return starts[0], starts[1], lengths[0], lengths[1]
+
+
+def _reduced_range(start: int, length: int, factor: int, limit: int) -> slice:
+    """The pixels of the reduced image that are nearest to a range of the whole one."""
+    end = min(limit, max(1, round((start + length) / factor)))
+    return slice(min(round(start / factor), end - 1), end)

@@ -1,0 +1,67 @@
+"""The image files below a folder, and what else is there."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from dmmix.datasets.messages import listed
+
+__all__ = ["FolderListing", "class_folders"]
+
+
+def class_folders(root: str) -> list[str]:
+    """Names of the folders in ``root``, sorted; hidden ones (``.ipynb_checkpoints``) are none."""
+    return sorted(
+        entry.name
+        for entry in os.scandir(root)
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+
+
+class FolderListing:
+    """Lists image files and counts what it passes over.
+
+    Args:
+        extensions: endings of image files, in lower case.
+    """
+
+    def __init__(self, extensions: Sequence[str]) -> None:
+        self.extensions = tuple(extensions)
+        self._others: Counter[str] = Counter()
+        self._broken: list[str] = []
+
+    def images(self, folder: str) -> list[str]:
+        """Paths below ``folder`` of the images in it and in its folders, sorted."""
+        return sorted(self._walk(folder, "", {os.path.realpath(folder)}))
+
+    def _walk(self, folder: str, below: str, above: set[str]) -> Iterator[str]:
+        for entry in os.scandir(folder):
+            name = os.path.join(below, entry.name)
+            if entry.name.startswith("."):
+                continue
+            if entry.is_file():
+                if entry.name.lower().endswith(self.extensions):
+                    yield name
+                else:
+                    self._others[os.path.splitext(entry.name)[1].lower()] += 1
+            elif entry.is_dir():
+                real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                if real not in above:  # a link to a folder that it is in
+                    yield from self._walk(entry.path, name, above | {real})
+            else:
+                self._broken.append(entry.path)
+
+    def passed_over(self) -> str | None:
+        """What was, in a line; ``None`` if nothing was."""
+        lines = []
+        if self._others:
+            counts = ", ".join(
+                f"{count} {ending or 'without an ending'}"
+                for ending, count in sorted(self._others.items(), key=lambda c: (-c[1], c[0]))
+            )
+            lines.append(f"{self._others.total()} files with other endings ({counts})")
+        if self._broken:
+            lines.append(f"{len(self._broken)} broken links ({listed(sorted(self._broken))})")
+        return " and ".join(lines) or None

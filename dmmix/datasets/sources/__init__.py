@@ -1,0 +1,1 @@
+"""Data sets, and how one takes its samples from another."""

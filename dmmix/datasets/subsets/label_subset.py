@@ -1,0 +1,251 @@
+"""Few labels out of many: stratified, seeded choices."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from dmmix.datasets.messages import listed, named_class
+from dmmix.datasets.subsets.subset_file import SubsetFile, read_subset_file, write_subset_file
+from dmmix.suggestions import suggestion
+
+__all__ = ["LabelSubset", "check_subset", "stratified_subset", "subset_indices"]
+
+
+@dataclass(frozen=True)
+class LabelSubset:
+    """How many labels of each class are used, and which: ``subset = dict(...)`` of a dataset.
+
+    Attributes:
+        labels_per_class: this many samples of each class; at most the smallest class's count.
+        label_fraction: this share of each class, in (0, 1]: ``fraction * count`` rounded to the
+            nearest number, halves up, and never less than 1.
+        seed: of the choice; 0 by default.
+        file: the index file. It is made where it is absent, and then decides; where it is there,
+            it must fit the data and what else is given. With ``file`` alone it must be there.
+
+    Raises:
+        ValueError: an argument out of range; both or neither of ``labels_per_class`` and
+            ``label_fraction``.
+    """
+
+    labels_per_class: int | None = None
+    label_fraction: float | None = None
+    seed: int | None = None
+    file: str | None = None
+
+    def __post_init__(self) -> None:
+        count, share, seed, file = (getattr(self, field.name) for field in fields(self))
+        if count is not None and share is not None:
+            raise ValueError(
+                f"subset: labels_per_class={count} and label_fraction={share}: only one of them, "
+                "please"
+            )
+        if count is None and share is None and file is None:
+            raise ValueError("subset needs labels_per_class, label_fraction, or an index file")
+        if count is not None and (not _is_integer(count) or count < 1):
+            raise ValueError(
+                f"subset.labels_per_class must be a whole number, at least 1, got {count!r}"
+            )
+        if share is not None and (not _is_real(share) or not 0 < share <= 1):
+            raise ValueError(
+                f"subset.label_fraction must be above 0 and at most 1 (15 % is 0.15), got {share!r}"
+            )
+        if seed is not None and (not _is_integer(seed) or seed < 0):
+            raise ValueError(f"subset.seed must be a whole number, at least 0, got {seed!r}")
+        if file is not None and not (isinstance(file, str | os.PathLike) and str(file)):
+            raise ValueError(f"subset.file must be the path of the index file, got {file!r}")
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is asked for, without the file; the seed where it decides."""
+        asked: dict[str, Any] = {}
+        for name, kind in (("labels_per_class", int), ("label_fraction", float), ("seed", int)):
+            value = getattr(self, name)
+            if value is not None:
+                asked[name] = kind(value)
+        if not self._file_decides:
+            asked.setdefault("seed", 0)
+        return asked
+
+    @property
+    def _file_decides(self) -> bool:
+        return self.labels_per_class is None and self.label_fraction is None
+
+    @property
+    def path(self) -> str | None:
+        """Of the index file, with the home folder filled in."""
+        return None if self.file is None else os.path.expanduser(os.fspath(self.file))
+
+    def counts(self, per_class: np.ndarray) -> np.ndarray:
+        """How many samples are taken, out of so many of each class; 0 out of none."""
+        if self.labels_per_class is not None:
+            return np.where(per_class > 0, self.labels_per_class, 0)
+        if self.label_fraction is None:
+            raise ValueError("subset: an index file alone says which samples, not how many")
+        share = Fraction(str(float(self.label_fraction)))  # 0.145 of 100 is 14.5, not 14.499...
+        taken = [max(1, math.floor(share * int(n) + Fraction(1, 2))) if n else 0 for n in per_class]
+        return np.array(taken, dtype=np.int64)
+
+    def __str__(self) -> str:
+        parts = [f"{name}={value}" for name, value in self.asked.items()]
+        return ", ".join([*parts, f"file={self.path}"] if self.file is not None else parts)
+
+
+def check_subset(config: Mapping | LabelSubset) -> LabelSubset:
+    """What ``subset = dict(...)`` of a dataset says; wants no data, so it can be called first.
+
+    Raises:
+        TypeError: no dict.
+        ValueError: an unknown key, a value out of range, an index file that is none or was made
+            for other arguments.
+        FileNotFoundError: the index file alone is given, and absent.
+    """
+    if not isinstance(config, LabelSubset):
+        if not isinstance(config, Mapping):
+            raise TypeError(
+                "subset must be a dict such as dict(labels_per_class=4, seed=0), got "
+                f"{type(config).__name__} {config!r}"
+            )
+        check_keys(config)
+        config = LabelSubset(**config)
+    if config.path is not None:
+        if os.path.exists(config.path):
+            read_subset_file(config.path).check_asked(config.asked)
+        elif config._file_decides:
+            raise FileNotFoundError(
+                f"subset.file: {config.path} does not exist; to make it, say labels_per_class or "
+                "label_fraction too"
+            )
+    return config
+
+
+def check_keys(config: Mapping, also: Sequence[str] = ()) -> None:
+    """Raises ValueError for a key that is neither of :class:`LabelSubset` nor in ``also``."""
+    known = [*also, *(field.name for field in fields(LabelSubset))]
+    for key in config:
+        if key not in known:
+            hint = suggestion(str(key), known, most=1)
+            raise ValueError(f"subset: unknown key {key!r}, allowed are {known}{hint}")
+
+
+def subset_indices(
+    labels: np.ndarray, subset: Mapping | LabelSubset, classes: Sequence[str] | None = None
+) -> np.ndarray:
+    """Which samples a dataset keeps: sorted indices, (n,) int64.
+
+    Without a file they are a function of ``labels`` and ``subset``, so every rank and every run
+    gets the same. With one, whichever process comes first makes it, whole or not at all, and all
+    read it: it stays what it is where another version of NumPy would draw other numbers.
+
+    Args:
+        labels: (N,) integer classes of all samples, at least 0.
+        subset: see :class:`LabelSubset`.
+        classes: names of the classes, where they are known: then each must have samples.
+
+    Raises:
+        ValueError: as :func:`check_subset`; labels below 0; a class without samples, or with
+            fewer than ``labels_per_class``; a file that was made for other data.
+        FileNotFoundError: as :func:`check_subset`.
+    """
+    subset = check_subset(subset)
+    labels = _check_labels(labels, classes)
+    path = subset.path
+    if path is None:
+        return _choose(labels, subset, classes)
+    if not os.path.exists(path):
+        made = SubsetFile.of(labels, _choose(labels, subset, classes), subset.asked, classes)
+        write_subset_file(path, made)  # another process may have been faster; its file counts
+    found = read_subset_file(path)
+    found.check_asked(subset.asked)
+    found.check_labels(labels)
+    if found.counts_are_given:
+        wanted = LabelSubset(**found.asked).counts(np.bincount(labels))
+        found.check_counts(labels, wanted)
+    return found.indices
+
+
+def stratified_subset(labels: np.ndarray, per_class: int, seed: int) -> np.ndarray:
+    """Indices of ``per_class`` samples of each class, sorted.
+
+    Args:
+        labels: (N,) integer classes.
+        per_class: how many of each; at least 1 and at most the smallest class's count.
+        seed: of the choice; the same seed chooses the same samples on every rank and run.
+
+    Raises:
+        ValueError: a class has fewer than ``per_class`` samples.
+    """
+    labels = np.asarray(labels)
+    classes, counts = np.unique(labels, return_counts=True)
+    if per_class < 1:
+        raise ValueError(f"labels_per_class must be at least 1, got {per_class}")
+    smallest = int(counts.min())
+    if per_class > smallest:
+        raise ValueError(
+            f"labels_per_class={per_class}, but class {classes[counts.argmin()]} has only "
+            f"{smallest} samples"
+        )
+    return _draw(labels, counts, np.full(len(counts), per_class), seed)
+
+
+def _draw(labels: np.ndarray, have: np.ndarray, take: np.ndarray, seed: int) -> np.ndarray:
+    """``take`` samples of each class that is there, in the order of the classes."""
+    rng = np.random.default_rng(seed)
+    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(have)[:-1])
+    chosen = [rng.choice(m, n, replace=False) for m, n in zip(members, take, strict=True)]
+    return np.sort(np.concatenate(chosen))
+
+
+def _choose(labels: np.ndarray, subset: LabelSubset, classes: Sequence[str] | None) -> np.ndarray:
+    per_class = np.bincount(labels)
+    present = np.flatnonzero(per_class)
+    wanted = subset.labels_per_class
+    if wanted is not None and wanted > per_class[present].min():
+        least = int(present[per_class[present].argmin()])
+        raise ValueError(
+            f"subset.labels_per_class={wanted}, but class {named_class(least, classes)} has only "
+            f"{per_class[least]} samples"
+        )
+    have = per_class[present]
+    return _draw(labels, have, subset.counts(have), subset.asked["seed"])
+
+
+def _check_labels(labels: np.ndarray, classes: Sequence[str] | None) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not len(labels) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"subset: labels must be (N,) integers, N at least 1, got {labels.shape} {labels.dtype}"
+        )
+    labels = labels.astype(np.int64, copy=False)
+    low, high = int(labels.argmin()), int(labels.argmax())
+    if labels[low] < 0:
+        raise ValueError(f"subset: sample {low} has no label ({labels[low]})")
+    if classes is not None:
+        if labels[high] >= len(classes):
+            raise ValueError(
+                f"subset: sample {high} has label {labels[high]}, but there are only "
+                f"{len(classes)} classes"
+            )
+        empty = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)
+        if len(empty):
+            raise ValueError(
+                f"subset: {len(empty)} of {len(classes)} classes have no samples: "
+                + listed([named_class(int(c), classes) for c in empty], 5)
+            )
+    return labels
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

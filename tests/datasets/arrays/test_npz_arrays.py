@@ -1,0 +1,291 @@
+"""Arrays in npz files: read, mapped, refused."""
+
+import os
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+
+from dmmix.datasets.arrays.mapped_array import MappedArray
+from dmmix.datasets.arrays.npz_arrays import NpzArrays
+
+pytestmark = pytest.mark.openmmlab
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 5, 6, 3), dtype=np.uint8)
+LABELS = np.arange(40)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    path = tmp_path / "stored.npz"
+    np.savez(path, images=IMAGES, labels=LABELS)
+    return str(path)
+
+
+@pytest.fixture
+def compressed(tmp_path):
+    path = tmp_path / "compressed.npz"
+    np.savez_compressed(path, images=IMAGES, labels=LABELS)
+    return str(path)
+
+
+def damage(path, find, by):
+    """Writes ``by`` over the place where the file holds ``find``."""
+    data = bytearray(Path(path).read_bytes())
+    at = bytes(data).index(find)
+    data[at : at + len(by)] = by
+    Path(path).write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["stored", "compressed"])
+def test_arrays_are_read(kind, request):
+    with NpzArrays(request.getfixturevalue(kind)) as arrays:
+        assert arrays.names == ["images", "labels"]
+        assert np.array_equal(arrays.read("images"), IMAGES)
+        assert np.array_equal(arrays.read("labels"), LABELS)
+
+
+@pytest.mark.parametrize("kind", ["stored", "compressed"])
+def test_headers(kind, request):
+    with NpzArrays(request.getfixturevalue(kind)) as arrays:
+        header = arrays.header("images")
+    assert (header.shape, header.dtype, header.order) == (IMAGES.shape, np.uint8, "C")
+    assert header.nbytes == IMAGES.nbytes
+    assert (header.offset is None) == (kind == "compressed")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    array=arrays_of.arrays(
+        st.sampled_from([np.uint8, np.int64, np.float32, ">i2"]),
+        arrays_of.array_shapes(max_dims=4, max_side=6),
+    ),
+    name=st.text("abcdefgh_", min_size=1, max_size=60),
+    fortran=st.booleans(),
+    prefix=st.binary(max_size=7),
+)
+def test_mapped_arrays_are_those_that_were_written(tmp_path_factory, array, name, fortran, prefix):
+    """Names move the data about in the file, and so does what stands before the archive."""
+    path = tmp_path_factory.mktemp("npz") / "a.npz"
+    array = np.asfortranarray(array) if fortran else array
+    np.savez(path, before=np.arange(3), **{f"x{name}": array})
+    path.write_bytes(prefix + path.read_bytes())
+    with NpzArrays(str(path)) as arrays:
+        mapped = arrays.map(f"x{name}")
+    assert mapped.shape == array.shape
+    assert mapped.dtype == array.dtype
+    assert mapped.nbytes == array.nbytes
+    assert np.array_equal(mapped.take(slice(None)), array, equal_nan=array.dtype.kind == "f")
+
+
+def test_an_extra_field_of_the_local_header_is_skipped(tmp_path):
+    """The directory need not have the same one, and often has not."""
+    path = tmp_path / "zip64.npz"
+    with (
+        zipfile.ZipFile(path, "w") as archive,
+        archive.open("images.npy", "w", force_zip64=True) as member,
+    ):
+        np.lib.format.write_array(member, IMAGES)
+    with NpzArrays(str(path)) as arrays:
+        assert np.array_equal(arrays.map("images").take(slice(None)), IMAGES)
+
+
+def test_rows_of_a_mapped_array(stored):
+    with NpzArrays(stored) as arrays:
+        mapped = arrays.map("images")
+    rows = np.array([7, 0, 7, 39])
+    assert np.array_equal(mapped.take(rows), IMAGES[rows])
+    assert np.array_equal(mapped.take(11), IMAGES[11])
+    assert mapped.take(11).flags.writeable
+    few = mapped.subset(np.array([30, 2, 5]))
+    assert (len(few), few.shape, few.nbytes) == (3, (3, 5, 6, 3), 270)
+    assert np.array_equal(few.take(np.array([2, 0])), IMAGES[[5, 30]])
+    fewer = few.subset(np.array([1]))
+    assert np.array_equal(fewer.take(slice(None)), IMAGES[[2]])
+    assert len(mapped) == 40
+
+
+def test_a_mapped_array_takes_another_shape(stored):
+    with NpzArrays(stored) as arrays:
+        mapped = arrays.map("labels", (40, 1))
+    assert mapped.take(3).tolist() == [3]
+
+
+def test_a_mapped_array_is_pickled_as_a_place(tmp_path):
+    path = tmp_path / "large.npz"
+    np.savez(path, images=np.zeros((1000, 1000), np.uint8))
+    with NpzArrays(str(path)) as arrays:
+        text = pickle.dumps(arrays.map("images").subset(np.array([4])))
+    assert len(text) < 1000
+    assert pickle.loads(text).shape == (1, 1000)
+
+
+def change_time(path):
+    os.utime(path, ns=(1, 1))
+
+
+def cut(path):
+    os.truncate(path, 100)
+
+
+def replace(path):
+    shutil.copy(path, f"{path}.new")
+    os.utime(f"{path}.new", ns=(1, 1))
+    os.replace(f"{path}.new", path)
+
+
+@pytest.mark.parametrize("how", [change_time, cut, replace])
+def test_a_file_that_changes_is_noticed(stored, how):
+    with NpzArrays(stored) as arrays:
+        mapped = arrays.map("images")
+    text = pickle.dumps(mapped)
+    mapped.take(0)
+    how(stored)
+    with pytest.raises(RuntimeError, match=r"stored\.npz changed while it was mapped"):
+        mapped.take(0)
+    with pytest.raises(RuntimeError, match=r"stored\.npz changed while it was mapped"):
+        pickle.loads(text)
+
+
+def test_only_the_length_changes(stored):
+    """A clock that stands still does not hide it."""
+    with NpzArrays(stored) as arrays:
+        mapped = arrays.map("images")
+    before = os.stat(stored)
+    cut(stored)
+    os.utime(stored, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(RuntimeError, match="changed while it was mapped"):
+        mapped.take(0)
+
+
+def test_a_file_that_is_removed_is_noticed(stored):
+    with NpzArrays(stored) as arrays:
+        mapped = arrays.map("images")
+    os.remove(stored)
+    with pytest.raises(RuntimeError, match=r"stored\.npz was removed while it was mapped"):
+        mapped.take(0)
+
+
+def test_a_map_ends_within_the_file(stored):
+    with open(stored, "rb") as file, pytest.raises(ValueError, match=r"stored\.npz is cut off"):
+        MappedArray(file, 0, (10**6,), np.uint8)
+
+
+def test_compressed_arrays_cannot_be_mapped(compressed):
+    with (
+        NpzArrays(compressed) as arrays,
+        pytest.raises(ValueError, match=r"images is compressed.*np\.savez instead"),
+    ):
+        arrays.map("images")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (os.mkdir, ("exploded",))
+
+
+@pytest.mark.parametrize("method", ["header", "read", "map"])
+def test_nothing_is_unpickled(tmp_path, monkeypatch, method):
+    monkeypatch.chdir(tmp_path)
+    np.savez("objects.npz", labels=np.array([Bomb(), 1], dtype=object))
+    with (
+        NpzArrays("objects.npz") as arrays,
+        pytest.raises(ValueError, match=r"labels holds Python objects.*is refused"),
+    ):
+        getattr(arrays, method)("labels")
+    assert not os.path.exists("exploded")
+
+
+def test_missing_files_are_answered_with_near_names(stored):
+    with pytest.raises(
+        FileNotFoundError, match=r"stord\.npz does not exist; did you mean .*/stored"
+    ):
+        NpzArrays(stored.replace("stored", "stord"))
+    with pytest.raises(FileNotFoundError, match=r"nothing in .* has a name like it"):
+        NpzArrays(stored.replace("stored.npz", "xyz"))
+    folder = os.path.dirname(stored)
+    with pytest.raises(FileNotFoundError, match=f"there is only {folder}"):
+        NpzArrays(os.path.join(folder, "no", "such", "stored.npz"))
+
+
+def test_what_is_no_npz_file(tmp_path, stored):
+    with pytest.raises(ValueError, match="is a folder"):
+        NpzArrays(str(tmp_path))
+    np.save(tmp_path / "single.npy", IMAGES)
+    with pytest.raises(ValueError, match=r"a single array \(npy\); write one with np\.savez"):
+        NpzArrays(str(tmp_path / "single.npy"))
+    (tmp_path / "text.npz").write_text("no archive", encoding="utf-8")
+    with pytest.raises(ValueError, match="is not an npz file but no zip archive"):
+        NpzArrays(str(tmp_path / "text.npz"))
+    os.truncate(stored, os.path.getsize(stored) // 2)
+    with pytest.raises(ValueError, match="is not an npz file but no zip archive"):
+        NpzArrays(stored)
+
+
+def test_missing_arrays_are_named(stored):
+    with NpzArrays(stored) as arrays, pytest.raises(KeyError) as caught:
+        arrays.require("images", "x_train", "y_train")
+    for part in ("has no x_train and no y_train", "found ['images', 'labels']"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["stored", "compressed"])
+def test_damaged_data_is_found(kind, request):
+    path = request.getfixturevalue(kind)
+    if kind == "stored":
+        damage(path, IMAGES.tobytes()[500:520], b"\0" * 20)
+    else:
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo("images.npy")
+        data = bytearray(Path(path).read_bytes())
+        middle = info.header_offset + info.compress_size // 2
+        data[middle : middle + 20] = b"\xff" * 20
+        Path(path).write_bytes(data)
+    with NpzArrays(path) as arrays:
+        assert np.array_equal(arrays.read("labels"), LABELS)
+        with pytest.raises(ValueError, match=f"{kind}.npz: images cannot be read"):
+            arrays.read("images")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("n", [1, 7, 300, 70_000, 300_000])
+def test_checksums_are_compared(tmp_path, save, n):
+    """Of arrays of all lengths, which end in the middle of what is decompressed at once."""
+    path = tmp_path / "a.npz"
+    array = np.arange(n).astype(np.uint8) // 50
+    save(path, images=array)
+    with zipfile.ZipFile(path) as archive:
+        checksum = archive.getinfo("images.npy").CRC.to_bytes(4, "little")
+    with NpzArrays(str(path)) as arrays:
+        assert np.array_equal(arrays.read("images"), array)
+    path.write_bytes(path.read_bytes().replace(checksum, b"\1\2\3\4"))
+    with (
+        NpzArrays(str(path)) as arrays,
+        pytest.raises(ValueError, match=r"a\.npz: images cannot be read .*CRC"),
+    ):
+        arrays.read("images")
+
+
+@pytest.mark.parametrize("method", ["header", "read", "map"])
+def test_damaged_headers_are_found(stored, method):
+    damage(stored, b"\x93NUMPY\x01", b"\x93NUMPY\x09")
+    with (
+        NpzArrays(stored) as arrays,
+        pytest.raises(ValueError, match=r"stored\.npz: images cannot be read"),
+    ):
+        getattr(arrays, method)("images")
+
+
+def test_a_damaged_local_header_is_found(stored):
+    damage(stored, b"PK\x03\x04", b"PK\x00\x00")
+    with (
+        NpzArrays(stored) as arrays,
+        pytest.raises(ValueError, match=r"stored\.npz: images cannot be read"),
+    ):
+        arrays.map("images")

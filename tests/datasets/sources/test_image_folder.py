@@ -1,0 +1,271 @@
+"""DecodedFolder: crops of one size, the same however they are made."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from dmmix.datasets import DecodedFolder
+from dmmix.datasets.images.crop_boxes import draw_crop_box
+from dmmix.registry import DATASETS
+from tests.datasets.pictures import picture, save
+
+pytestmark = pytest.mark.openmmlab
+
+SIZE = (24, 32)
+SHAPES = [(60, 90), (90, 60), (40, 40), (200, 140), (30, 50), (24, 32), (400, 300)]
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """In the order of the dataset."""
+    return [picture(h, w, seed) for seed, (h, w) in enumerate(SHAPES)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, pictures):
+    """Lossless, so that pixels can be compared."""
+    root = tmp_path_factory.mktemp("images")
+    for i, image in enumerate(pictures):
+        name = root / ("ant" if i < 3 else "bee") / f"{i}.png"
+        name.parent.mkdir(exist_ok=True)
+        save(name, image)
+    (root / "ant" / "notes.txt").write_text("no image", encoding="utf-8")
+    return str(root)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory, pictures):
+    """The same as JPEGs."""
+    root = tmp_path_factory.mktemp("photos")
+    (root / "ant").mkdir()
+    for i, image in enumerate(pictures):
+        save(root / "ant" / f"{i}.JPG", image, quality=95)
+    return str(root)
+
+
+def inputs(dataset):
+    return torch.stack([dataset[i]["inputs"] for i in range(len(dataset))])
+
+
+def test_samples(folder):
+    dataset = DecodedFolder(folder, size=SIZE)
+    assert len(dataset) == 7
+    assert dataset.metainfo["classes"] == ("ant", "bee")
+    assert dataset.get_gt_labels().tolist() == [0, 0, 0, 1, 1, 1, 1]
+    for i in range(7):
+        sample = dataset[i]
+        assert sorted(sample) == ["inputs", "labels"]
+        assert sample["inputs"].shape == (3, *SIZE)
+        assert sample["inputs"].dtype == torch.uint8
+        assert sample["labels"].dtype == torch.int64
+        assert sample["labels"].shape == ()
+        assert sample["labels"].item() == dataset.get_cat_ids(i)[0]
+    assert DecodedFolder(folder, size=20)[0]["inputs"].shape == (3, 20, 20)
+
+
+@pytest.mark.parametrize("backend", ["cv2", "pillow"])
+def test_a_training_sample_is_the_box_resized(folder, pictures, backend):
+    scale, ratio = (0.2, 0.9), (0.5, 2)
+    dataset = DecodedFolder(folder, size=SIZE, scale=scale, ratio=ratio, seed=3, backend=backend)
+    dataset.set_epoch(2)
+    for i, image in enumerate(pictures):
+        rng = np.random.default_rng((3, 2, i))
+        top, left, h, w = draw_crop_box(*image.shape[:2], scale, ratio, rng)
+        crop = image[top : top + h, left : left + w]
+        how = cv2.INTER_AREA if h >= 24 and w >= 32 else cv2.INTER_LINEAR
+        expected = cv2.resize(crop, SIZE[::-1], interpolation=how)
+        assert np.array_equal(dataset[i]["inputs"].permute(1, 2, 0).numpy(), expected)
+
+
+@pytest.mark.parametrize("backend", ["cv2", "pillow"])
+@pytest.mark.parametrize("edge", [32, 40, None])
+def test_a_test_sample_is_the_middle(folder, pictures, backend, edge):
+    dataset = DecodedFolder(folder, size=SIZE, resize_edge=edge, test_mode=True, backend=backend)
+    edge = 36 if edge is None else edge
+    for i, image in enumerate(pictures):
+        height, width = image.shape[:2]
+        size = edge * height // min(height, width), edge * width // min(height, width)
+        how = cv2.INTER_AREA if size[0] <= height else cv2.INTER_LINEAR
+        resized = cv2.resize(image, size[::-1], interpolation=how)
+        top, left = (round((a - b) / 2) for a, b in zip(size, SIZE, strict=True))
+        expected = resized[top : top + 24, left : left + 32]
+        assert np.array_equal(dataset[i]["inputs"].permute(1, 2, 0).numpy(), expected)
+
+
+@pytest.mark.parametrize("backend", ["cv2", "pillow"])
+@pytest.mark.parametrize("test_mode", [False, True])
+def test_reduced_jpegs_show_the_same(photos, backend, test_mode):
+    """The same box of the image; a box that is shifted or scaled would be far off."""
+    options = dict(size=SIZE, seed=1, backend=backend, test_mode=test_mode, scale=(0.3, 1))
+    reduced = inputs(DecodedFolder(photos, **options)).float()
+    whole = inputs(DecodedFolder(photos, reduced=False, **options)).float()
+    difference = (reduced - whole).abs().mean((1, 2, 3))
+    assert difference.max() > 0  # it was reduced
+    assert difference.max() < 5  # half a pixel
+
+
+def test_the_decoders_agree(photos):
+    one, other = (inputs(DecodedFolder(photos, size=SIZE, backend=b)) for b in ("cv2", "pillow"))
+    assert (one.float() - other.float()).abs().mean() < 2
+
+
+def test_seed_epoch_and_index_decide(folder):
+    dataset = DecodedFolder(folder, size=SIZE, seed=5)
+    first = inputs(dataset)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    assert torch.equal(inputs(dataset), first)
+    assert torch.equal(torch.stack([dataset[i]["inputs"] for i in (6, 0)]), first[[6, 0]])
+    dataset.set_epoch(1)
+    second = inputs(dataset)
+    assert not torch.equal(second, first)
+    assert not torch.equal(inputs(DecodedFolder(folder, size=SIZE, seed=6)), first)
+    resumed = DecodedFolder(folder, size=SIZE, seed=5)
+    resumed.set_epoch(1)
+    assert torch.equal(inputs(resumed), second)
+    # Not a sum of both, which would repeat itself.
+    other = DecodedFolder(folder, size=SIZE, seed=6)
+    assert not torch.equal(inputs(other), second)
+
+
+def test_images_of_one_size_get_boxes_of_their_own(tmp_path):
+    (tmp_path / "a").mkdir()
+    for i in range(4):
+        save(tmp_path / "a" / f"{i}.png", picture(50, 50))
+    found = inputs(DecodedFolder(str(tmp_path), size=20))
+    assert len({tuple(image.flatten().tolist()) for image in found}) == 4
+
+
+def test_global_random_states_are_not_moved(folder):
+    dataset = DecodedFolder(folder, size=SIZE)
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()
+    inputs(dataset)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.array_equal(np.random.get_state()[1], states[1])
+
+
+def test_the_seed_is_that_of_the_run_by_default(folder):
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        found.append(inputs(DecodedFolder(folder, size=SIZE)))
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize(("workers", "persistent"), [(0, False), (1, False), (2, False), (2, True)])
+def test_workers_make_the_same_batches(folder, workers, persistent):
+    """In every epoch, also where workers outlive it."""
+    dataset = DecodedFolder(folder, size=SIZE, seed=4)
+    loader = DataLoader(dataset, batch_size=3, num_workers=workers, persistent_workers=persistent)
+    for epoch in (0, 1, 5):
+        dataset.set_epoch(epoch)
+        batches = list(loader)
+        expected = DecodedFolder(folder, size=SIZE, seed=4)
+        expected.set_epoch(epoch)
+        assert torch.equal(torch.cat([batch["inputs"] for batch in batches]), inputs(expected))
+        assert torch.cat([batch["labels"] for batch in batches]).tolist() == [0] * 3 + [1] * 4
+
+
+@pytest.mark.slow
+def test_spawned_workers_make_the_same_batches(folder):
+    dataset = DecodedFolder(folder, size=SIZE, seed=4)
+    dataset.set_epoch(3)
+    loader = DataLoader(dataset, batch_size=3, num_workers=1, multiprocessing_context="spawn")
+    assert torch.equal(torch.cat([batch["inputs"] for batch in loader]), inputs(dataset))
+
+
+def test_mmengine_builds_a_loader(folder):
+    init_default_scope("dmmix")
+    config = dict(
+        batch_size=7,
+        num_workers=0,
+        dataset=dict(type="DecodedFolder", data_root=folder, size=SIZE, test_mode=True),
+        sampler=dict(type="DefaultSampler", shuffle=False),
+        collate_fn=dict(type="default_collate"),
+    )
+    (batch,) = Runner.build_dataloader(config, seed=0)
+    assert batch["inputs"].shape == (7, 3, *SIZE)
+    assert batch["labels"].tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+def copy_of(folder, tmp_path):
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("backend", ["cv2", "pillow"])
+@pytest.mark.parametrize("damage", ["cut", "text", "empty"])
+@pytest.mark.parametrize("test_mode", [False, True])
+def test_a_file_that_is_damaged_is_named(folder, tmp_path, damage, backend, test_mode):
+    root = copy_of(folder, tmp_path)
+    file = root / "bee" / "3.png"
+    data = file.read_bytes()
+    file.write_bytes({"cut": data[: len(data) // 2], "text": b"no image", "empty": b""}[damage])
+    dataset = DecodedFolder(str(root), size=SIZE, backend=backend, test_mode=test_mode)
+    dataset[2]
+    with pytest.raises(ValueError, match=r"bee/3\.png is no image or damaged"):
+        dataset[3]
+
+
+def test_a_damaged_file_is_named_from_a_worker(folder, tmp_path):
+    root = copy_of(folder, tmp_path)
+    (root / "bee" / "3.png").write_text("no image", encoding="utf-8")
+    loader = DataLoader(DecodedFolder(str(root), size=SIZE), num_workers=1)
+    with pytest.raises(ValueError, match=r"bee/3\.png is no image or damaged"):
+        list(loader)
+
+
+def test_folders_that_hold_no_data(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match=rf"there is no folder .*did you mean '{folder}'"):
+        DecodedFolder(folder[:-2])
+    with pytest.raises(ValueError, match="has no folders, but there must be one for each class"):
+        DecodedFolder(folder + "/bee")
+    (tmp_path / "ant").mkdir()
+    with pytest.raises(ValueError, match=r"have no images \(names that end in .*\.jpeg, \.jpg"):
+        DecodedFolder(str(tmp_path))
+
+
+def test_endings_and_subfolders(folder, tmp_path):
+    root = copy_of(folder, tmp_path)
+    (root / "ant" / "deeper").mkdir()
+    (root / "ant" / "0.png").rename(root / "ant" / "deeper" / "0.PNG")
+    (root / "bee" / "3.png").rename(root / "bee" / "3.other")
+    assert len(DecodedFolder(str(root), size=SIZE)) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (dict(size=0), "size must be an int of .*, got 0"),
+        (dict(size=(1, 2, 3)), r"size must be .*, got \(1, 2, 3\)"),
+        (dict(resize_edge=20), "resize_edge=20 is smaller than size="),
+        (dict(scale=(0, 1)), "scale must be .*, got"),
+        (dict(scale=(0.5, 0.1)), "scale must be .*, got"),
+        (dict(scale=(0.5, 1.1)), "scale must be .*, got"),
+        (dict(ratio=(2, 1)), "ratio must be .*, got"),
+        (dict(ratio=(0, 1)), "ratio must be .*, got"),
+        (dict(backend="PIL"), "backend must be 'cv2' or 'pillow', got 'PIL'"),
+        (dict(seed=-1), "seed must be an int of at least 0 or None, got -1"),
+        (dict(pipeline=[dict(type="PackInputs")]), "runs no pipeline"),
+    ],
+)
+def test_bad_arguments(folder, arguments, says):
+    with pytest.raises(ValueError, match=says):
+        DecodedFolder(folder, **{"size": SIZE, **arguments})
+    with pytest.raises(ValueError, match="epoch must be at least 0, got -1"):
+        DecodedFolder(folder).set_epoch(-1)
+
+
+def test_it_is_registered_and_says_what_it_is(folder):
+    built = DATASETS.build(dict(type="DecodedFolder", data_root=folder, size=SIZE))
+    assert isinstance(built, DecodedFolder)
+    for part in ("Number of samples: \t7", "24 x 32, random box", "Decoder: \tcv2"):
+        assert part in repr(built)
+    assert "short edge 36" in repr(DecodedFolder(folder, size=SIZE, test_mode=True))

@@ -1,0 +1,299 @@
+"""NPZDataset: your own arrays."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from dmmix.datasets import MappedArray, NPZDataset, stratified_subset
+from dmmix.datasets.arrays import memory
+from dmmix.registry import DATASETS
+
+pytestmark = pytest.mark.openmmlab
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (60, 7, 5, 3), dtype=np.uint8)
+LABELS = RNG.permutation(np.repeat(np.arange(4), 15))
+NAMES = np.array(["ant", "bee", "cat", "übel"])
+WAYS = [dict(mmap=False), dict(mmap=True), dict(mmap="auto")]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file; arrays can be replaced or, by None, left out."""
+
+    def write(name="data.npz", save=np.savez, **changes):
+        arrays = dict(
+            x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:9], y_test=LABELS[:9], classes=NAMES
+        )
+        arrays.update(changes)
+        save(tmp_path / name, **{k: v for k, v in arrays.items() if v is not None})
+        return str(tmp_path / name)
+
+    return write
+
+
+def is_mapped(dataset):
+    return isinstance(dataset.arrays()[0], MappedArray)
+
+
+def pixels(dataset):
+    return np.stack([sample["img"] for sample in dataset])
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_samples(write, options):
+    dataset = NPZDataset(write(), **options)
+    assert len(dataset) == 60
+    assert dataset.metainfo["classes"] == ("ant", "bee", "cat", "übel")
+    assert dataset.test_mode is False
+    for i in (0, 17, 59, -1, -60):
+        sample = dataset[i]
+        assert np.array_equal(sample["img"], IMAGES[i])
+        assert sample["img"].dtype == np.uint8
+        assert sample["gt_label"] == LABELS[i]
+        assert type(sample["gt_label"]) is int
+        assert sample["sample_idx"] == i % 60
+        assert dataset.get_cat_ids(i) == [LABELS[i]]
+    assert np.array_equal(dataset.get_gt_labels(), LABELS)
+    with pytest.raises(IndexError, match="60 is out of range for 60 samples"):
+        dataset.get_data_info(60)
+
+
+@pytest.mark.parametrize("options", WAYS)
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_the_test_split(write, options, save):
+    if save is np.savez_compressed and options["mmap"] is True:
+        pytest.skip("cannot be mapped")
+    dataset = NPZDataset(write(save=save), split="test", **options)
+    assert dataset.test_mode is True
+    assert np.array_equal(pixels(dataset), IMAGES[:9])
+    assert dataset.get_gt_labels().tolist() == LABELS[:9].tolist()
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_grey_images_get_a_channel(write, options):
+    dataset = NPZDataset(write(x_train=IMAGES[..., 0]), **options)
+    assert np.array_equal(pixels(dataset), IMAGES[..., :1])
+    assert dataset.arrays()[0].shape == (60, 7, 5, 1)
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_fortran_order(write, options):
+    dataset = NPZDataset(write(x_train=np.asfortranarray(IMAGES)), **options)
+    assert np.array_equal(pixels(dataset), IMAGES)
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_writing_into_a_sample_leaves_the_data_alone(write, options):
+    dataset = NPZDataset(write(), **options)
+    dataset[3]["img"][:] = 0
+    assert np.array_equal(dataset[3]["img"], IMAGES[3])
+
+
+@pytest.mark.parametrize(
+    "labels", [LABELS.astype(np.uint8), LABELS.astype(">i4"), LABELS[:, None], LABELS.astype("u8")]
+)
+def test_labels_of_any_integer_type(write, labels):
+    found = NPZDataset(write(y_train=labels)).arrays()[1]
+    assert found.dtype == np.int64
+    assert found.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("options", WAYS)
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_few_labels(write, options, save):
+    if save is np.savez_compressed and options["mmap"] is True:
+        pytest.skip("cannot be mapped")
+    dataset = NPZDataset(write(save=save), labels_per_class=3, subset_seed=5, **options)
+    rows = stratified_subset(LABELS, 3, 5)
+    assert len(dataset) == 12
+    assert np.array_equal(pixels(dataset), IMAGES[rows])
+    assert dataset.get_gt_labels().tolist() == LABELS[rows].tolist()
+
+
+@pytest.mark.parametrize("options", WAYS)
+@pytest.mark.parametrize(
+    ("indices", "rows"), [(5, slice(5)), (-4, slice(-4, None)), ([8, 2], [8, 2])]
+)
+def test_subsets_as_in_mmengine(write, options, indices, rows):
+    path = write()
+    whole = NPZDataset(path, **options)
+    parts = [NPZDataset(path, indices=indices, **options), whole.get_subset(indices)]
+    assert len(whole) == 60
+    whole.get_subset_(indices)
+    for part in (*parts, whole):
+        assert np.array_equal(pixels(part), IMAGES[rows])
+        assert part.get_gt_labels().tolist() == LABELS[rows].tolist()
+
+
+def test_indices_count_within_the_few_labels(write):
+    dataset = NPZDataset(write(), labels_per_class=3, indices=[1, 0])
+    rows = stratified_subset(LABELS, 3, 0)
+    assert np.array_equal(pixels(dataset), IMAGES[rows[[1, 0]]])
+
+
+@pytest.mark.parametrize(("available", "mapped"), [(4 * 6300, False), (4 * 6300 - 4, True)])
+def test_auto_reads_what_fits_into_a_quarter_of_the_memory(write, monkeypatch, available, mapped):
+    assert IMAGES.nbytes == 6300
+    monkeypatch.setattr(memory, "available_memory", lambda: available)
+    assert is_mapped(NPZDataset(write())) is mapped
+    # A subset is what counts, and what is compressed can only be read.
+    assert not is_mapped(NPZDataset(write(), indices=59))
+    assert not is_mapped(NPZDataset(write(save=np.savez_compressed)))
+
+
+def test_auto_reads_where_the_memory_is_unknown(write, monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: None)
+    assert not is_mapped(NPZDataset(write()))
+
+
+def test_the_other_split_is_not_looked_at(write):
+    objects = np.array([None, "x"], dtype=object)
+    path = write(x_test=objects, y_test=objects)
+    assert len(NPZDataset(path)) == 60
+    with pytest.raises(ValueError, match="x_test holds Python objects"):
+        NPZDataset(path, split="test")
+
+
+def test_the_arrays_are_not_copied(write):
+    dataset = NPZDataset(write(), mmap=False)
+    first, second = dataset.arrays()[0], dataset.arrays()[0]
+    assert np.shares_memory(first, second)
+
+
+def test_class_names(write):
+    path = write(classes=None)
+    assert "classes" not in NPZDataset(path).metainfo
+    assert NPZDataset(path, num_classes=5).metainfo["classes"] == ("0", "1", "2", "3", "4")
+    assert NPZDataset(path, classes=["p", "q", "r", "s"]).CLASSES == ("p", "q", "r", "s")
+    # What is given goes before what is in the file.
+    assert NPZDataset(write(), classes=["p", "q", "r", "s"]).CLASSES == ("p", "q", "r", "s")
+    with pytest.raises(ValueError, match="num_classes=5, but there are 4 names"):
+        NPZDataset(write(), num_classes=5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        (dict(x_train=None, y_train=None), KeyError, r"no x_train and no y_train.*found"),
+        (dict(y_train=None), KeyError, r"has no y_train: wanted .*'x_train', 'y_train'"),
+        (
+            dict(x_train=IMAGES / 255),
+            TypeError,
+            r"data\.npz: x_train is float64.*\(x \* 255\)\.round\(\)",
+        ),
+        (dict(x_train=IMAGES.astype(int)), TypeError, r"x_train is int64.*x\.astype\(np\.uint8\)"),
+        (dict(x_train=IMAGES > 9), TypeError, r"x_train is bool.*\* 255"),
+        (dict(x_train=IMAGES[0, 0]), ValueError, r"x_train must be .*got \(5, 3\)"),
+        (dict(x_train=IMAGES[None]), ValueError, r"must be .*got \(1, 60, 7, 5, 3\)"),
+        (dict(x_train=IMAGES[:0], y_train=LABELS[:0]), ValueError, r"not empty, got \(0, 7, 5, 3"),
+        (
+            dict(x_train=IMAGES.transpose(0, 3, 1, 2)),
+            ValueError,
+            r"looks like \(N, ch, H, W\): channels come last",
+        ),
+        (dict(y_train=LABELS[:-1]), ValueError, "y_train has 59 labels for 60 images"),
+        (dict(y_train=np.eye(4, dtype=int)[LABELS]), ValueError, r"y_train must be \(N,\).*argmax"),
+        (dict(y_train=LABELS * 1.0), TypeError, "y_train is float64, labels must be integers"),
+        (dict(y_train=LABELS == 1), TypeError, "y_train is bool"),
+        (dict(y_train=LABELS - 1), ValueError, r"y_train\[\d+\] is -1, labels must be at least 0"),
+        (dict(y_train=LABELS + 1), ValueError, r"y_train\[\d+\] is 4.* below 4, the number of cl"),
+        (dict(classes=np.array([["a", "b"]])), ValueError, "classes must be strings"),
+        (dict(classes=np.arange(4)), ValueError, r"classes must be strings.*dtype=str"),
+        (dict(classes=NAMES.astype(object)), ValueError, "classes holds Python objects"),
+        (dict(y_train=LABELS.astype(object)), ValueError, "y_train holds Python objects"),
+    ],
+)
+@pytest.mark.parametrize("mmap", [False, True])
+def test_bad_files(write, changes, error, says, mmap):
+    path = write(**changes)
+    with pytest.raises(error, match=says):
+        NPZDataset(path, mmap=mmap)
+
+
+def test_labels_that_are_out_of_range_without_names(write):
+    path = write(classes=None, y_train=LABELS - 1)
+    with pytest.raises(ValueError, match=r"y_train\[\d+\] is -1"):
+        NPZDataset(path)
+    with pytest.raises(ValueError, match=r"is 3, labels must be at least 0 and below 3"):
+        NPZDataset(write(classes=None), num_classes=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (dict(split="val"), "split must be 'train' or 'test', got 'val'"),
+        (dict(mmap="no"), "mmap must be True or False or 'auto', got 'no'"),
+        (dict(num_classes=0), "num_classes must be an int of at least 1"),
+        (dict(split="test", labels_per_class=5), "labels_per_class is for split='train'"),
+        (dict(labels_per_class=16), "labels_per_class=16, but class 0 has only 15"),
+    ],
+)
+def test_bad_arguments(write, arguments, says):
+    with pytest.raises(ValueError, match=says):
+        NPZDataset(write(), **arguments)
+
+
+def test_a_compressed_file_cannot_be_mapped(write):
+    with pytest.raises(ValueError, match="x_train is compressed and cannot be mapped"):
+        NPZDataset(write(save=np.savez_compressed), mmap=True)
+
+
+def test_a_mapped_file_that_changes_is_noticed(write):
+    path = write()
+    mapped, read = NPZDataset(path, mmap=True), NPZDataset(path, mmap=False)
+    os.truncate(path, 1000)
+    assert np.array_equal(read[0]["img"], IMAGES[0])
+    with pytest.raises(RuntimeError, match="changed while it was mapped"):
+        mapped[0]
+
+
+def test_it_loads_when_it_is_needed(write):
+    path = write()
+    dataset = NPZDataset(path, lazy_init=True)
+    assert "Haven't been initialized" in repr(dataset)
+    assert len(dataset) == 60
+    with pytest.raises(FileNotFoundError, match="did you mean"):
+        NPZDataset(path.replace("data.npz", "date.npz"))
+
+
+def test_paths(write, monkeypatch, tmp_path):
+    write()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(NPZDataset("~/data.npz")) == 60
+    assert len(NPZDataset("data.npz", data_root=str(tmp_path))) == 60
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+def test_a_pickled_dataset_is_the_same(write, mmap):
+    dataset = NPZDataset(write(), mmap=mmap, pipeline=[dict(type="PackLabels", _scope_="dmmix")])
+    other = pickle.loads(pickle.dumps(dataset))
+    assert torch.equal(other[5]["inputs"], dataset[5]["inputs"])
+    assert is_mapped(other) is mmap
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_a_loader_with_workers(write, mmap, workers):
+    dataset = NPZDataset(write(), mmap=mmap, pipeline=[dict(type="PackLabels", _scope_="dmmix")])
+    batches = list(DataLoader(dataset, batch_size=25, num_workers=workers))
+    images = torch.cat([batch["inputs"] for batch in batches])
+    assert np.array_equal(images.permute(0, 2, 3, 1).numpy(), IMAGES)
+    assert torch.cat([batch["labels"] for batch in batches]).tolist() == LABELS.tolist()
+
+
+def test_it_is_registered_and_says_what_it_is(write):
+    built = DATASETS.build(dict(type="NPZDataset", data_file=write(), mmap=True))
+    assert isinstance(built, NPZDataset)
+    text = repr(built)
+    for part in (
+        "Number of samples: \t60",
+        "Number of categories: \t4",
+        "Split: \ttrain",
+        "mapped",
+    ):
+        assert part in text
