@@ -113,7 +113,7 @@ class TwoStreams(Protocol):
     """A labelled and an unlabelled stream (:class:`~dmmix.datasets.SemiDataset`)."""
 
     #: Sizes of the two streams.
-    sources: tuple[int, int]
+    stream_sizes: tuple[int, int]
 
 
 def parts(dataset: Any) -> list[Any]:

@@ -27,7 +27,9 @@ def place(index: int, n: int, repeats: bool = False) -> tuple[int, int]:
         IndexError: it is out of range.
     """
     index = operator.index(index)
-    if index < -n or not n or (index >= n and not repeats):
+    if 0 <= index < n:
+        return 0, index
+    if index < -n or not n or (index >= 0 and not repeats):
         raise IndexError(f"index {index} is out of range for {n} samples")
     return divmod(index, n) if index >= 0 else (0, index + n)
 

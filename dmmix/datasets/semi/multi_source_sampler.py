@@ -27,7 +27,7 @@ class MultiSourceSampler(Sampler):
     ``n / w``: what is seen in a step does not depend on the number of processes.
 
     Args:
-        dataset: with ``sources``, the sizes of the two streams (:class:`SemiDataset`).
+        dataset: with ``stream_sizes``, those of the two streams (:class:`SemiDataset`).
         seed: the same in all processes; by default one of them draws it.
 
     Raises:
@@ -46,7 +46,7 @@ class MultiSourceSampler(Sampler):
         names = ("labelled", "unlabelled")
         self.orders = [
             EndlessOrder(size, self.seed, name)
-            for size, name in zip(dataset.sources, names, strict=True)
+            for size, name in zip(dataset.stream_sizes, names, strict=True)
         ]
         self.epoch = 0
 

@@ -151,7 +151,7 @@ class SemiDataset(Checked, Dataset):
         return len(self._unlabelled)
 
     @property
-    def sources(self) -> tuple[int, int]:
+    def stream_sizes(self) -> tuple[int, int]:
         """Sizes of the two streams."""
         return self.num_labelled, self.num_unlabelled
 
@@ -170,7 +170,7 @@ class SemiDataset(Checked, Dataset):
         return self._labels.copy()
 
     def __len__(self) -> int:
-        return sum(self.sources)
+        return sum(self.stream_sizes)
 
     def __getitem__(self, index: int) -> dict[str, dict[str, Tensor]]:
         """A batch of one image, in one of the streams."""

@@ -254,15 +254,12 @@ class DecodedImages(FromDataset):
         other.crops = replace(self.crops, test_mode=True)
         return other
 
-    def renumber_classes(self, names: Sequence[str]) -> None:
-        super().renumber_classes(names)
-        self.num_classes = None if self.num_classes is None else len(names)
-
     def _all_labels(self) -> np.ndarray:
         return self._samples.labels
 
-    def _set_labels(self, labels: np.ndarray) -> None:
+    def _set_labels(self, labels: np.ndarray, num_classes: int) -> None:
         self._samples.labels = labels
+        self.num_classes = None if self.num_classes is None else num_classes
 
     def get_gt_labels(self) -> np.ndarray:
         """Labels of all samples, (N,)."""

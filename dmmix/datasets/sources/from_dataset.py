@@ -60,8 +60,8 @@ class FromDataset(Checked, Dataset):
         """Labels of all samples that are held."""
 
     @abstractmethod
-    def _set_labels(self, labels: np.ndarray) -> None:
-        """Others in their place."""
+    def _set_labels(self, labels: np.ndarray, num_classes: int) -> None:
+        """Others in their place, of so many classes."""
 
     def renumber_classes(self, names: Sequence[str]) -> None:
         """Gives each class the number of its name in ``names``, whose classes it has from now on.
@@ -71,7 +71,7 @@ class FromDataset(Checked, Dataset):
         """
         self.full_init()
         own = () if self.CLASSES is None else self.CLASSES
-        self._set_labels(renumbered(self._all_labels(), own, names))
+        self._set_labels(renumbered(self._all_labels(), own, names), len(names))
         self._metainfo["classes"] = tuple(names)
 
     def _keep_metainfo(self, source: BaseDataset) -> None:

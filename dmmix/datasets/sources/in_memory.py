@@ -188,7 +188,7 @@ class InMemory(FromDataset):
     def _all_labels(self) -> np.ndarray:
         return self._labels.numpy()
 
-    def _set_labels(self, labels: np.ndarray) -> None:
+    def _set_labels(self, labels: np.ndarray, num_classes: int) -> None:
         self._labels = torch.from_numpy(labels)
         self._labels_there = self._labels.to(self._labels_there.device)
 

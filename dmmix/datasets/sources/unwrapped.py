@@ -72,6 +72,8 @@ class Unwrapped(Dataset):
             name, first = type(leaf).__name__, type(self._leaves[0]).__name__
             match_classes(leaf, class_names(self._leaves[0]), name, f"{first} before it")
         self._repeating = [bool(getattr(leaf, "repeats", False)) for leaf in self._leaves]
+        #: Whether an index beyond the length is another crop.
+        self.repeats = any(self._repeating)
         starts = np.cumsum([0, *map(len, self._leaves)])
         self._copy = times_before(starts[self._leaf] + self._row)
         self._most = int(self._copy.max(initial=0)) + 1
@@ -116,11 +118,6 @@ class Unwrapped(Dataset):
     def batched(self) -> bool:
         """Whether it makes whole batches."""
         return all(makes_batches(leaf) for leaf in self._leaves)
-
-    @property
-    def repeats(self) -> bool:
-        """Whether an index beyond the length is another crop."""
-        return any(self._repeating)
 
     @property
     def metainfo(self) -> dict:

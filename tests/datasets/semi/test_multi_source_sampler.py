@@ -16,10 +16,10 @@ class Sizes:
     """A dataset that has nothing but the sizes of its streams."""
 
     def __init__(self, labelled=5, unlabelled=23):
-        self.sources = (labelled, unlabelled)
+        self.stream_sizes = (labelled, unlabelled)
 
     def __len__(self):
-        return sum(self.sources)
+        return sum(self.stream_sizes)
 
 
 def sampler(batch_size=4, mu=3, batches=6, *, seed=0, rank=0, world=1, sizes=(5, 23)):

@@ -20,7 +20,7 @@ def whole():
 def test_what_is_labelled(whole):
     dataset = semi(dict(num_labels=40, seed=3))
     labels = whole.get_gt_labels()
-    assert dataset.sources == (40, len(whole))
+    assert dataset.stream_sizes == (40, len(whole))
     assert len(dataset) == 40 + len(whole)
     assert dataset.num_classes == 10
     assert np.bincount(dataset.get_gt_labels()).tolist() == [4] * 10
@@ -149,7 +149,7 @@ def test_the_split_depends_on_nothing_else():
 def test_a_part_of_a_part():
     base = {**DIGITS, "subset": dict(labels_per_class=6, seed=1)}
     dataset = semi(dict(num_labels=20), dataset=base, unlabelled="rest")
-    assert dataset.sources == (20, 40)
+    assert dataset.stream_sizes == (20, 40)
     assert dataset.labelled_rows.max() < 60
 
 

@@ -75,7 +75,7 @@ def test_files_without_labels(folder):
     plain = dict(type="CustomDataset", data_root=folder, with_label=False)
     unknown = dict(type="DecodedImages", dataset=plain, size=16)
     dataset = semi(dict(num_labels=2), dataset=files, unlabelled=unknown)
-    assert dataset.sources == (2, 8)
+    assert dataset.stream_sizes == (2, 8)
     assert set(dataset[9]["unlabelled"]) == {"inputs", "index"}
     says = "unlabelled, with hidden_labels=True, must have a label.* that of image 0 is -1"
     with pytest.raises(ValueError, match=says):

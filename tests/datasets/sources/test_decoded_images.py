@@ -348,8 +348,8 @@ def test_a_label_out_of_range(tmp_path):
 
 def test_classes_without_images_are_told(birds, logged):
     DecodedImages(reader("cub200", birds), size=SIZE)
-    assert logged == ["CUB: 197 of 200 classes have no image: Groove_billed_Ani, Crested_Auklet, "
-                      "Least_Auklet, ..."]  # fmt: skip
+    assert logged == ["CUB: 197 of 200 classes have no image: 3 ('Groove_billed_Ani'), "
+                      "4 ('Crested_Auklet'), 5 ('Least_Auklet'), ..."]  # fmt: skip
     DecodedImages(reader("cub200", birds, "test"), size=SIZE)
     assert len(logged) == 1
 
