@@ -1,10 +1,12 @@
-"""Files of CIFAR and MNIST with a few random images, and datasets that read them."""
+"""Files of all kinds of data sets with a few random images, and datasets that read them."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 
 from dmmix.registry import DATASETS
+from dmmix.testing.layouts import make_layout
 
 # Not imported from mmpretrain: dmmix has to prepare torchvision first.
 BaseDataset, CIFAR10, CIFAR100, MNIST = (
@@ -61,3 +63,17 @@ def write_mnist(folder, count=30, seed=0):
             (folder / name.removesuffix(".gz")).write_bytes(head + sizes + array.tobytes())
         written[split] = images[..., None], labels.astype(np.int64)
     return written
+
+
+def write_all(folder):
+    """A data set of each kind, with 12 images in 3 classes (CIFAR: 40 in 10)."""
+    few = dict(classes=3, per_class=4)
+    Path(make_layout("image_folder", folder, **few), "train").rename(folder / "photos")
+    for name in ("cub200", "tiny_imagenet"):
+        Path(make_layout(name, folder, **few)).rename(folder / name)
+    make_layout("cifar10", folder)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (12, 7, 5, 3), dtype=np.uint8)
+    labels = rng.permutation(np.repeat(np.arange(3), 4))
+    np.savez(folder / "data.npz", x_train=images, y_train=labels, classes=list("abc"))
+    return folder

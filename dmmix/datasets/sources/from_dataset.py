@@ -56,6 +56,10 @@ class FromDataset(Checked, Dataset):
         """Takes what it needs from the dataset."""
 
     @abstractmethod
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    @abstractmethod
     def _all_labels(self) -> np.ndarray:
         """Labels of all samples that are held."""
 

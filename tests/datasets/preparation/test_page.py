@@ -25,13 +25,6 @@ def test_the_table():
         )
 
 
-def test_the_code(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    exec(re.search(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)[1], names)
-    assert names["root"] == "data/CUB_200_2011"
-
-
 def test_the_layouts(tmp_path):
     """Every list that a tree of the page names is in the tiny data set."""
     trees = re.findall(r"^```text\n(.*?)^```$", PAGE, re.M | re.S)

@@ -158,15 +158,6 @@ def test_a_resumed_run_sees_what_it_would_have_seen(tmp_path, kind, fresh_mmengi
     assert_same_weights(last, whole)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_run_with_workers(tmp_path, workers, fresh_mmengine):
-    whole = run(tmp_path / "a", loader_config())
-    fresh_mmengine()
-    other = run(tmp_path / "b", {**loader_config(), "num_workers": workers})
-    assert other.seen == whole.seen
-    assert_same_weights(other, whole)
-
-
 def test_another_seed(tmp_path, fresh_mmengine):
     first = run(tmp_path / "a", loader_config())
     fresh_mmengine()

@@ -5,7 +5,6 @@ import pytest
 
 from dmmix.datasets import Digits
 from dmmix.datasets.sources import digits
-from dmmix.registry import DATASETS
 
 pytestmark = pytest.mark.openmmlab
 
@@ -108,12 +107,3 @@ def test_the_seed_chooses_the_labels():
 def test_bad_arguments(arguments, says):
     with pytest.raises(ValueError, match=says):
         Digits(**arguments)
-
-
-def test_it_is_registered_and_says_what_it_is():
-    built = DATASETS.build(dict(type="Digits", labels_per_class=4))
-    assert isinstance(built, Digits)
-    assert len(built.metainfo["classes"]) == 10
-    text = repr(built)
-    assert "Split: \ttrain" in text
-    assert "Labels a class: \t4" in text

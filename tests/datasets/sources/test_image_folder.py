@@ -7,13 +7,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
-from dmmix.datasets import DecodedFolder
+from dmmix.datasets import DecodedFolder, DecodedImages
 from dmmix.datasets.images.crop_boxes import draw_crop_box
-from dmmix.registry import DATASETS
 from tests.datasets.pictures import picture, save
 
 pytestmark = pytest.mark.openmmlab
@@ -52,22 +48,6 @@ def photos(tmp_path_factory, pictures):
 
 def inputs(dataset):
     return torch.stack([dataset[i]["inputs"] for i in range(len(dataset))])
-
-
-def test_samples(folder):
-    dataset = DecodedFolder(folder, size=SIZE)
-    assert len(dataset) == 7
-    assert dataset.metainfo["classes"] == ("ant", "bee")
-    assert dataset.get_gt_labels().tolist() == [0, 0, 0, 1, 1, 1, 1]
-    for i in range(7):
-        sample = dataset[i]
-        assert sorted(sample) == ["inputs", "labels"]
-        assert sample["inputs"].shape == (3, *SIZE)
-        assert sample["inputs"].dtype == torch.uint8
-        assert sample["labels"].dtype == torch.int64
-        assert sample["labels"].shape == ()
-        assert sample["labels"].item() == dataset.get_cat_ids(i)[0]
-    assert DecodedFolder(folder, size=20)[0]["inputs"].shape == (3, 20, 20)
 
 
 @pytest.mark.parametrize("backend", ["cv2", "pillow"])
@@ -116,39 +96,12 @@ def test_the_decoders_agree(photos):
     assert (one.float() - other.float()).abs().mean() < 2
 
 
-def test_seed_epoch_and_index_decide(folder):
-    dataset = DecodedFolder(folder, size=SIZE, seed=5)
-    first = inputs(dataset)
-    np.random.seed(1)
-    torch.manual_seed(1)
-    assert torch.equal(inputs(dataset), first)
-    assert torch.equal(torch.stack([dataset[i]["inputs"] for i in (6, 0)]), first[[6, 0]])
-    dataset.set_epoch(1)
-    second = inputs(dataset)
-    assert not torch.equal(second, first)
-    assert not torch.equal(inputs(DecodedFolder(folder, size=SIZE, seed=6)), first)
-    resumed = DecodedFolder(folder, size=SIZE, seed=5)
-    resumed.set_epoch(1)
-    assert torch.equal(inputs(resumed), second)
-    # Not a sum of both, which would repeat itself.
-    other = DecodedFolder(folder, size=SIZE, seed=6)
-    assert not torch.equal(inputs(other), second)
-
-
 def test_images_of_one_size_get_boxes_of_their_own(tmp_path):
     (tmp_path / "a").mkdir()
     for i in range(4):
         save(tmp_path / "a" / f"{i}.png", picture(50, 50))
     found = inputs(DecodedFolder(str(tmp_path), size=20))
     assert len({tuple(image.flatten().tolist()) for image in found}) == 4
-
-
-def test_global_random_states_are_not_moved(folder):
-    dataset = DecodedFolder(folder, size=SIZE)
-    states = torch.get_rng_state(), np.random.get_state()[1].copy()
-    inputs(dataset)
-    assert torch.equal(torch.get_rng_state(), states[0])
-    assert np.array_equal(np.random.get_state()[1], states[1])
 
 
 def test_the_seed_is_that_of_the_run_by_default(folder):
@@ -158,42 +111,6 @@ def test_the_seed_is_that_of_the_run_by_default(folder):
         found.append(inputs(DecodedFolder(folder, size=SIZE)))
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
-
-
-@pytest.mark.parametrize(("workers", "persistent"), [(0, False), (1, False), (2, False), (2, True)])
-def test_workers_make_the_same_batches(folder, workers, persistent):
-    """In every epoch, also where workers outlive it."""
-    dataset = DecodedFolder(folder, size=SIZE, seed=4)
-    loader = DataLoader(dataset, batch_size=3, num_workers=workers, persistent_workers=persistent)
-    for epoch in (0, 1, 5):
-        dataset.set_epoch(epoch)
-        batches = list(loader)
-        expected = DecodedFolder(folder, size=SIZE, seed=4)
-        expected.set_epoch(epoch)
-        assert torch.equal(torch.cat([batch["inputs"] for batch in batches]), inputs(expected))
-        assert torch.cat([batch["labels"] for batch in batches]).tolist() == [0] * 3 + [1] * 4
-
-
-@pytest.mark.slow
-def test_spawned_workers_make_the_same_batches(folder):
-    dataset = DecodedFolder(folder, size=SIZE, seed=4)
-    dataset.set_epoch(3)
-    loader = DataLoader(dataset, batch_size=3, num_workers=1, multiprocessing_context="spawn")
-    assert torch.equal(torch.cat([batch["inputs"] for batch in loader]), inputs(dataset))
-
-
-def test_mmengine_builds_a_loader(folder):
-    init_default_scope("dmmix")
-    config = dict(
-        batch_size=7,
-        num_workers=0,
-        dataset=dict(type="DecodedFolder", data_root=folder, size=SIZE, test_mode=True),
-        sampler=dict(type="DefaultSampler", shuffle=False),
-        collate_fn=dict(type="default_collate"),
-    )
-    (batch,) = Runner.build_dataloader(config, seed=0)
-    assert batch["inputs"].shape == (7, 3, *SIZE)
-    assert batch["labels"].tolist() == [0, 0, 0, 1, 1, 1, 1]
 
 
 def copy_of(folder, tmp_path):
@@ -214,14 +131,6 @@ def test_a_file_that_is_damaged_is_named(folder, tmp_path, damage, backend, test
         dataset[3]
 
 
-def test_a_damaged_file_is_named_from_a_worker(folder, tmp_path):
-    root = copy_of(folder, tmp_path)
-    (root / "bee" / "3.png").write_text("no image", encoding="utf-8")
-    loader = DataLoader(DecodedFolder(str(root), size=SIZE), num_workers=1)
-    with pytest.raises(ValueError, match=r"bee/3\.png is no image or damaged"):
-        list(loader)
-
-
 def test_folders_that_hold_no_data(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match=rf"there is no folder .*did you mean '{folder}'"):
         DecodedFolder(folder[:-2])
@@ -233,6 +142,10 @@ def test_folders_that_hold_no_data(folder, tmp_path):
 
 
 def test_endings_and_subfolders(folder, tmp_path):
+    whole = DecodedFolder(folder, size=20)
+    assert whole.CLASSES == ("ant", "bee")
+    assert whole.get_gt_labels().tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert whole[0]["inputs"].shape == (3, 20, 20)
     root = copy_of(folder, tmp_path)
     (root / "ant" / "deeper").mkdir()
     (root / "ant" / "0.png").rename(root / "ant" / "deeper" / "0.PNG")
@@ -241,31 +154,44 @@ def test_endings_and_subfolders(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    "make", [DecodedFolder, lambda root, **options: DecodedImages(
+        dict(type="CUB", data_root=root), **options)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "says"),
     [
         (dict(size=0), "size must be an int of .*, got 0"),
         (dict(size=(1, 2, 3)), r"size must be .*, got \(1, 2, 3\)"),
-        (dict(resize_edge=20), "resize_edge=20 is smaller than size="),
+        (dict(resize_edge=20), "resize_edge=20 is smaller than size=32"),
         (dict(scale=(0, 1)), "scale must be .*, got"),
         (dict(scale=(0.5, 0.1)), "scale must be .*, got"),
         (dict(scale=(0.5, 1.1)), "scale must be .*, got"),
         (dict(ratio=(2, 1)), "ratio must be .*, got"),
         (dict(ratio=(0, 1)), "ratio must be .*, got"),
         (dict(backend="PIL"), "backend must be 'cv2' or 'pillow', got 'PIL'"),
+        (dict(corrupt="no"), "corrupt must be 'raise' or 'skip', got 'no'"),
+        (dict(crop_ratio=0), r"crop_ratio must be a number in \(0, 1\] or None, got 0"),
+        (dict(crop_ratio=1.1), r"crop_ratio must be a number in .*, got 1\.1"),
+        (dict(crop_ratio=0.9, resize_edge=99), r"resize_edge=99 and crop_ratio=0\.9: give one"),
+        (dict(interpolation="nearest"), "interpolation must be .*, got 'nearest'"),
+        (dict(num_classes=0), "num_classes must be an int of at least 1"),
         (dict(seed=-1), "seed must be an int of at least 0 or None, got -1"),
-        (dict(pipeline=[dict(type="PackInputs")]), "runs no pipeline"),
+        (dict(subset=dict(labels=4)), "subset: unknown key 'labels'"),
+        (
+            dict(ten_crop=True, test_mode=False),
+            "ten_crop=True is for testing, and this is training",
+        ),
     ],
 )
-def test_bad_arguments(folder, arguments, says):
+def test_bad_arguments_are_told_before_data_is_looked_for(make, options, says):
     with pytest.raises(ValueError, match=says):
-        DecodedFolder(folder, **{"size": SIZE, **arguments})
+        make("nowhere", **{"size": SIZE, **options})
+
+
+def test_it_says_what_it_is(folder):
+    train, test = DecodedFolder(folder, size=SIZE), DecodedFolder(folder, size=32, ten_crop=True,
+                                                                  test_mode=True)  # fmt: skip
+    assert "24 x 32, random box, scale=(0.08, 1.0)" in repr(train)
+    assert "short edge 36, four corners and middle, and mirrored" in repr(test)
+    assert "Decoder: \tcv2" in repr(test)
     with pytest.raises(ValueError, match="epoch must be at least 0, got -1"):
-        DecodedFolder(folder).set_epoch(-1)
-
-
-def test_it_is_registered_and_says_what_it_is(folder):
-    built = DATASETS.build(dict(type="DecodedFolder", data_root=folder, size=SIZE))
-    assert isinstance(built, DecodedFolder)
-    for part in ("Number of samples: \t7", "24 x 32, random box", "Decoder: \tcv2"):
-        assert part in repr(built)
-    assert "short edge 36" in repr(DecodedFolder(folder, size=SIZE, test_mode=True))
+        train.set_epoch(-1)

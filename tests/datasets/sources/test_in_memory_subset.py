@@ -129,20 +129,9 @@ def test_digits_choose_as_they_do_themselves():
     assert np.bincount(labels[ours.rows]).tolist() == [10] * 10
 
 
-def test_the_file(path, tmp_path):
-    file = str(tmp_path / "few.json")
-    first = InMemory(dict(type="NPZDataset", data_file=path), subset=dict(FEW, file=file))
-    assert '"classes": [\n    "a",\n    "b",' in (tmp_path / "few.json").read_text(encoding="utf-8")
-    again = InMemory(dict(type="NPZDataset", data_file=path), subset=dict(file=file))
-    check(first)
-    check(again)
-    assert f"Subset: \tlabels_per_class=3, seed=1, file={file}" in repr(first)
-
-
-def test_all_of_it_where_nothing_is_said(path):
-    dataset = InMemory(dict(type="NPZDataset", data_file=path))
-    check(dataset, rows=np.arange(60))
-    assert "Subset" not in repr(dataset)
+@pytest.mark.parametrize("mmap", [True, False])
+def test_all_of_it_where_nothing_is_said(path, mmap):
+    check(InMemory(dict(type="NPZDataset", data_file=path, mmap=mmap)), rows=np.arange(60))
 
 
 def test_bad_subsets_are_told_before_the_data_is_read(tmp_path):

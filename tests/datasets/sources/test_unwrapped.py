@@ -224,19 +224,6 @@ def test_weighted_sampling(root, kind):
     assert torch.cat([batch["labels"] for batch in made]).tolist() == [0] * 20
 
 
-@pytest.mark.parametrize("kind", ["DecodedFolder", "InMemory"])
-def test_a_subset_crops_as_in_the_whole(root, kind):
-    whole = build(leaf(root, kind))
-    some = whole.get_subset([5, 1])
-    assert len(some) == 2
-    assert len(whole.get_subset(3)) == len(whole.get_subset(-3)) == 3
-    set_epoch(whole, 4)  # the one that is shared
-    for i, row in enumerate((5, 1)):
-        assert torch.equal(some[i]["inputs"], whole[row]["inputs"])
-        assert some.get_cat_ids(i) == whole.get_cat_ids(row)
-    assert some.get_subset([1]).rows.tolist() == [1]
-
-
 def test_streams_of_wrapped_images(root):
     fold = dict(type="KFoldDataset", num_splits=4, seed=1, dataset=leaf(root))
     semi = SemiDataset(fold, dict(labels_per_class=1, seed=0))
@@ -247,13 +234,6 @@ def test_streams_of_wrapped_images(root):
     assert torch.equal(*middle)
     with pytest.raises(TypeError, match="SemiDataset makes batches of two streams"):
         unwrap(data.Subset(semi, [0]))
-
-
-@pytest.mark.parametrize("outer", ["InMemory", "DecodedImages"])
-@pytest.mark.parametrize("wrapper", ["KFoldDataset", "RepeatDataset"])
-def test_a_wrapper_inside_is_told_to_go_outside(root, outer, wrapper):
-    with pytest.raises(TypeError, match=f"dict.type='{wrapper}', dataset=dict.type='{outer}'"):
-        build(dict(type=outer, dataset=dict(type=wrapper, dataset=dict(type="Digits"))))
 
 
 def test_a_wrapper_by_config_is_unwrapped_and_not_copied(root):
