@@ -1,7 +1,7 @@
-"""InMemory: one tensor, and batches in one gather."""
+"""InMemory: one tensor, batches in one gather; of a subset, only its images in memory."""
 
 import gc
-import multiprocessing
+import inspect
 import os
 import weakref
 
@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from dmmix.datasets import Digits, InMemory, NPZDataset, whole_batch
+from dmmix.datasets import Digits, InMemory, NPZDataset, subset_indices, whole_batch
+from dmmix.datasets.arrays import mapped_array, npz_arrays
 from dmmix.datasets.sources import in_memory
 from dmmix.registry import DATASETS
 from tests.datasets.small_data import (
@@ -26,7 +27,9 @@ pytestmark = pytest.mark.openmmlab
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 7, 5, 3), dtype=np.uint8)
-LABELS = RNG.integers(0, 4, 60)
+LABELS = RNG.permutation(np.repeat(range(4), 15))
+FEW = dict(labels_per_class=3, seed=1)
+ROWS = subset_indices(LABELS, FEW)
 
 
 @pytest.fixture
@@ -41,6 +44,10 @@ def mapped(path, **options):
 
 def read(path, **options):
     return InMemory(NPZDataset(path, mmap=False), **options)
+
+
+def loaded(dataset, **options):
+    return DataLoader(dataset, batch_size=32, num_workers=1, collate_fn=whole_batch, **options)
 
 
 BOTH = pytest.mark.parametrize("make", [read, mapped])
@@ -86,9 +93,7 @@ def test_cifar(tmp_path, kind, split):
     images, labels = write_cifar(tmp_path, kind)[split]
     config = dict(type=kind, data_root=str(tmp_path), split=split, download=False)
     for dataset in (InMemory(config), InMemory(DATASETS.build(config))):
-        found = everything(dataset)
-        assert np.array_equal(found[0], images)  # RGB
-        assert np.array_equal(found[1], labels)
+        check(dataset, images, labels, np.arange(len(labels)))  # RGB
         assert len(dataset.metainfo["classes"]) == (10 if kind is SmallCIFAR10 else 100)
 
 
@@ -98,9 +103,7 @@ def test_mnist(tmp_path, kind, split):
     """Also the test split, for which mmpretrain wants test_mode=True beside split='test'."""
     images, labels = write_mnist(tmp_path)[split]
     config = dict(type=kind, data_root=str(tmp_path), split=split, download=False)
-    found = everything(InMemory(config))
-    assert np.array_equal(found[0], images)
-    assert np.array_equal(found[1], labels)
+    check(InMemory(config), images, labels, np.arange(len(labels)))
 
 
 def test_a_dataset_that_was_given_is_left_as_it_was(tmp_path):
@@ -143,10 +146,10 @@ def test_the_arrays_of_a_dataset_are_taken_over(path):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_digits(split):
-    given_ones = Digits(split=split)
-    images, labels = everything(InMemory(dict(type="Digits", split=split)))
-    assert np.array_equal(images, np.stack([sample["img"] for sample in given_ones]))
-    assert np.array_equal(labels, given_ones.get_gt_labels())
+    given = Digits(split=split)
+    images = np.stack([sample["img"] for sample in given])
+    dataset = InMemory(dict(type="Digits", split=split))
+    check(dataset, images, given.get_gt_labels(), np.arange(len(given)))
 
 
 @pytest.mark.slow
@@ -154,14 +157,7 @@ def test_spawned_workers_share_the_tensor(path):
     """What they are sent is a handle, not the images."""
     dataset = read(path)
     assert not dataset._images.is_shared()
-    context = multiprocessing.get_context("spawn")
-    loader = DataLoader(
-        dataset,
-        batch_size=32,
-        num_workers=1,
-        collate_fn=whole_batch,
-        multiprocessing_context=context,
-    )
+    loader = loaded(dataset, multiprocessing_context="spawn")
     images = torch.cat([batch["inputs"] for batch in loader])
     assert np.array_equal(images.permute(0, 2, 3, 1).numpy(), IMAGES)
     assert dataset._images.is_shared()
@@ -231,15 +227,10 @@ def moves(monkeypatch):
     return moved
 
 
-@pytest.mark.parametrize(
-    ("device", "free", "expected"),
-    [
-        ("auto", 4 * 6300 + 1, ["cuda:0"]),
-        ("auto", 4 * 6300, []),
-        ("cuda", 1, ["cuda:0"]),
-        ("cpu", 10**9, []),
-    ],
-)
+@pytest.mark.parametrize(("device", "free", "expected"), [
+    ("auto", 4 * 6300 + 1, ["cuda:0"]), ("auto", 4 * 6300, []),
+    ("cuda", 1, ["cuda:0"]), ("cpu", 10**9, []),
+])  # fmt: skip
 def test_the_first_batch_moves_the_data(path, a_gpu, moves, device, free, expected):
     assert IMAGES.nbytes == 6300
     a_gpu["free"] = free
@@ -251,7 +242,7 @@ def test_the_first_batch_moves_the_data(path, a_gpu, moves, device, free, expect
     assert moves == expected
 
 
-@pytest.mark.parametrize("make", [read, mapped])
+@BOTH
 def test_all_of_it_is_moved(make, path, monkeypatch):
     monkeypatch.setattr(in_memory, "_PIECE", 1000)  # nine images at once
     dataset = make(path)
@@ -264,17 +255,14 @@ def test_all_of_it_is_moved(make, path, monkeypatch):
 
 
 def test_a_worker_stays_on_the_cpu(path, a_gpu, moves):
-    loader = DataLoader(read(path), batch_size=32, num_workers=1, collate_fn=whole_batch)
-    batches = list(loader)
+    batches = list(loaded(read(path)))
     assert moves == []
     assert not any(batch["inputs"].is_cuda for batch in batches)
 
 
 def test_data_on_a_gpu_is_refused_in_a_worker(path, a_gpu, monkeypatch):
-    dataset = read(path, device="cuda")
-    loader = DataLoader(dataset, batch_size=32, num_workers=1, collate_fn=whole_batch)
     with pytest.raises(RuntimeError, match=r"device='cuda'\).*take num_workers=0"):
-        list(loader)
+        list(loaded(read(path, device="cuda")))
 
 
 @pytest.mark.cuda
@@ -289,11 +277,129 @@ def test_batches_come_from_the_gpu(make, path, device):
     assert np.array_equal(batch["inputs"].permute(0, 2, 3, 1).cpu().numpy(), IMAGES[[4, -1]])
     assert batch["labels"].tolist() == LABELS[[4, -1]].tolist()
     with pytest.raises(RuntimeError, match="take num_workers=0"):
-        list(DataLoader(dataset, batch_size=32, num_workers=1, collate_fn=whole_batch))
+        list(loaded(dataset))
+
+
+# subset = dict(...)
+
+
+def check(dataset, images=IMAGES, labels=LABELS, rows=ROWS):
+    assert len(dataset) == len(rows)
+    assert dataset.rows.tolist() == rows.tolist()
+    found = everything(dataset)
+    assert np.array_equal(found[0], images[rows])
+    assert found[1].tolist() == dataset.get_gt_labels().tolist() == labels[rows].tolist()
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+@pytest.mark.parametrize("lazy", [True, False])
+def test_a_subset_of_npz(path, mmap, lazy):
+    config = dict(type="NPZDataset", data_file=path, mmap=mmap)
+    check(InMemory(config, subset=FEW, lazy_init=lazy))
+    ready = NPZDataset(path, mmap=mmap, lazy_init=lazy)
+    check(InMemory(ready, subset=FEW))
+    assert len(ready) == 60  # it is left as it was
+
+
+def test_only_the_rows_of_the_subset_are_read(path, monkeypatch):
+    asked = []
+    take = mapped_array.MappedArray.take
+    monkeypatch.setattr(
+        mapped_array.MappedArray,
+        "take",
+        lambda self, index: asked.append(len(take(self, index))) or take(self, index),
+    )
+    read = npz_arrays.NpzArrays.read
+
+    def read_labels(self, name):
+        assert name != "x_train"
+        return read(self, name)
+
+    monkeypatch.setattr(npz_arrays.NpzArrays, "read", read_labels)
+    dataset = InMemory(dict(type="NPZDataset", data_file=path, mmap=False), subset=FEW)
+    assert asked == [12]
+    assert dataset._images.untyped_storage().nbytes() == 12 * 7 * 5 * 3
+    mapped = InMemory(dict(type="NPZDataset", data_file=path, mmap=True), subset=FEW)
+    assert asked == [12]
+    mapped.__getitems__([3, 5])
+    assert asked == [12, 2]
+
+
+def test_on_top_of_what_the_dataset_itself_leaves_out(path):
+    first = subset_indices(LABELS, dict(labels_per_class=10, seed=4))
+    rows = subset_indices(LABELS[first], FEW)
+    config = dict(type="NPZDataset", data_file=path, labels_per_class=10, subset_seed=4)
+    for source in (config, NPZDataset(path, labels_per_class=10, subset_seed=4)):
+        check(InMemory(source, subset=FEW), IMAGES[first], LABELS[first], rows)
+    every_second = list(range(0, 60, 2))
+    share = dict(label_fraction=0.5)
+    rows = subset_indices(LABELS[every_second], share)
+    source = dict(type="NPZDataset", data_file=path, indices=every_second)
+    check(InMemory(source, subset=share), IMAGES[every_second], LABELS[every_second], rows)
+
+
+@pytest.mark.parametrize("subset", [dict(label_fraction=0.5), dict(label_fraction=1.0)])
+def test_a_subset_of_cifar(tmp_path, subset):
+    images, _ = write_cifar(tmp_path, SmallCIFAR10)["train"]
+    config = dict(type=SmallCIFAR10, data_root=str(tmp_path), download=False)
+    labels = InMemory(config).get_gt_labels()
+    rows = subset_indices(labels, subset)
+    check(InMemory(config, subset=subset), images, labels, rows)
+    for serialize in (True, False):
+        ready = SmallCIFAR10(str(tmp_path), serialize_data=serialize)
+        check(InMemory(ready, subset=subset), images, labels, rows)
+        assert np.array_equal(np.stack([sample["img"] for sample in ready]), images)
+
+
+def test_a_subset_of_mnist(tmp_path):
+    images, labels = write_mnist(tmp_path, 200)["train"]
+    rows = subset_indices(labels, dict(labels_per_class=2))
+    config = dict(type="MNIST", data_root=str(tmp_path), split="train", download=False)
+    check(InMemory(config, subset=dict(labels_per_class=2)), images, labels, rows)
+
+
+def test_neighbours_do_not_keep_the_others_in_memory():
+    """Views of one array, of which a subset happens to be one piece."""
+    labels = np.array([0] * 3 + [1] * 3)
+    samples = [dict(img=image, gt_label=int(y)) for image, y in zip(IMAGES, labels, strict=False)]
+    seed = next(
+        s for s in range(99) if subset_indices(labels, dict(labels_per_class=1, seed=s))[0] == 2
+        and subset_indices(labels, dict(labels_per_class=1, seed=s))[1] == 3
+    )  # fmt: skip
+    dataset = InMemory(
+        dict(type=Listed, samples=samples), subset=dict(labels_per_class=1, seed=seed)
+    )
+    assert dataset.rows.tolist() == [2, 3]
+    assert not np.shares_memory(dataset._images.numpy(), IMAGES)
+    assert np.array_equal(everything(dataset)[0], IMAGES[2:4])
+
+
+def test_digits_choose_as_they_do_themselves():
+    theirs = InMemory(dict(type="Digits", labels_per_class=10, subset_seed=3))
+    ours = InMemory(dict(type="Digits"), subset=dict(labels_per_class=10, seed=3))
+    assert torch.equal(
+        ours.__getitems__(range(100))["inputs"], theirs.__getitems__(range(100))["inputs"]
+    )
+    labels = Digits().get_gt_labels()
+    assert np.bincount(labels[ours.rows]).tolist() == [10] * 10
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+def test_all_of_it_where_nothing_is_said(path, mmap):
+    check(InMemory(dict(type="NPZDataset", data_file=path, mmap=mmap)), rows=np.arange(60))
+
+
+def test_bad_subsets_are_told_before_the_data_is_read(tmp_path):
+    missing = dict(type="NPZDataset", data_file=str(tmp_path / "none.npz"))
+    with pytest.raises(ValueError, match=r"unknown key 'seeds'.*did you mean 'seed'"):
+        InMemory(missing, subset=dict(labels_per_class=4, seeds=0))
+
+
+def test_more_than_there_are(path):
+    with pytest.raises(ValueError, match=r"labels_per_class=16, but class 0 \('a'\) has only 15"):
+        InMemory(dict(type="NPZDataset", data_file=path), subset=dict(labels_per_class=16))
 
 
 def test_mnist_of_mmpretrain_goes_by_test_mode():
     """The reason for what InMemory does about it; if this fails, it may be left out."""
-    import inspect
-
     assert "self.test_mode" in inspect.getsource(MNIST.load_data_list)
