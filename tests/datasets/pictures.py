@@ -37,3 +37,8 @@ def save(path, image, orientation=None, **options):
         options["exif"] = exif
     image.save(path, **options)
     return str(path)
+
+
+def pixels(sample):
+    """(H, W, ch), of a sample of ``inputs`` (ch, H, W)."""
+    return sample["inputs"].permute(1, 2, 0).numpy()

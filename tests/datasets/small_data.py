@@ -14,6 +14,18 @@ BaseDataset, CIFAR10, CIFAR100, MNIST = (
 )
 
 
+def append(path, text):
+    """Adds to a text file."""
+    Path(path).write_text(Path(path).read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def replace(path, old, new):
+    """Puts something else in the place of a text of a file."""
+    text = Path(path).read_text(encoding="utf-8")
+    assert old in text
+    Path(path).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
 class SmallCIFAR10(CIFAR10):
     """CIFAR10 with the checksums left out."""
 

@@ -29,12 +29,6 @@ def test_pixels_are_those_that_were_saved(tmp_path, backend, ending):
 
 
 @BACKENDS
-def test_a_jpeg_is_near(tmp_path, backend):
-    image = load(save(tmp_path / "a.jpg", PICTURE, quality=95), backend)
-    assert np.abs(image.astype(int) - PICTURE).mean() < 2
-
-
-@BACKENDS
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "LA"])
 def test_any_mode_becomes_rgb(tmp_path, backend, mode):
     image = Image.fromarray(PICTURE).convert(mode)
@@ -80,20 +74,11 @@ def test_a_reduced_image_is_the_image_made_smaller(tmp_path, backend, factor):
     assert np.abs(image - blocks.mean((1, 3))).mean() < 1.5
 
 
-@pytest.mark.parametrize(
-    ("have", "expected"),
-    [
-        ((99, 99), 1),
-        ((100, 100), 2),
-        ((100, 99), 1),
-        ((199, 400), 2),
-        ((400, 400), 8),
-        ((9999,) * 2, 8),
-    ],
-)
-def test_as_much_reduced_as_the_crop_allows(have, expected):
-    assert reduction(ImageHeader(9999, 9999, 1, True), have, (50, 50)) == expected
-    assert reduction(ImageHeader(9999, 9999, 1, False), have, (50, 50)) == 1
+def test_as_much_reduced_as_the_crop_allows():
+    expected = {(99, 99): 1, (100, 100): 2, (100, 99): 1, (199, 400): 2, (400, 400): 8}
+    for have, factor in {**expected, (9999, 9999): 8}.items():
+        assert reduction(ImageHeader(9999, 9999, 1, True), have, (50, 50)) == factor
+        assert reduction(ImageHeader(9999, 9999, 1, False), have, (50, 50)) == 1
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -147,7 +132,9 @@ def test_files_that_are_cut_off_raise(tmp_path, backend, name):
 
 
 def test_more_than_eight_bits(tmp_path):
-    Image.fromarray(PICTURE[..., 0].astype(np.uint16) * 257).save(tmp_path / "a.png")
-    assert np.array_equal(load(tmp_path / "a.png", "cv2")[..., 1], PICTURE[..., 0])
-    with pytest.raises(ValueError, match=r"more than 8 bits; backend='cv2' reads it"):
-        load(tmp_path / "a.png", "pillow")
+    Image.fromarray(PICTURE[..., 0].astype(np.uint16) * 257).save(tmp_path / "grey.png")
+    assert np.array_equal(load(tmp_path / "grey.png", "cv2")[..., 1], PICTURE[..., 0])
+    cv2.imwrite(str(tmp_path / "colours.png"), PICTURE.astype(np.uint16) * 257)
+    for name in ("grey.png", "colours.png"):  # which Pillow cuts to 8 bits itself
+        with pytest.raises(ValueError, match=r"more than 8 bits; backend='cv2' reads it"):
+            load(tmp_path / name, "pillow")

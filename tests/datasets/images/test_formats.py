@@ -13,7 +13,7 @@ from dmmix.configuration.errors import explain
 from dmmix.datasets import DecodedFolder
 from dmmix.datasets.images import decoding
 from dmmix.datasets.images.formats import image_endings, opencv_reads
-from tests.datasets.pictures import picture, save
+from tests.datasets.pictures import picture, pixels, save
 
 pytestmark = pytest.mark.openmmlab
 
@@ -48,7 +48,7 @@ def test_images_of_this_kind_were_passed_over(tmp_path, lines, ending, backend):
     folder(tmp_path, f"a{ending}", f"B{ending.upper()}")
     dataset = middle(tmp_path, backend=backend)
     assert len(dataset) == 2
-    difference = dataset[0]["inputs"].permute(1, 2, 0).numpy().astype(int) - PICTURE
+    difference = pixels(dataset[0]).astype(int) - PICTURE
     assert np.abs(difference).mean() < (8 if ending in LOSSY else 1e-9)
     assert lines == []
 
@@ -96,8 +96,6 @@ def test_links_are_followed_and_not_in_a_ring(tmp_path):
 def test_images_without_class_folders(tmp_path):
     save(tmp_path / "a.png", PICTURE)
     assert middle(tmp_path, with_label=False).get_gt_labels().tolist() == [-1]
-    with pytest.raises(ValueError, match=r"there must be one for each class: .*class_name"):
-        middle(tmp_path)
 
 
 def test_given_classes_were_counted_off_in_the_order_of_the_folders(tmp_path):
@@ -125,7 +123,7 @@ def deep(path, bits, of=16):
 def test_16_bits_are_read(tmp_path, lines, ending):
     (tmp_path / "ant").mkdir()
     deep(tmp_path / "ant" / f"a.{ending}", 16)
-    image = middle(tmp_path)[0]["inputs"].permute(1, 2, 0).numpy()
+    image = pixels(middle(tmp_path)[0])
     assert np.abs(image.astype(int) - PICTURE).max() <= 1
     assert lines == []
 
@@ -142,35 +140,11 @@ def test_12_bits_in_16_were_a_black_image_without_a_word(tmp_path, lines, ending
     assert lines[0].startswith(f"{tmp_path}/ant/a.{ending} has 16 bits a channel and uses {bits}: ")
 
 
-def test_grey_with_more_than_8_bits_by_pillow(tmp_path):
-    (tmp_path / "ant").mkdir()
-    deep(tmp_path / "ant" / "a.png", 16)  # of colours, which Pillow cuts to 8 bits itself
-    with pytest.raises(ValueError, match=r"more than 8 bits; backend='cv2' reads it"):
-        middle(tmp_path, backend="pillow")[0]
-
-
 def test_numbers_without_a_white(tmp_path):
     (tmp_path / "ant").mkdir()
     Image.fromarray(PICTURE[..., 0].astype(np.float32)).save(tmp_path / "ant" / "a.tiff")
     with pytest.raises(ValueError, match=r"a.tiff is .*: its pixels are floating-point numbers"):
         middle(tmp_path)[0]
-
-
-# Damage
-
-
-@pytest.mark.parametrize("backend", ["cv2", "pillow"])
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [(b"", "it is empty, 0 bytes"), (b"<html>no image</html>", "21 bytes of no known image form")],
-)
-def test_a_file_that_is_no_image_was_an_address_in_memory(tmp_path, backend, content, says):
-    root = folder(tmp_path, "a.png")
-    (tmp_path / "ant" / "b.jpg").write_bytes(content)
-    with pytest.raises(ValueError, match="b.jpg is no image or damaged: " + says) as caught:
-        middle(root, backend=backend)[1]
-    assert "\n" not in str(caught.value)
-    assert "BytesIO" not in str(caught.value)
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ from dmmix.datasets import DecodedFolder, DecodedImages
 from dmmix.datasets.images.crop_boxes import draw_crop_box
 from dmmix.registry import DATASETS, TRANSFORMS
 from dmmix.testing.layouts import make_layout
-from tests.datasets.pictures import picture, save
+from tests.datasets.pictures import picture, pixels, save
+from tests.datasets.small_data import append, replace
 from tests.machine import START_METHODS
 
 pytestmark = pytest.mark.openmmlab
@@ -44,6 +45,10 @@ def inputs(dataset, indices=None):
 @pytest.fixture
 def birds(tmp_path):
     return make_layout("cub200", tmp_path, classes=3, per_class=3)
+
+
+def of_birds(birds, split=None, **options):
+    return DecodedImages(reader("cub200", birds, split), size=SIZE, seed=1, **options)
 
 
 @pytest.fixture
@@ -109,14 +114,14 @@ def test_boxes_of_a_square_have_the_shape_of_the_image(tmp_path):
         rows = slice(round(top * 90 / 256), round((top + h) * 90 / 256))
         columns = slice(round(left * 140 / 256), round((left + w) * 140 / 256))
         expected = cv2.resize(image[rows, columns], (20, 20), interpolation=cv2.INTER_AREA)
-        assert np.array_equal(dataset[0]["inputs"].permute(1, 2, 0).numpy(), expected)
+        assert np.array_equal(pixels(dataset[0]), expected)
 
 
 def test_testing_with_a_square(tmp_path):
     root, image = one_picture(tmp_path)
     dataset = DecodedFolder(root, size=20, square=True, resize_edge=30, test_mode=True)
     expected = cv2.resize(image, (30, 30), interpolation=cv2.INTER_AREA)[5:25, 5:25]
-    assert np.array_equal(dataset[0]["inputs"].permute(1, 2, 0).numpy(), expected)
+    assert np.array_equal(pixels(dataset[0]), expected)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_bicubic_is_pillows(tmp_path):
     whole = dict(size=(30, 47), scale=(1, 1), ratio=(140 / 90, 140 / 90))
     dataset = DecodedFolder(root, interpolation="bicubic", **whole)
     expected = np.asarray(Image.fromarray(image).resize((47, 30), Image.Resampling.BICUBIC))
-    assert np.array_equal(dataset[0]["inputs"].permute(1, 2, 0).numpy(), expected)
+    assert np.array_equal(pixels(dataset[0]), expected)
     assert not torch.equal(DecodedFolder(root, **whole)[0]["inputs"], dataset[0]["inputs"])
 
 
@@ -149,7 +154,7 @@ def test_without_antialiasing_a_crop_is_mmpretrains(tmp_path, interpolation):
     top, left, h, w = draw_crop_box(90, 140, (0.3, 1), (3 / 4, 4 / 3), rng)
     box = image[top : top + h, left : left + w]
     expected = imresize(box, (20, 20), interpolation=interpolation, backend="cv2")
-    found = dataset[0]["inputs"].permute(1, 2, 0).numpy()
+    found = pixels(dataset[0])
     assert np.abs(found.astype(int) - expected).max() <= 1
     assert not torch.equal(DecodedFolder(root, **options)[0]["inputs"], dataset[0]["inputs"])
 
@@ -164,9 +169,9 @@ def test_without_antialiasing_testing_is_mmpretrains(tmp_path, interpolation):
     )
     cropped = TRANSFORMS.build(dict(type="CenterCrop", crop_size=20))
     expected = cropped(resized({"img": image}))["img"]
-    found = DecodedFolder(root, antialias=False, **options)[0]["inputs"].permute(1, 2, 0).numpy()
+    found = pixels(DecodedFolder(root, antialias=False, **options)[0])
     assert np.abs(found.astype(int) - expected).max() <= 1
-    smooth = DecodedFolder(root, **options)[0]["inputs"].permute(1, 2, 0).numpy()
+    smooth = pixels(DecodedFolder(root, **options)[0])
     assert np.abs(smooth.astype(int) - expected).max() > 1
 
 
@@ -195,14 +200,9 @@ def test_ten_crops_are_torchvisions(tmp_path, size, options):
 
 
 def test_ten_crops_are_for_testing(birds):
-    says = "ten_crop=True is for testing, and this is training data: say test_mode=True"
-    for options in (dict(), dict(test_mode=False)):
-        with pytest.raises(ValueError, match=says):
-            DecodedImages(reader("cub200", birds), ten_crop=True, lazy_init=True, **options)
-    with pytest.raises(ValueError, match=says):  # before anything is looked for
-        DecodedFolder("nowhere", ten_crop=True)
-    dataset = DecodedImages(reader("cub200", birds, "test"), size=SIZE, ten_crop=True)
-    assert "four corners and middle, and mirrored" in repr(dataset)
+    with pytest.raises(ValueError, match=r"ten_crop=True is for testing.*: say test_mode=True"):
+        DecodedImages(reader("cub200", birds), ten_crop=True, lazy_init=True)
+    dataset = of_birds(birds, "test", ten_crop=True)
     assert next(iter(DataLoader(dataset, batch_size=2)))["inputs"].shape == (2, 10, 3, *SIZE)
 
 
@@ -214,7 +214,7 @@ def damage(dataset, *indices):
 
 
 def test_a_corrupt_image_is_named(birds):
-    dataset = DecodedImages(reader("cub200", birds), size=SIZE)
+    dataset = of_birds(birds)
     (path,) = damage(dataset, 4)
     with pytest.raises(ValueError, match=f"{path} is no image or damaged: "):
         dataset[4]
@@ -226,9 +226,7 @@ def test_a_corrupt_image_is_named(birds):
 
 @pytest.mark.parametrize("test_mode", [False, True])
 def test_a_corrupt_image_is_skipped_and_counted(birds, logged, test_mode):
-    dataset = DecodedImages(
-        reader("cub200", birds), size=SIZE, seed=1, corrupt="skip", test_mode=test_mode
-    )
+    dataset = of_birds(birds, corrupt="skip", test_mode=test_mode)
     fine = [dataset[i] for i in range(9)]
     paths = damage(dataset, 3, 4, 8)
     logged.clear()
@@ -256,10 +254,10 @@ SPEED = dict(spawn=pytest.mark.slow, forkserver=pytest.mark.slow)
     "context", [pytest.param(c, marks=SPEED.get(c, ())) for c in START_METHODS]
 )
 def test_workers_count_together(birds, context):
-    dataset = DecodedImages(reader("cub200", birds), size=SIZE, seed=1, corrupt="skip")
+    dataset = of_birds(birds, corrupt="skip")
     damage(dataset, 0, 3, 8)
     expected = inputs(dataset)
-    fresh = DecodedImages(reader("cub200", birds), size=SIZE, seed=1, corrupt="skip")
+    fresh = of_birds(birds, corrupt="skip")
     loader = DataLoader(fresh, batch_size=3, num_workers=2, multiprocessing_context=context)
     # New workers in each epoch; how they are started makes no difference to that.
     for _ in range(2 if context == "fork" else 1):
@@ -269,7 +267,7 @@ def test_workers_count_together(birds, context):
 
 def test_workers_hear_of_a_copy_too(birds):
     """mmengine copies a dataset that it is given."""
-    given = DecodedImages(reader("cub200", birds), size=SIZE, seed=1, corrupt="skip")
+    given = of_birds(birds, corrupt="skip")
     damage(given, 3)
     dataset = copy.deepcopy(given)
     loader = DataLoader(dataset, batch_size=9, num_workers=1, persistent_workers=True)
@@ -284,7 +282,7 @@ def test_workers_hear_of_a_copy_too(birds):
 
 
 def test_nothing_to_put_in_its_place(birds):
-    dataset = DecodedImages(reader("cub200", birds), size=SIZE, corrupt="skip")
+    dataset = of_birds(birds, corrupt="skip")
     damage(dataset, *range(9))
     with pytest.raises(ValueError, match="none of the 9 images of CUB can be decoded"):
         dataset[0]
@@ -293,9 +291,7 @@ def test_nothing_to_put_in_its_place(birds):
 def test_a_label_out_of_range(tmp_path):
     root = make_layout("imagenet", tmp_path)
     listed = Path(root, "meta", "train.txt")
-    listed.write_text(
-        listed.read_text(encoding="utf-8") + "n01440764/more.JPEG 1000\n", encoding="utf-8"
-    )
+    append(listed, "n01440764/more.JPEG 1000\n")
     with pytest.raises(
         ValueError,
         match=r"train/n01440764/more\.JPEG has the label 1000, .* and below 1000; 1 of 17",
@@ -304,21 +300,19 @@ def test_a_label_out_of_range(tmp_path):
     DecodedImages(reader("imagenet", root), num_classes=1001)
     birds = make_layout("cub200", tmp_path, classes=3)
     listed = Path(birds, "image_class_labels.txt")
-    listed.write_text(
-        listed.read_text(encoding="utf-8").replace("5 1\n", "5 0\n", 1), encoding="utf-8"
-    )
+    replace(listed, "5 1\n", "5 0\n")
     with pytest.raises(ValueError, match=r"001\.Bird_1/.*\.jpg has the label -1, labels must be"):
-        DecodedImages(reader("cub200", birds))
+        of_birds(birds)
     folder = make_layout("image_folder", tmp_path, classes=3)
     with pytest.raises(ValueError, match=r"class_002/.* has the label 2, .* and below 2; 4 of 12"):
         DecodedFolder(folder + "/val", num_classes=2)
 
 
 def test_classes_without_images_are_told(birds, logged):
-    DecodedImages(reader("cub200", birds), size=SIZE)
+    of_birds(birds)
     assert logged == ["CUB: 197 of 200 classes have no image: 3 ('Groove_billed_Ani'), "
                       "4 ('Crested_Auklet'), 5 ('Least_Auklet'), ..."]  # fmt: skip
-    DecodedImages(reader("cub200", birds, "test"), size=SIZE)
+    of_birds(birds, "test")
     assert len(logged) == 1
 
 
@@ -356,17 +350,17 @@ def test_names_of_all_kinds(tmp_path):
 def test_annotations_that_cannot_be_read(tmp_path, birds):
     planes = make_layout("fgvc_aircraft", tmp_path)
     listed = Path(planes, "data", "images_variant_test.txt")
-    listed.write_text(listed.read_text(encoding="utf-8") + "1 No-Plane\n", encoding="utf-8")
+    append(listed, "1 No-Plane\n")
     with pytest.raises(
         ValueError, match=r"images_variant_test\.txt cannot be read as FGVCAircraft's"
     ):
         DecodedImages(reader("fgvc_aircraft", planes, "test"))
     listed = Path(birds, "image_class_labels.txt")
-    listed.write_text(listed.read_text(encoding="utf-8") + "1000 1\n", encoding="utf-8")
+    append(listed, "1000 1\n")
     with pytest.raises(
         ValueError, match=r"images\.txt cannot be read as CUB's: sample_ids should be"
     ):
-        DecodedImages(reader("cub200", birds))
+        of_birds(birds)
     cars = make_layout("stanford_cars", tmp_path)
     Path(cars, "devkit", "cars_test_annos_withlabels.mat").unlink()
     with pytest.raises(
