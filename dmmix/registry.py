@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
-from dmmix import compat
+from dmmix import compat, mixups
 from dmmix.arguments import check_arguments
 from dmmix.signatures import keywords_of
 from dmmix.suggestions import suggestion
@@ -46,7 +46,7 @@ __all__ = [
 #: Where the parts of dmmix register, by the name of the registry in mmpretrain.
 _LOCATIONS = {
     "MODELS": "dmmix.models",
-    "BATCH_AUGMENTS": "dmmix.mixups",
+    "BATCH_AUGMENTS": "dmmix.registry",
     "DATASETS": "dmmix.datasets",
     "DATA_SAMPLERS": "dmmix.datasets",
     "TRANSFORMS": "dmmix.datasets",
@@ -153,6 +153,18 @@ METRICS = _children["METRICS"]
 EVALUATORS = _children["EVALUATORS"]
 OPTIM_WRAPPERS = _children["OPTIM_WRAPPERS"]
 FUNCTIONS = _child("FUNCTIONS", mmengine.FUNCTIONS)
+
+
+def _build_part(config: Mapping) -> Any:
+    return MIXUPS.build({"_scope_": "dmmix", **config})
+
+
+# Mixes know nothing of registries, so that they need torch alone.
+for _name in mixups.__all__:
+    _part = getattr(mixups, _name)
+    if inspect.isclass(_part) and not inspect.isabstract(_part):
+        MIXUPS.register_module(module=_part)
+mixups.set_builder(_build_part)
 
 
 def _with_near_name(text: str, error: BaseException) -> str:

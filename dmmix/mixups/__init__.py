@@ -1,9 +1,15 @@
-"""Registered mixes for configs: parameters and random draws around ``dmmix.functional.mixing``."""
+"""Mixes as objects: parameters and random draws around ``dmmix.functional.mixing``.
 
-from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+They need torch alone; :mod:`dmmix.registry` registers them for configs.
+"""
+
+import sys
+from importlib import import_module
+
 from dmmix.mixups.alignmix import AlignMix
 from dmmix.mixups.attentivemix import AttentiveMix
-from dmmix.mixups.base import DrawnMix, Mix, PairMix, build_mix
+from dmmix.mixups.base import Mix, PairMix, build_mix, draw_for
+from dmmix.mixups.build import set_builder
 from dmmix.mixups.comixup import CoMixup
 from dmmix.mixups.cutmix import CutMix
 from dmmix.mixups.fmix import FMix
@@ -11,40 +17,62 @@ from dmmix.mixups.gridmix import GridMix
 from dmmix.mixups.guidedmixup import GuidedMixup
 from dmmix.mixups.manifoldmix import ManifoldMix, StageMix
 from dmmix.mixups.mixup import Mixup
+from dmmix.mixups.pairing import GreedyPairing, Pairing, RandomPairing
 from dmmix.mixups.puzzlemix import PuzzleMix
 from dmmix.mixups.random_mix import RandomMix
 from dmmix.mixups.randomness import current_epoch, step_generator, training_progress
 from dmmix.mixups.regmixup import RegMixup
 from dmmix.mixups.resizemix import ResizeMix
+from dmmix.mixups.saliency import (
+    FineGrainedSaliency,
+    GradientSaliency,
+    Saliency,
+    SpectralResidualSaliency,
+)
 from dmmix.mixups.saliencymix import SaliencyMix
+from dmmix.mixups.shares import AttentionShares, ShareRule
 from dmmix.mixups.smoothmix import SmoothMix
 from dmmix.mixups.snapmix import SnapMix
 from dmmix.mixups.transmix import TransMix
 
 __all__ = [
     "AlignMix",
+    "AttentionShares",
     "AttentiveMix",
     "CoMixup",
     "CutMix",
-    "DrawnMix",
     "FMix",
+    "FineGrainedSaliency",
+    "GradientSaliency",
+    "GreedyPairing",
     "GridMix",
     "GuidedMixup",
     "ManifoldMix",
     "Mix",
     "Mixup",
     "PairMix",
+    "Pairing",
     "PuzzleMix",
     "RandomMix",
+    "RandomPairing",
     "RegMixup",
     "ResizeMix",
+    "Saliency",
     "SaliencyMix",
+    "ShareRule",
     "SmoothMix",
     "SnapMix",
+    "SpectralResidualSaliency",
     "StageMix",
     "TransMix",
     "build_mix",
     "current_epoch",
+    "draw_for",
+    "set_builder",
     "step_generator",
     "training_progress",
 ]
+
+# The custom_imports of a config may name this package to have its types registered.
+if "mmengine" in sys.modules:
+    import_module("dmmix.registry")

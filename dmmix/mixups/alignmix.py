@@ -1,22 +1,21 @@
-"""AlignMix, registered."""
+"""AlignMix."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
 from dmmix.functional.ranges import Count, Positive
-from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.manifoldmix import StageMix, Stages
-from dmmix.registry import MIXUPS
 
 __all__ = ["AlignMix"]
 
 
-@MIXUPS.register_module()
 class AlignMix(StageMix):
     r"""AlignMixup: Mixup of the images, or of feature maps of which one is laid over the other by
     optimal transport, drawn each step; :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
@@ -42,6 +41,12 @@ class AlignMix(StageMix):
     Source: AlignMixup (arXiv 2103.15375).
     """
 
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        stage: int
+        keep: Tensor
+
     def __init__(
         self,
         alpha: Positive = 2.0,
@@ -63,31 +68,20 @@ class AlignMix(StageMix):
             )
         return [0, names[-1]]
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
-        n = images.shape[0]
-        lam, index = self.draw_pair(images, generator)
-        stage = self.draw_stage(guide, generator)
-        if stage is None:
-            return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        pair = self.draw_lam(n, generator), self.draw_index(n, generator)
+        stage = self.draw_stage(generator)
         keep = torch.rand(1 if self.per_batch else n, generator=generator) < 0.5
-        (keep,) = to_device([keep.expand(n).contiguous()], images.device)
-        mixed = mixing.mix_later(images, labels, lam, index, check=False)
-        share = guide.among_rows(mixed.mask.flatten())
+        return self.Draws(*pair, stage, keep)
+
+    def change(self, draws: Any, share: Tensor) -> Callable[[Tensor], Tensor]:
         # What is not to be mixed stays at its own places.
-        keep = keep | (share >= 1)
-
-        def align(features: Tensor) -> Tensor:
-            return mixing.align_features(
-                features,
-                share,
-                index,
-                keep,
-                epsilon=self.epsilon,
-                iterations=self.iterations,
-                check=False,
-            )
-
-        guide.mix_features(stage, align)
-        return mixed
+        return partial(
+            mixing.align_features,
+            lam=share,
+            index=draws.index,
+            keep=draws.keep | (share >= 1),
+            epsilon=self.epsilon,
+            iterations=self.iterations,
+            check=False,
+        )

@@ -1,22 +1,20 @@
-"""Attentive CutMix, registered."""
+"""Attentive CutMix."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import Guide, MixedLabels, mixing
 from dmmix.functional.ranges import Count, Positive, Range
-from dmmix.functional.tensors.draws import to_device
+from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.mixups.base import PairMix
-from dmmix.registry import MIXUPS
 
 __all__ = ["AttentiveMix"]
 
 
-@MIXUPS.register_module()
 class AttentiveMix(PairMix):
     r"""Attentive CutMix: the cells of another image that the network looks at most, pasted.
 
@@ -45,6 +43,10 @@ class AttentiveMix(PairMix):
     Source: Attentive CutMix (arXiv 2003.13048).
     """
 
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+
     def __init__(
         self,
         alpha: Positive | None = None,
@@ -54,41 +56,34 @@ class AttentiveMix(PairMix):
         grid: Count = 7,
         guide: Guide | None = None,
     ) -> None:
-        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
+        super().__init__(alpha, per_batch, fixed_points)
         if top_k > grid * grid:
             raise ValueError(f"top_k must be in [0, {grid * grid}] for grid={grid}, got {top_k}")
         if guide is not None and not isinstance(guide, Guide):
             raise TypeError(f"guide must be a dmmix.functional.Guide, got {type(guide).__name__}")
-        self.alpha = None if alpha is None else float(alpha)
         self.top_k = top_k
         self.grid = grid
         self.guide = guide
 
     @property
-    def follows_lam(self) -> bool:
-        return self.alpha is not None
+    def needs(self) -> frozenset[str]:
+        return frozenset({"features"} if self.guide is None else ())
 
-    @property
-    def needs_guide(self) -> bool:
-        return self.guide is None
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        if self.alpha is not None:
+            return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))
+        kept = 1 - self.top_k / self.grid**2
+        return self.Draws(torch.full((1,), kept), self.draw_index(n, generator))
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
-        lam, index = self._draw(images, generator)
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
         features = (guide if self.guide is None else self.guide).features(images)
-        dtype = torch.promote_types(features.dtype, torch.float32)
-        attention = features.abs().mean(1, dtype=dtype)
+        dtype = share_dtype(features)
+        return features.abs().mean(1, dtype=dtype)
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
         out = self.buffer(images)
         return mixing.attentivemix(
-            images, labels, lam, index, attention, grid=self.grid, out=out, check=False
+            images, labels, *draws, answers, grid=self.grid, out=out, check=False
         )
-
-    def _draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        if self.alpha is not None:
-            return self.draw_pair(images, generator)
-        n = images.shape[0]
-        index = mixing.draw_pairing(n, generator, self.fixed_points)
-        (index,) = to_device([index], images.device)
-        kept = 1 - self.top_k / self.grid**2
-        return torch.full((n,), kept, device=images.device), index

@@ -1,4 +1,4 @@
-"""What every registered mix is: random draws around a function of :mod:`dmmix.functional`."""
+"""What every mix is as an object: it draws, asks the model, and blends."""
 
 from __future__ import annotations
 
@@ -8,42 +8,36 @@ from typing import Any
 
 from torch import Generator, Tensor
 
-from dmmix.arguments import Checked
+from dmmix.checked import Checked
 from dmmix.functional import MixedLabels
 from dmmix.functional.mixing import Mixed, draw_lam, draw_pairing
 from dmmix.functional.ranges import Positive
 from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.buffers import Buffers
+from dmmix.mixups.build import build
 from dmmix.mixups.randomness import step_generator
-from dmmix.registry import MIXUPS
 
-__all__ = ["DrawnMix", "Mix", "PairMix", "build_mix"]
-
-Pairing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+__all__ = ["Mix", "PairMix", "build_mix", "draw_for"]
 
 
 class Mix(Checked, ABC):
-    """A mix with its random draws; a subclass writes :meth:`Mix.apply`.
+    """A mix with its parameters: :meth:`draw`, :meth:`ask`, :meth:`blend`.
 
     Calling it is what a loop of timm or torchvision does, ``mix(images, labels)``, and what a batch
-    augment of mmpretrain is, ``mix(inputs, scores)``.
+    augment of mmpretrain is, ``mix(inputs, scores)``. A mix holds no parameters that are learned.
 
     Attributes:
-        needs_guide: the mix asks the model (saliency, attention, features), so :meth:`mix` needs
-            a guide.
-        mixes_features: the mix acts inside the network, on the whole batch as it goes through,
-            so it cannot be chosen for some of the samples beside mixes of images.
+        needs: what it needs of the model: ``'saliency'``, ``'features'``, ``'activation'`` that it
+            asks about the clean images; ``'stages'``, inside which it mixes; ``'attention'``, which
+            it watches in the forward pass of the mixed ones. Empty for a mix of images alone. With
+            any of them :meth:`mix` needs a guide.
         changes_batch: what comes out has another number of samples than what went in.
     """
 
-    # Properties, for a mix in which they follow from its arguments; else a subclass sets a flag.
+    # Properties, for a mix in which they follow from its arguments; else a subclass sets them.
     @property
-    def needs_guide(self) -> bool:
-        return False
-
-    @property
-    def mixes_features(self) -> bool:
-        return False
+    def needs(self) -> frozenset[str]:
+        return frozenset()
 
     @property
     def changes_batch(self) -> bool:
@@ -52,6 +46,30 @@ class Mix(Checked, ABC):
     def __init__(self) -> None:
         self._buffers = Buffers()
 
+    @abstractmethod
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
+        """All that is random, as a named tuple on the CPU.
+
+        It can be given again, and changed in between: a pairing between two streams is a function
+        of it. What is drawn once for the whole batch has a first axis of 1.
+
+        Args:
+            n: how many samples.
+            size: height and width of the images.
+            generator: a CPU generator, which nothing else is drawn from.
+        """
+
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
+        """What the model answers (:class:`dmmix.functional.Guide`); ``None`` for nothing asked."""
+        return None
+
+    @abstractmethod
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> Mixed:
+        """The mix, given what was drawn and answered, both on the device of the images: a pure
+        function, but that it may reuse memory of an earlier result that nobody has any more."""
+
     def mix(
         self,
         images: Tensor,
@@ -59,41 +77,35 @@ class Mix(Checked, ABC):
         generator: Generator | None = None,
         guide: Any = None,
     ) -> Mixed:
-        """Draws what is random and mixes; nothing that goes in is written to.
+        """Draws, asks and blends; nothing that goes in is written to.
 
         Args:
             images: (N, ch, H, W), any float dtype, device and memory format.
             labels: (N,) integer classes, :class:`.MixedLabels`, or (N, C) soft labels. Their
                 values are not looked at: that would wait for the device.
             generator: a CPU generator; ``None`` takes :func:`step_generator`.
-            guide: what the mix may ask about the model (:class:`dmmix.functional.Guide`); static
-                mixes ignore it.
+            guide: what the mix may ask about the model (:class:`dmmix.functional.Guide`); mixes
+                that need nothing ignore it.
 
         Returns:
-            :class:`dmmix.functional.Mixed`: images, labels, mask.
+            :class:`dmmix.functional.Mixed`. Where it has something ``inside`` or ``watched``, the
+            forward pass is made in ``guide.step(mixed)``.
 
         Raises:
             TypeError, ValueError: images or labels of a wrong dtype or shape; no guide for a mix
                 that needs one.
         """
-        if self.needs_guide and guide is None:
+        if guide is None and self.needs:
             raise ValueError(
                 f"{type(self).__name__} asks the model what it sees and needs a guide: train with "
                 "MixupClassifier (model.mixup), or give guide=dmmix.functional.Guide(model)"
             )
-        if generator is None:
-            generator = step_generator()
-        return self.apply(images, labels, generator, guide)
+        draws = draw_for(self, images, generator)
+        return self.blend(images, labels, draws, self.ask(guide, images, labels, draws))
 
     def buffer(self, images: Tensor) -> Tensor | None:
         """A tensor for ``out=`` of the functions, in memory that nothing refers to any more."""
         return self._buffers.take(images)
-
-    @abstractmethod
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> Mixed:
-        """The draws, from ``generator`` only, and the call of the function."""
 
     def __call__(
         self, images: Tensor, labels: MixedLabels | Tensor
@@ -131,8 +143,11 @@ class Mix(Checked, ABC):
 class PairMix(Mix):
     r"""A mix of pairs, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
+    What it draws has ``lam``, (N,) or (1,), or ``None`` where the mix has its shares from somewhere
+    else; and ``index`` (N,), or ``None`` where the images themselves decide on the partners.
+
     Args:
-        alpha: above 0 and finite.
+        alpha: above 0 and finite; ``None`` in a subclass that has its shares from somewhere else.
         per_batch: draw one share (and one place) a batch, as the first implementations did,
             instead of one a sample.
         fixed_points: whether a sample may be paired with itself
@@ -141,72 +156,50 @@ class PairMix(Mix):
     Raises:
         TypeError: ``alpha`` is no number.
         ValueError: ``alpha`` is not above 0, or not finite.
-
-    Attributes:
-        follows_lam: the share of the first image is the one drawn, up to the rounding to pixels
-            (or what the solver of the mix makes of it).
     """
 
-    _pairing: Pairing | None = None
-
     def __init__(
-        self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
+        self, alpha: Positive | None = 1.0, per_batch: bool = False, fixed_points: bool = True
     ) -> None:
         super().__init__()
-        # None in a subclass that has its shares from somewhere else.
-        self.alpha: float | None = float(alpha)
+        self.alpha = None if alpha is None else float(alpha)
         self.per_batch = per_batch
         self.fixed_points = fixed_points
 
-    @property
-    def follows_lam(self) -> bool:
-        return True
+    def draw_lam(self, n: int, generator: Generator) -> Tensor:
+        """Shares of the first image, (n,) or (1,)."""
+        assert self.alpha is not None
+        return draw_lam(n, self.alpha, generator, self.per_batch)
 
-    def draw_pair(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """``lam`` and ``index`` for these images, on their device."""
-        n = images.shape[0]
-        alpha = 1.0 if self.alpha is None else self.alpha
-        lam = draw_lam(n, alpha, generator, self.per_batch)
-        index = draw_pairing(n, generator, self.fixed_points)
-        lam, index = to_device(self.paired(lam, index), images.device)
-        return lam, index
-
-    def pair_with(self, pairing: Pairing | None) -> None:
-        """Whose share and which partners: ``pairing`` gets what was drawn and returns what is used.
-
-        Mixing between a labelled and an unlabelled stream needs it
-        (:class:`dmmix.models.semi.StreamMix`).
-
-        Args:
-            pairing: takes ``lam`` (N,) and ``index`` (N,) on the CPU and returns the like;
-                ``None`` uses what was drawn.
-        """
-        self._pairing = pairing
-
-    def paired(self, lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """What is used of a share and a pairing that were drawn, see :meth:`pair_with`."""
-        return (lam, index) if self._pairing is None else self._pairing(lam, index)
+    def draw_index(self, n: int, generator: Generator) -> Tensor:
+        """The pairing, (n,)."""
+        return draw_pairing(n, generator, self.fixed_points)
 
 
-class DrawnMix(PairMix):
-    """A mix that draws first and then is a function of what was drawn.
+def draw_for(
+    mix: Mix,
+    images: Tensor,
+    generator: Generator | None = None,
+    change: Callable[[Any], Any] | None = None,
+) -> Any:
+    """What a mix draws for these images, on their device.
 
-    The two are apart so that a compiled training step can hold the second: random numbers come
-    from a generator on the CPU, which the compiler does not follow.
+    Args:
+        mix: the mix.
+        images: only their number, size and device count.
+        generator: a CPU generator; ``None`` takes :func:`step_generator`.
+        change: from what was drawn, on the CPU, to what is used: a pairing of one's own.
     """
-
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> Mixed:
-        return self.blend(images, labels, *self.draw(images, generator))
-
-    @abstractmethod
-    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        """All that is random, on the device of the images; of those only the shape is used."""
-
-    @abstractmethod
-    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> Mixed:
-        """The mix, given what :meth:`draw` drew."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images must be a Tensor, got {type(images).__name__}")
+    generator = step_generator() if generator is None else generator
+    draws = mix.draw(images.shape[0], tuple(images.shape[-2:]), generator)
+    draws = draws if change is None else change(draws)
+    if images.device.type == "cpu":
+        return draws
+    tensors: list[Tensor] = []
+    _collect(draws, tensors)
+    return _replaced(draws, iter(to_device(tensors, images.device)))
 
 
 def build_mix(config: Mapping | Mix) -> Mix:
@@ -219,10 +212,23 @@ def build_mix(config: Mapping | Mix) -> Mix:
         KeyError: an unknown type.
         TypeError: what is built is not a mix of dmmix.
     """
-    mix = config
-    if isinstance(config, Mapping):
-        mix = MIXUPS.build({"_scope_": "dmmix", **config})
-    if not isinstance(mix, Mix):
-        kind = type(mix)
-        raise TypeError(f"expected a mix of dmmix, got {kind.__module__}.{kind.__qualname__}")
-    return mix
+    return build(config, Mix, "a mix of dmmix")  # type: ignore[type-abstract]
+
+
+def _collect(draws: Any, tensors: list[Tensor]) -> None:
+    """All tensors, in order."""
+    if isinstance(draws, Tensor):
+        tensors.append(draws)
+    elif isinstance(draws, tuple):
+        for part in draws:
+            _collect(part, tensors)
+
+
+def _replaced(draws: Any, tensors: Any) -> Any:
+    """The same with these tensors in the place of its own."""
+    if isinstance(draws, Tensor):
+        return next(tensors)
+    if not isinstance(draws, tuple):
+        return draws
+    parts = [_replaced(part, tensors) for part in draws]
+    return type(draws)(*parts) if hasattr(draws, "_fields") else tuple(parts)

@@ -1,21 +1,18 @@
-"""Co-Mixup, registered."""
+"""Co-Mixup."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Count, NonNegative, Positive
-from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import Mix
-from dmmix.registry import MIXUPS
 
 __all__ = ["CoMixup"]
 
 
-@MIXUPS.register_module()
 class CoMixup(Mix):
     r"""Co-Mixup: as many images as go in, each put together of the salient blocks of several.
 
@@ -42,7 +39,12 @@ class CoMixup(Mix):
     Source: Co-Mixup (arXiv 2102.03065).
     """
 
-    needs_guide = True
+    class Draws(NamedTuple):
+        order: Tensor
+        start: Tensor
+        prior: Tensor
+
+    needs = frozenset({"saliency"})
 
     def __init__(
         self,
@@ -69,20 +71,22 @@ class CoMixup(Mix):
         self.iterations = iterations
         self.starts = starts
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
-        draws = mixing.draw_comixup(
-            images.shape[0], generator, self.alpha, self.partition, self.blocks, self.starts
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        return self.Draws(
+            *mixing.draw_comixup(n, generator, self.alpha, self.partition, self.blocks, self.starts)
         )
-        order, start, prior = to_device(draws, images.device)
+
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+        return guide.saliency(images, labels)
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
         return mixing.comixup(
             images,
             labels,
-            guide.saliency(images, labels),
-            order,
-            start,
-            prior,
+            answers,
+            *draws,
             sources=self.sources,
             beta=self.beta,
             gamma=self.gamma,

@@ -1,20 +1,19 @@
-"""CutMix, registered."""
+"""CutMix."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, Probability
-from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups.base import DrawnMix
-from dmmix.registry import MIXUPS
+from dmmix.mixups.base import PairMix
 
 __all__ = ["CutMix"]
 
 
-@MIXUPS.register_module()
-class CutMix(DrawnMix):
+class CutMix(PairMix):
     r"""CutMix: a box of area :math:`1 - \lambda` of another image, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and the centre uniform.
 
@@ -39,6 +38,11 @@ class CutMix(DrawnMix):
     Source: CutMix (arXiv 1905.04899).
     """
 
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        centers: Tensor
+
     def __init__(
         self,
         alpha: Positive = 1.0,
@@ -53,18 +57,21 @@ class CutMix(DrawnMix):
         self.min_area = float(min_area)
         self.max_area = float(max_area)
 
-    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        lam, index = self.draw_pair(images, generator)
-        centers = mixing.draw_centers(images.shape[0], generator, self.per_batch)
-        (centers,) = to_device([centers], images.device)
-        if self._bounded:
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        return self.Draws(
+            self.draw_lam(n, generator),
+            self.draw_index(n, generator),
+            mixing.draw_centers(n, generator, self.per_batch),
+        )
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
+        lam, index, centers = draws
+        bounded = self.min_area > 0 or self.max_area < 1
+        if bounded:
             lam = lam.clamp(1 - self.max_area, 1 - self.min_area)
-        return lam, index, centers
-
-    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
         out = self.buffer(images)
-        return mixing.cutmix(images, labels, *drawn, inside=self._bounded, out=out, check=False)
-
-    @property
-    def _bounded(self) -> bool:
-        return self.min_area > 0 or self.max_area < 1
+        return mixing.cutmix(
+            images, labels, lam, index, centers, inside=bounded, out=out, check=False
+        )

@@ -1,22 +1,19 @@
-"""FMix, registered."""
+"""FMix."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Count, NonNegative, Positive, Range
-from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups.base import DrawnMix
-from dmmix.registry import MIXUPS
+from dmmix.mixups.base import PairMix
 
 __all__ = ["FMix"]
 
 
-@MIXUPS.register_module()
-class FMix(DrawnMix):
+class FMix(PairMix):
     r"""FMix: a mask of any shape, cut from low-frequency noise, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -43,6 +40,11 @@ class FMix(DrawnMix):
     Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
     """
 
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        noise: Tensor
+
     def __init__(
         self,
         alpha: Positive = 1.0,
@@ -57,20 +59,23 @@ class FMix(DrawnMix):
         self.max_soft = float(max_soft)
         self.band = band
 
-    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        n, size = images.shape[0], (images.shape[-2], images.shape[-1])
-        lam, index = self.draw_pair(images, generator)
-        noise = mixing.draw_noise(n, size, generator, self.per_batch, self.band, self.decay_power)
-        (noise,) = to_device([noise], images.device)
-        if self.per_batch:
-            lam = lam[:1].expand(n)  # the function sees that they are one, and makes one mask
-        return lam, index, noise
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        height, width = size
+        return self.Draws(
+            self.draw_lam(n, generator),
+            self.draw_index(n, generator),
+            mixing.draw_noise(
+                n, (height, width), generator, self.per_batch, self.band, self.decay_power
+            ),
+        )
 
-    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
         return mixing.fmix(
             images,
             labels,
-            *drawn,
+            *draws,
             decay_power=self.decay_power,
             max_soft=self.max_soft,
             out=self.buffer(images),

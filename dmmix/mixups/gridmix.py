@@ -1,22 +1,19 @@
-"""GridMix, registered."""
+"""GridMix."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, Size, as_pair
-from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups.base import DrawnMix
-from dmmix.registry import MIXUPS
+from dmmix.mixups.base import PairMix
 
 __all__ = ["GridMix"]
 
 
-@MIXUPS.register_module()
-class GridMix(DrawnMix):
+class GridMix(PairMix):
     r"""GridMix: each cell of a grid from the image with probability :math:`\lambda`, else from its
     partner, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -41,8 +38,10 @@ class GridMix(DrawnMix):
     2021; doi 10.1016/j.patcog.2020.107594).
     """
 
-    # A probability of each cell: the share of a sample may lie on either side of it.
-    follows_lam: ClassVar[bool] = False
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        cells: Tensor
 
     def __init__(
         self,
@@ -54,11 +53,14 @@ class GridMix(DrawnMix):
         super().__init__(alpha, per_batch, fixed_points)
         self.grid = as_pair(grid)
 
-    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        lam, index = self.draw_pair(images, generator)
-        cells = mixing.draw_cells(images.shape[0], self.grid, generator, self.per_batch)
-        (cells,) = to_device([cells], images.device)
-        return lam, index, cells
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        return self.Draws(
+            self.draw_lam(n, generator),
+            self.draw_index(n, generator),
+            mixing.draw_cells(n, self.grid, generator, self.per_batch),
+        )
 
-    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
-        return mixing.gridmix(images, labels, *drawn, out=self.buffer(images), check=False)
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
+        return mixing.gridmix(images, labels, *draws, out=self.buffer(images), check=False)

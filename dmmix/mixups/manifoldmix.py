@@ -1,9 +1,11 @@
-"""ManifoldMix, registered; and how mixes name the stages of a network."""
+"""ManifoldMix; and how mixes name the stages of a network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -11,7 +13,6 @@ from torch import Generator, Tensor
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Filled, Positive, Range
 from dmmix.mixups.base import PairMix
-from dmmix.registry import MIXUPS
 
 __all__ = ["ManifoldMix", "StageMix", "Stages"]
 
@@ -31,8 +32,7 @@ class StageMix(PairMix):
         ValueError: ``stages`` is empty, or has a negative number in it.
     """
 
-    needs_guide = True
-    mixes_features = True
+    needs = frozenset({"stages"})
 
     def __init__(
         self,
@@ -48,8 +48,15 @@ class StageMix(PairMix):
         """What ``stages=None`` means for a network with stages of these names."""
         raise NotImplementedError
 
-    def draw_stage(self, guide: Any, generator: Generator) -> str | None:
-        """The name of a stage, or ``None`` for the images.
+    def draw_stage(self, generator: Generator) -> int:
+        """A large number; the stage is the one at its remainder by how many there are, which only
+        the model says."""
+        return torch.randint(2**32 - 1, (1,), generator=generator).tolist()[0]
+
+    def ask(
+        self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any
+    ) -> str | None:
+        """The name of the stage that was drawn, or ``None`` for the images.
 
         Raises:
             ValueError: a number or name that the network does not have.
@@ -60,8 +67,21 @@ class StageMix(PairMix):
             self._name(stage, guide)
             for stage in (self.usual_stages(known) if self.stages is None else self.stages)
         ]
-        drawn = torch.randint(len(names), (1,), generator=generator).tolist()[0]
-        return names[drawn]
+        return names[draws.stage % len(names)]
+
+    @abstractmethod
+    def change(self, draws: Any, share: Tensor) -> Callable[[Tensor], Tensor]:
+        """What becomes of the features of that stage, with (N,) shares of the first sample."""
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
+        lam, index = draws.lam, draws.index
+        if answers is None:
+            return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)
+        mixed = mixing.mix_later(images, labels, lam, index, check=False)
+        change = self.change(draws, mixed.mask.flatten())
+        return mixed._replace(inside=(mixing.Inside(answers, change),))
 
     def _name(self, stage: int | str, guide: Any) -> str | None:
         if stage == 0:
@@ -73,11 +93,10 @@ class StageMix(PairMix):
                     f"number that the guide knows ({list(guide.stages)}), got {stage}"
                 )
             return guide.stages[stage - 1]
-        guide.module(stage)
+        guide.layers.module(stage)
         return stage
 
 
-@MIXUPS.register_module()
 class ManifoldMix(StageMix):
     r"""Manifold mixup: :math:`\lambda f_i + (1 - \lambda) f_j` of the images or of the features
     after a stage of the network, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and the
@@ -102,6 +121,11 @@ class ManifoldMix(StageMix):
     Source: Manifold Mixup (arXiv 1806.05236).
     """
 
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        stage: int
+
     def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:
         if not names:
             raise ValueError(
@@ -110,14 +134,9 @@ class ManifoldMix(StageMix):
             )
         return [0, *names[:2]]
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> mixing.Mixed:
-        lam, index = self.draw_pair(images, generator)
-        stage = self.draw_stage(guide, generator)
-        if stage is None:
-            return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)
-        mixed = mixing.mix_later(images, labels, lam, index, check=False)
-        share = guide.among_rows(mixed.mask.flatten())
-        guide.mix_features(stage, lambda f: mixing.mix_features(f, share, index, check=False))
-        return mixed
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        pair = self.draw_lam(n, generator), self.draw_index(n, generator)
+        return self.Draws(*pair, self.draw_stage(generator))
+
+    def change(self, draws: Any, share: Tensor) -> Callable[[Tensor], Tensor]:
+        return partial(mixing.mix_features, lam=share, index=draws.index, check=False)

@@ -1,18 +1,18 @@
-"""Mixup, registered."""
+"""Mixup."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.mixups.base import DrawnMix
-from dmmix.registry import MIXUPS
+from dmmix.mixups.base import PairMix
 
 __all__ = ["Mixup"]
 
 
-@MIXUPS.register_module()
-class Mixup(DrawnMix):
+class Mixup(PairMix):
     r"""Mixup: :math:`\lambda x_i + (1 - \lambda) x_j`, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -34,8 +34,14 @@ class Mixup(DrawnMix):
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """
 
-    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        return self.draw_pair(images, generator)
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
 
-    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
-        return mixing.mixup(images, labels, *drawn, out=self.buffer(images), check=False)
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
+        return mixing.mixup(images, labels, *draws, out=self.buffer(images), check=False)

@@ -1,9 +1,9 @@
-"""PuzzleMix, registered."""
+"""PuzzleMix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -11,12 +11,10 @@ from torch import Generator, Tensor
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Count, Filled, NonNegative, Positive, Probability, Range
 from dmmix.mixups.base import PairMix
-from dmmix.registry import MIXUPS
 
 __all__ = ["PuzzleMix"]
 
 
-@MIXUPS.register_module()
 class PuzzleMix(PairMix):
     r"""PuzzleMix: in each block the image that is salient there, and blocks moved to where they are
     seen; with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` as a prior of the share.
@@ -49,7 +47,12 @@ class PuzzleMix(PairMix):
     Source: Puzzle Mix (arXiv 2009.06962).
     """
 
-    needs_guide = True
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        block_num: int
+
+    needs = frozenset({"saliency"})
 
     def __init__(
         self,
@@ -79,17 +82,24 @@ class PuzzleMix(PairMix):
         self.t_eps = float(t_eps)
         self.pixel_range = pixel_range
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        return self.Draws(
+            self.draw_lam(n, generator), self.draw_index(n, generator), self._block_num(generator)
+        )
+
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+        return guide.saliency(images, labels)
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> mixing.Mixed:
-        lam, index = self.draw_pair(images, generator)
         return mixing.puzzlemix(
             images,
             labels,
-            lam,
-            index,
-            guide.saliency(images, labels),
-            block_num=self._draw_block_num(generator),
+            draws.lam,
+            draws.index,
+            answers,
+            block_num=draws.block_num,
             n_labels=self.n_labels,
             beta=self.beta,
             gamma=self.gamma,
@@ -103,8 +113,8 @@ class PuzzleMix(PairMix):
             check=False,
         )
 
-    def _draw_block_num(self, generator: Generator) -> int:
+    def _block_num(self, generator: Generator) -> int:
         if isinstance(self.block_num, int):
             return self.block_num
         chosen = torch.randint(len(self.block_num), (1,), generator=generator)
-        return self.block_num[chosen.tolist()[0]]  # on the CPU: nothing waits
+        return self.block_num[chosen.tolist()[0]]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -12,15 +11,12 @@ from torch import Generator, Tensor
 from dmmix.functional import MixedLabels
 from dmmix.functional.mixing import Mixed, unmixed
 from dmmix.functional.ranges import Filled, Probability, Range
-from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import Mix, build_mix
 from dmmix.mixups.randomness import current_epoch
-from dmmix.registry import MIXUPS
 
 __all__ = ["RandomMix"]
 
 
-@MIXUPS.register_module()
 class RandomMix(Mix):
     """One of several mixes at random, for some of the samples, in some of the epochs.
 
@@ -56,6 +52,17 @@ class RandomMix(Mix):
             probs=[0.5, 0.5]))
     """
 
+    class Draws(NamedTuple):
+        """Of each of the mixes.
+
+        Attributes:
+            rows: (N,) bools, the samples that get it; ``None`` for all of them.
+            members: what it drew; ``None`` where no sample gets it.
+        """
+
+        rows: tuple[Tensor | None, ...]
+        members: tuple[Any, ...]
+
     def __init__(
         self,
         mixups: Annotated[Sequence[Mapping | Mix], Filled()],
@@ -78,33 +85,48 @@ class RandomMix(Mix):
         self.start_epoch = start_epoch
         self.stop_epoch = stop_epoch
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
-    ) -> Mixed:
-        result = unmixed(images, labels, check=False)
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        """Which samples get which mix, and what those draw that some sample gets."""
+        none = (None,) * len(self.mixups)
         if not self._is_on():
-            return result
-        choice = self._draw_choice(images.shape[0], generator)
+            return self.Draws(none, none)
+        choice = self._draw_choice(n, generator)
         # The choice is on the CPU, so which mixes have to run is known without asking the device.
         chosen = set(choice.tolist())
-        for k, mix in enumerate(self.mixups):
-            if k not in chosen:
+        rows = tuple(
+            choice == k if k in chosen and len(chosen) > 1 else None
+            for k in range(len(self.mixups))
+        )
+        draws = tuple(
+            mix.draw(n, size, generator) if k in chosen else None
+            for k, mix in enumerate(self.mixups)
+        )
+        return self.Draws(rows, draws)
+
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> tuple:
+        """What those ask that some sample gets."""
+        return tuple(
+            None if own is None else mix.ask(guide, images, labels, own)
+            for mix, own in zip(self.mixups, draws.members, strict=True)
+        )
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> Mixed:
+        result = unmixed(images, labels, check=False)
+        answers = answers or (None,) * len(self.mixups)
+        for mix, rows, own, told in zip(self.mixups, *draws, answers, strict=True):
+            if own is None:
                 continue
-            if chosen == {k}:
-                return mix.mix(images, labels, generator, guide)
-            (rows,) = to_device([choice == k], images.device)
-            with nullcontext() if guide is None else guide.only(rows):
-                mixed = mix.mix(images, labels, generator, guide)
+            mixed = mix.blend(images, labels, own, told)
+            if rows is None:
+                return mixed
             result = Mixed.where(rows, mixed, result)
         return result
 
     @property
-    def needs_guide(self) -> bool:
-        return any(mix.needs_guide for mix in self.mixups)
-
-    @property
-    def mixes_features(self) -> bool:
-        return any(mix.mixes_features for mix in self.mixups)
+    def needs(self) -> frozenset[str]:
+        return frozenset().union(*(mix.needs for mix in self.mixups))
 
     @property
     def changes_batch(self) -> bool:
@@ -135,7 +157,7 @@ class RandomMix(Mix):
 def _check_members(mixups: Sequence[Mix], per_sample: bool, fraction: float) -> None:
     for mix in mixups:
         name = type(mix).__name__
-        if mix.mixes_features and per_sample and len(mixups) > 1:
+        if "stages" in mix.needs and per_sample and len(mixups) > 1:
             raise ValueError(
                 f"per_sample=True: {name} mixes what the network makes of the whole batch, so it "
                 "cannot be chosen for single samples beside mixes of images; use per_sample=False"

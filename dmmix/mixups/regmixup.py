@@ -1,9 +1,8 @@
-"""RegMixup, registered."""
+"""RegMixup."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -13,12 +12,10 @@ from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import NonNegative
 from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.mixups.base import Mix, build_mix
-from dmmix.registry import MIXUPS
 
 __all__ = ["RegMixup"]
 
 
-@MIXUPS.register_module()
 class RegMixup(Mix):
     r"""The loss on clean samples plus the loss on their mixes:
     :math:`L = L_\mathrm{clean} + \eta L_\mathrm{mixed}`.
@@ -56,19 +53,20 @@ class RegMixup(Mix):
         self.eta = float(eta)
 
     @property
-    def needs_guide(self) -> bool:
-        return self.mixup.needs_guide
+    def needs(self) -> frozenset[str]:
+        return self.mixup.needs
 
-    @property
-    def mixes_features(self) -> bool:
-        return self.mixup.mixes_features
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
+        """What the mix draws."""
+        return self.mixup.draw(n, size, generator)
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
+        return self.mixup.ask(guide, images, labels, draws)
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> mixing.Mixed:
-        # What the mix does in the network, or reads there, is of the second half.
-        with nullcontext() if guide is None else guide.last(images.shape[0]):
-            mixed = self.mixup.mix(images, labels, generator, guide)
+        mixed = self.mixup.blend(images, labels, draws, answers)
         out = self._both(images, mixed.images)
         return mixing.regmixup(images, labels, mixed, self.eta, out=out, check=False)
 

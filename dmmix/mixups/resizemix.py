@@ -1,20 +1,19 @@
-"""ResizeMix, registered."""
+"""ResizeMix."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, ShareBounds
-from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups.base import DrawnMix
-from dmmix.registry import MIXUPS
+from dmmix.mixups.base import PairMix
 
 __all__ = ["ResizeMix"]
 
 
-@MIXUPS.register_module()
-class ResizeMix(DrawnMix):
+class ResizeMix(PairMix):
     r"""ResizeMix: another image, whole, resized to :math:`\tau (H, W)` and pasted at a random
     place, with :math:`\tau` uniform in ``scale``.
 
@@ -39,7 +38,10 @@ class ResizeMix(DrawnMix):
     Source: ResizeMix (arXiv 2012.11101).
     """
 
-    alpha: float
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        places: Tensor
 
     def __init__(
         self,
@@ -51,14 +53,14 @@ class ResizeMix(DrawnMix):
         super().__init__(alpha, per_batch, fixed_points)
         self.scale = float(scale[0]), float(scale[1])
 
-    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        n = images.shape[0]
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         low, high = self.scale
-        tau = low + (high - low) * mixing.draw_lam(n, self.alpha, generator, self.per_batch)
-        index = mixing.draw_pairing(n, generator, self.fixed_points)
-        lam, index = self.paired(1 - tau.square(), index)
+        tau = low + (high - low) * self.draw_lam(n, generator)
+        index = self.draw_index(n, generator)
         places = mixing.draw_centers(n, generator, self.per_batch)
-        return tuple(to_device([lam, index, places], images.device))
+        return self.Draws(1 - tau.square(), index, places)
 
-    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
-        return mixing.resizemix(images, labels, *drawn, out=self.buffer(images), check=False)
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
+        return mixing.resizemix(images, labels, *draws, out=self.buffer(images), check=False)

@@ -1,21 +1,21 @@
-"""SaliencyMix, registered."""
+"""SaliencyMix."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive
-from dmmix.mixups.base import DrawnMix
-from dmmix.registry import MIXUPS
+from dmmix.mixups.base import PairMix
+from dmmix.mixups.saliency import FineGrainedSaliency, Saliency, build_saliency
 
 __all__ = ["SaliencyMix"]
 
 
-@MIXUPS.register_module()
-class SaliencyMix(DrawnMix):
+class SaliencyMix(PairMix):
     r"""SaliencyMix: a box of area :math:`1 - \lambda` of another image, around its most salient
     pixel, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -24,8 +24,9 @@ class SaliencyMix(DrawnMix):
         per_batch: one share a batch instead of one a sample. The place stays that of each
             partner's own most salient pixel.
         fixed_points: whether a sample may be paired with itself.
-        saliency: ``'fine_grained'``, as in the paper, or ``'spectral_residual'``
-            (see :func:`dmmix.functional.saliencymix`).
+        saliency: where an image is salient: :class:`FineGrainedSaliency`, as in the paper and by
+            default, :class:`SpectralResidualSaliency`, or :class:`GradientSaliency`, which asks the
+            model.
 
     Raises:
         TypeError, ValueError: a bad ``alpha`` or ``saliency``.
@@ -39,21 +40,38 @@ class SaliencyMix(DrawnMix):
     Source: SaliencyMix (arXiv 2006.01791).
     """
 
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+
     def __init__(
         self,
         alpha: Positive = 1.0,
         per_batch: bool = False,
         fixed_points: bool = True,
-        saliency: Literal["fine_grained", "spectral_residual"] = "fine_grained",
+        saliency: Mapping | Saliency | None = None,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        self.saliency = saliency
+        self.saliency = build_saliency(saliency, FineGrainedSaliency)
 
-    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        return self.draw_pair(images, generator)
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.saliency.needs
 
-    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
-        out = self.buffer(images)
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))
+
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
+        return self.saliency.ask(guide, images, labels)
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
         return mixing.saliencymix(
-            images, labels, *drawn, saliency=self.saliency, out=out, check=False
+            images,
+            labels,
+            *draws,
+            saliency=self.saliency.of(images, answers),
+            out=self.buffer(images),
+            check=False,
         )

@@ -1,20 +1,19 @@
-"""SmoothMix, registered."""
+"""SmoothMix."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, PositiveBounds
-from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups.base import DrawnMix
-from dmmix.registry import MIXUPS
+from dmmix.mixups.base import PairMix
 
 __all__ = ["SmoothMix"]
 
 
-@MIXUPS.register_module()
-class SmoothMix(DrawnMix):
+class SmoothMix(PairMix):
     r"""SmoothMix: a soft round spot of another image, at a uniform place.
 
     Args:
@@ -39,6 +38,12 @@ class SmoothMix(DrawnMix):
     Workshops 2020).
     """
 
+    class Draws(NamedTuple):
+        lam: Tensor | None
+        sigma: Tensor | None
+        index: Tensor
+        centers: Tensor
+
     def __init__(
         self,
         alpha: Positive | None = None,
@@ -46,29 +51,22 @@ class SmoothMix(DrawnMix):
         fixed_points: bool = True,
         sigma: PositiveBounds = (0.25, 0.5),
     ) -> None:
-        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
-        self.alpha = None if alpha is None else float(alpha)
+        super().__init__(alpha, per_batch, fixed_points)
         self.sigma = float(sigma[0]), float(sigma[1])
 
-    @property
-    def follows_lam(self) -> bool:
-        return self.alpha is not None
-
-    def draw(self, images: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        n = images.shape[0]
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        lam = sigma = None
         if self.alpha is None:
-            width = mixing.draw_sigma(n, *self.sigma, generator, self.per_batch)
-            index = mixing.draw_pairing(n, generator, self.fixed_points)
-            width, index = to_device([width, index], images.device)
+            sigma = mixing.draw_sigma(n, *self.sigma, generator, self.per_batch)
         else:
-            width, index = self.draw_pair(images, generator)
-        centers = mixing.draw_centers(n, generator, self.per_batch)
-        (centers,) = to_device([centers], images.device)
-        return width, index, centers
+            lam = self.draw_lam(n, generator)
+        index = self.draw_index(n, generator)
+        return self.Draws(lam, sigma, index, mixing.draw_centers(n, generator, self.per_batch))
 
-    def blend(self, images: Tensor, labels: MixedLabels | Tensor, *drawn: Tensor) -> mixing.Mixed:
-        width, index, centers = drawn
-        lam, sigma = (None, width) if self.alpha is None else (width, None)
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> mixing.Mixed:
+        lam, sigma, index, centers = draws
         out = self.buffer(images)
         return mixing.smoothmix(
             images, labels, lam, index, centers, sigma=sigma, out=out, check=False

@@ -1,21 +1,18 @@
-"""SnapMix, registered."""
+"""SnapMix."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive
-from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.base import PairMix
-from dmmix.registry import MIXUPS
 
 __all__ = ["SnapMix"]
 
 
-@MIXUPS.register_module()
 class SnapMix(PairMix):
     r"""SnapMix: a box of another image pasted into a box of another size, labelled by what the
     class activation maps say of the two.
@@ -40,8 +37,14 @@ class SnapMix(PairMix):
     Source: SnapMix (arXiv 2012.04846).
     """
 
-    needs_guide: ClassVar[bool] = True
-    alpha: float
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        centers: Tensor
+        source_lam: Tensor
+        source_centers: Tensor
+
+    needs = frozenset({"activation"})
 
     def __init__(
         self,
@@ -53,27 +56,21 @@ class SnapMix(PairMix):
         super().__init__(alpha, per_batch, fixed_points)
         self.weighted = weighted
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        return self.Draws(
+            self.draw_lam(n, generator),
+            self.draw_index(n, generator),
+            mixing.draw_centers(n, generator, self.per_batch),
+            self.draw_lam(n, generator),
+            mixing.draw_centers(n, generator, self.per_batch),
+        )
+
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+        return guide.activation(images, mixing.main_class(labels))
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> mixing.Mixed:
-        n, once = images.shape[0], self.per_batch
-        lam, index = self.draw_pair(images, generator)
-        drawn = (
-            mixing.draw_centers(n, generator, once),
-            mixing.draw_lam(n, self.alpha, generator, once),
-            mixing.draw_centers(n, generator, once),
-        )
-        centers, source_lam, source_centers = to_device(drawn, images.device)
-        mixed = mixing.snapmix(
-            images,
-            labels,
-            lam,
-            index,
-            centers,
-            source_lam,
-            source_centers,
-            guide.activation(images, mixing.main_class(labels)),
-            out=self.buffer(images),
-            check=False,
-        )
+        out = self.buffer(images)
+        mixed = mixing.snapmix(images, labels, *draws, answers, out=out, check=False)
         return mixed if self.weighted else mixed._replace(weights=None)

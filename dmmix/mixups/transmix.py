@@ -1,28 +1,22 @@
-"""TransMix, registered."""
+"""TransMix."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dmmix.functional import MixedLabels, mixing
-from dmmix.functional.mixing.blend import blend_labels, prepare_labels
 from dmmix.functional.ranges import Positive, Probability
-from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups.base import PairMix
-from dmmix.registry import MIXUPS
+from dmmix.mixups.cutmix import CutMix
+from dmmix.mixups.shares import AttentionShares
 
 __all__ = ["TransMix"]
 
 
-@MIXUPS.register_module()
-class TransMix(PairMix):
-    r"""CutMix whose labels say where the class token of a vision transformer looks, each sample for
-    itself: :math:`\lambda = \sum_t A_t \, ({\downarrow} M)_t` with the attention :math:`A` of the
-    last layer over the patches, in the very forward pass that is trained on.
-
-    Until :meth:`~dmmix.functional.Guide.settle`, labels carry the share of the area.
+class TransMix(CutMix):
+    r"""CutMix with the shares of :class:`AttentionShares`: labels say where the class token of a
+    vision transformer looks, each sample for itself.
 
     Args:
         alpha: above 0, of the area of the box. 1 as for the CutMix of DeiT, which TransMix builds
@@ -44,8 +38,7 @@ class TransMix(PairMix):
     Source: TransMix (arXiv 2111.09833).
     """
 
-    needs_guide = True
-    follows_lam = False  # the share is where attention goes
+    needs = frozenset({"attention"})
 
     def __init__(
         self,
@@ -55,24 +48,10 @@ class TransMix(PairMix):
         area: Probability = 0.0,
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-        self.area = float(area)
+        self.shares = AttentionShares(area)
 
-    def apply(
-        self, images: Tensor, labels: MixedLabels | Tensor, generator: Generator, guide: Any
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> mixing.Mixed:
-        seen: list[Tensor] = []
-        guide.watch_attention(seen.append)
-        lam, index = self.draw_pair(images, generator)
-        centers = mixing.draw_centers(images.shape[0], generator, self.per_batch)
-        (centers,) = to_device([centers], images.device)
-        mixed = mixing.cutmix(
-            images, labels, lam, index, centers, out=self.buffer(images), check=False
-        )
-        first = prepare_labels(labels, images, check=False)
-
-        def settled(told: MixedLabels | Tensor) -> MixedLabels | Tensor:
-            share = mixing.attention_share(seen[0], mixed.mask, self.area)
-            return blend_labels(first, first[index], share)
-
-        guide.after_forward(settled)
-        return mixed
+        mixed = super().blend(images, labels, draws, answers)
+        return self.shares.on(mixed, images, labels)

@@ -11,8 +11,9 @@ from mmpretrain.models import ImageClassifier
 from torch import Tensor, nn
 
 from dmmix.functional import Guide
+from dmmix.functional.guide import Attention, Layers
 
-__all__ = ["ClassifierGuide"]
+__all__ = ["ClassifierGuide", "ClassifierLayers"]
 
 
 class ClassifierGuide(Guide):
@@ -28,8 +29,17 @@ class ClassifierGuide(Guide):
     model: ImageClassifier
 
     def __init__(self, model: ImageClassifier) -> None:
+        super().__init__(model, ClassifierLayers)
+
+
+class ClassifierLayers(Layers):
+    """The layers of an mmpretrain classifier, see :class:`ClassifierGuide`."""
+
+    model: ImageClassifier
+
+    def __init__(self, model: ImageClassifier) -> None:
         super().__init__(model)
-        self._stages = _stages(model.backbone)
+        self.stages = _stages(model.backbone)
 
     def class_weight(self) -> Tensor:
         """(C, D) weight of the head's last linear layer.
@@ -54,11 +64,11 @@ class ClassifierGuide(Guide):
         except AttributeError:
             kind = type(self.model.backbone).__name__
             raise ValueError(
-                f"{kind} has no module {name!r}; its stages are {list(self._stages)}"
+                f"{kind} has no module {name!r}; its stages are {list(self.stages)}"
             ) from None
 
-    def watch_attention(self, see: Any) -> None:
-        """See :meth:`dmmix.functional.Guide.watch_attention`."""
+    def attention(self) -> Attention:
+        """See :meth:`dmmix.functional.guide.Layers.attention`."""
         backbone = self.model.backbone
         layers: Any = getattr(backbone, "layers", None)
         last = layers[-1] if isinstance(layers, nn.ModuleList) and len(layers) else None
@@ -66,34 +76,31 @@ class ClassifierGuide(Guide):
         token = getattr(backbone, "cls_token", None) is not None
         # Where the head reads the patches instead, nothing teaches the token where to look.
         read = getattr(backbone, "out_type", "cls_token") in ("cls_token", "raw")
-        if token and read and isinstance(getattr(attention, "qkv", None), nn.Module):
-            self._attention = f"layers.{len(layers) - 1}.attn.qkv"
-            self._heads = attention.num_heads
-            self._extra_tokens = getattr(backbone, "num_extra_tokens", 1)
-        super().watch_attention(see)
+        if not (token and read and isinstance(getattr(attention, "qkv", None), nn.Module)):
+            return super().attention()
+        extra = getattr(backbone, "num_extra_tokens", 1)
+        return Attention(f"layers.{len(layers) - 1}.attn.qkv", attention.num_heads, extra)
 
     @contextmanager
-    def _quiet(self, images: Tensor) -> Iterator[None]:
+    def asked(self) -> Iterator[None]:
+        """See :meth:`dmmix.functional.guide.Layers.asked`."""
         # torch.autograd.grad cannot go through the kind of checkpoint that mmpretrain uses.
         modules: Iterator[Any] = self.model.modules()
         saving = [module for module in modules if getattr(module, "with_cp", False)]
         try:
             for module in saving:
                 module.with_cp = False
-            with super()._quiet(images):
-                yield
+            yield
         finally:
             for module in saving:
                 module.with_cp = True
 
-    def _forward(self, images: Tensor) -> Tensor:
-        return self.model(images)  # mode 'tensor': logits
-
-    def _feature_map(self, images: Tensor) -> Any:
+    def feature_map(self, images: Tensor) -> Any:
+        """See :meth:`dmmix.functional.guide.Layers.feature_map`."""
         last: list[Any] = []
         handles = [
             self.module(name).register_forward_hook(lambda module, args, out: last.append(out))
-            for name in self._stages[-1:]
+            for name in self.stages[-1:]
         ]
         try:
             found = self.model.extract_feat(images, stage="backbone")

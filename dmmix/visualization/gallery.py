@@ -119,7 +119,14 @@ def _parts(name: str, mixed: Mixed, count: int) -> list[tuple[str, Mixed]]:
     pieces = []
     for start in range(0, len(mixed.images), count):
         rows = slice(start, start + count)
-        pieces.append(Mixed._make(None if part is None else part[rows] for part in mixed))
+        pieces.append(
+            mixed._replace(
+                images=mixed.images[rows],
+                labels=mixed.labels[rows],
+                index=mixed.index[rows],
+                mask=mixed.mask[rows],
+            )
+        )
     return [(f"{name} {k}", piece) for k, piece in enumerate(pieces, start=1)]
 
 
@@ -133,7 +140,7 @@ def _sample(
     draw_image(axes[0], mixed.images[column])
     axes[0].set_title(captions[column], fontsize=size, pad=3)
     if len(axes) > 1:
-        draw_mask(axes[1], mixed.mask[column], mixed.images.shape[-2:])
+        draw_mask(axes[1], mixed.mask[column, :1], mixed.images.shape[-2:])
 
 
 def _legend(mixes: Sequence[Mixed]) -> str:

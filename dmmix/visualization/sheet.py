@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 from dmmix.functional import Mixed
 from dmmix.mixups import Mix
 from dmmix.models.classifier_guide import ClassifierGuide
+from dmmix.models.mixed_step import forward_mixed
 from dmmix.registry import MIXUPS
 
 __all__ = ["Sheet", "mix_by_all", "registered_mixes"]
@@ -72,17 +72,16 @@ def mix_by_all(
     rows, notes, asked = [], [], False
     for name, kind in mixes.items():
         mix = kind(fixed_points=False) if _takes(kind, "fixed_points") else kind()
-        guided = mix.needs_guide or mix.mixes_features
         generator = torch.Generator().manual_seed(seed)
         try:
-            mixed, stages = _apply(mix, images, labels, generator, guide, guided)
+            mixed, stages = _apply(mix, images, labels, generator, guide)
         except ValueError as error:
-            if not (skip_errors and guided):
+            if not (skip_errors and mix.needs):
                 raise ValueError(f"{name}: {error}") from error
             notes.append(f"{name} is left out: {error}")
             continue
-        asked = asked or (guided and not mix.mixes_features)
-        if mix.mixes_features:
+        asked = asked or bool(mix.needs - {"stages"})
+        if "stages" in mix.needs:
             notes.append(
                 f"{name} mixes what the network makes of the images shown, {_places(stages)}."
             )
@@ -91,37 +90,13 @@ def mix_by_all(
 
 
 def _apply(
-    mix: Mix,
-    images: Tensor,
-    labels: Tensor,
-    generator: torch.Generator,
-    guide: ClassifierGuide,
-    guided: bool,
+    mix: Mix, images: Tensor, labels: Tensor, generator: torch.Generator, guide: ClassifierGuide
 ) -> tuple[Mixed, list[str]]:
     """The mix as in a step of training, with the forward pass that some label after."""
-    stages: list[str] = []
-    with guide.step(), _stages_noted(guide, stages):
-        mixed = mix.mix(images, labels, generator, guide)
-        if guided:
-            with torch.no_grad():
-                guide.model(mixed.images)
-        return mixed._replace(labels=guide.settle(mixed.labels)), stages
-
-
-@contextmanager
-def _stages_noted(guide: ClassifierGuide, stages: list[str]) -> Iterator[None]:
-    """Within, the names of the stages that are asked to mix are appended to ``stages``."""
-    inner = guide.mix_features
-
-    def mix_features(stage: str, mix: Callable[[Tensor], Tensor]) -> None:
-        stages.append(stage)
-        inner(stage, mix)
-
-    guide.mix_features = mix_features  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        del guide.mix_features
+    mixed = mix.mix(images, labels, generator, guide)
+    with torch.no_grad():
+        _, told = forward_mixed(guide, mixed, guide.model)
+    return mixed._replace(labels=told), [inside.module for inside in mixed.inside]
 
 
 def _places(stages: Sequence[str]) -> str:

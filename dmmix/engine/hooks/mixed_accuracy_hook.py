@@ -12,10 +12,11 @@ from torch import Tensor
 
 from dmmix.datasets.interface import has_labels
 from dmmix.engine.processes import network_of
-from dmmix.functional import Guide, as_mixed_labels, mixed_accuracy
+from dmmix.functional import as_mixed_labels, mixed_accuracy
 from dmmix.mixups import Mix, build_mix
 from dmmix.models import ClassifierGuide
 from dmmix.models.gather_labels import gather_labels
+from dmmix.models.mixed_step import forward_mixed
 from dmmix.models.modes import evaluating
 from dmmix.registry import HOOKS
 
@@ -86,7 +87,7 @@ class MixedAccuracyHook(Hook):
         """Mixed accuracy of ``model`` over ``batches`` as the data loader gives them."""
         network = network_of(model)
         # Models that are no mmpretrain classifiers are fine with mixes that ask nothing.
-        asked = ClassifierGuide if self.mixup.needs_guide else Guide
+        guide = ClassifierGuide(network) if self.mixup.needs else None
         generator = torch.Generator().manual_seed(self.seed)
         counts = torch.zeros(3, dtype=torch.int64)
         with evaluating(network):
@@ -98,10 +99,8 @@ class MixedAccuracyHook(Hook):
                     labels = gather_labels(data["data_samples"], number)
                 _check_sums(labels)
                 labels = labels.to(data["inputs"].device)
-                with asked(network).step() as guide:
-                    mixed = self.mixup.mix(data["inputs"], labels, generator, guide)
-                    logits = network(mixed.images)
-                    labels = guide.settle(mixed.labels)
+                mixed = self.mixup.mix(data["inputs"], labels, generator, guide)
+                logits, labels = forward_mixed(guide, mixed, network)
                 accuracy = mixed_accuracy(logits, as_mixed_labels(labels, self.k))
                 several = accuracy.mixed
                 hits = [accuracy.top1 & several, accuracy.topk & several, several]

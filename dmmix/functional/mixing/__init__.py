@@ -9,7 +9,7 @@ from dmmix.functional.mixing.fmix import draw_noise, fmix
 from dmmix.functional.mixing.gridmix import draw_cells, gridmix
 from dmmix.functional.mixing.guidedmixup import greedy_pairing, guidedmixup, smooth_saliency
 from dmmix.functional.mixing.manifold import mix_features, mix_later
-from dmmix.functional.mixing.mixed import Mixed, unmixed
+from dmmix.functional.mixing.mixed import Inside, Mixed, Watched, unmixed
 from dmmix.functional.mixing.mixup import mixup
 from dmmix.functional.mixing.puzzlemix import puzzlemix
 from dmmix.functional.mixing.regmixup import regmixup
@@ -20,7 +20,9 @@ from dmmix.functional.mixing.snapmix import main_class, snapmix
 from dmmix.functional.mixing.transmix import attention_share, token_grid
 
 __all__ = [
+    "Inside",
     "Mixed",
+    "Watched",
     "align_features",
     "attention_share",
     "attentivemix",

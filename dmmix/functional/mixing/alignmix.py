@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dmmix.functional.mixing.manifold import check_features
 from dmmix.functional.tensors.checks import check_index, check_lam
+from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["align_features", "sinkhorn_assignment"]
 
@@ -76,7 +77,7 @@ def align_features(
     flat = features.flatten(2)
     # Rows: places of the map that is kept. Columns: those of the one that is laid over it.
     kept, moved = flat[torch.where(keep, own, index)], flat[torch.where(keep, index, own)]
-    wide = torch.promote_types(features.dtype, torch.float32)
+    wide = share_dtype(features)
     with _no_autocast(features):
         with torch.no_grad():
             cost = _distances(kept.to(wide), moved.to(wide))

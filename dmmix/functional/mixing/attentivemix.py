@@ -10,7 +10,7 @@ from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
-from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.maps import check_maps, resize_maps
 
 __all__ = ["attentivemix"]
@@ -72,6 +72,7 @@ def attentivemix(
         raise ValueError(f"grid must be at least 1, got {grid}")
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
+    lam = lam.expand(images.shape[0])
     height, width = images.shape[-2:]
     # Never more cells than pixels: one without pixels could not be pasted.
     cells = resize_maps(attention, (min(grid, height), min(grid, width)), antialias=True)
@@ -87,7 +88,7 @@ def attentivemix(
 def _largest(values: Tensor, part: Tensor) -> Tensor:
     """(N, K) bools: which are in the largest ``part`` (N,) of the K values of their row."""
     k = values.shape[1]
-    part = part.to(torch.promote_types(part.dtype, torch.float32))
+    part = at_least_float32(part)
     order = values.argsort(dim=1, descending=True, stable=True)
     position = torch.arange(k, device=values.device).expand_as(order)
     rank = torch.empty_like(order).scatter_(1, order, position)

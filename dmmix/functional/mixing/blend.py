@@ -8,7 +8,7 @@ from torch import Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["blend_labels", "prepare_labels", "where_labels"]
+__all__ = ["blend_labels", "prepare_labels", "share_labels", "where_labels"]
 
 
 def prepare_labels(
@@ -56,6 +56,24 @@ def blend_labels(
     if isinstance(first, Tensor) and isinstance(second, Tensor):
         return torch.lerp(second, first, share.to(first.dtype)[:, None])
     raise TypeError("labels of a pair must be in the same form")
+
+
+def share_labels(
+    labels: MixedLabels | Tensor, sources: Tensor, shares: Tensor
+) -> MixedLabels | Tensor:
+    """Labels of samples that are made of several; ``labels`` are prepared.
+
+    Args:
+        sources: (N, K) rows of the labels.
+        shares: (N, K), of each; rows sum to 1.
+    """
+    told, reached = labels[sources[:, 0]], shares[:, 0]
+    for k in range(1, sources.shape[1]):
+        # Of a pair the share itself: what sums to 1 need not do so to the last digit.
+        before, reached = reached, reached + shares[:, k]
+        part = before if shares.shape[1] == 2 else before / reached.clamp_min(1e-30)
+        told = blend_labels(told, labels[sources[:, k]], part)
+    return told
 
 
 def where_labels(

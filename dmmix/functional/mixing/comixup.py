@@ -11,7 +11,7 @@ from dmmix.functional.mixing.compose import gather
 from dmmix.functional.mixing.coselection import Coselection
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_images, check_index, check_out
-from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 
 __all__ = ["comixup", "draw_comixup"]
 
@@ -71,8 +71,8 @@ def comixup(
 
     Returns:
         :class:`Mixed`. The labels have ``sources`` slots, the largest share first, with the exact
-        shares of the pixels. The mask is bool, (N, 1, H, W), true where the image with the largest
-        share is: that need not be the image of the same place in the batch.
+        shares of the pixels, and so have ``index`` (N, K) and the mask, (N, K, H, W) bools. The
+        largest need not be the image of the same place in the batch.
 
     Raises:
         TypeError: images that are not floating point (uint8), or another wrong dtype.
@@ -96,7 +96,8 @@ def comixup(
     if n == 0:
         share = torch.ones(0, dtype=share_dtype(images), device=images.device)
         mask = torch.ones(0, 1, height, width, dtype=torch.bool, device=images.device)
-        return Mixed(images if out is None else out, blend_labels(labels, labels, share), mask)
+        told = blend_labels(labels, labels, share)
+        return Mixed(images if out is None else out, told, order, mask)
 
     # Slot i of group g holds image order[i * G + g]; the last slot of some groups may be empty.
     size = prior.shape[1]
@@ -187,7 +188,7 @@ def _blocks(rows: int, columns: int, height: int, width: int, device: torch.devi
 def _salient(saliency: Tensor, rows: int, columns: int, pixels: Tensor) -> Tensor:
     """(N, S), the share of an image's saliency that is in each block."""
     height, width = saliency.shape[1:]
-    saliency = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
+    saliency = at_least_float32(saliency)
     # Before it is summed: not to lose what is small in all of an image.
     saliency = saliency / saliency.amax((1, 2), keepdim=True).clamp_min(1e-30)
     row = torch.arange(height, device=saliency.device) * rows // height
@@ -223,12 +224,14 @@ def _compose(
     index = source.unbind(1)
     mixed, mixed_labels = gather(images, index[0], out), labels[index[0]]
     reached = share[:, 0]
+    planes = [chosen == index[0][:, None]]
     for k in range(1, sources):
-        here = (chosen == index[k][:, None])[:, block][:, None]
-        mixed = torch.where(here, images[index[k]], mixed, out=out)
+        # Of no pixels where a row has fewer sources.
+        planes.append((chosen == index[k][:, None]) & (count[:, k] > 0)[:, None])
+        mixed = torch.where(planes[k][:, block][:, None], images[index[k]], mixed, out=out)
         before, reached = reached, reached + share[:, k]
         mixed_labels = blend_labels(mixed_labels, labels[index[k]], before / reached)
-    return Mixed(mixed, mixed_labels, (chosen == index[0][:, None])[:, block][:, None])
+    return Mixed(mixed, mixed_labels, source, torch.stack(planes, 1)[:, :, block])
 
 
 def _check_permutation(order: Tensor, check: bool | None) -> None:

@@ -43,12 +43,12 @@ def by_share(
             carry it so.
         out: see :func:`dmmix.functional.mixup`.
     """
-    weight = per_sample(share.to(images.dtype), images)
+    weight = per_sample(share.to(images.dtype).expand(images.shape[0]), images)
     out = _fresh(images, share) if out is None else out
     # lerp takes 1 - weight in float32 inside; in bfloat16 the two weights would not sum to 1.
     mixed = torch.lerp(gather(images, index, out), images, weight, out=out)
     weight = weight.to(share_dtype(images))
-    return Mixed(mixed, _pairs(labels, index, weight.flatten()), weight)
+    return Mixed(mixed, _pairs(labels, index, weight.flatten()), index, weight)
 
 
 def by_mask(
@@ -81,7 +81,7 @@ def by_mask(
         mask = mask.to(share_dtype(images))
     if share is None:
         share = as_weight(mask, share_dtype(images)).mean((1, 2, 3))
-    return Mixed(mixed, _pairs(labels, index, share), mask)
+    return Mixed(mixed, _pairs(labels, index, share), index, mask)
 
 
 def by_box(
@@ -114,7 +114,7 @@ def by_box(
     # Only the pixels of the box are read from the partners.
     out.copy_(images)
     torch.index_select(images[:, :, rows, columns], 0, index, out=out[:, :, rows, columns])
-    return Mixed(out, _pairs(labels, index, share), mask)
+    return Mixed(out, _pairs(labels, index, share), index, mask)
 
 
 def as_weight(mask: Tensor, dtype: torch.dtype) -> Tensor:

@@ -18,7 +18,7 @@ from dmmix.functional.tensors.checks import (
     check_lam,
     check_out,
 )
-from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 
 __all__ = ["cutmix"]
 
@@ -79,21 +79,17 @@ def cutmix(
         return by_box(images, labels, rows, columns, index, out=out)
     start, stop = _edges(lam, centers, height, width, inside)
     mask = _outside(start, stop, height, width).expand(n, 1, height, width)
-    kept = torch.rsub((stop - start).prod(1), height * width)
+    kept = torch.rsub((stop - start).prod(1), height * width).expand(n)
     share = kept.div_(height * width).to(share_dtype(images))
     return by_mask(images, labels, mask, index, share=share, out=out)
 
 
 def _known_box(lam: Tensor, centers: Tensor) -> bool:
-    """Whether all samples have the same box, and looking at it does not wait for a device.
-
-    A float64 draw that is expanded (``per_batch``) is one number in memory.
-    """
+    """Whether all samples have the same box, and looking at it does not wait for a device."""
     return (
         type(lam) is type(centers) is Tensor
         and lam.device.type == "cpu"
-        and lam.shape[0] > 1
-        and lam.stride(0) == centers.stride(0) == 0
+        and lam.shape[0] == centers.shape[0] == 1
         and lam.dtype == centers.dtype == torch.float64
         and not torch.compiler.is_compiling()
     )
@@ -121,7 +117,7 @@ def _edges(
     Whole numbers, as floats. Both axes at once: on small images what costs is the number of
     operations.
     """
-    ratio = torch.rsub(lam.to(torch.promote_types(lam.dtype, torch.float32)), 1).sqrt_()
+    ratio = torch.rsub(at_least_float32(lam), 1).sqrt_()
     # A tensor made of Python numbers would have to be copied to the device.
     length = torch.linspace(height, width, 2, dtype=ratio.dtype, device=ratio.device)
     side = (ratio[:, None] * length).round_()

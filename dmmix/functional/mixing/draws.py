@@ -22,10 +22,10 @@ def draw_lam(
         alpha: above 0. Small values give shares near 0 or 1, 1 is uniform, large values give
             shares near a half.
         generator: a CPU generator.
-        per_batch: draw one share and give it to every sample.
+        per_batch: draw one share for all samples.
 
     Returns:
-        (n,) float64 in [0, 1], never nan.
+        (n,), or (1,) with ``per_batch``; float64 in [0, 1], never nan.
 
     Raises:
         ValueError: ``alpha`` not above 0 or not finite.
@@ -40,8 +40,7 @@ def draw_lam(
     gamma, other_gamma = torch._standard_gamma(shift, generator=generator).log_()
     uniform = torch.rand(shape, dtype=torch.float64, generator=generator)
     power, other_power = uniform.neg_().log1p_()  # log U with U in (0, 1]
-    lam = (power - other_power).div_(alpha).add_(gamma).sub_(other_gamma).sigmoid_()
-    return lam.expand(n) if per_batch else lam
+    return (power - other_power).div_(alpha).add_(gamma).sub_(other_gamma).sigmoid_()
 
 
 def draw_pairing(n: int, generator: Generator | None = None, fixed_points: bool = True) -> Tensor:
@@ -66,13 +65,12 @@ def draw_pairing(n: int, generator: Generator | None = None, fixed_points: bool 
 
 
 def draw_centers(n: int, generator: Generator | None = None, per_batch: bool = False) -> Tensor:
-    """Places in an image, uniform: (n, 2) float64 fractions (y, x) in [0, 1).
+    """Places in an image, uniform: (n, 2) float64 fractions (y, x) in [0, 1); (1, 2) with
+    ``per_batch``.
 
     Args:
         n: how many samples.
         generator: a CPU generator.
-        per_batch: draw one place and give it to every sample.
+        per_batch: draw one place for all samples.
     """
-    shape = (1 if per_batch else n, 2)
-    centers = torch.rand(shape, dtype=torch.float64, generator=generator)
-    return centers.expand(n, 2) if per_batch else centers
+    return torch.rand(1 if per_batch else n, 2, dtype=torch.float64, generator=generator)

@@ -26,7 +26,7 @@ from dmmix.functional.tensors.checks import (
     check_out,
     check_tensor,
 )
-from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 
 __all__ = ["draw_noise", "fmix"]
 
@@ -101,9 +101,8 @@ def fmix(
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
     n, _, height, width = images.shape
-    one = noise.shape[0] == 1 and n > 1 and lam.stride(0) == 0  # one mask for the whole batch
-    lam = lam[:1] if one else lam
-    lam = lam.to(torch.promote_types(lam.dtype, torch.float32))
+    lam = at_least_float32(lam)
+    lam = lam.expand(len(noise)) if len(lam) == 1 else lam
     number = (lam * (height * width)).round()
     size = height, width
     band = is_band(noise.shape[1:], size)

@@ -81,23 +81,24 @@ def gridmix(
     columns = _cell_of_pixel(width, cells.shape[2], images.device)
     # Rows last: they are copied whole.
     mask = kept.index_select(2, columns).index_select(1, rows)[:, None]
+    mask = mask.expand(images.shape[0], -1, -1, -1)
     return by_mask(images, labels, mask, index, out=out)
 
 
 def draw_cells(
     n: int, grid: tuple[int, int], generator: Generator | None = None, per_batch: bool = False
 ) -> Tensor:
-    """Draws for the cells of :func:`gridmix`, uniform: (n, rows, columns) float32 in [0, 1).
+    """Draws for the cells of :func:`gridmix`, uniform: (n, rows, columns) float32 in [0, 1);
+    (1, rows, columns) with ``per_batch``.
 
     Args:
         n: how many samples.
         grid: rows and columns.
         generator: a CPU generator.
-        per_batch: draw one grid and give it to every sample.
+        per_batch: draw one grid for all samples.
     """
     # float32: a float64 draw could become 1 on a device without float64, and lam = 1 leave a cell.
-    cells = torch.rand(1 if per_batch else n, *grid, generator=generator, dtype=torch.float32)
-    return cells.repeat(n, 1, 1) if per_batch else cells
+    return torch.rand(1 if per_batch else n, *grid, generator=generator, dtype=torch.float32)
 
 
 def _cell_of_pixel(length: int, cells: int, device: torch.device) -> Tensor:

@@ -12,7 +12,7 @@ from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
-from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.maps import check_maps, resize_maps
 
 __all__ = ["greedy_pairing", "guidedmixup", "smooth_saliency"]
@@ -106,7 +106,7 @@ def greedy_pairing(saliency: Tensor) -> Tensor:
     n, device = saliency.shape[0], saliency.device
     if n < 2:
         return torch.arange(n, device=device)
-    maps = _normalised(saliency.to(torch.promote_types(saliency.dtype, torch.float32))).flatten(1)
+    maps = _normalised(at_least_float32(saliency)).flatten(1)
     distance = torch.cdist(maps, maps).fill_diagonal_(-1)
     first = distance.amax(1).argmax(0, keepdim=True)
     index = torch.zeros(n, dtype=torch.int64, device=device)
@@ -138,7 +138,7 @@ def smooth_saliency(saliency: Tensor, kernel_size: int = 7, sigma: float = 3.0) 
         raise ValueError(f"kernel_size must be odd and 1 or more, got {kernel_size}")
     if not sigma > 0:
         raise ValueError(f"sigma must be above 0, got {sigma}")
-    maps = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
+    maps = at_least_float32(saliency)
     reach = kernel_size // 2
     bell = [math.exp(-0.5 * (k / sigma) ** 2) for k in range(-reach, reach + 1)]
     for dim in (1, 2):

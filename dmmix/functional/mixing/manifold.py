@@ -73,8 +73,9 @@ def mix_later(
     check_lam(lam, images, check)
     check_index(index, images, check)
     labels = prepare_labels(labels, images, check)
-    share = lam.to(images.dtype).to(share_dtype(images))
-    return Mixed(images, blend_labels(labels, labels[index], share), share[:, None, None, None])
+    share = lam.to(images.dtype).to(share_dtype(images)).expand(images.shape[0])
+    told = blend_labels(labels, labels[index], share)
+    return Mixed(images, told, index, share[:, None, None, None])
 
 
 def check_features(features: Tensor, lam: Tensor) -> None:

@@ -110,6 +110,7 @@ def puzzlemix(
     check_puzzle(block_num, n_labels, beta, gamma, eta, neigh_size, t_size, t_eps, pixel_range)
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
+    lam = lam.expand(images.shape[0])
     if images.numel() == 0:
         mask = images.new_ones(images.shape[0], 1, *images.shape[-2:], dtype=share_dtype(images))
         return by_mask(images, labels, mask, index, out=out)

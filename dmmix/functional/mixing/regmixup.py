@@ -44,7 +44,7 @@ def regmixup(
 
     Returns:
         :class:`Mixed` of N + M samples. Clean labels have as many slots as mixed ones, with shares
-        of 0 in those that they do not need; the mask is true for them.
+        of 0 in those that they do not need; the mask is true for their first one.
 
     Raises:
         TypeError, ValueError: images or labels that a mix would not take, or that are not of the
@@ -71,12 +71,18 @@ def regmixup(
         weights = torch.ones(m, dtype=dtype, device=images.device)
     total = n + m
     clean = torch.full((n,), total / max(n, 1), dtype=weights.dtype, device=images.device)
+    sources = mixed.sources
+    own = torch.arange(n, device=images.device)[:, None].expand(n, sources.shape[1])
     mask = mixed.mask.new_ones((n, *mixed.mask.shape[1:]))
+    mask[:, 1:] = 0
     return Mixed(
         both,
         _join(labels, mixed.labels),
+        torch.cat([own, sources]),
         torch.cat([mask, mixed.mask]),
         torch.cat([clean, weights * (eta * total / max(m, 1))]),
+        tuple(part._replace(start=part.start + n) for part in mixed.inside),
+        tuple(part._replace(start=part.start + n) for part in mixed.watched),
     )
 
 

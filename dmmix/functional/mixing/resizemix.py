@@ -17,6 +17,7 @@ from dmmix.functional.tensors.checks import (
     check_lam,
     check_out,
 )
+from dmmix.functional.tensors.dtypes import at_least_float32
 from dmmix.functional.tensors.resampling import resize_boxes
 
 __all__ = ["resizemix"]
@@ -74,9 +75,10 @@ def resizemix(
     check_centers(places, images, check, name="places")
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
+    lam = lam.expand(images.shape[0])
     height, width = images.shape[-2:]
-    tau = (1 - lam.to(torch.promote_types(lam.dtype, torch.float32))).sqrt()
-    places = places.to(tau.dtype)
+    tau = (1 - at_least_float32(lam)).sqrt()
+    places = places.to(tau.dtype).expand(images.shape[0], 2)
     rows = _span(tau, places[:, 0], height)
     columns = _span(tau, places[:, 1], width)
     zero = torch.zeros_like(rows[0])

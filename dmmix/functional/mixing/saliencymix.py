@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.boxes import paste_box
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.saliency import fine_grained_saliency, spectral_residual_saliency
+from dmmix.functional.saliency import fine_grained_saliency
 from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
+from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["SALIENCIES", "saliencymix"]
-
-SALIENCIES = {
-    "fine_grained": fine_grained_saliency,
-    "spectral_residual": spectral_residual_saliency,
-}
+__all__ = ["saliencymix"]
 
 
 def saliencymix(
@@ -26,7 +21,7 @@ def saliencymix(
     lam: Tensor,
     index: Tensor,
     *,
-    saliency: str | Tensor = "fine_grained",
+    saliency: Tensor | None = None,
     out: Tensor | None = None,
     check: bool | None = None,
 ) -> Mixed:
@@ -44,15 +39,13 @@ def saliencymix(
 
     Args:
         images: (N, ch, H, W), any float dtype, device and memory format; not written to. They may
-            be normalised: see the two functions below.
+            be normalised: see the function below.
         labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
             (N, C) soft labels, which stay dense.
         lam: (N,) floats in [0, 1], the share of the first image before clipping and rounding.
         index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
-        saliency: how it is told what is salient: ``'fine_grained'``
-            (:func:`~dmmix.functional.fine_grained_saliency`, as in the paper),
-            ``'spectral_residual'`` (:func:`~dmmix.functional.spectral_residual_saliency`), or
-            (N, H, W) floats, the saliency of ``images`` (not of the partners).
+        saliency: (N, H, W) floats, what is salient in the ``images`` (not in the partners);
+            ``None`` is :func:`~dmmix.functional.fine_grained_saliency`, as in the paper.
         out: see :func:`mixup`.
         check: see :func:`mixup`.
 
@@ -62,8 +55,7 @@ def saliencymix(
 
     Raises:
         TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device, an unknown name of ``saliency``; with ``check``, a
-            value out of range.
+        ValueError: a wrong shape or device; with ``check``, a value out of range.
 
     Source: SaliencyMix (arXiv 2006.01791).
     """
@@ -72,24 +64,19 @@ def saliencymix(
     check_index(index, images, check)
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
+    lam = lam.expand(images.shape[0])
     height, width = images.shape[-2:]
-    maps = _maps(saliency, images)
+    maps = fine_grained_saliency(images) if saliency is None else _checked(saliency, images)
     peak = maps.flatten(1).argmax(1)[index]
-    ratio = (1 - lam.to(torch.promote_types(lam.dtype, torch.float32))).sqrt()
+    ratio = (1 - at_least_float32(lam)).sqrt()
     rows = _span(ratio, peak // width, height)
     columns = _span(ratio, peak % width, width)
     return paste_box(images, labels, index, rows, columns, out=out)
 
 
-def _maps(saliency: str | Tensor, images: Tensor) -> Tensor:
-    if isinstance(saliency, str):
-        if saliency not in SALIENCIES:
-            raise ValueError(
-                f"saliency must be one of {', '.join(SALIENCIES)} or a Tensor, got {saliency!r}"
-            )
-        return SALIENCIES[saliency](images)
+def _checked(saliency: Tensor, images: Tensor) -> Tensor:
     if not isinstance(saliency, Tensor):
-        raise TypeError(f"saliency must be a str or a Tensor, got {type(saliency).__name__}")
+        raise TypeError(f"saliency must be a Tensor, got {type(saliency).__name__}")
     shape = (images.shape[0], *images.shape[-2:])
     if not saliency.is_floating_point():
         raise TypeError(f"saliency must be floating point, got {saliency.dtype}")

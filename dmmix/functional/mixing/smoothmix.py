@@ -102,6 +102,7 @@ def smoothmix(
         along_y, along_x = _spot(squares, sigma.to(dtype) ** -2)
     one = along_y.new_ones(())
     mask = torch.addcmul(one, along_y[:, None, :, None], along_x[:, None, None, :], value=-1)
+    mask = mask.expand(images.shape[0], -1, -1, -1)
     return by_mask(images, labels, mask, index, out=out)
 
 
@@ -112,14 +113,14 @@ def draw_sigma(
     generator: Generator | None = None,
     per_batch: bool = False,
 ) -> Tensor:
-    """Widths for :func:`smoothmix`, uniform: (n,) float64 in [low, high].
+    """Widths for :func:`smoothmix`, uniform: (n,) float64 in [low, high]; (1,) with ``per_batch``.
 
     Args:
         n: how many samples.
         low: smallest, above 0.
         high: largest.
         generator: a CPU generator.
-        per_batch: draw one width and give it to every sample.
+        per_batch: draw one width for all samples.
 
     Raises:
         ValueError: not ``0 < low <= high``, or not finite.
@@ -129,8 +130,7 @@ def draw_sigma(
             f"low and high must satisfy 0 < low <= high and be finite, got {low} and {high}"
         )
     uniform = torch.rand(1 if per_batch else n, dtype=torch.float64, generator=generator)
-    sigma = low + (high - low) * uniform
-    return sigma.repeat(n) if per_batch else sigma
+    return low + (high - low) * uniform
 
 
 def _squared_distance(center: Tensor, length: int, dtype: torch.dtype) -> Tensor:

@@ -16,7 +16,7 @@ from dmmix.functional.tensors.checks import (
     check_lam,
     check_out,
 )
-from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.maps import check_maps, resize_maps
 from dmmix.functional.tensors.resampling import resize_boxes
 from dmmix.functional.tensors.spans import Span, within
@@ -93,6 +93,9 @@ def snapmix(
     check_maps("activation", activation, images, check)
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
+    n = images.shape[0]
+    lam, source_lam = lam.expand(n), source_lam.expand(n)
+    centers, source_centers = centers.expand(n, 2), source_centers.expand(n, 2)
     height, width = images.shape[-2:]
     target = _box(lam, centers, height, width)
     source = _box(source_lam, source_centers, height, width)
@@ -111,7 +114,7 @@ def snapmix(
 
     resized = resize_boxes(gather(images, index, out), source, target)
     mixed = by_mask(images, labels, ~pasted[:, None], index, second=resized, share=share, out=out)
-    return Mixed(mixed.images, mixed.labels, mixed.mask, weights)
+    return mixed._replace(weights=weights)
 
 
 def main_class(labels: MixedLabels | Tensor) -> Tensor:
@@ -122,7 +125,7 @@ def main_class(labels: MixedLabels | Tensor) -> Tensor:
 
 
 def _box(lam: Tensor, centers: Tensor, height: int, width: int) -> tuple[Span, Span]:
-    ratio = (1 - lam.to(torch.promote_types(lam.dtype, torch.float32))).sqrt()
+    ratio = (1 - at_least_float32(lam)).sqrt()
     centers = centers.to(ratio.dtype)
     return _span(ratio, centers[:, 0], height), _span(ratio, centers[:, 1], width)
 

@@ -97,9 +97,15 @@ def check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tens
 
 
 def check_floats(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
-    check_tensor(name, tensor, shape, images)
+    """Floats of this shape, or one row of them for all samples."""
+    one = (1, *shape[1:])
+    check_tensor(name, tensor, one if _shape(tensor) == one else shape, images)
     if not tensor.is_floating_point():
         raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(getattr(tensor, "shape", ()))
 
 
 def check_range(name: str, values: Tensor, good: Tensor, allowed: str) -> None:

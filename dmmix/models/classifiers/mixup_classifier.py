@@ -12,11 +12,12 @@ from torch import Tensor
 
 from dmmix.evaluation import Predictions
 from dmmix.functional import MixedLabels
-from dmmix.mixups import DrawnMix, Mix, build_mix, step_generator
+from dmmix.mixups import Mix, build_mix, draw_for
+from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.gather_labels import gather_labels
 from dmmix.models.heads import MixedLabelsMixin
 from dmmix.models.losses.soft_labels import check_takes_soft_labels
-from dmmix.models.mixed_feats import looks_inside, mixed_feats
+from dmmix.models.mixed_step import forward_mixed, sets_hooks
 from dmmix.registry import MODELS
 
 __all__ = ["MixupClassifier"]
@@ -145,24 +146,24 @@ class MixupClassifier(ImageClassifier):
         )
 
     def compile_step(self, **options: Any) -> None:
-        """Compiles what a training step does between the random draws and the loss: one graph of
-        mix, backbone, neck, head and loss.
+        """Compiles what a training step does between the questions of the mix and the update: one
+        graph of mix, backbone, neck, head and loss.
 
         Args:
             options: those of :func:`torch.compile`.
 
         Raises:
-            ValueError: a mix that looks into the network or acts in it, which the compiler cannot
-                follow.
+            ValueError: a mix that acts or looks inside the network while it runs, which the
+                compiler cannot follow.
         """
-        if self.mixup is not None and looks_inside(self.mixup):
+        if self.mixup is not None and sets_hooks(self.mixup):
             raise ValueError(
                 f"step.compile does not go with {type(self.mixup).__name__}, which looks into the "
                 "network while it runs; leave step.compile=False, or mix images alone (CutMix, ...)"
             )
         # The class's function, not the bound one: a copy of the model (an average of its weights,
         # say) must not train the original.
-        self._compiled_step = torch.compile(type(self)._drawn_loss, **options)
+        self._compiled_step = torch.compile(type(self)._step, **options)
 
     def loss(
         self, inputs: Tensor, labels: MixedLabels | Tensor | list[DataSample] | None
@@ -184,11 +185,8 @@ class MixupClassifier(ImageClassifier):
                     "mode='loss' needs labels, or data_samples that have some: got none"
                 )
             labels = labels.to(inputs.device)
-        if self._compiled_step is not None:
-            return self._compiled_step(self, *self._drawn(inputs, labels))
-        if self.mixup is None:
-            return self._head_loss(self.extract_feat(inputs), labels)
-        return self._head_loss(*mixed_feats(self, self.mixup, inputs, labels))
+        step: Any = self._compiled_step or type(self)._step
+        return step(self, inputs, labels, *self._asked(inputs, labels))
 
     def parse_losses(
         self, losses: dict[str, Tensor | list[Tensor]]
@@ -200,27 +198,32 @@ class MixupClassifier(ImageClassifier):
         loss: Any = sum(value for name, value in single.items() if "loss" in name)
         return loss, {"loss": loss, **single}
 
-    def _drawn(self, inputs: Tensor, labels: MixedLabels | Tensor) -> tuple:
-        """What :meth:`_drawn_loss` takes: with the draws of a mix that tells them apart from the
-        mixing, or mixed already."""
+    def _asked(self, inputs: Tensor, labels: MixedLabels | Tensor) -> tuple[Any, Any, Any]:
+        """What the mix draws, what the model answers it, and its guide, all outside of the graph
+        of a compiled step: generators are on the CPU, and questions run the model."""
         if self.mixup is None:
-            return inputs, labels, None, None
-        if isinstance(self.mixup, DrawnMix):
-            return inputs, labels, None, self.mixup.draw(inputs, step_generator())
-        mixed = self.mixup.mix(inputs, labels)
-        return mixed.images, mixed.labels, mixed.weights, None
+            return None, None, None
+        draws = draw_for(self.mixup, inputs)
+        if not self.mixup.needs:
+            return draws, None, None
+        guide = ClassifierGuide(self)
+        answers = self.mixup.ask(guide, inputs, labels, draws)
+        return draws, answers, guide if sets_hooks(self.mixup) else None
 
-    def _drawn_loss(
+    def _step(
         self,
         inputs: Tensor,
         labels: MixedLabels | Tensor,
-        weights: Tensor | None,
-        drawn: tuple[Tensor, ...] | None,
+        draws: Any,
+        answers: Any,
+        guide: ClassifierGuide | None,
     ) -> dict[str, Tensor]:
-        mixup: Any = self.mixup
-        if drawn is not None:
-            inputs, labels, *_ = mixup.blend(inputs, labels, *drawn)
-        return self._head_loss(self.extract_feat(inputs), labels, weights)
+        """The rest of a step: blend, forward, settle, loss."""
+        if self.mixup is None:
+            return self._head_loss(self.extract_feat(inputs), labels)
+        mixed = self.mixup.blend(inputs, labels, draws, answers)
+        feats, labels = forward_mixed(guide, mixed, self.extract_feat)
+        return self._head_loss(feats, labels, mixed.weights)
 
     def _head_loss(
         self, feats: tuple, labels: MixedLabels | Tensor, weights: Tensor | None = None

@@ -15,9 +15,9 @@ from dmmix.functional.semi import (
     probabilities,
     sharpen,
 )
-from dmmix.mixups import Mix, step_generator
+from dmmix.mixups import Mix
 from dmmix.models.semi.base import Branches, SemiClassifier
-from dmmix.models.semi.parts.own_mix import OWN_MIX_STREAM, build_own_mix, one_hot
+from dmmix.models.semi.parts.own_mix import OwnMix, one_hot
 from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
 
@@ -63,7 +63,7 @@ class MixMatch(SemiClassifier):
     ) -> None:
         super().__init__(*args, unlabelled_weight=unlabelled_weight, ramp=ramp, **kwargs)
         self.temperature = float(temperature)
-        self.own_mix = build_own_mix(mixup)
+        self.own_mix = OwnMix(mixup)
 
     def step_losses(
         self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
@@ -75,9 +75,8 @@ class MixMatch(SemiClassifier):
 
         n = len(labels)
         known = one_hot(labels, guess)
-        generator = step_generator(stream=OWN_MIX_STREAM)
-        mixed = self.own_mix.mix(
-            torch.cat([inputs["labelled"], *views]), torch.cat([known, guess, guess]), generator
+        mixed, _ = self.own_mix(
+            torch.cat([inputs["labelled"], *views]), torch.cat([known, guess, guess])
         )
         labelled, unlabelled = self.logits(mixed.images[:n], mixed.images[n:])
         targets: Any = mixed.labels  # dense, as they went in

@@ -12,10 +12,10 @@ from torch import Tensor
 from dmmix.functional.ranges import Count, NonNegative, Positive, Probability
 from dmmix.functional.semi import masked_cross_entropy, probabilities, sharpen
 from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups import Mix, step_generator
+from dmmix.mixups import Mix
 from dmmix.models.semi.base import SemiClassifier
 from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment
-from dmmix.models.semi.parts.own_mix import OWN_MIX_STREAM, build_own_mix, one_hot
+from dmmix.models.semi.parts.own_mix import OwnMix, one_hot
 from dmmix.models.semi.parts.rotation import RotationHead, draw_turns, rotate
 from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
@@ -74,7 +74,7 @@ class ReMixMatch(SemiClassifier):
         self.temperature = float(temperature)
         self.strong_weight = float(strong_weight)
         self.rotation_weight = float(rotation_weight)
-        self.own_mix = build_own_mix(mixup)
+        self.own_mix = OwnMix(mixup)
         self.alignment = DistributionAlignment(self.head.num_classes, window)
         self.rotation_head = RotationHead(self.head.in_channels)
 
@@ -93,13 +93,10 @@ class ReMixMatch(SemiClassifier):
         guess = sharpen(aligned, self.temperature)
 
         views = [inputs["weak"], *(inputs[name] for name in self.strong)]
-        generator = step_generator(stream=OWN_MIX_STREAM)
         n, m = len(labels), len(guess)
         known = one_hot(labels, guess)
-        mixed = self.own_mix.mix(
-            torch.cat([inputs["labelled"], *views]),
-            torch.cat([known, *[guess] * len(views)]),
-            generator,
+        mixed, generator = self.own_mix(
+            torch.cat([inputs["labelled"], *views]), torch.cat([known, *[guess] * len(views)])
         )
         targets: Any = mixed.labels  # dense, as they went in
         first = inputs["strong"]

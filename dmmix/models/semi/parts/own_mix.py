@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from dmmix.mixups import Mix, PairMix, build_mix
+from dmmix.functional import Mixed
+from dmmix.mixups import Mix, RandomMix, build_mix, draw_for, step_generator
+from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
 
-__all__ = ["OWN_MIX_STREAM", "build_own_mix", "one_hot"]
+__all__ = ["OWN_MIX_STREAM", "OwnMix", "one_hot"]
 
 #: Of the random numbers of a step.
 OWN_MIX_STREAM = 3
 
 
-def build_own_mix(config: Mapping | Mix | None) -> PairMix:
+class OwnMix:
     r"""A mix of pairs in which each image keeps the larger share,
-    :math:`\lambda' = \max(\lambda, 1 - \lambda)`; Mixup with ``alpha=0.75`` by default.
+    :math:`\lambda' = \max(\lambda, 1 - \lambda)`.
+
+    Args:
+        mixup: the mix, or its config; ``None`` is Mixup with ``alpha=0.75``.
 
     Raises:
         ValueError: a mix that is not one of pairs, whose share is not drawn, or that looks into
             the network.
     """
-    mix = build_mix({"type": "Mixup", "alpha": 0.75} if config is None else config)
-    if not isinstance(mix, PairMix) or not mix.follows_lam or mix.needs_guide or mix.mixes_features:
-        raise ValueError(
-            f"mixup: {type(mix).__name__} is no mix of pairs of images with a share that is drawn; "
-            "take Mixup, CutMix, FMix, ResizeMix or SaliencyMix"
-        )
-    mix.pair_with(_keep_the_larger_share)
-    return mix
+
+    def __init__(self, mixup: Mapping | Mix | None = None) -> None:
+        self.mixup = build_mix({"type": "Mixup", "alpha": 0.75} if mixup is None else mixup)
+        if self.mixup.needs or isinstance(self.mixup, RandomMix):
+            raise ValueError(
+                f"mixup: {type(self.mixup).__name__} is no mix of pairs of images with a share "
+                "that is drawn; take Mixup, CutMix, FMix, ResizeMix or SaliencyMix"
+            )
+        check_draws_pairs(self.mixup, "mixup")
+
+    def __call__(self, images: Tensor, targets: Tensor) -> tuple[Mixed, Generator]:
+        """The mix of (N, ch, H, W) images and (N, C) targets, and the generator of its draws."""
+        generator = step_generator(stream=OWN_MIX_STREAM)
+        draws = draw_for(self.mixup, images, generator, partial(paired, change=_the_larger_share))
+        return self.mixup.blend(images, targets, draws), generator
 
 
 def one_hot(labels: Tensor, like: Tensor) -> Tensor:
@@ -39,5 +52,5 @@ def one_hot(labels: Tensor, like: Tensor) -> Tensor:
     return rows.scatter_(1, labels[:, None], 1.0)
 
 
-def _keep_the_larger_share(lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+def _the_larger_share(lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
     return torch.maximum(lam, 1 - lam), index

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -13,9 +14,12 @@ from dmmix.functional import MixedLabels
 from dmmix.functional.ranges import NonNegative, Probability
 from dmmix.functional.semi import half_cosine_ramp
 from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups import Mix, PairMix, RandomMix, build_mix, step_generator, training_progress
+from dmmix.mixups import Mix, build_mix, draw_for, step_generator, training_progress
+from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.losses import DecoupledMixupLoss, MixupLoss
-from dmmix.models.mixed_feats import mixed_feats
+from dmmix.models.mixed_step import forward_mixed
+from dmmix.models.rows import first_rows
+from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
 from dmmix.registry import MODELS
 
 __all__ = ["StreamMix", "build_stream_mix"]
@@ -80,8 +84,7 @@ class StreamMix(Checked, nn.Module):
     ) -> None:
         super().__init__()
         self.mixup = build_mix(mixup)
-        for mix in _members(self.mixup):
-            _checked_mix(mix).pair_with(_Halves(lam_bias))
+        check_draws_pairs(self.mixup, "stream_mix.mixup")
         self.loss = _build_loss(loss)
         if decouple is not None and not isinstance(self.loss, DecoupledMixupLoss):
             raise ValueError(
@@ -129,8 +132,17 @@ class StreamMix(Checked, nn.Module):
         # be smaller than drawn (clipped at the border), so that lam stays below 1/2.
         images = torch.cat([unlabelled.index_select(0, chosen), labelled])
         classes = torch.cat([pseudo.index_select(0, chosen), labels])
-        mixed: Any  # MixedLabels: classes went in
-        feats, mixed, weights = mixed_feats(model, self.mixup, images, classes, generator, n)
+        guide = ClassifierGuide(model) if self.mixup.needs else None
+        draws = draw_for(self.mixup, images, generator, partial(paired, change=self._halves))
+        answers = self.mixup.ask(guide, images, classes, draws)
+        whole = self.mixup.blend(images, classes, draws, answers)
+        # The second half is paired with itself; nobody looks at what becomes of it. What is asked
+        # or done inside the network is of both.
+        shown = whole if self.mixup.needs else whole._replace(images=whole.images[:n])
+        feats, told = forward_mixed(guide, shown, model.extract_feat)
+        feats = first_rows(feats, n)
+        mixed: Any = told[:n]  # MixedLabels: classes went in
+        weights = None if whole.weights is None else whole.weights[:n]
         logits = model.head(feats)
 
         share = mixed.shares[:, 1:].sum(dim=1)  # lam: slot 0 is the unlabelled image's
@@ -144,6 +156,15 @@ class StreamMix(Checked, nn.Module):
         if self.lam_bias != "none":
             losses["stream_mix_rejected"] = 1 - fits.to(logits.dtype).mean()
         return losses
+
+    def _halves(self, lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Pairs the first half of a batch with the second: row ``i`` with row ``n/2 + i``.
+
+        ``lam`` is the share of the first image, the unlabelled one.
+        """
+        half = len(index) // 2
+        partners = torch.arange(half, 2 * half).repeat(2)
+        return bias_share(lam, self.lam_bias), partners
 
     def _fits(self, share: Tensor) -> Tensor:
         """Whether the image that is to dominate has half of the mix, by the share that was got.
@@ -185,22 +206,6 @@ _NAMES = {
 }
 
 
-class _Halves:
-    """Pairs the first half of a batch with the second: row ``i`` with row ``n/2 + i``.
-
-    The second half is paired with itself; nobody looks at what becomes of it. ``lam`` is the share
-    of the first image, the unlabelled one.
-    """
-
-    def __init__(self, lam_bias: LamBias) -> None:
-        self.lam_bias = lam_bias
-
-    def __call__(self, lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        half = len(lam) // 2
-        partners = torch.arange(half, 2 * half).repeat(2)
-        return bias_share(lam, self.lam_bias), partners
-
-
 def bias_share(lam: Tensor, lam_bias: LamBias) -> Tensor:
     """The share of the unlabelled image: above 1/2, below it, or as drawn."""
     if lam_bias == "none":
@@ -235,22 +240,6 @@ def build_stream_mix(config: Mapping | StreamMix) -> StreamMix:
             f"{sorted(config)}"
         )
     return MODELS.build({"_scope_": "dmmix", "type": "StreamMix", **config})
-
-
-def _members(mix: Mix) -> list[Mix]:
-    if isinstance(mix, RandomMix):
-        return [member for inner in mix.mixups for member in _members(inner)]
-    return [mix]
-
-
-def _checked_mix(mix: Mix) -> PairMix:
-    if not isinstance(mix, PairMix) or not mix.follows_lam:
-        raise ValueError(
-            f"stream_mix.mixup: {type(mix).__name__} does not mix pairs with a share that is "
-            "drawn, which mixing between the streams needs; take Mixup, CutMix, FMix, ... "
-            "(ResizeMix with an alpha)"
-        )
-    return mix
 
 
 def _build_loss(config: Mapping | MixupLoss | None) -> MixupLoss:

@@ -1,0 +1,80 @@
+"""What a hook makes of a module's output: features changed, attention read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmmix.functional.guide.layers import Attention, kind_of
+from dmmix.functional.mixing.mixed import Inside, per_sample
+from dmmix.functional.tensors.dtypes import at_least_float32
+
+__all__ = ["changed", "class_attention", "no_autocast"]
+
+
+def changed(output: Any, inside: Inside) -> Any:
+    """The output of a module with its features changed: a tensor, or each floating-point one in
+    tuples, lists and dicts (as of a Swin stage).
+
+    Raises:
+        TypeError: there are no features in it.
+    """
+    found = []
+
+    def change(features: Tensor) -> Tensor:
+        found.append(features)
+        return _change(features, inside)
+
+    output = _map_tensors(change, output)
+    if not found:
+        raise TypeError(f"{inside.module} returns no features to mix, got {kind_of(output)}")
+    return output
+
+
+def _change(features: Tensor, inside: Inside) -> Tensor:
+    own = features[inside.start :]
+    mixed = inside.change(own)
+    if inside.rows is not None:
+        mixed = torch.where(per_sample(inside.rows, own), mixed, own)
+    return torch.cat([features[: inside.start], mixed]) if inside.start else mixed
+
+
+def class_attention(qkv: Tensor, attention: Attention) -> Tensor:
+    """(N, P) attention of the class token to the P patches, mean of the heads, from queries, keys
+    and values.
+
+    Raises:
+        ValueError: they are not (N, T, 3D), with D divisible by the number of heads.
+    """
+    heads = attention.heads
+    if not isinstance(qkv, Tensor) or qkv.ndim != 3 or qkv.shape[2] % (3 * heads):
+        raise ValueError(
+            f"attention must be a layer that returns (N, T, 3D) queries, keys and values with D "
+            f"divisible by heads={heads}, got {kind_of(qkv)}"
+        )
+    n, tokens, width = qkv.shape
+    qkv = at_least_float32(qkv).reshape(n, tokens, 3, heads, width // (3 * heads))
+    query, key, _ = qkv.unbind(2)
+    with no_autocast(qkv.device.type):
+        score = torch.einsum("nhd,nthd->nht", query[:, 0], key) / query.shape[-1] ** 0.5
+    return score.softmax(-1).mean(1)[:, attention.extra_tokens :]
+
+
+def _map_tensors(change: Callable[[Tensor], Tensor], output: Any) -> Any:
+    if isinstance(output, Tensor):
+        return change(output) if output.is_floating_point() else output
+    if isinstance(output, dict):
+        return type(output)((name, _map_tensors(change, part)) for name, part in output.items())
+    if isinstance(output, tuple | list):
+        parts = [_map_tensors(change, part) for part in output]
+        return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+    return output
+
+
+def no_autocast(kind: str) -> AbstractContextManager:
+    """Without autocast, where it is on."""
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()

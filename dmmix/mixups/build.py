@@ -1,0 +1,43 @@
+"""Mixes, and parts of mixes, from the dicts of configs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+__all__ = ["build", "set_builder"]
+
+_Kind = TypeVar("_Kind")
+_builder: Callable[[Mapping], Any] | None = None
+
+
+def set_builder(builder: Callable[[Mapping], Any]) -> None:
+    """What makes an object of ``dict(type=...)``: :mod:`dmmix.registry` sets it."""
+    global _builder
+    _builder = builder
+
+
+def build(config: Any, kind: type[_Kind], what: str) -> _Kind:
+    """An object of this kind from its config; an object is returned as it is.
+
+    Args:
+        config: a dict with ``type``, or what is built already.
+        kind: the class that it has to be of.
+        what: what that is called, for messages.
+
+    Raises:
+        KeyError: an unknown type.
+        TypeError: something else, or a dict where nothing builds (without :mod:`dmmix.registry`).
+    """
+    made = config
+    if isinstance(config, Mapping):
+        if _builder is None:
+            raise TypeError(
+                f"expected {what}, got the dict {dict(config)!r}: give it as an object, or import "
+                "dmmix.registry (which needs the OpenMMLab stack), which builds it"
+            )
+        made = _builder(config)
+    if not isinstance(made, kind):
+        found = type(made)
+        raise TypeError(f"expected {what}, got {found.__module__}.{found.__qualname__}")
+    return made

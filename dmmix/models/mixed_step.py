@@ -1,0 +1,37 @@
+"""A step of training on mixed images: draw, ask, blend, forward, settle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from dmmix.functional import Guide, Mixed, MixedLabels
+
+__all__ = ["forward_mixed", "sets_hooks"]
+
+_Result = TypeVar("_Result")
+
+
+def sets_hooks(mixup: Any) -> bool:
+    """Whether the mix acts or looks inside the network in the forward pass that is trained on."""
+    return not mixup.needs.isdisjoint(("stages", "attention"))
+
+
+def forward_mixed(
+    guide: Guide | None, mixed: Mixed, forward: Callable[[Tensor], _Result]
+) -> tuple[_Result, MixedLabels | Tensor]:
+    """What a forward pass makes of mixed images, and the labels that are settled after it.
+
+    Args:
+        guide: of the model; of a mix that does and sees nothing inside it may be ``None``.
+        mixed: what the mix made.
+        forward: the pass, of :attr:`.Mixed.images`.
+    """
+    if not mixed.inside and not mixed.watched:
+        return forward(mixed.images), mixed.labels
+    assert guide is not None
+    with guide.step(mixed) as step:
+        result = forward(mixed.images)
+    return result, step.settle()
