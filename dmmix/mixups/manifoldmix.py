@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,6 +16,9 @@ from dmmix.functional.ranges import Filled, Positive, Range
 from dmmix.mixups.base import PairMix
 
 __all__ = ["ManifoldMix", "StageMix", "Stages"]
+
+#: Divisible by all numbers up to 22: of so many stages, each is as likely.
+_STAGE = math.lcm(*range(1, 23))
 
 Stages = Annotated[Sequence[Annotated[int, Range(0)] | str], Filled()]
 
@@ -51,7 +55,7 @@ class StageMix(PairMix):
     def draw_stage(self, generator: Generator) -> int:
         """A large number; the stage is the one at its remainder by how many there are, which only
         the model says."""
-        return torch.randint(2**32 - 1, (1,), generator=generator).tolist()[0]
+        return torch.randint(_STAGE, (1,), generator=generator).tolist()[0]
 
     def ask(
         self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any
