@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 from dmmix.functional import Guide, Mixed, mixing
-from dmmix.mixups import Mix
+from dmmix.mixups import Mix, RandomPairing, ResizeMix, SpectralResidualSaliency
 from dmmix.visualization.gallery import draw_image, draw_mask
 from dmmix.visualization.sheet import registered_mixes
 
@@ -37,8 +38,8 @@ TITLES = [f"$\\lambda$ = {lam:g}" for lam in LAMS]
 COLUMNS = {
     "attentivemix": [(f"{k} of 49 cells", dict(top_k=k)) for k in (6, 12, 24)],
     "guidedmixup": [
-        ("gradients", dict(pairing="random")),
-        ("spectral residual", dict(pairing="random", saliency="spectral_residual")),
+        ("gradients", dict(pairing=RandomPairing())),
+        ("spectral residual", dict(pairing=RandomPairing(), saliency=SpectralResidualSaliency())),
     ],
     "puzzlemix": [(title, dict(block_num=16)) for title in TITLES],
     "smoothmix": [
@@ -76,7 +77,7 @@ def draw_strip(name: str, kind: type[Mix]) -> Figure:
     titles, options = TITLES, [{}] * len(TITLES)
     if name in COLUMNS:
         titles, options = zip(*COLUMNS[name], strict=True)
-    guide = WatchedGuide() if kind().needs_guide else None
+    guide = WatchedGuide() if kind().needs else None
     results = [mix_pair(kind(**chosen), SEEDS.get(name, 0), guide) for chosen in options]
     seen = 0 if guide is None else 1
     figure, axes = grid(2, 1 + seen + len(titles))
@@ -121,8 +122,10 @@ def draw_manifoldmix(name: str, kind: type[Mix]) -> Figure:
     axes[2, 0].set_axis_off()
     axes[2, 1].set_axis_off()
     at = stages[1]
-    with Guide(data.network(), stages=stages).step() as guide:
-        guide.mix_features(at, lambda maps: mixing.mix_features(maps, lam, index))
+    guide = Guide(data.network(), stages=stages)
+    change = partial(mixing.mix_features, lam=lam, index=index)
+    later = mixing.mix_later(images, torch.tensor([0, 1]), lam, index)
+    with guide.step(later._replace(inside=(mixing.Inside(at, change),))):
         mixed = features(images, guide)
     for column, stage in enumerate(stages, start=1):
         top = plain[stage].amax()
@@ -164,14 +167,9 @@ def draw_alignmix(name: str, kind: type[Mix]) -> Figure:
 def draw_transmix(name: str, kind: type[Mix]) -> Figure:
     """As :func:`draw_strip`, with the attention on each mixed image: it labels."""
     guide = Guide(data.transformer(), attention="qkv", heads=data.Transformer.heads)
-    seen: list[Tensor] = []
-    with guide.step():
-        mixed = mix_pair(kind(), SEEDS["cutmix"], guide)
-        guide.watch_attention(seen.append)
-        with torch.no_grad():
-            guide.model(data.normalise(mixed.images))
-        labels = guide.settle(mixed.labels)
-    side = round(seen[0].shape[1] ** 0.5)
+    mixed = mix_pair(kind(), SEEDS["cutmix"], guide)
+    labels, seen = attended(guide, mixed)
+    side = round(seen.shape[1] ** 0.5)
     figure, axes = grid(3, 1 + len(LAMS))
     show_pair(axes[:2, 0])
     axes[2, 0].set_axis_off()
@@ -185,7 +183,7 @@ def draw_transmix(name: str, kind: type[Mix]) -> Figure:
             f"pagoda {100 * mixed.mask[column].float().mean():.0f} % by area", fontsize=9, pad=4
         )
         draw_image(axes[1, column + 1], mixed.images[column])
-        draw_map(axes[2, column + 1], seen[0][column].view(side, side), "")
+        draw_map(axes[2, column + 1], seen[column].view(side, side), "")
         axes[2, column + 1].set_xlabel(shares(mixed._replace(labels=labels), column), fontsize=9)
     figure.supxlabel(NETWORK, fontsize=8, x=0.02, ha="left")
     return figure
@@ -260,20 +258,34 @@ def mix_pair(
     labels = torch.tensor([0] * n + [1] * n)
     lam, index = torch.tensor([*lams, *lams]), torch.arange(2 * n).roll(n)
     for each in getattr(mix, "mixups", [getattr(mix, "mixup", mix)]):
-        each.draw_pair = lambda *_: (lam, index)
-    draw, mixing.draw_pairing = mixing.draw_pairing, lambda *_: index
-    try:
-        mixed = mix.mix(images, labels, torch.Generator().manual_seed(seed), guide)
-    finally:
-        mixing.draw_pairing = draw
+        each.draw_index = lambda *_: index
+        if not isinstance(each, ResizeMix):  # the share of the box is that of its scale
+            each.draw_lam = partial(_given_first, [lam], each)
+    mixed = mix.mix(images, labels, torch.Generator().manual_seed(seed), guide)
     return mixed._replace(images=data.denormalise(mixed.images))
+
+
+def _given_first(given: list[Tensor], mix: Any, *draws: Any) -> Tensor:
+    """The share of the box; what SnapMix takes of the partner has one of its own."""
+    return given.pop() if given else type(mix).draw_lam(mix, *draws)
+
+
+def attended(guide: Guide, mixed: Mixed) -> tuple[Any, Tensor]:
+    """The labels of mixed images in [0, 1] after a look at them, and the attention that told."""
+    seen: list[Tensor] = []
+    rule = mixed.watched[0].rule
+    settle = rule.settle
+    rule.settle = lambda mixed, attention: seen.append(attention) or settle(mixed, attention)
+    with guide.step(mixed) as step, torch.no_grad():
+        guide.model(data.normalise(mixed.images))
+    return step.settle(), seen[0]
 
 
 def features(images: Tensor, guide: Guide) -> dict[str, Tensor]:
     """By stage, the (N, h, w) mean of what it returns."""
     found: dict[str, Tensor] = {}
     handles = [
-        guide.module(stage).register_forward_hook(
+        guide.layers.module(stage).register_forward_hook(
             lambda module, args, output, stage=stage: found.update({stage: output.mean(1)})
         )
         for stage in data.STAGES

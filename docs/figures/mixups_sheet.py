@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from mixups import HERE, WatchedGuide, draw_map, features, mix_pair
+from mixups import HERE, WatchedGuide, attended, draw_map, features, mix_pair
 from PIL import Image
 from torch import Tensor
 
@@ -43,7 +44,7 @@ CHOSEN: dict[str, tuple[float, int, dict[str, Any]]] = {
     "ResizeMix": (0.5, 0, dict(scale=(0.5, 0.5))),
     "SaliencyMix": (0.7, 0, {}),
     "AttentiveMix": (0.5, 0, dict(top_k=12)),
-    "GuidedMixup": (0.5, 0, dict(pairing="random")),
+    "GuidedMixup": (0.5, 0, dict(pairing=mixups.RandomPairing())),
     "PuzzleMix": (0.5, 0, dict(block_num=16)),
     "SnapMix": (0.75, 0, {}),
 }
@@ -79,7 +80,7 @@ def cell(name: str) -> Cell:
         return SPECIAL[name](name)
     lam, seed, options = CHOSEN.get(name, (0.5, 0, {}))
     mix = getattr(mixups, name)(**options)
-    guide = WatchedGuide() if mix.needs_guide else None
+    guide = WatchedGuide() if mix.needs else None
     mixed = mix_pair(mix, seed, guide, (lam,))
     return Cell(name, [pixels(mixed.images[0])], shares(mixed))
 
@@ -87,15 +88,10 @@ def cell(name: str) -> Cell:
 def transmix(name: str) -> Cell:
     """CutMix, lit where the class token looks: there the label comes from."""
     guide = Guide(data.transformer(), attention="qkv", heads=data.Transformer.heads)
-    seen: list[Tensor] = []
-    with guide.step():
-        mixed = mix_pair(mixups.TransMix(), CHOSEN["CutMix"][1], guide, CHOSEN["CutMix"][:1])
-        guide.watch_attention(seen.append)
-        with torch.no_grad():
-            guide.model(data.normalise(mixed.images))
-        labels = guide.settle(mixed.labels)
-    side = round(seen[0].shape[1] ** 0.5)
-    attention = seen[0][:1].view(1, 1, side, side)
+    mixed = mix_pair(mixups.TransMix(), CHOSEN["CutMix"][1], guide, CHOSEN["CutMix"][:1])
+    labels, seen = attended(guide, mixed)
+    side = round(seen.shape[1] ** 0.5)
+    attention = seen[:1].view(1, 1, side, side)
     light = torch.nn.functional.interpolate(attention, (data.SIZE, data.SIZE), mode="bilinear")
     lit = mixed.images[0] * (0.3 + 0.7 * (light[0] / light.quantile(0.97)).clamp(0, 1))
     return Cell(name, [pixels(lit)], shares(mixed._replace(labels=labels)))
@@ -104,8 +100,10 @@ def transmix(name: str) -> Cell:
 def manifoldmix(name: str) -> Cell:
     lam, index = torch.tensor([0.5, 0.5]), torch.tensor([1, 0])
     images, stage = data.normalise(torch.stack(data.pair())), data.STAGES[0]
-    with Guide(data.network(), stages=data.STAGES).step() as guide:
-        guide.mix_features(stage, lambda maps: mixing.mix_features(maps, lam, index))
+    guide = Guide(data.network(), stages=data.STAGES)
+    change = partial(mixing.mix_features, lam=lam, index=index)
+    mixed = mixing.mix_later(images, torch.tensor([0, 1]), lam, index)
+    with guide.step(mixed._replace(inside=(mixing.Inside(stage, change),))):
         return Cell(name, [maps(features(images, guide)[stage][0])], "50 : 50")
 
 

@@ -130,7 +130,7 @@ def known_methods() -> list[str]:
         kind = getattr(mixups, name)
         if not (inspect.isclass(kind) and issubclass(kind, Mix)) or inspect.isabstract(kind):
             continue
-        if name != "RandomMix" and not kind().mixes_features:
+        if name != "RandomMix" and "stages" not in kind().needs:
             found.append(name)
     return found
 
@@ -201,12 +201,15 @@ def forms(method: str) -> Iterator[tuple[str, dict]]:
 
 def own_step(method: str, options: dict, images: Tensor, labels: Tensor) -> Step:
     mix = getattr(mixups, method)(**options)
-    guide = GivenAnswers(images) if mix.needs_guide else None
+    guide = GivenAnswers(images) if mix.needs else None
     generator = torch.Generator().manual_seed(0)
 
     def step() -> Any:
         mixed = mix.mix(images, labels, generator, guide)
-        return mixed if guide is None else guide.settle(mixed.labels)
+        told = mixed.labels
+        for watched in mixed.watched:
+            told = watched.settle(told, guide.attention_map)
+        return told
 
     return step
 
@@ -227,7 +230,7 @@ class GivenAnswers(Guide):
         self._saliency = map_of(n, height, width)
         self._maps = map_of(n, 64, *small)
         self._activation = map_of(n, *small)
-        self._attention_map = map_of(n, small[0] * small[1])
+        self.attention_map = map_of(n, small[0] * small[1])
 
     def gradient(self, images: Tensor, labels: Any) -> Tensor:
         return self._gradient
@@ -240,9 +243,6 @@ class GivenAnswers(Guide):
 
     def activation(self, images: Tensor, classes: Tensor) -> Tensor:
         return self._activation
-
-    def watch_attention(self, see: Callable[[Tensor], None]) -> None:
-        see(self._attention_map)
 
 
 def check_no_synchronisation(steps: dict[str, Step]) -> None:

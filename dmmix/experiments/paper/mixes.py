@@ -77,9 +77,8 @@ MIXES = {
     "guidedmixup": Mix(
         *("GuidedMixup", DYNAMIC, CUTTING),
         has_alpha=False,
-        options=dict(saliency="gradient"),
-        source="Its paper draws no share, so there is no alpha; saliency='spectral_residual' asks "
-        "no model.",
+        source="Its paper draws no share, so there is no alpha; "
+        "saliency=dict(type='SpectralResidualSaliency') asks no model.",
     ),
     "snapmix": Mix("SnapMix", DYNAMIC, CUTTING),
     "transmix": Mix("TransMix", DYNAMIC, CUTTING),
