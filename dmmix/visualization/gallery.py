@@ -124,7 +124,7 @@ def _parts(name: str, mixed: Mixed, count: int) -> list[tuple[str, Mixed]]:
                 images=mixed.images[rows],
                 labels=mixed.labels[rows],
                 index=mixed.index[rows],
-                mask=mixed.mask[rows],
+                mask=None if mixed.mask is None else mixed.mask[rows],
             )
         )
     return [(f"{name} {k}", piece) for k, piece in enumerate(pieces, start=1)]

@@ -82,11 +82,10 @@ from dmmix.registry import MIXUPS
 
 @MIXUPS.register_module(force=True)
 class AskingMix(Mixup):
-    needs_guide = True
+    needs = frozenset({"activation"})
 
-    def apply(self, images, labels, generator, guide):
+    def ask(self, guide, images, labels, draws):
         AskingMix.weight = guide.class_weight().clone()
-        return super().apply(images, labels, generator, guide)
 """
 
 

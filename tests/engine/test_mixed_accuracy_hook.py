@@ -207,12 +207,16 @@ def test_mixes_that_ask_the_model_get_their_guide():
     asked = []
 
     class Asks(Mix):
-        needs_guide = True
+        needs = frozenset({"saliency"})
 
-        def apply(self, images, labels, generator, guide):
+        def draw(self, n, size, generator):
+            return ()
+
+        def ask(self, guide, images, labels, draws):
             asked.append(type(guide))
             assert guide.saliency(images, labels).shape == images[:, 0].shape
-            guide.after_forward(lambda mixed: mixed)
+
+        def blend(self, images, labels, draws, answers=None):
             return mixing.unmixed(images, labels)
 
     model = MODELS.build(

@@ -25,7 +25,8 @@ def figures(monkeypatch):
 
 
 def mixed(images, classes, shares):
-    return Mixed(images, MixedLabels(torch.tensor(classes), torch.tensor(shares)), None)
+    labels = MixedLabels(torch.tensor(classes), torch.tensor(shares))
+    return Mixed(images, labels, torch.arange(len(images)), None)
 
 
 def captions(figures, row=1):
@@ -55,7 +56,9 @@ def test_the_shares_of_a_pair_sum_to_a_hundred(tmp_path, figures):
     lam = torch.cat([torch.arange(0, 1, 0.125), torch.rand(12, generator=torch.Generator())])
     images = torch.zeros(20, 1, 2, 2)
     labels = MixedLabels(torch.tensor([[0, 1]] * 20), torch.stack([lam, 1 - lam], dim=1))
-    draw_gallery(tmp_path / "g.png", images, [("x", Mixed(images, labels, None))], NAMES)
+    draw_gallery(
+        tmp_path / "g.png", images, [("x", Mixed(images, labels, torch.arange(20), None))], NAMES
+    )
     for caption in captions(figures):
         percents = [int(line.split(": ")[1].rstrip(" %")) for line in caption.splitlines()]
         assert sum(percents) == 100, caption

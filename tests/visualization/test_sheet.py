@@ -1,17 +1,18 @@
 """mix_by_all: every registered mix on the same images."""
 
-from typing import ClassVar
+from functools import partial
 
 import pytest
 import torch
 from mmengine.registry import DefaultScope
-from torch import Generator, Tensor
 
 from dmmix.functional import mixing
-from dmmix.mixups import CutMix, Mix, Mixup
+from dmmix.mixups import AttentionShares, CutMix, Mix, Mixup
 from dmmix.models import ClassifierGuide
 from dmmix.registry import MIXUPS, MODELS
 from dmmix.visualization.sheet import mix_by_all, registered_mixes
+
+TINY = dict(embed_dims=8, num_layers=1, num_heads=2, feedforward_channels=8)
 
 pytestmark = pytest.mark.openmmlab
 
@@ -46,31 +47,35 @@ def batch():
 class Inside(Mixup):
     """Mixes after the second stage."""
 
-    needs_guide: ClassVar[bool] = True
-    mixes_features: ClassVar[bool] = True
+    needs = frozenset({"stages"})
 
-    def apply(self, images, labels, generator, guide):
-        _, index = self.draw_pair(images, generator)
-        guide.mix_features("layer2", lambda features: features.lerp(features[index], 0.5))
-        return super().apply(images, labels, generator, guide)._replace(images=images)
+    def blend(self, images, labels, draws, answers=None):
+        half = partial(torch.lerp, weight=0.5)
+        change = mixing.Inside("layer2", lambda features: half(features, features[draws.index]))
+        mixed = super().blend(images, labels, draws)
+        return mixed._replace(images=images, inside=(change,))
+
+
+class Halves(AttentionShares):
+    """Halves, whatever is seen."""
+
+    def settle(self, mixed, seen):
+        return torch.full((len(seen), 2), 0.5)
 
 
 class After(Mixup):
     """Labels after the forward pass."""
 
-    needs_guide: ClassVar[bool] = True
+    needs = frozenset({"attention"})
 
-    def apply(self, images, labels, generator, guide):
-        guide.module("layer1").register_forward_hook(lambda *_: self.seen.append(1))
-        self.seen = []
-        guide.after_forward(lambda labels: (labels, list(self.seen)))
-        return super().apply(images, labels, generator, guide)
+    def blend(self, images, labels, draws, answers=None):
+        return Halves().on(super().blend(images, labels, draws), images, labels)
 
 
 class Refuses(Mixup):
-    needs_guide: ClassVar[bool] = True
+    needs = frozenset({"attention"})
 
-    def apply(self, images, labels, generator, guide):
+    def ask(self, guide, images, labels, draws):
         raise ValueError("no attention here")
 
 
@@ -84,9 +89,10 @@ def test_all_that_are_registered_stand_in_alphabetical_order():
 def test_a_mix_of_the_user_is_there():
     @MIXUPS.register_module(name="TemporaryMix")
     class TemporaryMix(Mix):
-        def apply(
-            self, images: Tensor, labels: Tensor, generator: Generator, guide: object
-        ) -> mixing.Mixed:
+        def draw(self, n, size, generator):
+            return ()
+
+        def blend(self, images, labels, draws, answers=None):
             return mixing.unmixed(images, labels)
 
     try:
@@ -121,13 +127,16 @@ def test_a_mix_inside_the_network_names_its_stage(guide, batch):
     assert name == "Inside\n(inside)"
     assert torch.equal(mixed.images, batch[0])
     assert sheet.notes == ["Inside mixes what the network makes of the images shown, after layer2."]
-    assert "mix_features" not in vars(guide)
 
 
 def test_labels_made_after_the_forward_pass_are_shown(guide, batch):
-    sheet = mix_by_all({"After": After}, *batch, guide)
+    backbone = dict(type="VisionTransformer", arch=TINY, img_size=16, patch_size=4)
+    head = dict(type="DMVisionTransformerClsHead", num_classes=5, in_channels=8)
+    with DefaultScope.overwrite_default_scope("dmmix"):
+        model = MODELS.build(dict(type="MixupClassifier", backbone=backbone, head=head))
+    sheet = mix_by_all({"After": After}, *batch, ClassifierGuide(model))
     ((_, mixed),) = sheet.rows
-    assert mixed.labels[1] == [1]
+    assert torch.equal(mixed.labels.shares, torch.full((5, 2), 0.5))
     assert sheet.asked
 
 

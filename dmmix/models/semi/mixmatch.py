@@ -80,11 +80,13 @@ class MixMatch(SemiClassifier):
         )
         labelled, unlabelled = self.logits(mixed.images[:n], mixed.images[n:])
         targets: Any = mixed.labels  # dense, as they went in
-        consistency = mean_squared_consistency(unlabelled, targets[n:])
+        weights: Any = mixed.weights
+        consistency = mean_squared_consistency(unlabelled, targets[n:], weights[n:])
         confidence, pseudo = mean.max(dim=1)
         return {
-            "loss_labelled": masked_cross_entropy(labelled, targets[:n]),
+            "loss_labelled": masked_cross_entropy(labelled, targets[:n], weights[:n]),
             "loss_unlabelled": self.ramped_weight() * consistency,
+            "mix_rejected": 1 - weights.mean(),
             **self.pseudo_label_accuracy(pseudo),
             **self.mixed_losses(inputs["labelled"], labels, inputs["weak"], pseudo, confidence),
         }

@@ -9,6 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import Mixed
+from dmmix.functional.mixing.compose import as_weight
+from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.mixups import Mix, RandomMix, build_mix, draw_for, step_generator
 from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
 
@@ -40,10 +42,18 @@ class OwnMix:
         check_draws_pairs(self.mixup, "mixup")
 
     def __call__(self, images: Tensor, targets: Tensor) -> tuple[Mixed, Generator]:
-        """The mix of (N, ch, H, W) images and (N, C) targets, and the generator of its draws."""
+        """The mix of (N, ch, H, W) images and (N, C) targets, and the generator of its draws.
+
+        A sample of which its own image got less than half, as some mixes (GridMix) may give it,
+        has the weight 0 in :attr:`.Mixed.weights`.
+        """
         generator = step_generator(stream=OWN_MIX_STREAM)
         draws = draw_for(self.mixup, images, generator, partial(paired, change=_the_larger_share))
-        return self.mixup.blend(images, targets, draws), generator
+        mixed = self.mixup.blend(images, targets, draws)
+        share = as_weight(mixed.mask, share_dtype(images)).mean((1, 2, 3))
+        counts = (share >= 0.5 - 2**-20).to(share.dtype)
+        weights = counts if mixed.weights is None else counts * mixed.weights
+        return mixed._replace(weights=weights), generator
 
 
 def one_hot(labels: Tensor, like: Tensor) -> Tensor:
