@@ -8,13 +8,15 @@ from importlib import import_module
 
 from dmmix.mixups.alignmix import AlignMix
 from dmmix.mixups.attentivemix import AttentiveMix
-from dmmix.mixups.base import Mix, PairMix, build_mix, draw_for
+from dmmix.mixups.base import Mix, PairMix, PlacedMix, build_mix, draw_for
 from dmmix.mixups.build import set_builder
 from dmmix.mixups.comixup import CoMixup
 from dmmix.mixups.cutmix import CutMix
 from dmmix.mixups.fmix import FMix
+from dmmix.mixups.gmix import GMix
 from dmmix.mixups.gridmix import GridMix
 from dmmix.mixups.guidedmixup import GuidedMixup
+from dmmix.mixups.hmix import HMix
 from dmmix.mixups.manifoldmix import ManifoldMix, StageMix
 from dmmix.mixups.mixup import Mixup
 from dmmix.mixups.pairing import GreedyPairing, Pairing, RandomPairing
@@ -43,15 +45,18 @@ __all__ = [
     "CutMix",
     "FMix",
     "FineGrainedSaliency",
+    "GMix",
     "GradientSaliency",
     "GreedyPairing",
     "GridMix",
     "GuidedMixup",
+    "HMix",
     "ManifoldMix",
     "Mix",
     "Mixup",
     "PairMix",
     "Pairing",
+    "PlacedMix",
     "PuzzleMix",
     "RandomMix",
     "RandomPairing",

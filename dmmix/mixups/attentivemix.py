@@ -43,6 +43,9 @@ class AttentiveMix(PairMix):
     Source: Attentive CutMix (arXiv 2003.13048).
     """
 
+    function = staticmethod(mixing.attentivemix)
+    options = ("grid",)
+
     class Draws(NamedTuple):
         lam: Tensor
         index: Tensor
@@ -79,11 +82,3 @@ class AttentiveMix(PairMix):
         features = (guide if self.guide is None else self.guide).features(images)
         dtype = share_dtype(features)
         return features.abs().mean(1, dtype=dtype)
-
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
-        out = self.buffer(images)
-        return mixing.attentivemix(
-            images, labels, *draws, answers, grid=self.grid, out=out, check=False
-        )

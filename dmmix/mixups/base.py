@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
 from dmmix.checked import Checked
 from dmmix.functional import MixedLabels
-from dmmix.functional.mixing import Mixed, draw_lam, draw_pairing
+from dmmix.functional.mixing import Mixed, draw_centers, draw_lam, draw_pairing
 from dmmix.functional.ranges import Positive
 from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.buffers import Buffers
 from dmmix.mixups.build import build
 from dmmix.mixups.randomness import step_generator
 
-__all__ = ["Mix", "PairMix", "build_mix", "draw_for"]
+__all__ = ["Mix", "PairMix", "PlacedMix", "build_mix", "draw_for"]
 
 
 class Mix(Checked, ABC):
@@ -143,8 +143,10 @@ class Mix(Checked, ABC):
 class PairMix(Mix):
     r"""A mix of pairs, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
-    What it draws has ``lam``, (N,) or (1,), or ``None`` where the mix has its shares from somewhere
-    else; and ``index`` (N,), or ``None`` where the images themselves decide on the partners.
+    A subclass says which ``function`` mixes: it takes what was drawn and answered in their order,
+    and by keyword the attributes that ``options`` names. What is drawn has ``lam``, (N,) or (1,),
+    or ``None`` where the mix has its shares from somewhere else; and ``index`` (N,), or ``None``
+    where the images themselves decide on the partners.
 
     Args:
         alpha: above 0 and finite; ``None`` in a subclass that has its shares from somewhere else.
@@ -157,6 +159,9 @@ class PairMix(Mix):
         TypeError: ``alpha`` is no number.
         ValueError: ``alpha`` is not above 0, or not finite.
     """
+
+    function: Callable[..., Mixed]
+    options: tuple[str, ...] = ()
 
     def __init__(
         self, alpha: Positive | None = 1.0, per_batch: bool = False, fixed_points: bool = True
@@ -174,6 +179,30 @@ class PairMix(Mix):
     def draw_index(self, n: int, generator: Generator) -> Tensor:
         """The pairing, (n,)."""
         return draw_pairing(n, generator, self.fixed_points)
+
+    def blend(
+        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
+    ) -> Mixed:
+        given = draws if answers is None else (*draws, answers)
+        options = {name: getattr(self, name) for name in self.options}
+        out = self.buffer(images)
+        return type(self).function(images, labels, *given, **options, out=out, check=False)
+
+
+class PlacedMix(PairMix):
+    """A mix of pairs with a uniform place in each image."""
+
+    class Draws(NamedTuple):
+        lam: Tensor
+        index: Tensor
+        centers: Tensor
+
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+        return self.Draws(
+            self.draw_lam(n, generator),
+            self.draw_index(n, generator),
+            draw_centers(n, generator, self.per_batch),
+        )
 
 
 def draw_for(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Positive, Probability
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import PlacedMix
 
 __all__ = ["CutMix"]
 
 
-class CutMix(PairMix):
+class CutMix(PlacedMix):
     r"""CutMix: a box of area :math:`1 - \lambda` of another image, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and the centre uniform.
 
@@ -38,11 +38,6 @@ class CutMix(PairMix):
     Source: CutMix (arXiv 1905.04899).
     """
 
-    class Draws(NamedTuple):
-        lam: Tensor
-        index: Tensor
-        centers: Tensor
-
     def __init__(
         self,
         alpha: Positive = 1.0,
@@ -56,13 +51,6 @@ class CutMix(PairMix):
             raise ValueError(f"min_area must be at most max_area={max_area}, got {min_area}")
         self.min_area = float(min_area)
         self.max_area = float(max_area)
-
-    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            mixing.draw_centers(n, generator, self.per_batch),
-        )
 
     def blend(
         self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None

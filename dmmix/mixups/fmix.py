@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
 from dmmix.functional.ranges import Count, NonNegative, Positive, Range
 from dmmix.mixups.base import PairMix
 
@@ -40,6 +40,9 @@ class FMix(PairMix):
     Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
     """
 
+    function = staticmethod(mixing.fmix)
+    options = ("decay_power", "max_soft")
+
     class Draws(NamedTuple):
         lam: Tensor
         index: Tensor
@@ -67,17 +70,4 @@ class FMix(PairMix):
             mixing.draw_noise(
                 n, (height, width), generator, self.per_batch, self.band, self.decay_power
             ),
-        )
-
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
-        return mixing.fmix(
-            images,
-            labels,
-            *draws,
-            decay_power=self.decay_power,
-            max_soft=self.max_soft,
-            out=self.buffer(images),
-            check=False,
         )

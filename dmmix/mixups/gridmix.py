@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
 from dmmix.functional.ranges import Positive, Size, as_pair
 from dmmix.mixups.base import PairMix
 
@@ -38,6 +38,8 @@ class GridMix(PairMix):
     2021; doi 10.1016/j.patcog.2020.107594).
     """
 
+    function = staticmethod(mixing.gridmix)
+
     class Draws(NamedTuple):
         lam: Tensor
         index: Tensor
@@ -59,8 +61,3 @@ class GridMix(PairMix):
             self.draw_index(n, generator),
             mixing.draw_cells(n, self.grid, generator, self.per_batch),
         )
-
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
-        return mixing.gridmix(images, labels, *draws, out=self.buffer(images), check=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
 from dmmix.mixups.base import PairMix
 
 __all__ = ["Mixup"]
@@ -34,14 +34,11 @@ class Mixup(PairMix):
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """
 
+    function = staticmethod(mixing.mixup)
+
     class Draws(NamedTuple):
         lam: Tensor
         index: Tensor
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))
-
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
-        return mixing.mixup(images, labels, *draws, out=self.buffer(images), check=False)

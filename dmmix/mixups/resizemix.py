@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
 from dmmix.functional.ranges import Positive, ShareBounds
 from dmmix.mixups.base import PairMix
 
@@ -38,6 +38,8 @@ class ResizeMix(PairMix):
     Source: ResizeMix (arXiv 2012.11101).
     """
 
+    function = staticmethod(mixing.resizemix)
+
     class Draws(NamedTuple):
         lam: Tensor
         index: Tensor
@@ -59,8 +61,3 @@ class ResizeMix(PairMix):
         index = self.draw_index(n, generator)
         places = mixing.draw_centers(n, generator, self.per_batch)
         return self.Draws(1 - tau.square(), index, places)
-
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
-        return mixing.resizemix(images, labels, *draws, out=self.buffer(images), check=False)

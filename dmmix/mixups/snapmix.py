@@ -37,6 +37,8 @@ class SnapMix(PairMix):
     Source: SnapMix (arXiv 2012.04846).
     """
 
+    function = staticmethod(mixing.snapmix)
+
     class Draws(NamedTuple):
         lam: Tensor
         index: Tensor
@@ -71,6 +73,5 @@ class SnapMix(PairMix):
     def blend(
         self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> mixing.Mixed:
-        out = self.buffer(images)
-        mixed = mixing.snapmix(images, labels, *draws, answers, out=out, check=False)
+        mixed = super().blend(images, labels, draws, answers)
         return mixed if self.weighted else mixed._replace(weights=None)

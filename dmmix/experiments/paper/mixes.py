@@ -62,6 +62,8 @@ MIXES = {
     "puzzlemix": Mix("PuzzleMix", DYNAMIC, CUTTING, baseline_alpha=1.0),
     # Not in the paper's tables: by its rule for the kind of mix, or as the mix's authors have it.
     "gridmix": Mix("GridMix", STATIC, CUTTING),
+    "hmix": Mix("HMix", STATIC, CUTTING),
+    "gmix": Mix("GMix", STATIC, CUTTING),
     "smoothmix": Mix(
         *("SmoothMix", STATIC, CUTTING),
         has_alpha=False,

@@ -6,8 +6,10 @@ from dmmix.functional.mixing.comixup import comixup, draw_comixup
 from dmmix.functional.mixing.cutmix import cutmix
 from dmmix.functional.mixing.draws import draw_centers, draw_lam, draw_pairing
 from dmmix.functional.mixing.fmix import draw_noise, fmix
+from dmmix.functional.mixing.gmix import gmix
 from dmmix.functional.mixing.gridmix import draw_cells, gridmix
 from dmmix.functional.mixing.guidedmixup import greedy_pairing, guidedmixup, smooth_saliency
+from dmmix.functional.mixing.hmix import hmix
 from dmmix.functional.mixing.manifold import mix_features, mix_later
 from dmmix.functional.mixing.mixed import Inside, Mixed, Watched, unmixed
 from dmmix.functional.mixing.mixup import mixup
@@ -36,9 +38,11 @@ __all__ = [
     "draw_pairing",
     "draw_sigma",
     "fmix",
+    "gmix",
     "greedy_pairing",
     "gridmix",
     "guidedmixup",
+    "hmix",
     "main_class",
     "mix_features",
     "mix_later",

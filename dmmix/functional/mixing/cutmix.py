@@ -20,7 +20,7 @@ from dmmix.functional.tensors.checks import (
 )
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 
-__all__ = ["cutmix"]
+__all__ = ["box_edges", "cutmix", "outside_box"]
 
 
 def cutmix(
@@ -77,8 +77,8 @@ def cutmix(
     if _known_box(lam, centers):
         rows, columns = _one_box(lam, centers, height, width, inside)
         return by_box(images, labels, rows, columns, index, out=out)
-    start, stop = _edges(lam, centers, height, width, inside)
-    mask = _outside(start, stop, height, width).expand(n, 1, height, width)
+    start, stop = box_edges(lam, centers, height, width, inside)
+    mask = outside_box(start, stop, height, width).expand(n, 1, height, width)
     kept = torch.rsub((stop - start).prod(1), height * width).expand(n)
     share = kept.div_(height * width).to(share_dtype(images))
     return by_mask(images, labels, mask, index, share=share, out=out)
@@ -96,8 +96,8 @@ def _known_box(lam: Tensor, centers: Tensor) -> bool:
 
 
 def _one_box(lam: Tensor, centers: Tensor, height: int, width: int, inside: bool) -> list[slice]:
-    """Rows and columns of a box for the whole batch: :func:`_edges` in Python's numbers, which take
-    less time than forty operations on tensors of one element."""
+    """Rows and columns of a box for the whole batch: :func:`box_edges` in Python's numbers, which
+    take less time than forty operations on tensors of one element."""
     ratio = math.sqrt(1 - lam[:1].tolist()[0])
     box = []
     for center, length in zip(centers[0].tolist(), (height, width), strict=True):
@@ -109,8 +109,8 @@ def _one_box(lam: Tensor, centers: Tensor, height: int, width: int, inside: bool
     return box
 
 
-def _edges(
-    lam: Tensor, centers: Tensor, height: int, width: int, inside: bool
+def box_edges(
+    lam: Tensor, centers: Tensor, height: int, width: int, inside: bool = False
 ) -> tuple[Tensor, Tensor]:
     """First pixel of the box and the one after its last, (N, 2) each, along height and width.
 
@@ -129,7 +129,7 @@ def _edges(
     return start.clamp_min_(0), stop
 
 
-def _outside(start: Tensor, stop: Tensor, height: int, width: int) -> Tensor:
+def outside_box(start: Tensor, stop: Tensor, height: int, width: int) -> Tensor:
     """(N, 1, H, W) bool, true outside the box."""
     pixel = torch.arange(max(height, width), dtype=start.dtype, device=start.device)
     outside = (pixel < start[:, :, None]).logical_or_(pixel >= stop[:, :, None])

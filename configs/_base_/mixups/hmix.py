@@ -1,0 +1,3 @@
+# alpha: what the decoupled mixup paper uses for static mixes under its loss.
+# Written by python -m dmmix.experiments.paper.write: change the table there, not this file.
+mixup = dict(type="HMix", alpha=0.2)
