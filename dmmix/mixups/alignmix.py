@@ -43,7 +43,7 @@ class AlignMix(StageMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         stage: int
         keep: Tensor
 

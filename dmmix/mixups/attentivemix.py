@@ -48,7 +48,7 @@ class AttentiveMix(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
 
     def __init__(
         self,

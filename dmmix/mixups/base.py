@@ -194,7 +194,7 @@ class PlacedMix(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         centers: Tensor
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:

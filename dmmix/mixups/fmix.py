@@ -45,7 +45,7 @@ class FMix(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         noise: Tensor
 
     def __init__(

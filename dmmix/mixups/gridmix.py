@@ -42,7 +42,7 @@ class GridMix(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         cells: Tensor
 
     def __init__(

@@ -50,7 +50,7 @@ class GuidedMixup(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor | None
-        index: Tensor | None
+        index: Tensor | None  # type: ignore[assignment]
 
     def __init__(
         self,

@@ -127,7 +127,7 @@ class ManifoldMix(StageMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         stage: int
 
     def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:

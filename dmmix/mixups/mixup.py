@@ -38,7 +38,7 @@ class Mixup(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))

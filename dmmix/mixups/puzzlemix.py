@@ -49,7 +49,7 @@ class PuzzleMix(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         block_num: int
 
     needs = frozenset({"saliency"})

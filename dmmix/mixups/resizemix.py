@@ -42,7 +42,7 @@ class ResizeMix(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         places: Tensor
 
     def __init__(

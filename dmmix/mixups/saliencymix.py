@@ -42,7 +42,7 @@ class SaliencyMix(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
 
     def __init__(
         self,

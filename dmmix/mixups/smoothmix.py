@@ -41,7 +41,7 @@ class SmoothMix(PairMix):
     class Draws(NamedTuple):
         lam: Tensor | None
         sigma: Tensor | None
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         centers: Tensor
 
     def __init__(

@@ -41,7 +41,7 @@ class SnapMix(PairMix):
 
     class Draws(NamedTuple):
         lam: Tensor
-        index: Tensor
+        index: Tensor  # type: ignore[assignment]
         centers: Tensor
         source_lam: Tensor
         source_centers: Tensor

@@ -8,7 +8,7 @@ from torch import Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["blend_labels", "prepare_labels", "share_labels", "where_labels"]
+__all__ = ["blend_labels", "join_labels", "prepare_labels", "share_labels", "where_labels"]
 
 
 def prepare_labels(
@@ -56,6 +56,18 @@ def blend_labels(
     if isinstance(first, Tensor) and isinstance(second, Tensor):
         return torch.lerp(second, first, share.to(first.dtype)[:, None])
     raise TypeError("labels of a pair must be in the same form")
+
+
+def join_labels(first: MixedLabels | Tensor, second: MixedLabels | Tensor) -> MixedLabels | Tensor:
+    """One after the other; in the same form."""
+    if isinstance(first, MixedLabels) and isinstance(second, MixedLabels):
+        return MixedLabels.cat([first, second])
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.cat([first, second.to(first.dtype)])
+    raise TypeError(
+        "labels must be in the same form, got "
+        f"{type(first).__name__} for the first and {type(second).__name__} for the second"
+    )
 
 
 def share_labels(

@@ -11,6 +11,7 @@ from torch import Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import (
     blend_labels,
+    join_labels,
     prepare_labels,
     share_labels,
     where_labels,
@@ -41,7 +42,7 @@ class Mixed(NamedTuple):
 
     images: Tensor
     labels: MixedLabels | Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # not that of a tuple
     mask: Tensor
     weights: Tensor | None = None
     inside: tuple[Inside, ...] = ()
@@ -131,10 +132,7 @@ class Watched(NamedTuple):
             told = where_labels(self.rows, told, labels[self.start :])
         if self.start == 0:
             return told
-        before = labels[: self.start]
-        if isinstance(told, MixedLabels):
-            return MixedLabels.cat([before, told])
-        return torch.cat([before, told])
+        return join_labels(labels[: self.start], told)
 
 
 def per_sample(values: Tensor, images: Tensor) -> Tensor:

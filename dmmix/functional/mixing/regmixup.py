@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
+from dmmix.functional.mixing.blend import join_labels, prepare_labels
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_images
 from dmmix.functional.tensors.dtypes import share_dtype
@@ -77,23 +77,12 @@ def regmixup(
     mask[:, 1:] = 0
     return Mixed(
         both,
-        _join(labels, mixed.labels),
+        join_labels(labels, mixed.labels),
         torch.cat([own, sources]),
         torch.cat([mask, mixed.mask]),
         torch.cat([clean, weights * (eta * total / max(m, 1))]),
         tuple(part._replace(start=part.start + n) for part in mixed.inside),
         tuple(part._replace(start=part.start + n) for part in mixed.watched),
-    )
-
-
-def _join(first: MixedLabels | Tensor, second: MixedLabels | Tensor) -> MixedLabels | Tensor:
-    if isinstance(first, MixedLabels) and isinstance(second, MixedLabels):
-        return MixedLabels.cat([first, second])
-    if isinstance(first, Tensor) and isinstance(second, Tensor):
-        return torch.cat([first, second.to(first.dtype)])
-    raise TypeError(
-        "labels must be in the form that went into the mix, got "
-        f"{type(first).__name__} for the clean ones and {type(second).__name__} for the mixed"
     )
 
 
