@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dmmix.functional.semi.checks import check_rows
-from dmmix.functional.tensors.dtypes import at_least_float32
+from dmmix.functional.semi.checks import at_least_float32, check_rows
 
 __all__ = ["kl_consistency", "masked_cross_entropy", "mean_squared_consistency"]
 
@@ -69,13 +68,12 @@ def kl_consistency(logits: Tensor, target: Tensor, mask: Tensor | None = None) -
     return _masked_mean(loss, mask)
 
 
-def mean_squared_consistency(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    r"""Mean over samples and classes of :math:`m_n (\mathrm{softmax}(z_n)_c - q_{nc})^2`.
+def mean_squared_consistency(logits: Tensor, target: Tensor) -> Tensor:
+    r"""Mean over samples and classes of :math:`(\mathrm{softmax}(z_n)_c - q_{nc})^2`.
 
     Args:
         logits: (N, C).
         target: (N, C) distributions. A gradient goes into it too: detach what should have none.
-        mask: (N,) bools or weights; ``None`` counts all.
 
     Returns:
         A number; 0 for no samples.
@@ -89,22 +87,15 @@ def mean_squared_consistency(logits: Tensor, target: Tensor, mask: Tensor | None
     check_rows("target", target)
     _check_target(logits, target)
     probs = at_least_float32(logits).softmax(dim=1)
-    loss = (probs - target.to(probs.dtype)).square()
-    if mask is not None:
-        loss = loss * _checked_mask(mask, probs[:, 0])[:, None]
-    return loss.sum() / max(1, probs.numel())
+    return (probs - target.to(probs.dtype)).square().sum() / max(1, probs.numel())
 
 
 def _masked_mean(loss: Tensor, mask: Tensor | None) -> Tensor:
     if mask is not None:
-        loss = loss * _checked_mask(mask, loss)
+        if mask.shape != loss.shape:
+            raise ValueError(f"mask must be {tuple(loss.shape)}, got {tuple(mask.shape)}")
+        loss = loss * mask.to(loss.dtype)
     return loss.sum() / max(1, len(loss))
-
-
-def _checked_mask(mask: Tensor, loss: Tensor) -> Tensor:
-    if mask.shape != loss.shape:
-        raise ValueError(f"mask must be {tuple(loss.shape)}, got {tuple(mask.shape)}")
-    return mask.to(loss.dtype)
 
 
 def _check_target(logits: Tensor, target: Tensor) -> None:

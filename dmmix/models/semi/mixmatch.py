@@ -17,7 +17,7 @@ from dmmix.functional.semi import (
 )
 from dmmix.mixups import Mix
 from dmmix.models.semi.base import Branches, SemiClassifier
-from dmmix.models.semi.parts.own_mix import OwnMix, one_hot
+from dmmix.models.semi.parts.own_mix import OwnMix, one_hot, rate_below_half
 from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
 
@@ -80,13 +80,12 @@ class MixMatch(SemiClassifier):
         )
         labelled, unlabelled = self.logits(mixed.images[:n], mixed.images[n:])
         targets: Any = mixed.labels  # dense, as they went in
-        weights: Any = mixed.weights
-        consistency = mean_squared_consistency(unlabelled, targets[n:], weights[n:])
+        consistency = mean_squared_consistency(unlabelled, targets[n:])
         confidence, pseudo = mean.max(dim=1)
         return {
-            "loss_labelled": masked_cross_entropy(labelled, targets[:n], weights[:n]),
+            "loss_labelled": masked_cross_entropy(labelled, targets[:n]),
             "loss_unlabelled": self.ramped_weight() * consistency,
-            "mix_rejected": 1 - weights.mean(),
+            "mixed_below_half": rate_below_half(mixed),
             **self.pseudo_label_accuracy(pseudo),
             **self.mixed_losses(inputs["labelled"], labels, inputs["weak"], pseudo, confidence),
         }

@@ -15,7 +15,7 @@ from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups import Mix
 from dmmix.models.semi.base import SemiClassifier
 from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment
-from dmmix.models.semi.parts.own_mix import OwnMix, one_hot
+from dmmix.models.semi.parts.own_mix import OwnMix, one_hot, rate_below_half
 from dmmix.models.semi.parts.rotation import RotationHead, draw_turns, rotate
 from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
@@ -99,7 +99,6 @@ class ReMixMatch(SemiClassifier):
             torch.cat([inputs["labelled"], *views]), torch.cat([known, *[guess] * len(views)])
         )
         targets: Any = mixed.labels  # dense, as they went in
-        weights: Any = mixed.weights
         first = inputs["strong"]
         turns = draw_turns(m, generator)
         images = (mixed.images[:n], mixed.images[n:], first, rotate(first, turns))
@@ -109,9 +108,9 @@ class ReMixMatch(SemiClassifier):
         ramp = weight / self.unlabelled_weight if self.unlabelled_weight else 0.0
         confidence, pseudo = aligned.max(dim=1)
         return {
-            "loss_labelled": masked_cross_entropy(labelled, targets[:n], weights[:n]),
-            "loss_unlabelled": weight * masked_cross_entropy(unlabelled, targets[n:], weights[n:]),
-            "mix_rejected": 1 - weights.mean(),
+            "loss_labelled": masked_cross_entropy(labelled, targets[:n]),
+            "loss_unlabelled": weight * masked_cross_entropy(unlabelled, targets[n:]),
+            "mixed_below_half": rate_below_half(mixed),
             "loss_strong": self.strong_weight * ramp * masked_cross_entropy(strong, guess),
             "loss_rotation": self.rotation_weight * masked_cross_entropy(turned, turns),
             **self.pseudo_label_accuracy(pseudo),

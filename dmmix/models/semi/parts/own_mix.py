@@ -14,7 +14,7 @@ from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.mixups import Mix, RandomMix, build_mix, draw_for, step_generator
 from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
 
-__all__ = ["OWN_MIX_STREAM", "OwnMix", "one_hot"]
+__all__ = ["OWN_MIX_STREAM", "OwnMix", "one_hot", "rate_below_half"]
 
 #: Of the random numbers of a step.
 OWN_MIX_STREAM = 3
@@ -44,16 +44,17 @@ class OwnMix:
     def __call__(self, images: Tensor, targets: Tensor) -> tuple[Mixed, Generator]:
         """The mix of (N, ch, H, W) images and (N, C) targets, and the generator of its draws.
 
-        A sample of which its own image got less than half, as some mixes (GridMix) may give it,
-        has the weight 0 in :attr:`.Mixed.weights`.
+        Some mixes (GridMix) give the own image less than was drawn: :func:`rate_below_half`.
         """
         generator = step_generator(stream=OWN_MIX_STREAM)
         draws = draw_for(self.mixup, images, generator, partial(paired, change=_the_larger_share))
-        mixed = self.mixup.blend(images, targets, draws)
-        share = as_weight(mixed.mask, share_dtype(images)).mean((1, 2, 3))
-        counts = (share >= 0.5 - 2**-20).to(share.dtype)
-        weights = counts if mixed.weights is None else counts * mixed.weights
-        return mixed._replace(weights=weights), generator
+        return self.mixup.blend(images, targets, draws), generator
+
+
+def rate_below_half(mixed: Mixed) -> Tensor:
+    """The part of the samples of which the own image got less than half of the pixels."""
+    share = as_weight(mixed.mask, share_dtype(mixed.images)).mean((1, 2, 3))
+    return (share < 0.5 - 2**-20).to(share.dtype).mean()
 
 
 def one_hot(labels: Tensor, like: Tensor) -> Tensor:
