@@ -79,8 +79,8 @@ def cutmix(
         return by_box(images, labels, rows, columns, index, out=out)
     start, stop = box_edges(lam, centers, height, width, inside)
     mask = outside_box(start, stop, height, width).expand(n, 1, height, width)
-    kept = torch.rsub((stop - start).prod(1), height * width).expand(n)
-    share = kept.div_(height * width).to(share_dtype(images))
+    kept = torch.rsub((stop - start).prod(1), height * width)
+    share = kept.div_(height * width).to(share_dtype(images)).expand(n)
     return by_mask(images, labels, mask, index, share=share, out=out)
 
 
@@ -122,7 +122,7 @@ def box_edges(
     length = torch.linspace(height, width, 2, dtype=ratio.dtype, device=ratio.device)
     side = (ratio[:, None] * length).round_()
     # Rounding the edge, not the centre: the box is as likely to lean to either side.
-    start = (centers.to(ratio.dtype) * length).sub_(side, alpha=0.5).round_()
+    start = (centers.to(ratio.dtype) * length).sub(side, alpha=0.5).round_()
     if inside:
         start = torch.minimum(start.clamp_min_(0), length - side)
     stop = torch.minimum(start + side, length)
