@@ -10,6 +10,8 @@ from torch.testing import assert_close
 
 from dmmix.functional import Guide, MixedLabels
 
+from .asking import Watch, acting, assert_same_state, state_of, watching
+
 N, CH, SIZE, CLASSES = 4, 3, (6, 9), 5
 
 
@@ -116,29 +118,6 @@ def gradient_by_loop(model, images, labels):
     for module, mode in zip(model.modules(), modes, strict=True):
         module.training = mode
     return torch.stack(found)
-
-
-def state_of(model):
-    """All that a question may not change."""
-    return (
-        {k: (v.clone(), v._version) for k, v in model.state_dict().items()},
-        {k: (None if p.grad is None else p.grad.clone()) for k, p in model.named_parameters()},
-        {k: p.requires_grad for k, p in model.named_parameters()},
-        {k: m.training for k, m in model.named_modules()},
-        {k: len(m._forward_hooks) for k, m in model.named_modules()},
-        torch.get_rng_state(),
-    )
-
-
-def assert_same_state(before, after):
-    assert_close(before[0], after[0], rtol=0, atol=0)
-    assert before[1].keys() == after[1].keys()
-    for name, grad in before[1].items():
-        other = after[1][name]
-        assert (grad is None) == (other is None), name
-        assert grad is None or torch.equal(grad, other), name
-    assert before[2:5] == after[2:5]
-    assert torch.equal(before[5], after[5])
 
 
 QUESTIONS = {
@@ -362,85 +341,91 @@ def hooks(model):
 
 @pytest.mark.parametrize("stage", ["stem", "body", "stem.0"])
 def test_features_are_mixed_once(stage):
-    model, (images, _) = net(train=False), batch()
+    model, (images, labels) = net(train=False), batch()
     index = torch.tensor([1, 2, 3, 0])
 
-    def mix(x):
+    def change(x):
         return 0.25 * x + 0.75 * x[index]
 
     seen = []
     plain = model(images)
     model.get_submodule(stage).register_forward_hook(lambda m, a, out: seen.append(out.detach()))
     model(images)
-    with guide(model).step() as g:
-        g.mix_features(stage, mix)
+    mixed = acting(images, labels, (stage, change))
+    with guide(model).step(mixed) as step:
         first, second = model(images), model(images)
+    assert step.settle() is mixed.labels
     assert_close(second, plain)
     assert not torch.allclose(first, plain)
     assert len(seen) == 3
     # By hand: the rest of the network on the mixed features.
-    hand = model.get_submodule(stage).register_forward_hook(lambda m, a, out: mix(out))
+    hand = model.get_submodule(stage).register_forward_hook(lambda m, a, out: change(out))
     assert_close(first, model(images))
     hand.remove()
 
 
+def test_features_of_some_rows_are_mixed_and_of_samples_from_one_on():
+    model, (images, labels) = net(train=False), batch()
+    plain = model(images)
+    for rows, start, changed in (
+        (torch.tensor([True, False, False, True]), 0, [0, 3]),
+        (torch.tensor([False, True, False]), 1, [2]),
+        (None, 3, [3]),
+    ):
+        mixed = acting(images, labels, ("body", torch.zeros_like), rows=rows, start=start)
+        with guide(model).step(mixed):
+            logits = model(images)
+        for i in range(N):
+            expected = model.fc.bias if i in changed else plain[i]
+            assert_close(logits[i], expected)
+
+
 def test_a_gradient_flows_through_what_is_mixed():
     model, (images, labels) = net(train=False), batch()
-    with guide(model).step() as g:
-        g.mix_features("body", lambda x: 0.5 * (x + x.flip(0)))
+    with guide(model).step(acting(images, labels, ("body", lambda x: 0.5 * (x + x.flip(0))))):
         F.cross_entropy(model(images), labels).backward()
     assert model.stem[0].weight.grad.abs().sum() > 0
 
 
 def test_hooks_are_gone_after_the_step():
-    model = net()
-    g = guide(model)
-    with g.step():
-        g.mix_features("stem", torch.neg)
-        g.mix_features("body", torch.neg)
+    model, (images, labels) = net(), batch()
+    with guide(model).step(acting(images, labels, ("stem", torch.neg), ("body", torch.neg))):
         assert hooks(model) == 2
     assert hooks(model) == 0
-    assert g.settle(1) == 1  # and nothing is waited for
 
 
-def test_hooks_are_gone_when_the_forward_raises():
-    model, (images, _) = net(), batch()
+def test_hooks_are_gone_when_the_forward_raises_or_a_module_is_not_there():
+    model, (images, labels) = net(), batch()
 
     def fails(x):
         raise KeyError("mix")
 
-    def step(g, images, **mixes):
-        with g.step():
-            g.after_forward(lambda labels: labels + 1)
-            for stage, mix in mixes.items():
-                g.mix_features(stage, mix)
-            model(images)
-
+    mixed = acting(images, labels, ("stem", fails), ("body", torch.neg))
     for error, wrong in ((KeyError, images), (RuntimeError, images[:, :2])):
-        g = guide(model)
-        with pytest.raises(error):
-            step(g, wrong, stem=fails, body=torch.neg)
+        with pytest.raises(error), guide(model).step(mixed):
+            model(wrong)
         assert hooks(model) == 0
-        assert g.settle(1) == 1
+    nowhere = acting(images, labels, ("body", torch.neg), ("nothing", torch.neg))
+    with pytest.raises(ValueError, match="Net has no module 'nothing'"), guide(model).step(nowhere):
+        pass
+    assert hooks(model) == 0
 
 
 def test_a_hook_keeps_for_the_forward_pass_while_the_guide_is_asked():
     model, (images, labels) = net(train=False), batch()
     expected = guide(model).saliency(images, labels), guide(model).features(images)
-    plain = model(images)
-    with guide(model).step() as g:
-        g.mix_features("body", torch.zeros_like)
+    plain, g = model(images), guide(model)
+    with g.step(acting(images, labels, ("body", torch.zeros_like))):
         assert_close(g.saliency(images, labels), expected[0])
         assert_close(g.features(images), expected[1])
         assert not torch.allclose(model(images), plain)
 
 
 def test_mixes_of_one_stage_work_in_the_order_in_which_they_came():
-    model, (images, _) = net(train=False), batch()
+    model, (images, labels) = net(train=False), batch()
     order = []
-    with guide(model).step() as g:
-        for name in "ab":
-            g.mix_features("stem", lambda x, name=name: order.append(name) or x)
+    changes = [("stem", lambda x, name=name: order.append(name) or x) for name in "ab"]
+    with guide(model).step(acting(images, labels, *changes)):
         model(images)
     assert order == ["a", "b"]
 
@@ -473,12 +458,11 @@ class Several(Net):
     ],
 )
 def test_each_tensor_of_features_is_mixed_and_the_rest_is_not(wrap, features):
-    images, _ = batch()
+    images, labels = batch()
     model = net(kind=lambda: Several(wrap), train=False)
     model(images)
     plain = model.got
-    with guide(model).step() as g:
-        g.mix_features("wrapped", lambda x: -x)
+    with guide(model).step(acting(images, labels, ("wrapped", torch.neg))):
         model(images)
     assert type(model.got) is type(plain)
     for one, other in zip(features(plain), features(model.got), strict=True):
@@ -490,11 +474,12 @@ def test_each_tensor_of_features_is_mixed_and_the_rest_is_not(wrap, features):
 
 
 def test_a_stage_without_features_is_an_error():
-    model, (images, _) = net(kind=lambda: Several(lambda x: (1, "a"))), batch()
-    with guide(model).step() as g:
-        g.mix_features("wrapped", torch.neg)
-        with pytest.raises(TypeError, match="wrapped returns no features to mix, got tuple"):
-            model(images)
+    model, (images, labels) = net(kind=lambda: Several(lambda x: (1, "a"))), batch()
+    with (
+        pytest.raises(TypeError, match="wrapped returns no features to mix, got tuple"),
+        guide(model).step(acting(images, labels, ("wrapped", torch.neg))),
+    ):
+        model(images)
 
 
 # -- attention -------------------------------------------------------------------------------------
@@ -503,14 +488,13 @@ def test_a_stage_without_features_is_an_error():
 @pytest.mark.parametrize("extra", [1, 2])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_attention_is_that_computed_by_hand(dtype, extra):
-    model, (images, _) = net(dtype, kind=Transformer), batch(dtype)
-    seen = []
-    with Guide(model, attention="attn.qkv", heads=2, extra_tokens=extra).step() as g:
-        g.watch_attention(seen.append)
+    model, (images, labels) = net(dtype, kind=Transformer), batch(dtype)
+    rule, g = Watch(), Guide(model, attention="attn.qkv", heads=2, extra_tokens=extra)
+    with g.step(watching(images, labels, rule)) as step:
         logits = model(images)
-        assert g.settle("labels") == "labels"
-        model(images)
-    (found,) = seen
+        model(images)  # is not looked at
+    step.settle()
+    (found,) = rule.seen
     assert found.shape == (N, 2 * 3 + 1 - extra)
     assert not found.requires_grad
     assert logits.requires_grad
@@ -533,76 +517,76 @@ def tokens_of(model, images):
 
 
 def test_attention_under_autocast():
-    model, (images, _) = net(torch.float32, kind=Transformer), batch(torch.float32)
-    seen = []
+    model, (images, labels) = net(torch.float32, kind=Transformer), batch(torch.float32)
+    rule = Watch()
     for enabled in (True, False):
-        with (
-            torch.autocast("cpu", torch.bfloat16, enabled=enabled),
-            Guide(model, attention="attn.qkv", heads=2).step() as g,
-        ):
-            g.watch_attention(seen.append)
-            model(images)
-    assert seen[0].dtype == torch.float32
-    assert_close(seen[0], seen[1], rtol=0.05, atol=0)
+        g = Guide(model, attention="attn.qkv", heads=2)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            with g.step(watching(images, labels, rule)) as step:
+                model(images)
+            step.settle()
+    narrow, exact = rule.seen
+    assert narrow.dtype == torch.float32
+    assert_close(narrow, exact, rtol=0.05, atol=0)
 
 
 # -- labels that wait for the forward pass ---------------------------------------------------------
 
 
-def test_changes_of_labels_come_in_order_and_once():
-    g = guide()
-    with g.step():
-        g.after_forward(lambda labels: labels + 1)
-        g.after_forward(lambda labels: labels * 10)
-        assert g.settle(1) == 20
-        assert g.settle(1) == 1
+class Third(Watch):
+    def settle(self, mixed, seen):
+        return torch.tensor([[1 / 3, 2 / 3]], dtype=torch.float64).expand(len(seen), 2)
 
 
-def test_changes_of_labels_concern_the_rows_of_their_mix():
-    rows = torch.tensor([True, False, True, False])
-    mixed, other = mixed_labels(), MixedLabels.from_labels(torch.arange(N), dtype=torch.float64)
-    g = guide()
-    with g.step():
-        with g.only(rows):
-            g.after_forward(lambda labels: mixed)
-        settled = g.settle(other)
-        expected = torch.where(rows[:, None], mixed.dense(5), other.dense(5))
-        assert_close(settled.dense(5), expected)
-        with g.only(rows):
-            g.after_forward(lambda labels: mixed.dense(5))
-        with g.only(~rows):
-            g.after_forward(lambda labels: 2 * labels)
-        settled = g.settle(other.dense(5))
-        expected = torch.where(rows[:, None], mixed.dense(5), 2 * other.dense(5))
-        assert_close(settled, expected)
-
-
-def test_rows_nest_and_end():
-    rows = torch.tensor([True, False, True, False])
-    share = torch.tensor([0.1, 0.2, 0.3, 0.4])
-    g = guide()
-    assert torch.equal(g.among_rows(share), share)
-    with g.only(rows):
-        assert_close(g.among_rows(share), torch.tensor([0.1, 1, 0.3, 1]))
-        with g.only(torch.tensor([True, True, False, False])):  # of those that are left
-            assert_close(g.among_rows(share), torch.tensor([0.1, 1, 1, 1]))
-        assert_close(g.among_rows(share), torch.tensor([0.1, 1, 0.3, 1]))
-        with g.only(None):
-            assert torch.equal(g.among_rows(share), share)
-    with pytest.raises(KeyError), g.only(rows):
-        raise KeyError
-    assert torch.equal(g.among_rows(share), share)
+def test_rules_tell_the_labels_after_the_forward_pass_in_order_for_their_rows():
+    model, (images, labels) = net(kind=Transformer), batch()
+    index, rows = torch.tensor([1, 2, 3, 0]), torch.tensor([True, False, True, False])
+    mixed = watching(images, labels, Watch(), Third())
+    first, second = (w._replace(mixed=w.mixed._replace(index=index)) for w in mixed.watched)
+    g = Guide(model, attention="attn.qkv", heads=2)
+    eye = torch.eye(N, CLASSES, dtype=torch.float64)
+    halves, thirds = (eye + eye[index]) / 2, (eye + 2 * eye[index]) / 3
+    for watched, expected in (
+        ((first, second), thirds),
+        ((second, first), halves),
+        ((first, second._replace(rows=rows)), torch.where(rows[:, None], thirds, halves)),
+        ((first._replace(rows=rows),), torch.where(rows[:, None], halves, eye)),
+    ):
+        with g.step(mixed._replace(watched=watched)) as step:
+            model(images)
+        for _ in range(2):  # asking again changes nothing
+            assert_close(step.settle().dense(CLASSES), expected)
 
 
 def test_settling_without_a_forward_pass_is_an_error():
-    model, (images, _) = net(kind=Transformer), batch()
-    with Guide(model, stages=("patch",), attention="attn.qkv").step() as g:
-        g.mix_features("patch", torch.neg)
-        g.watch_attention(lambda attention: None)
+    model, (images, labels) = net(kind=Transformer), batch()
+    g = Guide(model, stages=("patch",), attention="attn.qkv")
+    mixed = watching(images, labels, Watch())._replace(
+        inside=acting(images, labels, ("patch", torch.neg)).inside
+    )
+    with g.step(mixed) as step:
         with pytest.raises(RuntimeError, match=r"settle.*attn.qkv, patch .*not run"):
-            g.settle(1)
+            step.settle()
         model(images)
-        assert g.settle(1) == 1
+        step.settle()
+    with g.step(mixed) as step:  # also afterwards
+        pass
+    with pytest.raises(RuntimeError, match=r"settle.*attn.qkv, patch .*not run"):
+        step.settle()
+    with pytest.raises(RuntimeError, match=r"settle\(\) comes after `with guide.step"):
+        g.step(mixed).settle()
+
+
+def test_a_rule_that_watches_something_else_is_an_error():
+    images, labels = batch()
+    rule = Watch()
+    rule.watches = "colours"
+    g = Guide(net(kind=Transformer), attention="attn.qkv")
+    with (
+        pytest.raises(ValueError, match=r"Watch.watches must be 'attention', got 'colours'"),
+        g.step(watching(images, labels, rule)),
+    ):
+        pass
 
 
 # -- errors ----------------------------------------------------------------------------------------
@@ -615,8 +599,6 @@ def test_a_module_that_is_not_there(option):
         Guide(net(), **{option: "nothing"})
     with pytest.raises(ValueError, match=message):
         Guide(net(), stages=("stem", "nothing"))
-    with pytest.raises(ValueError, match=message):
-        guide().mix_features("nothing", torch.neg)
 
 
 def test_what_the_guide_was_not_told():
@@ -629,8 +611,11 @@ def test_what_the_guide_was_not_told():
         g.activation(images, labels)
     with pytest.raises(ValueError, match="Guide was given no classifier"):
         g.class_weight()
-    with pytest.raises(ValueError, match="Net: no attention of a class token is known"):
-        g.watch_attention(print)
+    with (
+        pytest.raises(ValueError, match="Net: no attention of a class token is known"),
+        g.step(watching(images, labels, Watch())),
+    ):
+        pass
 
 
 def test_names_of_modules_that_are_something_else():
@@ -654,9 +639,8 @@ def test_names_of_modules_that_are_something_else():
 
 
 def attend(attention="attn.qkv", heads=2):
-    model, (images, _) = net(kind=Transformer), batch()
-    with Guide(model, attention=attention, heads=heads).step() as g:
-        g.watch_attention(lambda attention: None)
+    model, (images, labels) = net(kind=Transformer), batch()
+    with Guide(model, attention=attention, heads=heads).step(watching(images, labels, Watch())):
         model(images)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import fine_grained_saliency, spectral_residual_saliency
-from tests.functional import mixing_reference as reference
+from tests.laws.data import LAYOUTS, images_in
 from tests.mixups.waits import Waits
 
 BOTH = [fine_grained_saliency, spectral_residual_saliency]
@@ -219,13 +219,13 @@ def test_each_sample_has_its_own(saliency):
 
 
 @both
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("size", SIZES)
 def test_range_dtype_and_layout(saliency, size, dtype, layout):
     images = torch.randn(3, 3, *size, generator=torch.Generator().manual_seed(2)).to(dtype)
     before = images.clone()
-    found = saliency(reference.images_in(layout, images))
+    found = saliency(images_in(layout, images))
     assert torch.equal(images, before)
     assert found.shape == (3, *size)
     assert found.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from dmmix.functional import MixedLabels
-from dmmix.functional.mixing import unmixed
+from dmmix.functional import mixup
 from dmmix.mixups import Mix
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.registry import MODELS
+from tests.functional.asking import Watch, acting, assert_same_state, state_of, watching
 
 pytestmark = pytest.mark.openmmlab
 
@@ -133,17 +133,17 @@ every_net = pytest.mark.parametrize("name", NETS)
 
 @every_net
 def test_stages_are_found_and_mixed(name):
-    model, (images, _) = build(name), batch()
+    model, (images, labels) = build(name), batch()
     assert list(ClassifierGuide(model).stages) == NETS[name][3]
     plain, index = model(images), torch.tensor([1, 2, 3, 0])
     for stage in NETS[name][3]:
-        with ClassifierGuide(model).step() as guide:
-            guide.mix_features(stage, lambda x: x[index])
-            mixed = model(images)
-            assert guide.settle(1) == 1
+        mixed = acting(images, labels, (stage, lambda x: x[index]))
+        with ClassifierGuide(model).step(mixed) as step:
+            logits = model(images)
+        assert step.settle() is mixed.labels
         # All of the partner's features: the partner's logits.
-        assert_close(mixed, plain[index], rtol=1e-4, atol=1e-5)
-        assert not torch.allclose(mixed, plain)
+        assert_close(logits, plain[index], rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(logits, plain)
     assert_close(model(images), plain)
 
 
@@ -193,15 +193,15 @@ def test_a_class_token_is_no_feature_map(name):
 
 @pytest.mark.parametrize("name", TOKENS)
 def test_attention_of_the_class_token(name):
-    model, (images, _) = build(name), batch()
-    seen, tokens = [], []
+    model, (images, labels) = build(name), batch()
+    rule, tokens = Watch(), []
     layer = model.backbone.layers[-1].attn
     handle = layer.register_forward_hook(lambda m, args, out: tokens.append(args[0]))
-    with ClassifierGuide(model).step() as guide:
-        guide.watch_attention(seen.append)
+    with ClassifierGuide(model).step(watching(images, labels, rule)) as step:
         model(images)
     handle.remove()
-    (found,), tokens = seen, tokens[0].detach()
+    step.settle()
+    (found,), tokens = rule.seen, tokens[0].detach()
     assert found.shape == (4, 16)  # patches, and no other token
     expected = torch.zeros(4, 16)
     qkv, extra = layer.qkv(tokens).detach(), tokens.shape[1] - 16
@@ -216,24 +216,23 @@ def test_attention_of_the_class_token(name):
 @pytest.mark.parametrize("name", [*MAPS, "vit, pooled"])
 def test_no_class_token_to_watch(name):
     with pytest.raises(ValueError, match="MixupClassifier: no attention of a class token"):
-        ClassifierGuide(build(name)).watch_attention(print)
+        ClassifierGuide(build(name)).layers.attention()
 
 
 def test_an_attention_that_does_not_call_its_layer_is_noticed():
     backbone = dict(type="BEiTViT", arch=VIT, img_size=SIZE, patch_size=8, out_type="cls_token")
-    model, (images, _) = build("vit", backbone=backbone), batch()
-    with ClassifierGuide(model).step() as guide:
-        guide.watch_attention(print)
+    model, (images, labels) = build("vit", backbone=backbone), batch()
+    with ClassifierGuide(model).step(watching(images, labels, Watch())) as step:
         model(images)
-        with pytest.raises(RuntimeError, match=r"layers.2.attn.qkv .*has not run"):
-            guide.settle(1)
+    with pytest.raises(RuntimeError, match=r"layers.2.attn.qkv .*has not run"):
+        step.settle()
 
 
 def test_what_is_not_there():
     model = build("resnet")
     guide = ClassifierGuide(model)
     with pytest.raises(ValueError, match=r"ResNet has no module 'stages.0'; its .*'layer4'\]"):
-        guide.mix_features("stages.0", torch.neg)
+        guide.layers.module("stages.0")
     model.head = nn.Identity()
     with pytest.raises(ValueError, match="Identity has no linear classifier"):
         guide.class_weight()
@@ -253,23 +252,6 @@ def test_nothing_of_the_model_changes(name):
     if name in MAPS:
         guide.activation(images, labels)
     assert_same_state(before, state_of(model))
-
-
-def state_of(model):
-    return (
-        {k: v.clone() for k, v in model.state_dict().items()},
-        {k: p.grad.clone() for k, p in model.named_parameters() if p.grad is not None},
-        {k: p.requires_grad for k, p in model.named_parameters()},
-        {k: (m.training, len(m._forward_hooks)) for k, m in model.named_modules()},
-        torch.get_rng_state(),
-    )
-
-
-def assert_same_state(before, after):
-    for one, other in zip(before[:2], after[:2], strict=True):
-        assert_close(one, other, rtol=0, atol=0)
-    assert before[2:4] == after[2:4]
-    assert torch.equal(before[4], after[4])
 
 
 def test_layers_that_are_frozen_by_the_backbone_stay_frozen():
@@ -297,26 +279,29 @@ def test_backbones_that_save_memory(name):
 
 
 class Asks(Mix):
-    """Asks all that there is to ask, and leaves the images as they are."""
+    """Asks all that there is to ask, and leaves images and features as they are."""
 
-    needs_guide = True
-    mixes_features = True
+    needs = frozenset({"saliency", "features", "activation", "stages"})
 
     def __init__(self, asks=True):
         super().__init__()
         self.asks = asks
         self.seen = []
 
-    def apply(self, images, labels, generator, guide):
-        if self.asks:
-            self.seen.append(guide.saliency(images, labels))
-            guide.features(images)
-            guide.activation(images, labels)
-            guide.logits(images)
-            for stage in guide.stages:
-                guide.mix_features(stage, lambda x: x)
-            guide.after_forward(lambda labels: labels)
-        return unmixed(images, labels)
+    def draw(self, n, size, generator):
+        return ()
+
+    def ask(self, guide, images, labels, draws):
+        if not self.asks:
+            return ()
+        self.seen.append(guide.saliency(images, labels))
+        guide.features(images)
+        guide.activation(images, labels)
+        guide.logits(images)
+        return guide.stages
+
+    def blend(self, images, labels, draws, answers=None):
+        return acting(images, labels, *((stage, lambda x: x) for stage in answers))
 
 
 def train_steps(asks, steps=3, autocast=False, name="resnet_cifar"):
@@ -357,29 +342,25 @@ def test_a_guided_mix_under_autocast():
 
 
 def test_labels_are_settled_after_the_forward_pass():
-    class Late(Mix):
-        needs_guide = True
+    class Late(Asks):
+        needs = frozenset({"attention"})
+        rule = Watch()
 
-        def apply(self, images, labels, generator, guide):
-            mixed = unmixed(images, labels)
-            guide.mix_features(guide.stages[1], self.see)
-            guide.after_forward(self.relabel)
-            return mixed
+        def ask(self, guide, images, labels, draws):
+            assert not self.rule.seen
 
-        def see(self, x):
-            self.seen = x.shape
-            return x
+        def blend(self, images, labels, draws, answers=None):
+            (watched,) = watching(images, labels, self.rule).watched
+            mixed = mixup(images, labels, torch.ones(4), torch.tensor([1, 2, 3, 0]))
+            return mixed._replace(watched=(watched._replace(mixed=mixed),))
 
-        def relabel(self, labels):
-            assert self.seen[0] == 4
-            self.settled = MixedLabels(labels.classes, labels.shares.flip(1), check=False)
-            return self.settled
-
-    mix = Late()
-    model, (images, labels) = build("resnet_cifar", mixup=mix), batch()
+    head = dict(type="dmmix.DMVisionTransformerClsHead")
+    model, (images, labels) = build("vit", mixup=Late(), head=head), batch()
     model.head.loss = spy = Spy(model.head.loss)
     model(images, labels=labels, mode="loss")
-    assert spy.labels is mix.settled
+    assert len(Late.rule.seen) == 1
+    halves = (torch.eye(CLASSES)[labels] + torch.eye(CLASSES)[labels.roll(-1)]) / 2
+    assert_close(spy.labels.dense(CLASSES), halves)
 
 
 class Spy:

@@ -8,11 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import align_features, draw_lam, draw_pairing, sinkhorn_assignment
-from tests.functional.mixing_reference import LAYOUTS, images_in
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.laws.data import LAYOUTS, generator, images_in
 
 
 def draws(n, seed=0):

@@ -1,24 +1,16 @@
 """Attentive CutMix as a function."""
 
-import math
-
 import pytest
 import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from dmmix.functional import MixedLabels, attentivemix, draw_lam, draw_pairing
+from dmmix.functional import attentivemix, draw_lam, draw_pairing
 from dmmix.functional.tensors.maps import resize_maps
-from dmmix.testing import assert_labels_match_pixels
-from tests.functional import mixing_reference as reference
-from tests.mixups.waits import Waits
+from tests.laws.data import LAYOUTS, batch, generator
 
 SIZES = [(8, 8), (5, 9), (13, 6), (14, 21), (1, 7)]
 PAPER = 1 - 6 / 49
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def draws(n, alpha=1.0, seed=0, size=(4, 4), dtype=torch.float64):
@@ -26,11 +18,6 @@ def draws(n, alpha=1.0, seed=0, size=(4, 4), dtype=torch.float64):
     g = generator(seed)
     lam, index = draw_lam(n, alpha, g), draw_pairing(n, g)
     return lam, index, torch.rand(n, *size, generator=g, dtype=dtype)
-
-
-def batch(n=4, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous", seed=0):
-    images = torch.randn(n, ch, *size, generator=generator(seed)).to(dtype)
-    return reference.images_in(layout, images), torch.arange(n)
 
 
 def loop(images, lam, index, attention, grid):
@@ -59,7 +46,7 @@ def loop(images, lam, index, attention, grid):
     return mixed, shares
 
 
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("grid", "map_size"), [(7, (7, 7)), (7, (4, 4)), (3, (6, 5)), (1, (2, 2))])
 def test_it_is_the_loop_from_the_paper(size, grid, map_size, layout):
@@ -105,133 +92,8 @@ def test_equal_cells_are_pasted_row_by_row():
     assert bool(mixed.mask[1].all())
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", SIZES)
-def test_labels_match_pixels(size, n, dtype):
-    def mix(images, labels):
-        return attentivemix(images, labels, *draws(n, seed=n, size=(3, 5)))
-
-    for channels in (None, 1, 3):
-        for layout in (torch.contiguous_format, torch.channels_last):
-            assert_labels_match_pixels(
-                mix, n, size, channels=channels, dtype=dtype, memory_format=layout, atol=1e-6
-            )
-
-
-def test_the_mask_is_what_was_done():
-    images, labels = batch(6, 3, (9, 11))
-    lam, index, attention = draws(6)
-    mixed = attentivemix(images, labels, lam, index, attention)
-    assert mixed.mask.shape == (6, 1, 9, 11)
-    assert mixed.mask.dtype == torch.bool
-    assert torch.equal(mixed.images, torch.where(mixed.mask, images, images[index]))
-    assert_close(mixed.labels.shares[:, 0], mixed.mask.float().mean((1, 2, 3)))
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_all_of_one_image(value):
-    images, labels = batch(4)
-    _, index, attention = draws(4)
-    mixed = attentivemix(images, labels, torch.full((4,), value), index, attention)
-    assert torch.equal(mixed.images, images if value else images[index])
-    assert torch.equal(mixed.labels.shares[:, 0], torch.full((4,), value))
-
-
-def test_a_sample_paired_with_itself_stays_as_it_is():
-    images, labels = batch(5)
-    lam, _, attention = draws(5)
-    mixed = attentivemix(images, labels, lam, torch.arange(5), attention)
-    assert torch.equal(mixed.images, images)
-    assert_close(mixed.labels.dense(5), torch.eye(5))
-
-
-def test_labels_in_every_form_agree():
-    images, labels = batch(6)
-    args = draws(6)
-    sparse = attentivemix(images, labels, *args)
-    for some in (torch.eye(6), MixedLabels.from_labels(labels)):
-        mixed = attentivemix(images, some, *args)
-        assert torch.equal(mixed.images, sparse.images)
-        dense = mixed.labels if torch.is_tensor(mixed.labels) else mixed.labels.dense(6)
-        assert_close(dense, sparse.labels.dense(6))
-
-
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_inputs_are_untouched_and_out_is_used(layout, dtype):
-    images, labels = batch(6, dtype=dtype, layout=layout)
-    args = (images, labels, *draws(6))
-    copies, versions = [a.clone() for a in args], [a._version for a in args]
-    mixed = attentivemix(*args)
-    out = torch.empty_like(images)
-    given = attentivemix(*args, out=out)
-    assert given.images is out
-    assert torch.equal(out, mixed.images)
-    assert all(torch.equal(a, b) for a, b in zip(args, copies, strict=True))
-    assert versions == [a._version for a in args]
-
-
-def test_nothing_waits_for_the_device():
-    images, labels = batch(6)
-    for some in (labels, torch.eye(6), MixedLabels.from_labels(labels)):
-        with Waits() as waits:
-            attentivemix(images, some, *draws(6), check=False)
-        assert waits.found == []
-
-
-def test_an_empty_batch():
-    mixed = attentivemix(*batch(0), *draws(0))
-    assert mixed.images.shape == (0, 3, 8, 8)
-    assert mixed.labels.classes.shape == (0, 2)
-
-
-def test_it_compiles_to_one_graph():
-    images, labels = batch(6)
-
-    def mix(images, labels, lam, index, attention):
-        mixed = attentivemix(images, labels, lam, index, attention)
-        return mixed.images, mixed.labels.shares
-
-    args = (images, labels, *draws(6))
-    torch._dynamo.reset()
-    compiled = torch.compile(mix, fullgraph=True, backend="aot_eager")
-    assert_close(compiled(*args), mix(*args))
-
-
-def test_gradients_flow_to_both_images():
-    images, labels = batch(3, 1, (4, 5), torch.float64)
-    args = draws(3)
-    images.requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: attentivemix(x, labels, *args).images, (images,))
-
-
 def test_maps_of_any_size():
     maps = torch.rand(2, 4, 6, generator=generator(), dtype=torch.float64)
     assert resize_maps(maps, (4, 6)) is maps
     assert resize_maps(maps.bfloat16(), (4, 6)).dtype == torch.float32
     assert resize_maps(torch.ones(2, 4, 6), (7, 3), antialias=True).eq(1).all()
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (dict(images=torch.zeros(4, 3, 8, 8, dtype=torch.uint8)), TypeError, "images.*uint8"),
-        (dict(lam=torch.tensor([0.1, 1.5, 0, 0])), ValueError, r"lam .*\[0, 1\], got 1.5"),
-        (dict(index=torch.arange(3)), ValueError, r"index must be \(4,\)"),
-        (dict(attention=[1]), TypeError, "attention must be a Tensor, got list"),
-        (dict(attention=torch.ones(4, 7, 7).long()), TypeError, "attention must be floating"),
-        (dict(attention=torch.ones(4, 1, 7, 7)), ValueError, r"attention must be \(4, h, w\)"),
-        (dict(attention=torch.ones(3, 7, 7)), ValueError, r"attention must be \(4, h, w\)"),
-        (dict(attention=torch.ones(4, 0, 7)), ValueError, r"attention must be \(4, h, w\)"),
-        (dict(attention=torch.full((4, 2, 2), math.nan)), ValueError, "attention must be finite"),
-        (dict(attention=torch.ones(4, 7, 7, device="meta")), ValueError, "attention must be on"),
-        (dict(grid=0), ValueError, "grid must be at least 1, got 0"),
-    ],
-)
-def test_errors_name_what_is_wrong(change, error, message):
-    images, labels = batch(4)
-    lam, index, attention = draws(4)
-    given = dict(images=images, labels=labels, lam=lam, index=index, attention=attention)
-    with pytest.raises(error, match=message):
-        attentivemix(**given | change)

@@ -7,24 +7,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dmmix.functional import MixedLabels, comixup, draw_comixup
+from dmmix.functional import comixup, draw_comixup
 from dmmix.functional.mixing.comixup import _salient
 from dmmix.functional.mixing.coselection import Coselection
-from dmmix.testing import assert_labels_match_pixels
-from tests.functional import mixing_reference as reference
-from tests.mixups.waits import Waits
+from tests.laws.data import LAYOUTS, batch, generator, images_in
 
 SIZES = [(8, 8), (5, 9), (13, 6), (3, 2), (1, 7)]
 DEFAULTS = dict(sources=4, beta=0.32, gamma=1.0, eta=0.05, threshold=0.83)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def batch(n=6, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous"):
-    images = torch.randn(n, ch, *size, generator=generator(7)).to(dtype)
-    return reference.images_in(layout, images), torch.arange(n)
 
 
 def salient(n, size, seed=5):
@@ -174,13 +163,13 @@ LIMITS = {(2, (2, 2)): (0.3, 0.08), (3, (1, 2)): (0.15, 0.02), (2, (2, 3)): (0.3
 # -- pixels and labels ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("n", "partition"), [(1, 20), (2, 20), (7, 20), (7, 3)])
 def test_each_output_is_put_together_of_blocks(n, partition, size, layout):
     numbers = torch.arange(1.0, n + 1)[:, None, None, None].expand(n, 2, *size)
     images = numbers + torch.rand(n, 2, *size, generator=generator(2)) / 2
-    images = reference.images_in(layout, images)
+    images = images_in(layout, images)
     mixed = mix(images, torch.arange(n), partition=partition)
     order = draw_comixup(n, generator(), partition=partition)[0].tolist()
     groups = -(-n // partition)
@@ -204,17 +193,6 @@ def test_each_output_is_put_together_of_blocks(n, partition, size, layout):
         assert_close(mixed.labels.dense(n)[i], dense, rtol=0, atol=1e-6)
         assert (mixed.labels.shares[i].diff() < 1e-6).all()  # the largest first
         assert torch.equal(mixed.mask[i, 0], sources[i] == mixed.labels.classes[i, 0])
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("channels", [None, 1, 3])
-def test_provenance(n, size, channels):
-    options = dict(channels=channels, atol=1e-6)
-    assert_labels_match_pixels(mix, n, size, **options)
-    if channels is None:
-        options["memory_format"] = torch.channels_last
-        assert_labels_match_pixels(mix, n, size, dtype=torch.bfloat16, **options)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -274,61 +252,6 @@ def test_without_saliency_and_with_tiny_one():
     assert torch.equal(expected.images, scaled.images)
 
 
-def test_forms_of_labels_agree():
-    images, labels = batch(6)
-    sparse, dense = mix(images, labels), mix(images, torch.eye(6))
-    assert sparse.labels.classes.shape == (6, 4)
-    assert torch.equal(sparse.images, dense.images)
-    assert_close(dense.labels, sparse.labels.dense(6))
-    before = MixedLabels(
-        torch.stack([labels, labels.roll(1)], 1),
-        torch.tensor([[0.6, 0.4]]).expand(6, 2),
-        torch.linspace(0, 0.3, 6),
-    )
-    again = mix(images, before)
-    assert again.labels.classes.shape == (6, 8)
-    assert_close(again.labels.dense(6), mix(images, before.dense(6)).labels)
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
-def test_out_dtypes_and_inputs(dtype, layout):
-    images, labels = batch(6, 3, (8, 10), dtype, layout)
-    before, version = images.clone(), images._version
-    fresh = mix(images, labels)
-    given_out = torch.empty_like(images)
-    mixed = mix(images, labels, out=given_out)
-    assert mixed.images is given_out
-    assert torch.equal(given_out, fresh.images)
-    assert fresh.images.dtype == dtype
-    assert fresh.labels.shares.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
-    if layout == "channels_last":
-        assert fresh.images.is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(images, before)
-    assert images._version == version
-    with torch.autocast("cpu", torch.float16):
-        assert torch.equal(mix(images, labels).images, fresh.images)
-
-
-def test_gradients_flow_to_the_images():
-    images, labels = batch(2, 1, (2, 3), torch.float64)
-    images.requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: mix(x, labels).images, (images,))
-
-
-def test_an_empty_batch():
-    mixed = mix(*batch(0))
-    assert mixed.images.shape == (0, 3, 8, 8)
-
-
-def test_nothing_waits():
-    images, labels = batch(7)
-    draws = draw_comixup(7, generator(), partition=3)
-    with Waits() as waits:
-        comixup(images, labels, salient(7, (8, 8)), *draws, check=False)
-    assert waits.found == []
-
-
 # -- draws and errors ----------------------------------------------------------------------------
 
 
@@ -364,31 +287,3 @@ def test_draws():
 def test_bad_draws(options, message):
     with pytest.raises(ValueError, match=message):
         draw_comixup(4, **options)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (dict(images=torch.zeros(4, 3, 8, 8).byte()), TypeError, "images .*uint8"),
-        (dict(saliency=torch.rand(4, 8, 9)), ValueError, r"saliency must be \(4, 8, 8\), got"),
-        (dict(saliency=torch.ones(4, 8, 8).long()), TypeError, "saliency must be floating point"),
-        (dict(saliency=None), TypeError, "saliency must be a Tensor, got NoneType"),
-        (dict(saliency=torch.rand(4, 8, 8, device="meta")), ValueError, "on the device .*meta"),
-        (dict(order=torch.tensor([0, 1, 1, 2])), ValueError, "order must be a permutation"),
-        (dict(order=torch.rand(4)), TypeError, "index must be int64 or int32"),
-        (dict(start=torch.rand(4, 4, 4)), ValueError, r"start must be \(4, any, any, any\), got"),
-        (dict(prior=torch.rand(3, 4)), ValueError, r"prior must be \(4, any\), got \(3, 4\)"),
-        (dict(sources=0), ValueError, "sources must be 1 or more, got 0"),
-        (dict(iterations=0), ValueError, "iterations must be 1 or more, got 0"),
-        (dict(labels=torch.arange(3)), ValueError, "labels must be as many"),
-        (dict(out=torch.empty(4, 3, 8, 9)), ValueError, "out must be"),
-    ],
-)
-def test_errors(change, error, message):
-    images, labels = batch(4)
-    order, start, prior = draw_comixup(4, generator())
-    given = dict(
-        images=images, labels=labels, saliency=salient(4, (8, 8)), order=order, start=start
-    )
-    with pytest.raises(error, match=message):
-        comixup(**{**given, "prior": prior, **change})

@@ -8,27 +8,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dmmix.functional import MixedLabels, draw_lam, draw_noise, draw_pairing, fmix
+from dmmix.functional import draw_lam, draw_noise, draw_pairing, fmix
 from dmmix.functional.mixing.fmix import low_frequency_field
-from dmmix.testing import assert_labels_match_pixels
-from tests.functional.mixing_reference import LAYOUTS, images_in
-from tests.mixups.waits import Waits
-
-SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.mix_functions import SIZES
 
 
 def draws(n, size, alpha=1.0, seed=0):
     g = generator(seed)
     return draw_lam(n, alpha, g), draw_pairing(n, g), draw_noise(n, size, g)
-
-
-def batch(n=4, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous"):
-    images = torch.randn(n, ch, *size, generator=generator(9), dtype=torch.float64).to(dtype)
-    return images_in(layout, images), torch.arange(n)
 
 
 # -- against the paper -----------------------------------------------------------------------------
@@ -193,135 +181,7 @@ def test_the_highest_pixels_are_found_on_a_large_image():
     assert bool((lowest_in >= highest_out - 3e-7 * (field.amax(1) - field.amin(1))).all())
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0])
-@pytest.mark.parametrize("max_soft", [0.0, 0.3])
-def test_all_of_one_image(value, max_soft):
-    images, labels = batch(4)
-    _, index, noise = draws(4, (8, 8))
-    lam = torch.full((4,), value)
-    mixed = fmix(images, labels, lam, index, noise, max_soft=max_soft)
-    assert torch.equal(mixed.images, images if value else images[index])
-    assert torch.equal(mixed.labels.shares[:, 0], lam)
-
-
 # -- what is in the images is what the labels say --------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [*SIZES, (1, 1)])
-@pytest.mark.parametrize("max_soft", [0.0, 0.2])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_provenance(size, max_soft, dtype):
-    # A bfloat16 mask holds 1 - m to 8 bits.
-    atol = 1e-6 if not max_soft else {torch.float32: 1e-5, torch.bfloat16: 2**-8}[dtype]
-    for n in (1, 2, 7):
-        lam, index, noise = draws(n, size, seed=n)
-
-        def mix(images, labels, lam=lam, index=index, noise=noise):
-            return fmix(images, labels, lam, index, noise, max_soft=max_soft)
-
-        for channels in (None, 1, 3):
-            for layout in (torch.contiguous_format, torch.channels_last):
-                assert_labels_match_pixels(
-                    mix, n, size, channels=channels, dtype=dtype, memory_format=layout, atol=atol
-                )
-
-
-@pytest.mark.parametrize("max_soft", [0.0, 0.2])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-def test_the_result_has_the_form_of_the_images(dtype, max_soft):
-    lam, index, noise = draws(4, (8, 6))
-    images, labels = batch(4, 3, (8, 6), dtype, "channels_last")
-    for given in (lam, lam.float()):
-        mixed = fmix(images, labels, given, index, noise, max_soft=max_soft)
-        assert mixed.images.dtype == dtype
-        assert mixed.images.is_contiguous(memory_format=torch.channels_last)
-        shares = torch.float64 if dtype == torch.float64 else torch.float32
-        assert mixed.labels.shares.dtype == shares
-        assert mixed.mask.dtype == (shares if max_soft else torch.bool)
-        assert mixed.mask.shape == (4, 1, 8, 6)
-        out = torch.empty_like(images)
-        again = fmix(images, labels, given, index, noise, max_soft=max_soft, out=out)
-        assert again.images is out
-        assert torch.equal(out, mixed.images)
-
-
-@pytest.mark.parametrize("max_soft", [0.0, 0.2])
-def test_labels_in_every_form(max_soft):
-    images, labels = batch(6)
-    lam, index, noise = draws(6, (8, 8))
-    sparse = fmix(images, labels, lam, index, noise, max_soft=max_soft)
-    dense = fmix(images, torch.eye(6), lam, index, noise, max_soft=max_soft)
-    assert torch.equal(sparse.images, dense.images)
-    assert_close(dense.labels, sparse.labels.dense(6))
-    twice = fmix(sparse.images, sparse.labels, lam, index, noise)
-    assert twice.labels.classes.shape == (6, 4)
-    twice.labels.validate(6)
-
-
-@pytest.mark.parametrize("max_soft", [0.0, 0.2])
-def test_inputs_are_untouched_and_nothing_waits(max_soft):
-    images, labels = batch(5, layout="strided")
-    given = (images, labels, *draws(5, (8, 8)))
-    copies, versions = [t.clone() for t in given], [t._version for t in given]
-    with Waits() as waits:
-        a = fmix(*given, max_soft=max_soft, check=False)
-    assert waits.found == []
-    b = fmix(*given, max_soft=max_soft)
-    assert torch.equal(a.images, b.images)
-    assert all(torch.equal(x, y) for x, y in zip(copies, given, strict=True))
-    assert versions == [t._version for t in given]
-
-
-def test_a_sample_paired_with_itself_stays_as_it_is():
-    images, labels = batch(5)
-    lam, _, noise = draws(5, (8, 8))
-    mixed = fmix(images, labels, lam, torch.arange(5), noise)
-    assert torch.equal(mixed.images, images)
-    assert_close(mixed.labels.dense(5), torch.eye(5))
-
-
-def test_one_field_for_the_batch():
-    images, labels = batch(6)
-    lam, index, _ = draws(6, (8, 8))
-    noise = draw_noise(6, (8, 8), generator(), per_batch=True)
-    assert noise.shape == (1, 8, 5)
-    for given in (lam, lam[:1].expand(6)):
-        for max_soft in (0.0, 0.2):
-            one = fmix(images, labels, given, index, noise, max_soft=max_soft)
-            same = noise.expand(6, -1, -1)
-            each = fmix(images, labels, given.clone(), index, same, max_soft=max_soft)
-            assert torch.equal(one.mask, each.mask)
-            assert torch.equal(one.images, each.images)
-            assert_close(one.labels.shares, each.labels.shares)
-
-
-def test_gradients_flow_to_both_images():
-    images, labels = batch(3, 1, (4, 5), torch.float64)
-    lam, index, noise = draws(3, (4, 5))
-    images.requires_grad_()
-    for max_soft in (0.0, 0.3):
-        assert torch.autograd.gradcheck(
-            lambda x, soft=max_soft: fmix(x, labels, lam, index, noise, max_soft=soft).images,
-            (images,),
-        )
-
-
-def test_an_empty_batch():
-    mixed = fmix(*batch(0), *draws(0, (8, 8)))
-    assert mixed.images.shape == (0, 3, 8, 8)
-    assert mixed.labels.classes.shape == (0, 2)
-
-
-@pytest.mark.parametrize("max_soft", [0.0, 0.2])
-def test_one_compiled_graph(max_soft):
-    torch._dynamo.reset()
-    compiled = torch.compile(fmix, fullgraph=True, backend="eager")
-    images, labels = batch(4)
-    for some in (labels, torch.eye(4), MixedLabels.from_labels(labels)):
-        given = (images, some, *draws(4, (8, 8)))
-        expected, got = fmix(*given, max_soft=max_soft), compiled(*given, max_soft=max_soft)
-        assert torch.equal(got.mask, expected.mask)
-        assert torch.equal(got.images, expected.images)
 
 
 # -- draws and mistakes ----------------------------------------------------------------------------
@@ -337,26 +197,3 @@ def test_noise_is_drawn_from_the_generator_alone():
     big = torch.view_as_real(draw_noise(100, (32, 32), generator()))
     assert abs(big.mean()) < 0.02
     assert_close(big[..., 0].var(), big[..., 1].var(), rtol=0.05, atol=0)
-
-
-def test_mistakes_are_named():
-    images, labels = batch(4)
-    lam, index, noise = draws(4, (8, 8))
-    with pytest.raises(ValueError, match=r"noise must be \(4, 8, 5\) for 4 images, got \(4, 8, 8"):
-        fmix(images, labels, lam, index, torch.zeros(4, 8, 8, dtype=torch.complex64))
-    with pytest.raises(ValueError, match=r"noise must be \(4, 8, 5\) for 4 images, got \(2, 8, 5"):
-        fmix(images, labels, lam, index, noise[:2])
-    with pytest.raises(TypeError, match=r"noise must be complex64 or complex128, got torch\.float"):
-        fmix(images, labels, lam, index, noise.real)
-    with pytest.raises(TypeError, match="noise must be a Tensor, got list"):
-        fmix(images, labels, lam, index, [1])
-    for bad in (-1.0, math.inf, math.nan):
-        with pytest.raises(ValueError, match="decay_power must be 0 or more and finite, got"):
-            fmix(images, labels, lam, index, noise, decay_power=bad)
-    for bad in (-0.1, 0.6, math.nan):
-        with pytest.raises(ValueError, match=r"max_soft must be in \[0, 0.5\], got"):
-            fmix(images, labels, lam, index, noise, max_soft=bad)
-    with pytest.raises(ValueError, match=r"lam must be in \[0, 1\], got 2 for sample 0"):
-        fmix(images, labels, lam * 0 + 2, index, noise)
-    with pytest.raises(TypeError, match=r"images must be floating point, got torch\.uint8"):
-        fmix(images.byte(), labels, lam, index, noise)

@@ -7,12 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import draw_centers, draw_lam, draw_pairing, gmix
-
-
-def batch(n, size, dtype=torch.float64, ch=2):
-    generator = torch.Generator().manual_seed(9)
-    images = torch.randn(n, ch, *size, generator=generator, dtype=torch.float64)
-    return images.to(dtype), torch.arange(n)
+from tests.laws.data import batch, generator
+from tests.laws.mix_functions import SIZES
 
 
 def spot(share, dy, dx, area):
@@ -41,12 +37,12 @@ def loop(images, lam, index, centers):
     return mixed, torch.tensor(shares, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (5, 9), (13, 6), (1, 7)])
+@pytest.mark.parametrize("size", SIZES)
 def test_is_the_loop_from_the_paper(size):
-    generator = torch.Generator().manual_seed(3)
-    images, labels = batch(14, size)
-    lam = torch.cat([draw_lam(12, 1.0, generator), torch.tensor([0.5, 1e-300]).double()])
-    index, centers = draw_pairing(14, generator), draw_centers(14, generator)
+    g = generator(3)
+    images, labels = batch(14, 2, size, torch.float64)
+    lam = torch.cat([draw_lam(12, 1.0, g), torch.tensor([0.5, 1e-300]).double()])
+    index, centers = draw_pairing(14, g), draw_centers(14, g)
     mixed = gmix(images, labels, lam, index, centers)
     expected, shares = loop(images, lam, index, centers)
     assert_close(mixed.images, expected)
@@ -58,7 +54,7 @@ def test_a_spot_inside_the_image_has_the_share_that_was_drawn():
     """Also in images that are not square: whatever the sides, it is that of their area."""
     lam = torch.tensor([0.02, 0.05, 0.95, 0.98]).double()
     for size in [(64, 64), (40, 80), (96, 48)]:
-        images, labels = batch(4, size)
+        images, labels = batch(4, 2, size, torch.float64)
         mixed = gmix(images, labels, lam, torch.arange(4).roll(1), torch.full((4, 2), 0.5))
         assert_close(mixed.labels.shares[:, 0], lam, rtol=0, atol=1e-4)
 
@@ -81,7 +77,7 @@ def test_it_is_round_in_pixels_and_of_the_image_with_less():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_all_of_one_image(value, dtype, size):
-    images, labels = batch(4, size, dtype)
+    images, labels = batch(4, 2, size, dtype)
     lam, index = torch.full((4,), value), torch.tensor([1, 2, 3, 0])
     centers = torch.tensor([[0.5, 0.5], [0.1, 0.9], [0.0, 0.0], [0.3, 0.3]])  # of 5 x 5, a middle
     mixed = gmix(images, labels, lam, index, centers)

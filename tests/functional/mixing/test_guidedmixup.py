@@ -6,23 +6,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dmmix.functional import (
-    MixedLabels,
-    draw_lam,
-    draw_pairing,
-    greedy_pairing,
-    guidedmixup,
-    smooth_saliency,
-)
-from dmmix.testing import assert_labels_match_pixels
-from tests.functional import mixing_reference as reference
+from dmmix.functional import draw_lam, draw_pairing, greedy_pairing, guidedmixup, smooth_saliency
+from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.mix_functions import SIZES
 from tests.mixups.waits import Waits
-
-SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def maps(n, size=(8, 8), seed=0, dtype=torch.float64):
@@ -33,11 +20,6 @@ def draws(n, size=(8, 8), seed=0):
     """lam, index, saliency."""
     g = generator(seed)
     return draw_lam(n, 1.0, g), draw_pairing(n, g), maps(n, size, seed)
-
-
-def batch(n=4, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous", seed=0):
-    images = torch.randn(n, ch, *size, generator=generator(seed)).to(dtype)
-    return reference.images_in(layout, images), torch.arange(n)
 
 
 def loop(images, lam, index, saliency):
@@ -57,7 +39,7 @@ def loop(images, lam, index, saliency):
     return mixed, torch.tensor(shares, dtype=images.dtype)
 
 
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("ch", [1, 3])
 def test_it_is_the_loop_from_the_paper(size, ch, layout):
@@ -69,34 +51,6 @@ def test_it_is_the_loop_from_the_paper(size, ch, layout):
         assert_close(mixed.images, expected)
         assert_close(mixed.labels.shares[:, 0], shares)
         assert torch.equal(mixed.labels.classes, torch.stack([labels, labels[index]], 1))
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", SIZES)
-def test_labels_match_pixels(size, n, dtype):
-    tolerance = 1e-5 if dtype.itemsize > 2 else 2**-8
-    lam, index, saliency = draws(n, size, n)
-    for given in (None, lam):
-
-        def mix(images, labels, given=given):
-            return guidedmixup(images, labels, given, index, saliency)
-
-        for channels in (None, 1, 3):
-            for layout in (torch.contiguous_format, torch.channels_last):
-                assert_labels_match_pixels(
-                    mix, n, size, channels=channels, dtype=dtype, memory_format=layout,
-                    atol=tolerance,
-                )  # fmt: skip
-
-
-def test_the_mask_is_what_was_done():
-    images, labels = batch(6, 3, (9, 11))
-    lam, index, saliency = draws(6, (4, 5))  # a map of another size
-    mixed = guidedmixup(images, labels, lam, index, saliency)
-    assert mixed.mask.shape == (6, 1, 9, 11)
-    assert_close(mixed.images, mixed.mask * images + (1 - mixed.mask) * images[index])
-    assert_close(mixed.labels.shares[:, 0], mixed.mask.mean((1, 2, 3)))
 
 
 def test_each_pixel_is_of_the_image_that_is_salient_there():
@@ -136,13 +90,6 @@ def test_maps_that_say_nothing_mix_evenly(value):
     assert_close(mixed.images, (images + images[index]) / 2)
     mixed = guidedmixup(images, labels, lam, index, saliency)
     assert_close(mixed.labels.shares[:, 0], lam.float())
-
-
-def test_a_sample_paired_with_itself_stays_as_it_is():
-    images, labels = batch(5)
-    mixed = guidedmixup(images, labels, None, torch.arange(5), maps(5))
-    assert_close(mixed.images, images)
-    assert_close(mixed.labels.dense(5), torch.eye(5))
 
 
 # -- the pairing -----------------------------------------------------------------------------------
@@ -250,93 +197,17 @@ def test_bad_smoothing(options, message):
         smooth_saliency(maps(2), **options)
 
 
-# -- as of every mix -------------------------------------------------------------------------------
+def test_pairing_and_smoothing_write_nowhere_wait_for_nothing_and_compile():
+    saliency = maps(6)
+    copy, version = saliency.clone(), saliency._version
 
+    def pair(saliency):
+        smooth = smooth_saliency(saliency)
+        return smooth, greedy_pairing(smooth)
 
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-def test_memory_and_dtypes(layout, dtype):
-    images, labels = batch(6, 3, (9, 12), dtype, layout)
-    args = (images, labels, *draws(6, (9, 12)))
-    copies, versions = [a.clone() for a in args], [a._version for a in args]
-    mixed = guidedmixup(*args)
-    out = torch.empty_like(images)
-    given = guidedmixup(*args, out=out)
-    assert given.images is out
-    assert torch.equal(out, mixed.images)
-    assert mixed.images.dtype == dtype
-    shares = torch.float64 if dtype == torch.float64 else torch.float32
-    assert mixed.mask.dtype == mixed.labels.shares.dtype == shares
-    if layout == "channels_last":
-        assert mixed.images.is_contiguous(memory_format=torch.channels_last)
-    smooth_saliency(args[-1])
-    greedy_pairing(args[-1])
-    assert all(torch.equal(a, b) for a, b in zip(args, copies, strict=True))
-    assert versions == [a._version for a in args]
-
-
-def test_labels_in_every_form_agree():
-    images, labels = batch(6)
-    args = draws(6)
-    sparse = guidedmixup(images, labels, *args)
-    for some in (torch.eye(6), MixedLabels.from_labels(labels)):
-        mixed = guidedmixup(images, some, *args)
-        assert torch.equal(mixed.images, sparse.images)
-        dense = mixed.labels if torch.is_tensor(mixed.labels) else mixed.labels.dense(6)
-        assert_close(dense, sparse.labels.dense(6))
-
-
-def test_nothing_waits_for_the_device():
-    images, labels = batch(6)
-    for some in (labels, torch.eye(6), MixedLabels.from_labels(labels)):
-        with Waits() as waits:
-            lam, _, saliency = draws(6)
-            saliency = smooth_saliency(saliency)
-            guidedmixup(images, some, lam, greedy_pairing(saliency), saliency, check=False)
-        assert waits.found == []
-
-
-def test_an_empty_batch():
-    images, labels = batch(0)
-    mixed = guidedmixup(images, labels, None, torch.arange(0), torch.zeros(0, 8, 8))
-    assert mixed.images.shape == (0, 3, 8, 8)
-
-
-def test_it_compiles_to_one_graph():
-    images, labels = batch(4)
-
-    def mix(images, labels, lam, index, saliency):
-        saliency = smooth_saliency(saliency)
-        mixed = guidedmixup(images, labels, lam, greedy_pairing(saliency), saliency)
-        return mixed.images, mixed.labels.shares
-
-    args = (images, labels, *draws(4))
-    torch._dynamo.reset()
-    compiled = torch.compile(mix, fullgraph=True, backend="aot_eager")
-    assert_close(compiled(*args), mix(*args))
-
-
-def test_gradients_flow_to_both_images():
-    images, labels = batch(3, 1, (4, 5), torch.float64)
-    args = draws(3, (4, 5))
-    images.requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: guidedmixup(x, labels, *args).images, (images,))
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (dict(images=torch.zeros(4, 3, 8, 8, dtype=torch.uint8)), TypeError, "images.*uint8"),
-        (dict(lam=torch.tensor([0.1, 1.5, 0, 0])), ValueError, r"lam .*\[0, 1\], got 1.5"),
-        (dict(lam=0.5), TypeError, "lam must be a Tensor, got float"),
-        (dict(index=torch.arange(3)), ValueError, r"index must be \(4,\)"),
-        (dict(saliency=torch.ones(3, 7, 7)), ValueError, r"saliency must be \(4, h, w\)"),
-        (dict(saliency=torch.full((4, 2, 2), math.inf)), ValueError, "saliency must be finite"),
-    ],
-)
-def test_errors_name_what_is_wrong(change, error, message):
-    images, labels = batch(4)
-    lam, index, saliency = draws(4)
-    given = dict(images=images, labels=labels, lam=lam, index=index, saliency=saliency)
-    with pytest.raises(error, match=message):
-        guidedmixup(**given | change)
+    with Waits() as waits:
+        expected = pair(saliency)
+    assert waits.found == []
+    assert_close(torch.compile(pair, fullgraph=True, backend="aot_eager")(saliency), expected)
+    assert torch.equal(saliency, copy)
+    assert saliency._version == version

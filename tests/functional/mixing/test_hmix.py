@@ -7,19 +7,15 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import cutmix, draw_centers, draw_lam, draw_pairing, hmix, mixup
+from tests.laws.data import batch, generator
+from tests.laws.mix_functions import SIZES
 
 RATIOS = [0.0, 0.3, 0.5, 1.0]
 
 
 def drawn(n, alpha=1.0, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return draw_lam(n, alpha, generator), draw_pairing(n, generator), draw_centers(n, generator)
-
-
-def batch(n, size, dtype=torch.float64, ch=2):
-    generator = torch.Generator().manual_seed(9)
-    images = torch.randn(n, ch, *size, generator=generator, dtype=torch.float64)
-    return images.to(dtype), torch.arange(n)
+    g = generator(seed)
+    return draw_lam(n, alpha, g), draw_pairing(n, g), draw_centers(n, g)
 
 
 def span(length, center, ratio):
@@ -53,9 +49,9 @@ def loop(images, lam, index, centers, ratio):
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-@pytest.mark.parametrize("size", [(8, 8), (5, 9), (13, 6), (1, 7)])
+@pytest.mark.parametrize("size", SIZES)
 def test_is_the_loop_from_the_paper(size, ratio):
-    images, labels = batch(12, size)
+    images, labels = batch(12, 2, size, torch.float64)
     lam, index, centers = drawn(12)
     mixed = hmix(images, labels, lam, index, centers, ratio=ratio)
     expected, shares = loop(images, lam, index, centers, ratio)
@@ -66,7 +62,7 @@ def test_is_the_loop_from_the_paper(size, ratio):
 
 def test_the_share_is_the_one_drawn_wherever_the_box_is_cut_off():
     """The pitfall of the blend around the box: counted without the box, the share is another."""
-    images, labels = batch(400, (32, 48), ch=1)
+    images, labels = batch(400, 1, (32, 48), torch.float64)
     lam, index, centers = drawn(400, alpha=0.5)
     lam = lam.clamp(max=0.98)  # a box of a few pixels may be rounded up to more than its share
     share = hmix(images, labels, lam, index, centers, ratio=0.5).labels.shares[:, 0]
@@ -77,7 +73,7 @@ def test_the_share_is_the_one_drawn_wherever_the_box_is_cut_off():
 
 
 def test_without_a_box_it_is_mixup_and_with_all_of_it_cutmix():
-    images, labels = batch(6, (8, 12))
+    images, labels = batch(6, 2, (8, 12), torch.float64)
     lam, index, centers = drawn(6)
     blended = hmix(images, labels, lam, index, centers, ratio=0.0)
     assert_close(blended.images, mixup(images, labels, lam, index).images)
@@ -91,16 +87,9 @@ def test_without_a_box_it_is_mixup_and_with_all_of_it_cutmix():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_all_of_one_image(value, dtype, ratio):
-    images, labels = batch(4, (5, 8), dtype)
+    images, labels = batch(4, 2, (5, 8), dtype)
     lam, index = torch.full((4,), value), torch.tensor([1, 2, 3, 0])
     centers = torch.tensor([[0.5, 0.5], [0.1, 0.9], [0.0, 0.0], [0.3, 0.3]])
     mixed = hmix(images, labels, lam, index, centers, ratio=ratio)
     assert torch.equal(mixed.images, images if value else images[index])
     assert torch.equal(mixed.labels.shares[:, 0].double(), lam.double())
-
-
-def test_a_ratio_out_of_range_is_named():
-    images, labels = batch(3, (4, 4))
-    for ratio in (-0.1, 1.1, math.nan):
-        with pytest.raises(ValueError, match=r"ratio must be in \[0, 1\], got "):
-            hmix(images, labels, *drawn(3), ratio=ratio)

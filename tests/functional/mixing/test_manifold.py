@@ -5,13 +5,9 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels, draw_lam, draw_pairing, mix_features, mix_later
-from tests.functional.mixing_reference import LAYOUTS, images_in
+from tests.laws.data import LAYOUTS, generator, images_in
 
 SHAPES = [(8, 8), (5, 9), (13, 6)]
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def draws(n, seed=0):

@@ -13,16 +13,13 @@ from torch.testing import assert_close
 
 from dmmix.functional import Guide
 from dmmix.functional.mixing.puzzle_energy import grid_energy, minimise_grid_energy
+from tests.laws.data import generator
 
 from . import puzzle_reference as reference
 
 needs_cuts = pytest.mark.skipif(
     reference.maxflow is None, reason="there is no PyMaxflow for this Python or platform"
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def random_energies(n, m, rows, cols, strength, seed=0):

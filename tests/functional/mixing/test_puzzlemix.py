@@ -7,12 +7,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dmmix.functional import MixedLabels, draw_lam, draw_pairing, puzzlemix
+from dmmix.functional import draw_lam, draw_pairing, puzzlemix
 from dmmix.functional.mixing.puzzle_transport import assign_blocks
-from dmmix.testing import assert_labels_match_pixels
-from tests.functional import mixing_reference as common
-from tests.mixups.waits import Waits
-from tests.pairwise import pairwise
+from tests.laws.data import generator
 
 from . import puzzle_reference as reference
 
@@ -22,22 +19,18 @@ needs_cuts = pytest.mark.skipif(
 SIZES = [(8, 8), (5, 9), (13, 6), (16, 24)]
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def batch(n=6, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous", seed=0):
+def batch(n=6, ch=3, size=(8, 8), dtype=torch.float32, seed=0):
     """images, labels, lam, index, saliency; no two blocks are equally salient."""
     g = generator(seed)
     images = torch.rand(n, ch, *size, generator=g, dtype=torch.float64).to(dtype)
     saliency = torch.rand(n, *size, generator=g, dtype=torch.float64).pow(4)
     lam, index = draw_lam(n, 1.0, g), draw_pairing(n, g)
-    return common.images_in(layout, images), torch.arange(n), lam, index, saliency
+    return images, torch.arange(n), lam, index, saliency
 
 
 def numpy(given):
     images, _, lam, index, saliency = given
-    return [x.numpy() for x in (images.contiguous(), lam, index, saliency)]
+    return [x.numpy() for x in (images, lam, index, saliency)]
 
 
 # -- against the paper -------------------------------------------------------------------------
@@ -59,20 +52,6 @@ def test_it_is_the_loop_from_the_paper(size, block_num, options):
     close = np.abs(mixed.images.numpy() - images).max((1, 2, 3)) < 1e-9
     assert (close & same).sum() >= 10  # blocks at one distance from two places may tie
     assert_close(mixed.labels.shares[same, 0].numpy(), masks.mean((1, 2))[same])
-
-
-@pytest.mark.parametrize("layout", common.LAYOUTS)
-@pytest.mark.parametrize("ch", [1, 3])
-def test_layouts_make_no_difference(layout, ch):
-    given = batch(5, ch, (13, 6), layout=layout)
-    mixed = puzzlemix(*given)
-    expected = puzzlemix(given[0].contiguous(), *given[1:])
-    assert torch.equal(mixed.images, expected.images)
-    if layout == "channels_last" and ch > 1:
-        assert mixed.images.is_contiguous(memory_format=torch.channels_last)
-    out = torch.empty_like(given[0])
-    assert puzzlemix(*given, out=out).images.data_ptr() == out.data_ptr()
-    assert torch.equal(out, expected.images)
 
 
 # -- transport ---------------------------------------------------------------------------------
@@ -174,45 +153,6 @@ def test_no_pixel_of_an_image_is_lost_or_doubled(size, t_size):
 
 
 # -- what is in the images is what the labels say ------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    *pairwise(
-        size=[(8, 8), (5, 9), (13, 6), (1, 7)],
-        n=[1, 2, 7],
-        dtype=[torch.float32, torch.bfloat16],
-    )
-)
-def test_labels_match_pixels(size, n, dtype):
-    _, _, lam, index, saliency = batch(n, 1, size, seed=n)
-
-    for options in (dict(t_eps=0.05), dict(n_labels=4, block_num=3), dict(transport=False)):
-
-        def mix(images, labels, options=options):
-            return puzzlemix(images, labels, lam, index, saliency, **options)
-
-        def blind(images, labels, options=options):  # to the pixels, which differ by source
-            return puzzlemix(images, labels, lam, index, saliency, gamma=0.0, **options)
-
-        atol = 1e-5 if dtype == torch.float32 else 2**-8
-        for layout in (torch.contiguous_format, torch.channels_last):
-            given = dict(dtype=dtype, memory_format=layout, atol=atol)
-            assert_labels_match_pixels(mix, n, size, content=3, **given)
-            for channels in (1, 3):
-                assert_labels_match_pixels(blind, n, size, channels=channels, **given)
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
-def test_dtypes_and_the_mask(dtype):
-    given = batch(6, dtype=dtype, size=(13, 6))
-    mixed = puzzlemix(*given)
-    expected = torch.float64 if dtype == torch.float64 else torch.float32
-    assert mixed.images.dtype == dtype
-    assert mixed.mask.dtype == mixed.labels.shares.dtype == expected
-    assert mixed.mask.shape == (6, 1, 13, 6)
-    assert set(mixed.mask.unique().tolist()) <= {0.0, 0.5, 1.0}
-    assert_close(mixed.labels.shares[:, 0], mixed.mask.mean((1, 2, 3)))
-    assert_close(mixed.labels.shares.sum(1), torch.ones(6, dtype=expected))
 
 
 # -- pitfalls ------------------------------------------------------------------------------------
@@ -319,66 +259,3 @@ def test_a_coarse_saliency_is_resized():
     fine = torch.nn.functional.interpolate(coarse[:, None], (16, 16), mode="bilinear")[:, 0]
     a = puzzlemix(images, labels, lam, index, coarse)
     assert torch.equal(a.images, puzzlemix(images, labels, lam, index, fine).images)
-
-
-def test_inputs_are_untouched_and_nothing_waits():
-    given = batch(5, size=(13, 6))
-    copies, versions = [x.clone() for x in given], [x._version for x in given]
-    mixed = puzzlemix(*given)
-    for some in (given[1], torch.eye(5), MixedLabels.from_labels(given[1])):
-        with Waits() as waits:
-            again = puzzlemix(given[0], some, *given[2:], check=False)
-        assert waits.found == []
-        assert torch.equal(again.images, mixed.images)
-        dense = again.labels if torch.is_tensor(again.labels) else again.labels.dense(5)
-        assert_close(dense, mixed.labels.dense(5))
-    assert all(torch.equal(x, y) for x, y in zip(given, copies, strict=True))
-    assert versions == [x._version for x in given]
-
-
-def test_gradients_flow_to_both_images():
-    images, *rest = batch(3, 1, (6, 5), torch.float64)
-    images.requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda x: puzzlemix(x, *rest, t_eps=0.1, pixel_range=1.0, gamma=0.0).images, (images,)
-    )
-
-
-def test_an_empty_batch():
-    mixed = puzzlemix(*batch(0))
-    assert mixed.images.shape == (0, 3, 8, 8)
-    assert mixed.labels.classes.shape == (0, 2)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (dict(images=torch.zeros(6, 3, 8, 8, dtype=torch.uint8)), TypeError, "images.*uint8"),
-        (dict(lam=torch.full((6,), 1.5)), ValueError, r"lam .*\[0, 1\], got 1.5"),
-        (dict(index=torch.arange(6) + 1), ValueError, r"index .*\[0, 6\), got 6"),
-        (dict(saliency=torch.rand(5, 8, 8)), ValueError, r"saliency must be \(6, h, w\)"),
-        (dict(saliency=torch.ones(6, 8, 8).long()), TypeError, "saliency must be floating point"),
-        (dict(saliency=torch.full((6, 8, 8), torch.nan)), ValueError, "saliency must be finite"),
-        (dict(block_num=0), ValueError, "block_num must be at least 1, got 0"),
-        (dict(n_labels=1), ValueError, "n_labels must be at least 2, got 1"),
-        (dict(neigh_size=0), ValueError, "neigh_size must be at least 1, got 0"),
-        (dict(t_size=0), ValueError, "t_size must be at least 1, got 0"),
-        (dict(beta=-1.0), ValueError, "beta must be 0 or more and finite, got -1"),
-        (dict(eta=torch.inf), ValueError, "eta must be 0 or more and finite, got inf"),
-        (dict(gamma=1.5), ValueError, r"gamma must be in \[0, 1\], got 1.5"),
-        (dict(t_eps=0.0), ValueError, "t_eps must be above 0 and finite, got 0"),
-        (dict(pixel_range=0.0), ValueError, "pixel_range must be above 0 and finite, got 0"),
-    ],
-)
-def test_errors_name_what_is_wrong(change, error, message):
-    names = ("images", "labels", "lam", "index", "saliency")
-    with pytest.raises(error, match=message):
-        puzzlemix(**(dict(zip(names, batch(), strict=True)) | change))
-
-
-def test_it_compiles_in_one_graph():
-    given = batch(4)
-    compiled = torch.compile(puzzlemix, fullgraph=True, backend="eager")
-    mixed, expected = compiled(*given, block_num=2), puzzlemix(*given, block_num=2)
-    assert torch.equal(mixed.images, expected.images)
-    assert torch.equal(mixed.labels.shares, expected.labels.shares)

@@ -8,16 +8,9 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from dmmix.functional import draw_centers, draw_lam, draw_pairing, resizemix
-from dmmix.testing import assert_labels_match_pixels, recover_shares
-from tests.functional import mixing_reference as reference
-from tests.mixups.waits import Waits
-
-SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
-DTYPES = [torch.float32, torch.float64, torch.bfloat16]
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from dmmix.testing import recover_shares
+from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.mix_functions import SIZES
 
 
 def draws(n, seed=0):
@@ -25,11 +18,6 @@ def draws(n, seed=0):
     g = generator(seed)
     tau = 0.1 + 0.7 * draw_lam(n, 1.0, g)
     return 1 - tau.square(), draw_pairing(n, g), draw_centers(n, g)
-
-
-def batch(n=4, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous"):
-    images = torch.randn(n, ch, *size, generator=generator(5)).to(dtype)
-    return reference.images_in(layout, images), torch.arange(n)
 
 
 def box(lam, place, size):
@@ -71,7 +59,7 @@ def resizemix_loop(images, lam, index, places):
 
 
 @pytest.mark.parametrize("ch", [1, 3])
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
 def test_it_is_the_loop_from_the_paper(size, layout, ch):
     for seed in range(3):
@@ -113,22 +101,6 @@ def test_fine_stripes_do_not_alias():
 # -- what is in the images is what the labels say ----------------------------------------------
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", SIZES)
-def test_provenance(size, n, dtype, layout):
-    arguments = draws(n, n)
-
-    def mix(images, labels):
-        return resizemix(images, labels, *arguments)
-
-    for channels in (None, 1, 3):
-        assert_labels_match_pixels(
-            mix, n, size, channels=channels, dtype=dtype, memory_format=layout, atol=1e-6
-        )
-
-
 def test_height_and_width_are_not_swapped():
     # Half as high, half as wide: in a swapped box 6 x 10 of an image of 20 x 12.
     images, labels = batch(2, 1, (20, 12))
@@ -144,36 +116,12 @@ def test_height_and_width_are_not_swapped():
     assert_close(mixed[:, :, 10:, 6:].diff(dim=3), torch.zeros(2, 1, 10, 5))
 
 
-def test_the_mask_is_where_the_first_image_is():
-    images, labels = batch(6, 3, (9, 14))
-    lam, index, places = draws(6)
-    mixed = resizemix(images, labels, lam, index, places)
-    black = resizemix(torch.zeros_like(images), labels, lam, index, places)
-    first = mixed.mask.expand_as(images)
-    assert torch.equal(mixed.images[first], images[first])
-    assert not bool((mixed.images == images)[~first].any())
-    assert torch.equal(black.mask, mixed.mask)
-    assert_close(mixed.mask.float().mean((1, 2, 3)), mixed.labels.shares[:, 0])
-
-
 def test_a_given_lam_is_met_up_to_rounding():
     images, labels = batch(500, 1, (32, 48))
     lam = draw_lam(500, 1.0, generator(1))
     _, index, places = draws(500)
     share = resizemix(images, labels, lam, index, places).labels.shares[:, 0]
     assert (share - lam).abs().max() < 0.5 / 32 + 0.5 / 48 + 0.25 / (32 * 48)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_all_of_one_image(value, dtype):
-    images, labels = batch(4, 3, (7, 10), dtype)
-    _, index, places = draws(4)
-    mixed = resizemix(images, labels, torch.full((4,), value), index, places)
-    assert torch.equal(mixed.images, images if value else images[index])
-    assert torch.equal(
-        mixed.labels.shares[:, 0], torch.full((4,), value, dtype=mixed.labels.shares.dtype)
-    )
 
 
 def test_self_pairs_keep_their_label():
@@ -207,102 +155,6 @@ def test_the_box_lies_inside_and_all_places_are_equally_likely():
 
 
 # -- forms -------------------------------------------------------------------------------------
-
-
-def test_dense_labels_agree_with_sparse_ones():
-    images, labels = batch(6)
-    arguments = draws(6)
-    sparse = resizemix(images, labels, *arguments)
-    dense = resizemix(images, torch.eye(6), *arguments)
-    assert torch.equal(sparse.images, dense.images)
-    assert_close(dense.labels, sparse.labels.dense(6))
-
-
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_out_takes_the_result_and_inputs_are_untouched(dtype, layout):
-    images, labels = batch(5, 3, (6, 9), dtype, layout)
-    given = (images, labels, *draws(5))
-    copies, versions = [t.clone() for t in given], [t._version for t in given]
-    expected = resizemix(*given)
-    for place in reference.LAYOUTS:
-        out = reference.images_in(place, torch.full_like(images, torch.nan).contiguous())
-        mixed = resizemix(*given, out=out)
-        assert mixed.images is out
-        assert torch.equal(out, expected.images)
-    assert all(torch.equal(a, b) for a, b in zip(copies, given, strict=True))
-    assert versions == [t._version for t in given]
-    assert expected.images.dtype == dtype
-    assert expected.images.data_ptr() != images.data_ptr()
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_memory_format_is_kept(dtype):
-    for layout, memory in [
-        ("contiguous", torch.contiguous_format),
-        ("channels_last", torch.channels_last),
-    ]:
-        images, labels = batch(4, 3, (8, 6), dtype, layout)
-        mixed = resizemix(images, labels, *draws(4)).images
-        assert mixed.is_contiguous(memory_format=memory)
-
-
-def test_autocast_does_not_round_the_pixels():
-    images, labels = batch(5, 3, (30, 40))
-    expected = resizemix(images, labels, *draws(5)).images
-    with torch.autocast("cpu", torch.bfloat16):
-        mixed = resizemix(images, labels, *draws(5)).images
-    assert torch.equal(mixed, expected)
-
-
-def test_gradients_flow_to_both_images():
-    images, labels = batch(3, 1, (5, 6), torch.float64)
-    lam, index, places = draws(3)
-    lam = torch.full_like(lam, 0.6)
-    assert torch.autograd.gradcheck(
-        lambda x: resizemix(x, labels, lam, index, places).images, (images.requires_grad_(),)
-    )
-
-
-def test_an_empty_batch():
-    assert resizemix(*batch(0), *draws(0)).images.shape == (0, 3, 8, 8)
-
-
-def test_it_is_one_graph():
-    images, labels = batch(4, 3, (6, 9))
-    arguments = draws(4)
-    compiled = torch.compile(resizemix, fullgraph=True, backend="aot_eager")
-    mixed, expected = compiled(images, labels, *arguments), resizemix(images, labels, *arguments)
-    assert_close(mixed.images, expected.images)
-    assert torch.equal(mixed.labels.shares, expected.labels.shares)
-
-
-def test_nothing_waits():
-    images, labels = batch(4)
-    arguments = draws(4)
-    with Waits() as waits:
-        resizemix(images, labels, *arguments, check=False)
-    assert waits.found == []
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (dict(images=torch.zeros(4, 3, 8, 8).byte()), TypeError, "images must be floating point"),
-        (dict(lam=torch.full((4,), 1.5)), ValueError, r"lam must be in \[0, 1\], got 1.5"),
-        (dict(index=torch.arange(1, 5)), ValueError, r"index must be in \[0, 4\), got 4"),
-        (dict(places=torch.rand(4)), ValueError, r"places must be \(4, 2\)"),
-        (dict(places=torch.zeros(4, 2).long()), TypeError, "places must be floating point"),
-        (dict(places=-torch.ones(4, 2)), ValueError, r"places must be in \[0, 1\), got -1"),
-        (dict(out=torch.zeros(4, 3, 8, 9)), ValueError, "out must be"),
-    ],
-)
-def test_errors_name_what_is_wrong(change, error, message):
-    images, labels = batch(4)
-    lam, index, places = draws(4)
-    good = dict(images=images, labels=labels, lam=lam, index=index, places=places)
-    with pytest.raises(error, match=message):
-        resizemix(**good | change)
 
 
 def test_the_share_is_that_of_the_box_and_not_of_the_lam_that_was_asked_for():

@@ -8,7 +8,6 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from dmmix.functional import (
-    Mixed,
     MixedLabels,
     draw_centers,
     draw_lam,
@@ -17,14 +16,9 @@ from dmmix.functional import (
     snapmix,
 )
 from dmmix.functional.mixing import main_class
-from tests.functional import mixing_reference as reference
+from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.mix_functions import SIZES
 from tests.mixups.waits import Waits
-
-SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def draws(n, alpha=1.0, seed=0, size=(4, 3), dtype=torch.float64):
@@ -33,11 +27,6 @@ def draws(n, alpha=1.0, seed=0, size=(4, 3), dtype=torch.float64):
     boxes = draw_lam(n, alpha, g), draw_pairing(n, g), draw_centers(n, g)
     activation = torch.randn(n, *size, generator=g, dtype=dtype)
     return (*boxes, draw_lam(n, alpha, g), draw_centers(n, g), activation)
-
-
-def batch(n=4, ch=3, size=(8, 8), dtype=torch.float32, layout="contiguous", seed=0):
-    images = torch.randn(n, ch, *size, generator=generator(seed)).to(dtype)
-    return reference.images_in(layout, images), torch.arange(n)
 
 
 def box(lam, center, size):
@@ -83,7 +72,7 @@ def loop(images, lam, index, centers, source_lam, source_centers, activation):
     return mixed, torch.tensor(shares, dtype=images.dtype)
 
 
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_the_loop_from_the_paper(size, seed, layout):
@@ -218,111 +207,13 @@ def test_maps_and_boxes_at_the_edge_give_shares(activation, lam, source_lam):
         assert_close((mixed.labels.shares * mixed.weights[:, None])[:, 0], first)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("layout", reference.LAYOUTS)
-def test_memory_and_dtypes(layout, dtype):
-    images, labels = batch(6, 3, (9, 12), dtype, layout)
-    args = (images, labels, *draws(6))
-    copies, versions = [a.clone() for a in args], [a._version for a in args]
-    mixed = snapmix(*args)
-    out = torch.empty_like(images)
-    given = snapmix(*args, out=out)
-    assert given.images is out
-    assert torch.equal(out, mixed.images)
-    assert mixed.images.dtype == dtype
-    shares = torch.float64 if dtype == torch.float64 else torch.float32
-    assert mixed.weights.dtype == mixed.labels.shares.dtype == shares
-    if layout == "channels_last":
-        assert mixed.images.is_contiguous(memory_format=torch.channels_last)
-    if layout == "contiguous":
-        assert mixed.images.is_contiguous()
-    assert all(torch.equal(a, b) for a, b in zip(args, copies, strict=True))
-    assert versions == [a._version for a in args]
-
-
-def test_labels_in_every_form_agree():
-    images, labels = batch(6)
-    args = draws(6)
-    sparse = snapmix(images, labels, *args)
-    for some in (torch.eye(6), MixedLabels.from_labels(labels)):
-        mixed = snapmix(images, some, *args)
-        assert torch.equal(mixed.images, sparse.images)
-        assert torch.equal(mixed.weights, sparse.weights)
-        dense = mixed.labels if torch.is_tensor(mixed.labels) else mixed.labels.dense(6)
-        assert_close(dense, sparse.labels.dense(6))
-
-
 def test_the_class_of_the_largest_share():
     labels = torch.tensor([3, 0, 2])
     assert main_class(labels) is labels
     assert torch.equal(main_class(MixedLabels.from_labels(labels)), labels)
     several = MixedLabels(torch.tensor([[1, 3], [0, 2]]), torch.tensor([[0.3, 0.7], [0.6, 0.4]]))
-    assert main_class(several).tolist() == [3, 0]
-    assert main_class(several.dense(4)).tolist() == [3, 0]
-
-
-def test_nothing_waits_for_the_device():
-    images, labels = batch(6)
-    for some in (labels, torch.eye(6), MixedLabels.from_labels(labels)):
-        with Waits() as waits:
-            snapmix(images, some, *draws(6), check=False)
-            main_class(some)
-        assert waits.found == []
-
-
-def test_an_empty_batch():
-    mixed = snapmix(*batch(0), *draws(0))
-    assert mixed.images.shape == (0, 3, 8, 8)
-    assert mixed.weights.shape == (0,)
-
-
-def test_it_compiles_to_one_graph():
-    images, labels = batch(6)
-
-    def mix(images, labels, *args):
-        mixed = snapmix(images, labels, *args)
-        return mixed.images, mixed.labels.shares, mixed.weights
-
-    args = (images, labels, *draws(6))
-    torch._dynamo.reset()
-    compiled = torch.compile(mix, fullgraph=True, backend="aot_eager")
-    assert_close(compiled(*args), mix(*args))
-
-
-def test_gradients_flow_to_both_images():
-    images, labels = batch(3, 1, (4, 5), torch.float64)
-    args = draws(3)
-    images.requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: snapmix(x, labels, *args).images, (images,))
-
-
-def test_where_keeps_the_weights():
-    images, labels = batch(4)
-    mixed = snapmix(images, labels, *draws(4))
-    plain = mixed._replace(weights=None)
-    rows = torch.tensor([True, False, True, False])
-    assert Mixed.where(rows, plain, plain).weights is None
-    expected = torch.where(rows, mixed.weights, 1)
-    assert torch.equal(Mixed.where(rows, mixed, plain).weights, expected)
-    assert torch.equal(Mixed.where(~rows, plain, mixed).weights, expected)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (dict(images=torch.zeros(4, 3, 8, 8, dtype=torch.uint8)), TypeError, "images.*uint8"),
-        (dict(lam=torch.tensor([0.1, 1.5, 0, 0])), ValueError, r"lam .*\[0, 1\], got 1.5"),
-        (dict(source_lam=torch.full((4,), -1.0)), ValueError, "source_lam must be in"),
-        (dict(centers=torch.rand(4)), ValueError, r"centers must be \(4, 2\)"),
-        (dict(source_centers=torch.rand(4)), ValueError, r"source_centers must be \(4, 2\)"),
-        (dict(index=torch.arange(3)), ValueError, r"index must be \(4,\)"),
-        (dict(activation=torch.ones(3, 7, 7)), ValueError, r"activation must be \(4, h, w\)"),
-        (dict(activation=torch.full((4, 2, 2), math.nan)), ValueError, "activation must be finite"),
-    ],
-)
-def test_errors_name_what_is_wrong(change, error, message):
-    images, labels = batch(4)
-    names = ("lam", "index", "centers", "source_lam", "source_centers", "activation")
-    given = dict(images=images, labels=labels) | dict(zip(names, draws(4), strict=True))
-    with pytest.raises(error, match=message):
-        snapmix(**given | change)
+    dense = several.dense(4)
+    with Waits() as waits:
+        found = [main_class(some) for some in (several, dense)]
+    assert waits.found == []
+    assert [classes.tolist() for classes in found] == [[3, 0], [3, 0]]

@@ -7,10 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import attention_share, cutmix, draw_centers, draw_lam, token_grid
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.laws.data import generator
 
 
 def box_mask(n, size, seed=0):

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.functional.mixing_reference import LAYOUTS, images_in
+from tests.laws.data import LAYOUTS, images_in
 
 __all__ = ["DTYPES", "LAYOUTS", "generator", "pictures", "same_format"]
 

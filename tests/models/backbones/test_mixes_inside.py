@@ -5,6 +5,7 @@ import torch
 
 from dmmix.models import ClassifierGuide
 from dmmix.registry import MODELS
+from tests.functional.asking import acting
 
 pytestmark = pytest.mark.openmmlab
 
@@ -53,8 +54,8 @@ def test_features_of_each_stage_are_mixed(kind):
     images, index = torch.randn(4, 3, 16, 16), torch.tensor([1, 0, 3, 2])
     plain = model(images)
     for stage in BACKBONES[kind][2]:
-        with ClassifierGuide(model).step() as guide:
-            guide.mix_features(stage, lambda f: (f + f[index]) / 2)
+        mixed = acting(images, index, (stage, lambda f: (f + f[index]) / 2))
+        with ClassifierGuide(model).step(mixed):
             logits = model.head(model.extract_feat(images))
         torch.testing.assert_close(logits[0], logits[1])
         torch.testing.assert_close(logits[2], logits[3])
