@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.maps import check_maps, resize_maps
 
@@ -64,14 +63,10 @@ def attentivemix(
 
     Source: Attentive CutMix (arXiv 2003.13048).
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
+    labels = prepare_pair(images, labels, lam, index, out, check)
     check_maps("attention", attention, images, check)
     if grid < 1:
         raise ValueError(f"grid must be at least 1, got {grid}")
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
     lam = lam.expand(images.shape[0])
     height, width = images.shape[-2:]
     # Never more cells than pixels: one without pixels could not be pasted.

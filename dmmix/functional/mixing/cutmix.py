@@ -8,16 +8,9 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import as_bytes, by_box, by_mask
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import (
-    check_centers,
-    check_images,
-    check_index,
-    check_lam,
-    check_out,
-)
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 
 __all__ = ["box_edges", "cutmix", "outside_box"]
@@ -67,12 +60,7 @@ def cutmix(
 
     Source: CutMix (arXiv 1905.04899).
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
-    check_centers(centers, images, check)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
+    labels = prepare_pair(images, labels, lam, index, out, check, centers=centers)
     n, _, height, width = images.shape
     if _known_box(lam, centers):
         rows, columns = _one_box(lam, centers, height, width, inside)

@@ -9,7 +9,6 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.fmix_band import (
     band_field,
@@ -18,14 +17,9 @@ from dmmix.functional.mixing.fmix_band import (
     check_band,
     is_band,
 )
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import (
-    check_images,
-    check_index,
-    check_lam,
-    check_out,
-    check_tensor,
-)
+from dmmix.functional.tensors.checks import check_tensor
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 
 __all__ = ["draw_noise", "fmix"]
@@ -93,13 +87,9 @@ def fmix(
 
     Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
+    labels = prepare_pair(images, labels, lam, index, out, check)
     _check_noise(noise, images)
     _check_options(decay_power, max_soft)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
     n, _, height, width = images.shape
     lam = at_least_float32(lam)
     lam = lam.expand(len(noise)) if len(lam) == 1 else lam

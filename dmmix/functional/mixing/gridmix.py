@@ -6,18 +6,10 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import (
-    check_floats,
-    check_images,
-    check_index,
-    check_lam,
-    check_out,
-    check_range,
-    looks_at_values,
-)
+from dmmix.functional.tensors.checks import check_floats, check_range, looks_at_values
 
 __all__ = ["draw_cells", "gridmix"]
 
@@ -69,12 +61,8 @@ def gridmix(
     Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,
     2021; doi 10.1016/j.patcog.2020.107594).
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
+    labels = prepare_pair(images, labels, lam, index, out, check)
     _check_cells(cells, images, check)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
     height, width = images.shape[-2:]
     kept = cells < lam[:, None, None]
     rows = _cell_of_pixel(height, cells.shape[1], images.device)

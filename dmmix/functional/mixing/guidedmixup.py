@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.maps import check_maps, resize_maps
 
@@ -66,13 +65,8 @@ def guidedmixup(
 
     Source: GuidedMixup (arXiv 2306.16612).
     """
-    check_images(images)
-    if lam is not None:
-        check_lam(lam, images, check)
-    check_index(index, images, check)
+    labels = prepare_pair(images, labels, lam, index, out, check)
     check_maps("saliency", saliency, images, check)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
     height, width = images.shape[-2:]
     maps = resize_maps(saliency.detach(), (height, width)).to(share_dtype(images))
     first = _normalised(maps)

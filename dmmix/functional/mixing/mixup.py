@@ -5,10 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_share
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
 
 __all__ = ["mixup"]
 
@@ -52,9 +51,5 @@ def mixup(
 
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """
-    check_images(images, any_axes=True)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
+    labels = prepare_pair(images, labels, lam, index, out, check, any_axes=True)
     return by_share(images, labels, lam, index, out)

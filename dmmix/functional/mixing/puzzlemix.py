@@ -10,12 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask, gather
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.mixing.puzzle_energy import minimise_grid_energy
 from dmmix.functional.mixing.puzzle_transport import assign_blocks, move_blocks
-from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.maps import check_maps, resize_maps
 
@@ -103,13 +102,9 @@ def puzzlemix(
 
     Source: Puzzle Mix (arXiv 2009.06962).
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
+    labels = prepare_pair(images, labels, lam, index, out, check)
     check_maps("saliency", saliency, images, check)
     check_puzzle(block_num, n_labels, beta, gamma, eta, neigh_size, t_size, t_eps, pixel_range)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
     lam = lam.expand(images.shape[0])
     if images.numel() == 0:
         mask = images.new_ones(images.shape[0], 1, *images.shape[-2:], dtype=share_dtype(images))

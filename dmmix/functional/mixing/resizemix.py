@@ -6,17 +6,10 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.boxes import paste_box
 from dmmix.functional.mixing.compose import gather
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import (
-    check_centers,
-    check_images,
-    check_index,
-    check_lam,
-    check_out,
-)
 from dmmix.functional.tensors.dtypes import at_least_float32
 from dmmix.functional.tensors.resampling import resize_boxes
 
@@ -69,12 +62,7 @@ def resizemix(
 
     Source: ResizeMix (arXiv 2012.11101).
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
-    check_centers(places, images, check, name="places")
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
+    labels = prepare_pair(images, labels, lam, index, out, check, places=places)
     lam = lam.expand(images.shape[0])
     height, width = images.shape[-2:]
     tau = (1 - at_least_float32(lam)).sqrt()

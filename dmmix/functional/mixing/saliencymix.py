@@ -5,11 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.boxes import paste_box
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.saliency import fine_grained_saliency
-from dmmix.functional.tensors.checks import check_images, check_index, check_lam, check_out
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["saliencymix"]
@@ -59,11 +58,7 @@ def saliencymix(
 
     Source: SaliencyMix (arXiv 2006.01791).
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
+    labels = prepare_pair(images, labels, lam, index, out, check)
     lam = lam.expand(images.shape[0])
     height, width = images.shape[-2:]
     maps = fine_grained_saliency(images) if saliency is None else _checked(saliency, images)

@@ -6,19 +6,10 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import (
-    check_centers,
-    check_floats,
-    check_images,
-    check_index,
-    check_lam,
-    check_out,
-    check_range,
-    looks_at_values,
-)
+from dmmix.functional.tensors.checks import check_floats, check_range, looks_at_values
 from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["draw_sigma", "smoothmix"]
@@ -76,20 +67,14 @@ def smoothmix(
     Source: SmoothMix: a Simple Yet Effective Data Augmentation to Train Robust Classifiers (CVPR
     Workshops 2020).
     """
-    check_images(images)
-    if lam is not None and sigma is None:
-        check_lam(lam, images, check)
-    elif lam is None and sigma is not None:
-        _check_sigma(sigma, images, check)
-    else:
+    if (lam is None) == (sigma is None):
         raise ValueError(
             "either lam or sigma must be given, and the other be None; got "
             f"{'neither' if lam is None else 'both'}"
         )
-    check_index(index, images, check)
-    check_centers(centers, images, check)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
+    labels = prepare_pair(images, labels, lam, index, out, check, centers=centers)
+    if sigma is not None:
+        _check_sigma(sigma, images, check)
     dtype = share_dtype(images)
     height, width = images.shape[-2:]
     squares = (

@@ -6,16 +6,10 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.mixing.compose import by_mask, gather
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import (
-    check_centers,
-    check_images,
-    check_index,
-    check_lam,
-    check_out,
-)
+from dmmix.functional.tensors.checks import check_lam
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.maps import check_maps, resize_maps
 from dmmix.functional.tensors.resampling import resize_boxes
@@ -84,15 +78,11 @@ def snapmix(
 
     Source: SnapMix (arXiv 2012.04846). The box is resized bilinearly, with antialiasing.
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
-    check_centers(centers, images, check)
+    labels = prepare_pair(
+        images, labels, lam, index, out, check, centers=centers, source_centers=source_centers
+    )
     check_lam(source_lam, images, check, name="source_lam")
-    check_centers(source_centers, images, check, name="source_centers")
     check_maps("activation", activation, images, check)
-    labels = prepare_labels(labels, images, check)
-    check_out(out, images)
     n = images.shape[0]
     lam, source_lam = lam.expand(n), source_lam.expand(n)
     centers, source_centers = centers.expand(n, 2), source_centers.expand(n, 2)
