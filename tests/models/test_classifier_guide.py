@@ -21,77 +21,40 @@ pytestmark = pytest.mark.openmmlab
 SIZE, CLASSES = 32, 5
 TINY = dict(base_channels=8, stem_channels=8)
 VIT = dict(embed_dims=16, num_layers=3, num_heads=2, feedforward_channels=32)
+SWIN = dict(
+    arch=dict(embed_dims=8, depths=[1, 1, 1], num_heads=[2, 2, 4]),
+    img_size=SIZE, window_size=4, patch_size=2, out_indices=(2,),
+)  # fmt: skip
+PATCHES = dict(arch=VIT, img_size=SIZE, patch_size=8)
+CONVNEXT = dict(arch=dict(depths=[1, 1, 2, 1], channels=[8, 16, 24, 32]))
+POOLED = dict(with_cls_token=False, out_type="avg_featmap")
+GAP = "GlobalAveragePooling"
+
+
+def names(form, *numbers):
+    return [form.format(k) for k in range(*numbers)]
+
+
 # name: backbone, width of its features, neck, stages
 NETS = {
-    "resnet": (
-        dict(type="ResNet", depth=18, **TINY),
-        64,
-        "GlobalAveragePooling",
-        ["layer1", "layer2", "layer3", "layer4"],
-    ),
-    "resnet_cifar": (
-        dict(type="ResNet_CIFAR", depth=18, **TINY),
-        64,
-        "GlobalAveragePooling",
-        ["layer1", "layer2", "layer3", "layer4"],
-    ),
+    "resnet": (dict(type="ResNet", depth=18, **TINY), 64, GAP, names("layer{}", 1, 5)),
+    "resnet_cifar": (dict(type="ResNet_CIFAR", depth=18, **TINY), 64, GAP, names("layer{}", 1, 5)),
     "mobilenet": (
-        dict(type="MobileNetV2", widen_factor=0.25),
-        1280,
-        "GlobalAveragePooling",
-        [*[f"layer{k}" for k in range(1, 8)], "conv2"],
+        dict(type="MobileNetV2", widen_factor=0.25), 1280, GAP, [*names("layer{}", 1, 8), "conv2"]
     ),
     "mobilenet, 13 layers": (
-        dict(type="MobileNetV3", arch="small_050"),
-        288,
-        "GlobalAveragePooling",
-        [f"layer{k}" for k in range(13)],
+        dict(type="MobileNetV3", arch="small_050"), 288, GAP, names("layer{}", 13)
     ),
-    "convnext": (
-        dict(type="ConvNeXt", arch=dict(depths=[1, 1, 2, 1], channels=[8, 16, 24, 32])),
-        32,
-        None,
-        [f"stages.{k}" for k in range(4)],
-    ),
-    "swin": (
-        dict(
-            type="SwinTransformer",
-            arch=dict(embed_dims=8, depths=[1, 1, 1], num_heads=[2, 2, 4]),
-            img_size=SIZE,
-            window_size=4,
-            patch_size=2,
-            out_indices=(2,),
-        ),
-        32,
-        "GlobalAveragePooling",
-        [f"stages.{k}" for k in range(3)],
-    ),
-    "vit": (
-        dict(type="VisionTransformer", arch=VIT, img_size=SIZE, patch_size=8),
-        16,
-        None,
-        [f"layers.{k}" for k in range(3)],
-    ),
+    "convnext": (dict(type="ConvNeXt", **CONVNEXT), 32, None, names("stages.{}", 4)),
+    "swin": (dict(type="SwinTransformer", **SWIN), 32, GAP, names("stages.{}", 3)),
+    "vit": (dict(type="VisionTransformer", **PATCHES), 16, None, names("layers.{}", 3)),
     "deit, distilled": (
-        dict(type="DistilledVisionTransformer", arch=VIT, img_size=SIZE, patch_size=8),
-        16,
-        None,
-        [f"layers.{k}" for k in range(3)],
+        dict(type="DistilledVisionTransformer", **PATCHES), 16, None, names("layers.{}", 3)
     ),
     "vit, pooled": (
-        dict(
-            type="VisionTransformer",
-            arch=VIT,
-            img_size=SIZE,
-            patch_size=8,
-            with_cls_token=False,
-            out_type="avg_featmap",
-        ),
-        16,
-        None,
-        [f"layers.{k}" for k in range(3)],
+        dict(type="VisionTransformer", **PATCHES, **POOLED), 16, None, names("layers.{}", 3)
     ),
-}
+}  # fmt: skip
 MAPS = [name for name in NETS if "vit" not in name and "deit" not in name]
 TOKENS = ["vit", "deit, distilled"]
 
