@@ -99,7 +99,7 @@ def test_labels_of_other_kinds():
     smooth = MixedLabels(labels[:, None], torch.ones(5, 1), torch.full((5,), 0.1))
     both = regmixup(images, smooth, mixes(images, smooth)["cutmix"])
     assert_close(both.labels.dense(4), sparse.labels.dense(4) * 0.9 + 0.025)
-    with pytest.raises(TypeError, match="labels must be in the form that went into the mix"):
+    with pytest.raises(TypeError, match="labels must be in the same form"):
         regmixup(images, soft, mixes(images, labels)["cutmix"])
 
 
