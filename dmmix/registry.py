@@ -21,6 +21,8 @@ from dmmix.suggestions import suggestion
 compat.prepare()  # before mmpretrain is imported: it needs a torchvision that imports
 
 from mmengine import registry as mmengine  # noqa: E402
+from mmengine.dist import get_rank  # noqa: E402
+from mmengine.logging import MessageHub  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
 from mmpretrain import registry as mmpretrain  # noqa: E402
 
@@ -186,3 +188,21 @@ def registries() -> Iterator[Registry]:
     for module in (_children, vars(mmpretrain), vars(mmengine)):
         yield from (each for each in module.values() if isinstance(each, Registry))
     yield FUNCTIONS
+
+
+# Here, since mixes register themselves as they are imported.
+from dmmix.mixups.randomness import TrainingState, set_source  # noqa: E402
+
+
+def _runner() -> TrainingState:
+    """What mmengine's runner says of itself."""
+    info = MessageHub.get_current_instance().runtime_info
+    # After training the other entries stay as they were, only the stage is taken back. During
+    # validation the iteration stands still, and all batches would get the same numbers.
+    if info.get("loop_stage") != "train":
+        return TrainingState(get_rank())
+    known = (info.get(key) for key in ("seed", "iter", "max_iters", "epoch"))
+    return TrainingState(get_rank(), *known)
+
+
+set_source(_runner)

@@ -13,7 +13,14 @@ from dmmix.mixups.manifoldmix import ManifoldMix, StageMix
 from dmmix.mixups.mixup import Mixup
 from dmmix.mixups.puzzlemix import PuzzleMix
 from dmmix.mixups.random_mix import RandomMix
-from dmmix.mixups.randomness import current_epoch, step_generator, training_progress
+from dmmix.mixups.randomness import (
+    RandomStream,
+    TrainingState,
+    current_epoch,
+    set_source,
+    step_generator,
+    training_progress,
+)
 from dmmix.mixups.regmixup import RegMixup
 from dmmix.mixups.resizemix import ResizeMix
 from dmmix.mixups.saliencymix import SaliencyMix
@@ -36,15 +43,18 @@ __all__ = [
     "PairMix",
     "PuzzleMix",
     "RandomMix",
+    "RandomStream",
     "RegMixup",
     "ResizeMix",
     "SaliencyMix",
     "SmoothMix",
     "SnapMix",
     "StageMix",
+    "TrainingState",
     "TransMix",
     "build_mix",
     "current_epoch",
+    "set_source",
     "step_generator",
     "training_progress",
 ]
