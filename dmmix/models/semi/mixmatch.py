@@ -15,9 +15,10 @@ from dmmix.functional.semi import (
     probabilities,
     sharpen,
 )
-from dmmix.mixups import Mix, step_generator
-from dmmix.models.semi.base import Branches, SemiClassifier
-from dmmix.models.semi.parts.own_mix import OWN_MIX_STREAM, build_own_mix, one_hot
+from dmmix.functional.semi.pseudo_labels import one_hot
+from dmmix.mixups import Mix, RandomStream, step_generator
+from dmmix.models.semi.base import TWO_WEAK_VIEWS, SemiClassifier, Views
+from dmmix.models.semi.parts.own_mix import build_own_mix
 from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
 
@@ -46,11 +47,7 @@ class MixMatch(SemiClassifier):
     Source: MixMatch (arXiv 1905.02249).
     """
 
-    branches: ClassVar[Branches] = {
-        "labelled": ("labelled", "weak"),
-        "weak": ("unlabelled", "weak"),
-        "weak2": ("unlabelled", "weak"),
-    }
+    views: ClassVar[Views] = TWO_WEAK_VIEWS
 
     def __init__(
         self,
@@ -75,7 +72,7 @@ class MixMatch(SemiClassifier):
 
         n = len(labels)
         known = one_hot(labels, guess)
-        generator = step_generator(stream=OWN_MIX_STREAM)
+        generator = step_generator(RandomStream.OWN_MIX)
         mixed = self.own_mix.mix(
             torch.cat([inputs["labelled"], *views]), torch.cat([known, guess, guess]), generator
         )

@@ -9,10 +9,7 @@ from torch import Tensor
 
 from dmmix.mixups import Mix, PairMix, build_mix
 
-__all__ = ["OWN_MIX_STREAM", "build_own_mix", "one_hot"]
-
-#: Of the random numbers of a step.
-OWN_MIX_STREAM = 3
+__all__ = ["build_own_mix"]
 
 
 def build_own_mix(config: Mapping | Mix | None) -> PairMix:
@@ -31,12 +28,6 @@ def build_own_mix(config: Mapping | Mix | None) -> PairMix:
         )
     mix.pair_with(_keep_the_larger_share)
     return mix
-
-
-def one_hot(labels: Tensor, like: Tensor) -> Tensor:
-    """(B,) integers as rows like those of ``like``, (M, C); nothing looks at their values."""
-    rows = like.new_zeros(len(labels), like.shape[1])
-    return rows.scatter_(1, labels[:, None], 1.0)
 
 
 def _keep_the_larger_share(lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
