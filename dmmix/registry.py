@@ -21,6 +21,8 @@ from dmmix.suggestions import suggestion
 compat.prepare()  # before mmpretrain is imported: it needs a torchvision that imports
 
 from mmengine import registry as mmengine  # noqa: E402
+from mmengine.dist import get_rank  # noqa: E402
+from mmengine.logging import MessageHub  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
 from mmpretrain import registry as mmpretrain  # noqa: E402
 
@@ -159,12 +161,25 @@ def _build_part(config: Mapping) -> Any:
     return MIXUPS.build({"_scope_": "dmmix", **config})
 
 
+def _runner() -> mixups.TrainingState:
+    """What mmengine's runner says of itself."""
+    info = MessageHub.get_current_instance().runtime_info
+    # After training the other entries stay as they were, only the stage is taken back. During
+    # validation the iteration stands still, and all batches would get the same numbers.
+    if info.get("loop_stage") != "train":
+        return mixups.TrainingState(get_rank())
+    known = (info.get(key) for key in ("seed", "iter", "max_iters", "epoch"))
+    return mixups.TrainingState(get_rank(), *known)
+
+
+_PARTS = (mixups.Mix, mixups.Pairing, mixups.Saliency, mixups.ShareRule)
 # Mixes know nothing of registries, so that they need torch alone.
 for _name in mixups.__all__:
     _part = getattr(mixups, _name)
-    if inspect.isclass(_part) and not inspect.isabstract(_part):
+    if inspect.isclass(_part) and issubclass(_part, _PARTS) and not inspect.isabstract(_part):
         MIXUPS.register_module(module=_part)
 mixups.set_builder(_build_part)
+mixups.set_source(_runner)
 
 
 def _with_near_name(text: str, error: BaseException) -> str:

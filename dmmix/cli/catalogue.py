@@ -52,11 +52,11 @@ def _losses() -> Iterator[tuple[str, str]]:
 
 
 def _methods() -> Iterator[tuple[str, str]]:
-    from dmmix.models import MixupClassifier, semi, transfer
+    from dmmix.models import BatchClassifier, semi, transfer
     from dmmix.registry import MODELS
 
     found = _registered(MODELS, semi, transfer)
-    return _classes(kind for kind in found if issubclass(kind, MixupClassifier))
+    return _classes(kind for kind in found if issubclass(kind, BatchClassifier))
 
 
 def _registered(registry: Any, *modules: Any) -> list[type]:

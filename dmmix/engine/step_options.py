@@ -13,7 +13,6 @@ from torch import nn
 
 from dmmix.arguments import check_arguments
 from dmmix.engine.optim_wrappers import StepOptimWrapper
-from dmmix.models import MixupClassifier
 from dmmix.suggestions import suggestion
 
 __all__ = ["StepOptions"]
@@ -65,19 +64,22 @@ class StepOptions:
         """Gives the model (before it is wrapped) its memory format and its compiled step.
 
         Raises:
-            ValueError: ``compile`` for a model that is no :class:`dmmix.models.MixupClassifier`.
+            ValueError: ``compile`` for a model that has no ``compile_step``, as
+                :class:`dmmix.models.MixupClassifier` has.
         """
         self.set_memory_format(model, torch.channels_last)
         preprocessor: Any = getattr(model, "data_preprocessor", None)
         if self.channels_last and preprocessor is not None:
             preprocessor.channels_last = True
         if self.compile is not False:
-            if not isinstance(model, MixupClassifier):
+            compile_step: Any = getattr(model, "compile_step", None)
+            if compile_step is None:
                 raise ValueError(
-                    f"step.compile needs a MixupClassifier, got {type(model).__name__}; for other "
-                    "models take mmengine's compile = True"
+                    "step.compile needs a model with a step that compiles (MixupClassifier), got "
+                    f"{type(model).__name__}: leave step.compile=False, or take mmengine's "
+                    "compile = True"
                 )
-            model.compile_step(**({} if self.compile is True else self.compile))
+            compile_step(**({} if self.compile is True else self.compile))
 
     def set_memory_format(self, model: nn.Module, memory_format: torch.memory_format) -> None:
         """Lays the weights out in this format, where ``channels_last`` is on."""

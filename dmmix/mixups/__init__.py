@@ -8,7 +8,7 @@ from importlib import import_module
 
 from dmmix.mixups.alignmix import AlignMix
 from dmmix.mixups.attentivemix import AttentiveMix
-from dmmix.mixups.base import Mix, PairMix, PlacedMix, build_mix, draw_for
+from dmmix.mixups.base import Mix, PairMix, build_mix, draw_for
 from dmmix.mixups.build import set_builder
 from dmmix.mixups.comixup import CoMixup
 from dmmix.mixups.cutmix import CutMix
@@ -22,7 +22,14 @@ from dmmix.mixups.mixup import Mixup
 from dmmix.mixups.pairing import GreedyPairing, Pairing, RandomPairing
 from dmmix.mixups.puzzlemix import PuzzleMix
 from dmmix.mixups.random_mix import RandomMix
-from dmmix.mixups.randomness import current_epoch, step_generator, training_progress
+from dmmix.mixups.randomness import (
+    RandomStream,
+    TrainingState,
+    current_epoch,
+    set_source,
+    step_generator,
+    training_progress,
+)
 from dmmix.mixups.regmixup import RegMixup
 from dmmix.mixups.resizemix import ResizeMix
 from dmmix.mixups.saliency import (
@@ -56,10 +63,10 @@ __all__ = [
     "Mixup",
     "PairMix",
     "Pairing",
-    "PlacedMix",
     "PuzzleMix",
     "RandomMix",
     "RandomPairing",
+    "RandomStream",
     "RegMixup",
     "ResizeMix",
     "Saliency",
@@ -69,11 +76,13 @@ __all__ = [
     "SnapMix",
     "SpectralResidualSaliency",
     "StageMix",
+    "TrainingState",
     "TransMix",
     "build_mix",
     "current_epoch",
     "draw_for",
     "set_builder",
+    "set_source",
     "step_generator",
     "training_progress",
 ]

@@ -3,34 +3,87 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple
 
 import torch
-from mmengine.dist import get_rank
-from mmengine.logging import MessageHub
+import torch.distributed as dist
 
-__all__ = ["current_epoch", "step_generator", "training_progress"]
+__all__ = [
+    "RandomStream",
+    "TrainingState",
+    "current_epoch",
+    "set_source",
+    "step_generator",
+    "training_progress",
+]
 
 
-def step_generator(stream: int = 0) -> torch.Generator:
+class RandomStream(IntEnum):
+    """The independent random streams of a step. A number stays as it is: it is part of the seed."""
+
+    MIX = 0
+    AUGMENTATION = 1  # of the images, by the data preprocessor
+    STREAM_MIX = 2  # of labelled with unlabelled images
+    OWN_MIX = 3  # of MixMatch and ReMixMatch
+
+
+class TrainingState(NamedTuple):
+    """This process among those that train together, and where they stand; ``None``: not known."""
+
+    rank: int = 0
+    seed: int | None = None
+    iteration: int | None = None
+    max_iterations: int | None = None
+    epoch: int | None = None
+
+
+def _torch() -> TrainingState:
+    """PyTorch alone knows the process."""
+    grouped = dist.is_available() and dist.is_initialized()
+    return TrainingState(dist.get_rank() if grouped else 0)
+
+
+Source = Callable[[], TrainingState]
+_source: Source = _torch
+
+
+def set_source(source: Source | None) -> Source:
+    """Who says where a training stands, from here on; ``None`` for PyTorch alone.
+
+    ``import dmmix.registry`` sets mmengine, whose runner knows seed, iteration and epoch.
+
+    Returns:
+        The source before.
+    """
+    global _source
+    before, _source = _source, source or _torch
+    return before
+
+
+def step_generator(stream: int = RandomStream.MIX) -> torch.Generator:
     """A CPU generator for this training step.
 
-    While an mmengine runner trains, its seed is a hash of (the runner's seed, rank, iteration,
-    ``stream``): the same config and seed give the same numbers, also after an interruption, and
-    whatever else draws in between. Asking twice in a step gives the same numbers twice; a second,
-    independent use in a step takes another ``stream``.
+    In a training whose source knows them, its seed is a hash of (the seed of the training, rank,
+    iteration, ``stream``): the same config and seed give the same numbers, also after an
+    interruption, and whatever else draws in between. Asking twice in a step gives the same numbers
+    twice; a second, independent use in a step takes another ``stream``.
 
-    Outside of a runner's training there is no iteration: the seed is a hash of (a number from
-    torch's default CPU generator, rank, ``stream``), so each call gives other numbers, and the same
-    ones again after the same :func:`torch.manual_seed`.
+    Otherwise there is no iteration: the seed is a hash of (a number from torch's default CPU
+    generator, rank, ``stream``), so each call gives other numbers, and the same ones again after
+    the same :func:`torch.manual_seed`.
 
     Args:
-        stream: which of the independent sequences of the step, an integer.
+        stream: which of the independent sequences of the step, a :class:`RandomStream` or another
+            integer.
     """
-    runner = _training_info("seed", "iter")
-    if runner is not None:
-        key: tuple[str | int, ...] = ("step", runner[0], get_rank(), runner[1], stream)
+    state = _source()
+    stream = int(stream)  # no member of the enum: the text of the key is what is hashed
+    if state.seed is None or state.iteration is None:
+        key: tuple[str | int, ...] = ("call", _drawn(), state.rank, stream)
     else:
-        key = ("call", _drawn(), get_rank(), stream)
+        key = ("step", state.seed, state.rank, state.iteration, stream)
     # A hash, not a sum: seed 1 at step 2 must not be seed 2 at step 1, and torch's CPU generator
     # takes only the low 32 bits of a seed.
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
@@ -43,26 +96,16 @@ def _drawn() -> int:
 
 
 def current_epoch() -> int | None:
-    """The epoch of the runner that trains in this process, from 0; ``None`` if there is none.
+    """The epoch of the training in this process, from 0; ``None`` if there is none.
 
     In an iteration-based loop it is what that loop calls the epoch (mmengine's stays at 0).
     """
-    runner = _training_info("epoch")
-    return None if runner is None else runner[0]
+    return _source().epoch
 
 
 def training_progress() -> float | None:
-    """The part of the training that is done, from 0 to 1; ``None`` outside of a runner's."""
-    runner = _training_info("iter", "max_iters")
-    return None if runner is None else min(1.0, runner[0] / max(1, runner[1]))
-
-
-def _training_info(*keys: str) -> tuple[int, ...] | None:
-    """What the runner in training said about itself; ``None`` without one."""
-    info = MessageHub.get_current_instance().runtime_info
-    # After training the other entries stay as they were, only the stage is taken back. During
-    # validation the iteration stands still, and all batches would get the same numbers.
-    if info.get("loop_stage") != "train":
+    """The part of the training that is done, from 0 to 1; ``None`` outside of a training."""
+    state = _source()
+    if state.iteration is None or state.max_iterations is None:
         return None
-    values = tuple(info.get(key) for key in keys)
-    return None if None in values else values
+    return min(1.0, state.iteration / max(1, state.max_iterations))

@@ -6,7 +6,7 @@ from dmmix.models import semi, transfer  # noqa: F401 - registers their methods
 from dmmix.models.averaged_model import ExponentialMovingAverage
 from dmmix.models.backbones import ConvNeXt_CIFAR, ResNeXt_CIFAR, WideResNet
 from dmmix.models.classifier_guide import ClassifierGuide
-from dmmix.models.classifiers import MixupClassifier
+from dmmix.models.classifiers import BatchClassifier, MixupClassifier
 from dmmix.models.data_preprocessor import MixupDataPreprocessor
 from dmmix.models.heads import (
     DMLinearClsHead,
@@ -22,6 +22,7 @@ from dmmix.models.losses import (
 )
 
 __all__ = [
+    "BatchClassifier",
     "ClassifierGuide",
     "ConvNeXt_CIFAR",
     "DMLinearClsHead",

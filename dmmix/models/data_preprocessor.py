@@ -12,17 +12,14 @@ from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms import BatchTransform, build_batch_transform
 from dmmix.functional.transforms import normalize
-from dmmix.mixups import step_generator
+from dmmix.mixups import RandomStream, step_generator
 from dmmix.models.gather_labels import gather_labels
 from dmmix.registry import MODELS
 
-__all__ = ["AUGMENTATION_STREAM", "MixupDataPreprocessor", "split_transforms"]
+__all__ = ["MixupDataPreprocessor", "split_transforms"]
 
 #: Of images with 16 bits.
 _LARGEST_PIXEL = 2**16 - 1
-
-#: Of the random numbers of a step; the mixes have stream 0.
-AUGMENTATION_STREAM = 1
 
 
 @MODELS.register_module()
@@ -39,7 +36,7 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
         batch_transforms: batch transforms (or their configs) for training batches, in order; they
             see the images as they come (uint8), on the device of the model, those with
             ``after_normalize`` (random erasing) the normalised ones. Their random numbers come
-            from a stream of their own of :func:`~dmmix.mixups.step_generator`.
+            from a random stream of their own (:class:`~dmmix.mixups.RandomStream`).
         others: those of :class:`mmpretrain.models.ClsDataPreprocessor` but ``batch_augments``:
             mixing is the ``mixup`` of :class:`~dmmix.models.MixupClassifier`.
 
@@ -97,11 +94,11 @@ class MixupDataPreprocessor(ClsDataPreprocessor):
     def _images(self, inputs: Tensor | Sequence[Tensor], training: bool) -> Tensor:
         """Images on the device: augmented if ``training``, normalised, padded."""
         if training and (self.before or self.after):
-            generator = step_generator(stream=AUGMENTATION_STREAM)
-            return self._view(inputs, self.before, self.after, generator)
-        return self._view(inputs)
+            generator = step_generator(RandomStream.AUGMENTATION)
+            return self.make_view(inputs, self.before, self.after, generator)
+        return self.make_view(inputs)
 
-    def _view(
+    def make_view(
         self,
         inputs: Tensor | Sequence[Tensor],
         before: Sequence[BatchTransform] = (),

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from dmmix.configuration.errors import UserError
 from dmmix.configuration.keys import OTHER_KEYS, RUNNER_KEYS
 from dmmix.configuration.reading import read_config
-from dmmix.models import MixupClassifier
+from dmmix.models import BatchClassifier
 from dmmix.registry import MODELS
 
 pytestmark = pytest.mark.openmmlab
@@ -33,7 +33,7 @@ def read(path, *overrides):
 def test_a_config_reads_as_the_commands_read_it(name, capsys):
     """Which looks at every type and argument, and at top-level keys that nothing reads."""
     kind = MODELS.get(f"dmmix.{read(CONFIGS / name).model.type}")
-    assert issubclass(kind, MixupClassifier)
+    assert issubclass(kind, BatchClassifier)
     assert "nothing reads" not in capsys.readouterr().err
 
 

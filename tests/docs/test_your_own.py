@@ -41,7 +41,7 @@ def run():
 
 
 def config_of(page):
-    (config,) = [each.code for each in blocks(ROOT / page, "python") if is_config(each.code)]
+    *_, config = [each.code for each in blocks(ROOT / page, "python") if is_config(each.code)]
     return config
 
 

@@ -97,12 +97,12 @@ def test_dense_labels_agree_with_sparse_ones(mix):
 
 @every_mix
 def test_steps_repeat_and_ranks_differ(mix, runner, monkeypatch):
-    from dmmix.mixups import randomness
+    from dmmix import registry
 
     images, labels = batch()
 
     def run(seed, rank):
-        monkeypatch.setattr(randomness, "get_rank", lambda: rank)
+        monkeypatch.setattr(registry, "get_rank", lambda: rank)
         out = []
         for step in range(6):
             runner(seed=seed, iter=step)

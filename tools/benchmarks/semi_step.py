@@ -128,8 +128,7 @@ class Stepper:
         for weight in self._copy.parameters():
             weight.grad = torch.zeros_like(weight)
         self.model.see_dataset(loader.dataset)
-        if hasattr(self.model, "start_training"):
-            self.model.start_training()
+        self.model.start_training()
         self.batches = iter(_endless(loader))
         self._batch = next(self.batches)
         self._passes = self._watch_passes()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dmmix.functional.semi.checks import check_rows
+from dmmix.functional.semi.pseudo_labels import one_hot
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["kl_consistency", "masked_cross_entropy", "mean_squared_consistency"]
@@ -49,7 +50,7 @@ def kl_consistency(logits: Tensor, target: Tensor, mask: Tensor | None = None) -
 
     Args:
         logits: (N, C).
-        target: (N, C) distributions; it gets no gradient.
+        target: (N, C) distributions, or (N,) integers; it gets no gradient.
         mask: (N,) bools or weights; ``None`` counts all.
 
     Returns:
@@ -61,20 +62,21 @@ def kl_consistency(logits: Tensor, target: Tensor, mask: Tensor | None = None) -
     Source: UDA (arXiv 1904.12848), equation 1.
     """
     check_rows("logits", logits)
-    check_rows("target", target)
-    _check_target(logits, target)
+    target = _distributions(logits, target)
     z = at_least_float32(logits)
     target = target.detach().to(z.dtype)
     loss = (torch.xlogy(target, target) - _times_log(target, z)).sum(dim=1)
     return _masked_mean(loss, mask)
 
 
-def mean_squared_consistency(logits: Tensor, target: Tensor) -> Tensor:
-    r"""Mean over samples and classes of :math:`(\mathrm{softmax}(z_n)_c - q_{nc})^2`.
+def mean_squared_consistency(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+    r"""Mean over samples and classes of :math:`m_n \, (\mathrm{softmax}(z_n)_c - q_{nc})^2`.
 
     Args:
         logits: (N, C).
-        target: (N, C) distributions. A gradient goes into it too: detach what should have none.
+        target: (N, C) distributions, or (N,) integers. A gradient goes into distributions too:
+            detach what should have none.
+        mask: (N,) bools or weights; ``None`` counts all.
 
     Returns:
         A number; 0 for no samples.
@@ -85,10 +87,12 @@ def mean_squared_consistency(logits: Tensor, target: Tensor) -> Tensor:
     Source: Temporal ensembling (arXiv 1610.02242); MixMatch (arXiv 1905.02249), equation 4.
     """
     check_rows("logits", logits)
-    check_rows("target", target)
-    _check_target(logits, target)
+    target = _distributions(logits, target)
     probs = at_least_float32(logits).softmax(dim=1)
-    return (probs - target.to(probs.dtype)).square().sum() / max(1, probs.numel())
+    squares = (probs - target.to(probs.dtype)).square()
+    if mask is None:
+        return squares.sum() / max(1, probs.numel())
+    return _masked_mean(squares.mean(dim=1), mask)
 
 
 def _masked_mean(loss: Tensor, mask: Tensor | None) -> Tensor:
@@ -111,3 +115,9 @@ def _check_target(logits: Tensor, target: Tensor) -> None:
 def _times_log(target: Tensor, logits: Tensor) -> Tensor:
     """Of each class; 0 where the target is, also for a logit of -inf."""
     return (target * logits.log_softmax(dim=1)).masked_fill(target == 0, 0.0)
+
+
+def _distributions(logits: Tensor, target: Tensor) -> Tensor:
+    """(N, C), one-hot rows for integers; nothing looks at their values."""
+    _check_target(logits, target)
+    return target if target.is_floating_point() else one_hot(target, logits)

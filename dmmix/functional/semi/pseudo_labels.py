@@ -10,7 +10,7 @@ from torch import Tensor
 from dmmix.functional.semi.checks import check_rows
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["PseudoLabels", "hard_pseudo_labels", "probabilities", "sharpen"]
+__all__ = ["PseudoLabels", "hard_pseudo_labels", "one_hot", "probabilities", "sharpen"]
 
 
 class PseudoLabels(NamedTuple):
@@ -39,6 +39,12 @@ def hard_pseudo_labels(logits: Tensor) -> PseudoLabels:
     """
     confidence, classes = probabilities(logits.detach()).max(dim=1)
     return PseudoLabels(classes, confidence)
+
+
+def one_hot(labels: Tensor, like: Tensor) -> Tensor:
+    """(N,) integers as rows like those of ``like``, (M, C); nothing looks at their values."""
+    rows = like.new_zeros(len(labels), like.shape[1])
+    return rows.scatter_(1, labels[:, None], 1.0)
 
 
 def sharpen(probs: Tensor, temperature: float) -> Tensor:

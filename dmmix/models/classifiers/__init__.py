@@ -1,5 +1,6 @@
-"""Classifiers that mix."""
+"""Classifiers, and what all of them share."""
 
+from dmmix.models.classifiers.base import BatchClassifier
 from dmmix.models.classifiers.mixup_classifier import MixupClassifier
 
-__all__ = ["MixupClassifier"]
+__all__ = ["BatchClassifier", "MixupClassifier"]

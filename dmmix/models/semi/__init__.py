@@ -1,17 +1,25 @@
 """Semi-supervised methods, one a file. Importing it registers them."""
 
 from dmmix.models.semi.base import SemiClassifier
+from dmmix.models.semi.composed import ComposedMethod
 from dmmix.models.semi.fixmatch import FixMatch
 from dmmix.models.semi.flexmatch import FlexMatch
 from dmmix.models.semi.mean_teacher import MeanTeacher
 from dmmix.models.semi.mixmatch import MixMatch
-from dmmix.models.semi.parts import (
-    DistributionAlignment,
-    FlexThresholds,
-    StreamMix,
-    Teacher,
-    frozen_statistics,
+from dmmix.models.semi.parts.consistency import (
+    KLConsistency,
+    MaskedCrossEntropy,
+    MeanSquaredConsistency,
 )
+from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment
+from dmmix.models.semi.parts.flex_threshold import FlexThreshold
+from dmmix.models.semi.parts.guess import Guess, guess_from
+from dmmix.models.semi.parts.masking import FixedThreshold
+from dmmix.models.semi.parts.part import Part
+from dmmix.models.semi.parts.pseudo_labels import HardLabels, SoftLabels
+from dmmix.models.semi.parts.statistics import frozen_statistics
+from dmmix.models.semi.parts.stream_mix import StreamMix
+from dmmix.models.semi.parts.teacher import Teacher
 from dmmix.models.semi.pi_model import PiModel
 from dmmix.models.semi.preprocessor import SemiDataPreprocessor
 from dmmix.models.semi.pseudo_label import PseudoLabel
@@ -21,19 +29,29 @@ from dmmix.models.semi.uda import UDA
 
 __all__ = [
     "UDA",
+    "ComposedMethod",
     "DistributionAlignment",
     "FixMatch",
+    "FixedThreshold",
     "FlexMatch",
-    "FlexThresholds",
+    "FlexThreshold",
+    "Guess",
+    "HardLabels",
+    "KLConsistency",
+    "MaskedCrossEntropy",
+    "MeanSquaredConsistency",
     "MeanTeacher",
     "MixMatch",
+    "Part",
     "PiModel",
     "PseudoLabel",
     "ReMixMatch",
     "SemiClassifier",
     "SemiDataPreprocessor",
+    "SoftLabels",
     "StreamMix",
     "Supervised",
     "Teacher",
     "frozen_statistics",
+    "guess_from",
 ]

@@ -7,34 +7,41 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from dmmix.arguments import Checked
 from dmmix.functional.ranges import NonNegative, Probability
 from dmmix.functional.semi import linear_ramp
 from dmmix.mixups import training_progress
-from dmmix.models.classifiers import MixupClassifier
+from dmmix.models.classifiers import BatchClassifier
+from dmmix.models.semi.parts.part import Part
 from dmmix.models.semi.parts.stream_mix import StreamMix, build_stream_mix
 
-__all__ = ["Branches", "SemiClassifier"]
+__all__ = ["TWO_WEAK_VIEWS", "SemiClassifier", "Views"]
 
 #: Name of a view: (stream, kind of transforms).
-Branches = Mapping[str, tuple[str, str]]
+Views = Mapping[str, tuple[str, str]]
+#: Labelled images, and unlabelled ones twice.
+TWO_WEAK_VIEWS: Views = {
+    "labelled": ("labelled", "weak"),
+    "weak": ("unlabelled", "weak"),
+    "weak2": ("unlabelled", "weak"),
+}
 
 
-class SemiClassifier(Checked, MixupClassifier):
+class SemiClassifier(Checked, BatchClassifier):
     """A classifier that learns from a labelled and an unlabelled stream.
 
-    A method names the views it wants (:attr:`branches`) and writes :meth:`step_losses`. All else is
-    here: one forward pass over all views, ramps, mixing between the streams.
+    A method names the views it wants (:attr:`views`) and writes :meth:`step_losses`. All else is
+    here: one forward pass over all views, ramps, mixing between the streams, and telling parts that
+    remember something what a runner tells.
 
     Args:
         backbone, neck, head, pretrained, train_cfg, init_cfg: as for
             :class:`mmpretrain.models.ImageClassifier`. The head's loss is that of the labelled
             images.
         data_preprocessor: of :class:`~dmmix.models.semi.SemiDataPreprocessor`: weak and strong
-            transforms. It makes the views of :attr:`branches`.
+            transforms. It makes the views of :attr:`views`.
         unlabelled_weight: of the unlabelled loss, 0 or more.
         ramp: over which part of the training that weight rises linearly from 0, in [0, 1]; 0 for
             none. Without a runner there is no progress, and the weight is whole.
@@ -42,18 +49,17 @@ class SemiClassifier(Checked, MixupClassifier):
             of the methods do; ``False`` runs them one after another.
         stream_mix: config of :class:`~dmmix.models.semi.StreamMix`, which adds a loss on mixes of
             labelled with unlabelled images; ``None`` for none.
-        mixup: not here, but in ``stream_mix``; MixMatch and ReMixMatch have their own.
 
     Attributes:
-        branches: name of a view: (stream, kind of transforms), such as
+        views: name of a view: (stream, kind of transforms), such as
             ``{"weak": ("unlabelled", "weak")}``.
 
     Raises:
-        TypeError: ``mixup`` is given.
         ValueError: an argument out of range.
     """
 
-    branches: ClassVar[Branches]
+    preprocessor: ClassVar[str] = "dmmix.SemiDataPreprocessor"
+    views: ClassVar[Views]
 
     def __init__(
         self,
@@ -65,53 +71,19 @@ class SemiClassifier(Checked, MixupClassifier):
         ramp: Probability = 0.0,
         joint_forward: bool = True,
         stream_mix: dict | StreamMix | None = None,
-        pretrained: str | None = None,
-        train_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
-        init_cfg: dict | list[dict] | None = None,
-        mixup: Mapping | None = None,
+        **kwargs: Any,
     ) -> None:
-        if mixup is not None:
-            raise TypeError(
-                f"{type(self).__name__} has no mixup of its own: mixes of labelled with unlabelled "
-                "images are stream_mix=dict(mixup=dict(type='CutMix', alpha=0.2))"
-            )
         if isinstance(data_preprocessor, Mapping) or data_preprocessor is None:
-            data_preprocessor = {
-                "type": "dmmix.SemiDataPreprocessor",
-                **(data_preprocessor or {}),
-                "branches": dict(self.branches),
-            }
-        super().__init__(
-            backbone,
-            neck,
-            head,
-            pretrained=pretrained,
-            train_cfg=train_cfg,
-            data_preprocessor=data_preprocessor,
-            init_cfg=init_cfg,
-        )
+            data_preprocessor = {**(data_preprocessor or {}), "views": dict(self.views)}
+        super().__init__(backbone, neck, head, data_preprocessor=data_preprocessor, **kwargs)
         self.unlabelled_weight = float(unlabelled_weight)
         self.ramp = float(ramp)
         self.joint_forward = joint_forward
         self.stream_mix = None if stream_mix is None else build_stream_mix(stream_mix)
         self._hidden_labels: Tensor | None = None
 
-    def forward(
-        self,
-        inputs: Any,
-        data_samples: list[DataSample] | None = None,
-        mode: str = "tensor",
-        labels: Any = None,
-        index: Tensor | None = None,
-        hidden_labels: Tensor | None = None,
-    ) -> Any:
-        """As :class:`~dmmix.models.MixupClassifier`; ``mode='loss'`` is :meth:`loss`."""
-        if mode == "loss":
-            return self.loss(inputs, labels, index, hidden_labels)
-        return super().forward(inputs, data_samples, mode, labels)
-
-    def loss(  # type: ignore[override]  # of two streams, not one
+    def loss(
         self,
         inputs: dict[str, Tensor],
         labels: Tensor,
@@ -121,7 +93,7 @@ class SemiClassifier(Checked, MixupClassifier):
         """The losses of a step.
 
         Args:
-            inputs: view by name, as in :attr:`branches`; (B, ch, H, W) for views of labelled
+            inputs: view by name, as in :attr:`views`; (B, ch, H, W) for views of labelled
                 images, (mu B, ch, H, W) for those of unlabelled ones.
             labels: (B,) integers.
             index: (mu B,) numbers of the unlabelled images in the unlabelled set.
@@ -137,10 +109,10 @@ class SemiClassifier(Checked, MixupClassifier):
                 f"{type(self).__name__} trains on batches of two streams: the training loader "
                 "needs a SemiDataset and the model a SemiDataPreprocessor, got one tensor of images"
             )
-        absent = [name for name in self.branches if name not in inputs]
+        absent = [name for name in self.views if name not in inputs]
         if absent:
             raise ValueError(
-                f"{type(self).__name__} needs the views {list(self.branches)}, the batch lacks "
+                f"{type(self).__name__} needs the views {list(self.views)}, the batch lacks "
                 f"{absent}"
             )
         self._hidden_labels = hidden_labels
@@ -160,9 +132,13 @@ class SemiClassifier(Checked, MixupClassifier):
     def logits(self, *views: Tensor) -> tuple[Tensor, ...]:
         """Logits of each of these views, (N, C) each, in one forward pass (``joint_forward``)."""
         if not self.joint_forward:
-            return tuple(self._logits(view) for view in views)
+            return tuple(self.logits_of(view) for view in views)
         sizes = [len(view) for view in views]
-        return self._logits(torch.cat(views)).split(sizes)
+        return self.logits_of(torch.cat(views)).split(sizes)
+
+    def logits_of(self, images: Tensor) -> Tensor:
+        """(N, ch, H, W) to (N, C), in a forward pass of its own."""
+        return self.head(self.extract_feat(images))
 
     def labelled_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The head's loss on labelled images, one number."""
@@ -195,7 +171,7 @@ class SemiClassifier(Checked, MixupClassifier):
 
         Args:
             classes: (mu B,) pseudo-labels.
-            counts: (mu B,) bools, which of them count; all by default.
+            counts: (mu B,) bools, which of them count, or weights, how much; all by default.
 
         Returns:
             ``pseudo_accuracy`` of those that count (0 where none does).
@@ -204,10 +180,8 @@ class SemiClassifier(Checked, MixupClassifier):
             return {}
         right = classes == self._hidden_labels
         counts = torch.ones_like(right) if counts is None else counts
-        return {"pseudo_accuracy": 100 * (right & counts).sum() / counts.sum().clamp_min(1)}
-
-    def _logits(self, images: Tensor) -> Tensor:
-        return self.head(self.extract_feat(images))
+        total = counts.sum()
+        return {"pseudo_accuracy": 100 * (right * counts).sum() / total.where(total > 0, 1)}
 
     # -- what a runner tells -------------------------------------------------------------
 
@@ -228,13 +202,17 @@ class SemiClassifier(Checked, MixupClassifier):
                 f"head.num_classes={ours}, but the labels of train_dataloader.dataset have "
                 f"{dataset.num_classes} classes"
             )
+        self._tell("see_dataset", dataset)
 
-    def compile_step(self, **options: Any) -> None:
-        """Not for these methods.
+    def start_training(self) -> None:
+        """Called before the first update of the weights, unless the run is a resumed one."""
+        self._tell("start_training", self)
 
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            f"step.compile does not go with {type(self).__name__}: leave step.compile=False"
-        )
+    def after_update(self) -> None:
+        """Called after each update of the weights."""
+        self._tell("after_update", self)
+
+    def _tell(self, event: str, what: Any) -> None:
+        for part in self.children():
+            if isinstance(part, Part):
+                getattr(part, event)(what)

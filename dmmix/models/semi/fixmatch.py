@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from torch import Tensor
+from typing import Any
 
 from dmmix.functional.ranges import Probability
-from dmmix.functional.semi import hard_pseudo_labels, masked_cross_entropy
-from dmmix.models.semi.base import Branches, SemiClassifier
+from dmmix.models.semi.composed import ComposedMethod
+from dmmix.models.semi.parts.masking import FixedThreshold
 from dmmix.registry import MODELS
 
 __all__ = ["FixMatch"]
 
 
 @MODELS.register_module()
-class FixMatch(SemiClassifier):
+class FixMatch(ComposedMethod):
     r"""FixMatch: the weak view of an unlabelled image labels its strong view, where it is sure.
 
     .. math::
@@ -28,45 +26,12 @@ class FixMatch(SemiClassifier):
 
     Args:
         threshold: :math:`\tau`, in [0, 1].
-        others: of :class:`~dmmix.models.semi.SemiClassifier`; ``unlabelled_weight`` is :math:`w`,
-            ``stream_mix`` adds ``+ Mixup`` or ``+ DM``.
+        others: of :class:`~dmmix.models.semi.ComposedMethod`.
 
     Logs ``mask_rate``, the part of the unlabelled images that count.
 
     Source: FixMatch (arXiv 2001.07685).
     """
 
-    branches: ClassVar[Branches] = {
-        "labelled": ("labelled", "weak"),
-        "weak": ("unlabelled", "weak"),
-        "strong": ("unlabelled", "strong"),
-    }
-
     def __init__(self, *args: Any, threshold: Probability = 0.95, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.threshold = float(threshold)
-
-    def step_losses(
-        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
-    ) -> dict[str, Tensor]:
-        labelled, weak, strong = self.logits(*(inputs[name] for name in self.branches))
-        pseudo = hard_pseudo_labels(weak)
-        mask = self.mask(pseudo.confidence, pseudo.classes, index)
-        unlabelled = self.consistency(weak, strong, pseudo.classes, mask)
-        return {
-            "loss_labelled": self.labelled_loss(labelled, labels),
-            "loss_unlabelled": self.ramped_weight() * unlabelled,
-            "mask_rate": mask.float().mean(),
-            **self.pseudo_label_accuracy(pseudo.classes, mask),
-            **self.mixed_losses(
-                inputs["labelled"], labels, inputs["weak"], pseudo.classes, pseudo.confidence
-            ),
-        }
-
-    def mask(self, confidence: Tensor, classes: Tensor, index: Tensor | None) -> Tensor:
-        """(M,) bools, which pseudo-labels count."""
-        return confidence >= self.threshold
-
-    def consistency(self, weak: Tensor, strong: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
-        """The unlabelled loss: logits of both views, the pseudo-labels, and which of them count."""
-        return masked_cross_entropy(strong, classes, mask)
+        super().__init__(*args, masking=FixedThreshold(threshold), **kwargs)

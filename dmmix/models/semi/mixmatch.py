@@ -15,9 +15,10 @@ from dmmix.functional.semi import (
     probabilities,
     sharpen,
 )
+from dmmix.functional.semi.pseudo_labels import one_hot
 from dmmix.mixups import Mix
-from dmmix.models.semi.base import Branches, SemiClassifier
-from dmmix.models.semi.parts.own_mix import OwnMix, one_hot, rate_below_half
+from dmmix.models.semi.base import TWO_WEAK_VIEWS, SemiClassifier, Views
+from dmmix.models.semi.parts.own_mix import OwnMix, rate_below_half
 from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
 
@@ -46,11 +47,7 @@ class MixMatch(SemiClassifier):
     Source: MixMatch (arXiv 1905.02249).
     """
 
-    branches: ClassVar[Branches] = {
-        "labelled": ("labelled", "weak"),
-        "weak": ("unlabelled", "weak"),
-        "weak2": ("unlabelled", "weak"),
-    }
+    views: ClassVar[Views] = TWO_WEAK_VIEWS
 
     def __init__(
         self,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from torch import Tensor
-
-from dmmix.functional.semi import hard_pseudo_labels, mean_squared_consistency, probabilities
-from dmmix.models.semi.base import Branches, SemiClassifier
+from dmmix.functional.ranges import NonNegative, Probability
+from dmmix.models.semi.base import TWO_WEAK_VIEWS, Views
+from dmmix.models.semi.composed import ComposedMethod
+from dmmix.models.semi.parts.consistency import MeanSquaredConsistency
+from dmmix.models.semi.parts.pseudo_labels import SoftLabels
 from dmmix.registry import MODELS
 
 __all__ = ["PiModel"]
 
 
 @MODELS.register_module()
-class PiModel(SemiClassifier):
+class PiModel(ComposedMethod):
     r"""The Pi-model: two weak views of an unlabelled image are to be predicted alike.
 
     .. math::
@@ -24,34 +25,27 @@ class PiModel(SemiClassifier):
     The gradient goes through both predictions, as in the paper.
 
     Args:
-        others: of :class:`~dmmix.models.semi.SemiClassifier`; the weight rises linearly to 10 over
+        others: of :class:`~dmmix.models.semi.ComposedMethod`; the weight rises linearly to 10 over
             the first 40 % of the training.
 
     Source: Temporal ensembling (arXiv 1610.02242).
     """
 
-    branches: ClassVar[Branches] = {
-        "labelled": ("labelled", "weak"),
-        "weak": ("unlabelled", "weak"),
-        "weak2": ("unlabelled", "weak"),
-    }
+    views: ClassVar[Views] = TWO_WEAK_VIEWS
+    learn_view: ClassVar[str] = "weak2"
 
     def __init__(
-        self, *args: Any, unlabelled_weight: float = 10.0, ramp: float = 0.4, **kwargs: Any
+        self,
+        *args: Any,
+        unlabelled_weight: NonNegative = 10.0,
+        ramp: Probability = 0.4,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, unlabelled_weight=unlabelled_weight, ramp=ramp, **kwargs)
-
-    def step_losses(
-        self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
-    ) -> dict[str, Tensor]:
-        labelled, first, second = self.logits(*(inputs[name] for name in self.branches))
-        unlabelled = mean_squared_consistency(first, probabilities(second))
-        pseudo = hard_pseudo_labels(first)
-        return {
-            "loss_labelled": self.labelled_loss(labelled, labels),
-            "loss_unlabelled": self.ramped_weight() * unlabelled,
-            **self.pseudo_label_accuracy(pseudo.classes),
-            **self.mixed_losses(
-                inputs["labelled"], labels, inputs["weak"], pseudo.classes, pseudo.confidence
-            ),
-        }
+        super().__init__(
+            *args,
+            pseudo_labels=SoftLabels(gradient=True),
+            consistency=MeanSquaredConsistency(),
+            unlabelled_weight=unlabelled_weight,
+            ramp=ramp,
+            **kwargs,
+        )

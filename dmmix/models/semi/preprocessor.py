@@ -10,19 +10,15 @@ import torch
 from torch import Tensor
 
 from dmmix.datasets.batch_transforms import BatchTransform
-from dmmix.mixups import step_generator
-from dmmix.models.data_preprocessor import (
-    AUGMENTATION_STREAM,
-    MixupDataPreprocessor,
-    split_transforms,
-)
+from dmmix.mixups import RandomStream, step_generator
+from dmmix.models.data_preprocessor import MixupDataPreprocessor, split_transforms
 from dmmix.registry import MODELS
 
 __all__ = ["SemiDataPreprocessor"]
 
 _STREAMS = ("labelled", "unlabelled")
 _KINDS = ("weak", "strong", "none")
-_BRANCHES = tuple(itertools.product(_STREAMS, _KINDS))
+_VIEWS = tuple(itertools.product(_STREAMS, _KINDS))
 
 
 @MODELS.register_module()
@@ -38,7 +34,7 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
     (N, crops, ch, H, W), its views take them in turn. All views of a kind are transformed together.
     Batches for evaluation are treated as by :class:`~dmmix.models.MixupDataPreprocessor`.
 
-    Config (a method adds ``branches`` itself)::
+    Config (a method adds ``views`` itself)::
 
         data_preprocessor = dict(
             type='SemiDataPreprocessor', mean=..., std=..., num_classes=10,
@@ -51,7 +47,7 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
     Args:
         weak_transforms, strong_transforms: batch transforms, or their configs, of these kinds of
             views; those that see normalised images (random erasing) stand last.
-        branches: name of a view: (stream, kind); streams are ``'labelled'`` and ``'unlabelled'``,
+        views: name of a view: (stream, kind); streams are ``'labelled'`` and ``'unlabelled'``,
             kinds ``'weak'``, ``'strong'`` and ``'none'``, not transformed.
         others: of :class:`~dmmix.models.MixupDataPreprocessor` but ``batch_transforms``.
 
@@ -65,7 +61,7 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
         *args: Any,
         weak_transforms: Sequence[dict | BatchTransform] = (),
         strong_transforms: Sequence[dict | BatchTransform] = (),
-        branches: Mapping[str, tuple[str, str]] | None = None,
+        views: Mapping[str, tuple[str, str]] | None = None,
         batch_transforms: Sequence[dict] = (),
         **kwargs: Any,
     ) -> None:
@@ -80,15 +76,15 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
             "strong": split_transforms(strong_transforms, "strong_transforms"),
             "none": ([], []),
         }
-        self.branches = _checked_branches(branches or {})
+        self.views = _checked_views(views or {})
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """``data`` as the loader gives it; returns what a method's ``forward`` takes."""
         if not training:
             return super().forward(data, training)
-        if not self.branches:
+        if not self.views:
             raise ValueError(
-                "SemiDataPreprocessor needs branches to train; a semi-supervised method "
+                "SemiDataPreprocessor needs views to train; a semi-supervised method "
                 "(model.type='FixMatch') gives its own"
             )
         absent = [name for name in _STREAMS if "inputs" not in data.get(name, ())]
@@ -111,23 +107,23 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
         return self.cast_data(inputs)
 
     def _views(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        generator = step_generator(stream=AUGMENTATION_STREAM)
+        generator = step_generator(RandomStream.AUGMENTATION)
         crops = self._crops(streams)
         views: dict[str, Tensor] = {}
         for kind, (before, after) in self.transforms.items():
-            names = [name for name, (_, of) in self.branches.items() if of == kind]
+            names = [name for name, (_, of) in self.views.items() if of == kind]
             if not names:
                 continue
             parts = [crops[name] for name in names]
-            images = self._view(torch.cat(parts), before, after, generator)
+            images = self.make_view(torch.cat(parts), before, after, generator)
             views.update(zip(names, images.split([len(part) for part in parts]), strict=True))
-        return {name: views[name] for name in self.branches}
+        return {name: views[name] for name in self.views}
 
     def _crops(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """For each view the images that it is made of."""
         used = dict.fromkeys(_STREAMS, 0)
         found = {}
-        for name, (stream, _) in self.branches.items():
+        for name, (stream, _) in self.views.items():
             images = streams[stream]
             if images.ndim == 5:
                 images = images[:, used[stream] % images.shape[1]]
@@ -136,11 +132,11 @@ class SemiDataPreprocessor(MixupDataPreprocessor):
         return found
 
 
-def _checked_branches(branches: Mapping) -> dict[str, tuple[str, str]]:
-    for name, branch in branches.items():
-        if not isinstance(branch, Sequence) or tuple(branch) not in _BRANCHES:
+def _checked_views(views: Mapping) -> dict[str, tuple[str, str]]:
+    for name, view in views.items():
+        if not isinstance(view, Sequence) or tuple(view) not in _VIEWS:
             raise ValueError(
-                f"branches[{name!r}] must be (stream, kind) with a stream of {_STREAMS} and a kind "
-                f"of {_KINDS}, got {branch!r}"
+                f"views[{name!r}] must be (stream, kind) with a stream of {_STREAMS} and a kind "
+                f"of {_KINDS}, got {view!r}"
             )
-    return {name: tuple(branch) for name, branch in branches.items()}
+    return {name: tuple(view) for name, view in views.items()}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dmmix.functional.ranges import Count, NonNegative, Positive, Probability
 from dmmix.functional.semi import masked_cross_entropy, probabilities, sharpen
+from dmmix.functional.semi.pseudo_labels import one_hot
 from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups import Mix
 from dmmix.models.semi.base import SemiClassifier
 from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment
-from dmmix.models.semi.parts.own_mix import OwnMix, one_hot, rate_below_half
+from dmmix.models.semi.parts.own_mix import OwnMix, rate_below_half
 from dmmix.models.semi.parts.rotation import RotationHead, draw_turns, rotate
 from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
@@ -64,7 +64,7 @@ class ReMixMatch(SemiClassifier):
         **kwargs: Any,
     ) -> None:
         strong = ["strong", *(f"strong{k}" for k in range(2, num_strong + 1))]
-        self.branches = {  # type: ignore[misc]  # here they follow from an argument
+        self.views = {  # type: ignore[misc]  # here they follow from an argument
             "labelled": ("labelled", "strong"),
             "weak": ("unlabelled", "weak"),
             **dict.fromkeys(strong, ("unlabelled", "strong")),
@@ -78,17 +78,11 @@ class ReMixMatch(SemiClassifier):
         self.alignment = DistributionAlignment(self.head.num_classes, window)
         self.rotation_head = RotationHead(self.head.in_channels)
 
-    def see_dataset(self, dataset: Any) -> None:
-        """As :class:`~dmmix.models.semi.SemiClassifier`; guesses are aligned to its labels."""
-        super().see_dataset(dataset)
-        counts = np.bincount(dataset.get_gt_labels(), minlength=self.head.num_classes)
-        self.alignment.set_target(counts)
-
     def step_losses(
         self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
     ) -> dict[str, Tensor]:
         with torch.no_grad(), frozen_statistics(self):
-            weak = probabilities(self._logits(inputs["weak"]))
+            weak = probabilities(self.logits_of(inputs["weak"]))
         aligned = self.alignment(weak)
         guess = sharpen(aligned, self.temperature)
 
@@ -120,7 +114,7 @@ class ReMixMatch(SemiClassifier):
     def _all_logits(self, *images: Tensor) -> tuple[Tensor, ...]:
         """Logits of the classes, for the last images those of the quarter turns."""
         if not self.joint_forward:
-            classes = [self._logits(part) for part in images[:-1]]
+            classes = [self.logits_of(part) for part in images[:-1]]
             return *classes, self._turn_logits(self.extract_feat(images[-1]))
         sizes = [len(part) for part in images]
         feats = self.extract_feat(torch.cat(images))

@@ -29,16 +29,16 @@ class Supervised(SemiClassifier):
     """
 
     def __init__(self, *args: Any, stream_mix: Any = None, **kwargs: Any) -> None:
-        branches = {"labelled": ("labelled", "weak")}
+        views = {"labelled": ("labelled", "weak")}
         if stream_mix is not None:
-            branches["weak"] = ("unlabelled", "weak")
-        self.branches = branches  # type: ignore[misc]  # here they follow from an argument
+            views["weak"] = ("unlabelled", "weak")
+        self.views = views  # type: ignore[misc]  # here they follow from an argument
         super().__init__(*args, stream_mix=stream_mix, **kwargs)
 
     def step_losses(
         self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
     ) -> dict[str, Tensor]:
-        views = [inputs[name] for name in self.branches]
+        views = [inputs[name] for name in self.views]
         if self.joint_forward:
             n = len(labels)
             feats = self.extract_feat(torch.cat(views))
@@ -48,7 +48,7 @@ class Supervised(SemiClassifier):
             own = self.extract_feat(views[0])
             labelled, weak = self.head(own), None
             if len(views) > 1:
-                weak = self._logits(views[1])
+                weak = self.logits_of(views[1])
         losses = self.labelled_losses(own, labelled, labels)
         if self.stream_mix is not None:
             pseudo = hard_pseudo_labels(weak)

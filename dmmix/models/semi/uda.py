@@ -8,20 +8,22 @@ from torch import Tensor
 
 from dmmix.functional.ranges import Positive, Probability
 from dmmix.functional.semi import (
-    kl_consistency,
     masked_cross_entropy,
     probabilities,
     training_signal_annealing,
 )
 from dmmix.mixups import training_progress
-from dmmix.models.semi.fixmatch import FixMatch
+from dmmix.models.semi.composed import ComposedMethod
+from dmmix.models.semi.parts.consistency import KLConsistency
+from dmmix.models.semi.parts.masking import FixedThreshold
+from dmmix.models.semi.parts.pseudo_labels import SoftLabels
 from dmmix.registry import MODELS
 
 __all__ = ["UDA"]
 
 
 @MODELS.register_module()
-class UDA(FixMatch):
+class UDA(ComposedMethod):
     r"""UDA: the strong view is to be predicted as the sharpened weak view, where that is sure.
 
     .. math::
@@ -36,7 +38,7 @@ class UDA(FixMatch):
         threshold: :math:`\tau`, in [0, 1].
         temperature: :math:`T`, above 0.
         annealing: ``'linear'``, ``'exp'``, ``'log'``, or ``None`` for none.
-        others: as for :class:`~dmmix.models.semi.FixMatch`.
+        others: of :class:`~dmmix.models.semi.ComposedMethod`.
 
     Source: UDA (arXiv 1904.12848).
     """
@@ -49,13 +51,14 @@ class UDA(FixMatch):
         annealing: Literal["linear", "exp", "log"] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, threshold=threshold, **kwargs)
-        self.temperature = float(temperature)
+        super().__init__(
+            *args,
+            pseudo_labels=SoftLabels(temperature),
+            masking=FixedThreshold(threshold),
+            consistency=KLConsistency(),
+            **kwargs,
+        )
         self.annealing = annealing
-
-    def consistency(self, weak: Tensor, strong: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
-        target = probabilities(weak.detach() / self.temperature)
-        return kl_consistency(strong, target, mask)
 
     def labelled_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The head's loss, or the mean cross entropy of the images that still teach something."""

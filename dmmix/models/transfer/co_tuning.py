@@ -109,6 +109,7 @@ class CoTuning(Supervised):
 
     def start_training(self) -> None:
         """The pretrained weights are there: what do they make of the labelled images?"""
+        super().start_training()
         dataset, self._dataset = self._dataset, None
         self._relate(self._labelled_batches(dataset))
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dmmix.functional.ranges import Count, Positive
 from dmmix.functional.semi import hard_pseudo_labels
 from dmmix.functional.transfer import pseudo_group_contrast
-from dmmix.models.semi.base import Branches, SemiClassifier
+from dmmix.models.semi.base import SemiClassifier, Views
 from dmmix.models.semi.parts.network import Network
 from dmmix.models.semi.parts.teacher import Teacher
 from dmmix.models.transfer.class_queues import ClassQueues
@@ -45,7 +45,7 @@ class SelfTuning(SemiClassifier):
     Source: Self-Tuning for data-efficient deep learning (ICML 2021).
     """
 
-    branches: ClassVar[Branches] = {
+    views: ClassVar[Views] = {
         "labelled": ("labelled", "strong"),
         "labelled2": ("labelled", "strong"),
         "strong": ("unlabelled", "strong"),
@@ -109,14 +109,6 @@ class SelfTuning(SemiClassifier):
 
     def _push(self, keys: Tensor, classes: Tensor) -> None:
         self.queues.push(torch.cat(all_gather(keys)), torch.cat(all_gather(classes)))
-
-    def start_training(self) -> None:
-        """The average begins as the network does."""
-        self.teacher.start(self)
-
-    def after_update(self) -> None:
-        """The weights have changed."""
-        self.teacher.update(self)
 
 
 class _KeyNetwork(Network):

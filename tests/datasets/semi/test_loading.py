@@ -89,7 +89,7 @@ class StandIn(BaseModel):
     """Learns from both streams, and notes which images it saw."""
 
     def __init__(self, channels=1):
-        branches = {
+        views = {
             "labelled": ("labelled", "weak"),
             "weak": ("unlabelled", "weak"),
             "strong": ("unlabelled", "strong"),
@@ -101,7 +101,7 @@ class StandIn(BaseModel):
                 std=[80.0] * channels,
                 weak_transforms=[crop],
                 strong_transforms=[crop, dict(type="BatchRandAugment", policies="fixmatch")],
-                branches=branches,
+                views=views,
             )
         )
         torch.manual_seed(0)

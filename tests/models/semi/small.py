@@ -45,7 +45,7 @@ def batch(model, *, labelled=3, mu=2, seed=1):
     """Views, labels and numbers of the unlabelled images, random."""
     generator = torch.Generator().manual_seed(seed)
     inputs = {}
-    for name, (stream, _) in model.branches.items():
+    for name, (stream, _) in model.views.items():
         n = labelled if stream == "labelled" else labelled * mu
         inputs[name] = torch.randn(n, *SHAPE, generator=generator).double()
     labels = torch.randint(CLASSES, (labelled,), generator=generator)

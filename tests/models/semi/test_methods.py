@@ -12,7 +12,6 @@ from dmmix.models.semi import (
     PseudoLabel,
     ReMixMatch,
 )
-from dmmix.models.semi.parts import own_mix, stream_mix
 
 from . import reference
 from .small import CLASSES, batch, make
@@ -270,10 +269,6 @@ def pair(image, labelled, unlabelled):
     gap, lam, j = min(gaps)
     assert gap < 1e-9
     return lam, j
-
-
-def test_draws_of_the_mixes_are_apart():
-    assert len({0, 1, stream_mix.STREAM_MIX_STREAM, own_mix.OWN_MIX_STREAM}) == 4
 
 
 def test_the_threshold_itself_is_enough():

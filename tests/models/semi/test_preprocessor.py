@@ -10,7 +10,7 @@ from dmmix.registry import TRANSFORMS
 
 pytestmark = pytest.mark.openmmlab
 
-BRANCHES = {
+VIEWS = {
     "labelled": ("labelled", "weak"),
     "weak": ("unlabelled", "weak"),
     "strong": ("unlabelled", "strong"),
@@ -33,12 +33,10 @@ class Add(BatchTransform):
         return out
 
 
-def made(branches=BRANCHES, **options):
+def made(views=VIEWS, **options):
     weak, strong = Add(10), Add(20)
     options = {"weak_transforms": [weak], "strong_transforms": [strong], **options}
-    processor = SemiDataPreprocessor(
-        mean=[1.0], std=[2.0], num_classes=10, branches=branches, **options
-    )
+    processor = SemiDataPreprocessor(mean=[1.0], std=[2.0], num_classes=10, views=views, **options)
     return processor, weak, strong
 
 
@@ -58,7 +56,7 @@ def test_views():
     processor, weak, strong = made()
     data = processor(batch(), training=True)
     assert set(data) == {"inputs", "labels", "index"}
-    assert list(data["inputs"]) == list(BRANCHES)
+    assert list(data["inputs"]) == list(VIEWS)
     assert data["labels"].tolist() == [0, 1, 2]
     assert data["index"].tolist() == list(range(7, 13))
     for name, added, numbers in (
@@ -103,7 +101,7 @@ def test_same_step_same_views(monkeypatch):
             lambda stream, seed=seed: torch.Generator().manual_seed(seed + 10 * stream),
         )
         found.append(processor(batch(), training=True)["inputs"])
-    assert all(torch.equal(found[0][name], found[1][name]) for name in BRANCHES)
+    assert all(torch.equal(found[0][name], found[1][name]) for name in VIEWS)
     assert not torch.equal(found[0]["weak"], found[2]["weak"])
 
 
@@ -112,7 +110,7 @@ def test_views_stay_paired_in_real_transforms():
     processor = SemiDataPreprocessor(
         mean=[0.0],
         std=[1.0],
-        branches={**BRANCHES, "plain": ("unlabelled", "none"), "again": ("unlabelled", "strong")},
+        views={**VIEWS, "plain": ("unlabelled", "none"), "again": ("unlabelled", "strong")},
         weak_transforms=[dict(type="BatchRandomCrop", crop_size=16, padding=2)],
         strong_transforms=[
             dict(type="BatchRandomCrop", crop_size=16, padding=2),
@@ -138,7 +136,7 @@ def test_views_stay_paired_in_real_transforms():
 
 def test_several_crops_of_each_image():
     """Views of a stream take them in turn, and begin again where they are used up."""
-    branches = {
+    views = {
         "a": ("unlabelled", "weak"),
         "labelled": ("labelled", "weak"),
         "b": ("unlabelled", "strong"),
@@ -149,7 +147,7 @@ def test_several_crops_of_each_image():
     for stream in data.values():
         first, second = stream["inputs"], stream["inputs"] + 50
         stream["inputs"] = torch.stack([first, second], dim=1)
-    views = made(branches)[0](data, training=True)["inputs"]
+    views = made(views)[0](data, training=True)["inputs"]
     unlabelled, labelled = torch.arange(100, 106), torch.arange(3)
     for name, numbers, crop, added in (
         ("a", unlabelled, 0, 10),
@@ -222,10 +220,10 @@ def test_a_batch_of_one_stream():
             ValueError,
             "strong_transforms: those that see normalised images must be the last",
         ),
-        (dict(branches={"a": ("unlabeled", "weak")}), ValueError, r"branches\['a'\] must be"),
-        (dict(branches={"a": ("labelled", "hard")}), ValueError, r"branches\['a'\] must be"),
-        (dict(branches={"a": ("labelled",)}), ValueError, r"branches\['a'\] must be"),
-        (dict(branches={"a": None}), ValueError, r"branches\['a'\] must be .*, got None"),
+        (dict(views={"a": ("unlabeled", "weak")}), ValueError, r"views\['a'\] must be"),
+        (dict(views={"a": ("labelled", "hard")}), ValueError, r"views\['a'\] must be"),
+        (dict(views={"a": ("labelled",)}), ValueError, r"views\['a'\] must be"),
+        (dict(views={"a": None}), ValueError, r"views\['a'\] must be .*, got None"),
     ],
 )
 def test_bad_arguments(options, error, says):
@@ -233,8 +231,8 @@ def test_bad_arguments(options, error, says):
         made(**options)
 
 
-def test_without_branches():
-    with pytest.raises(ValueError, match=r"needs branches to train; .*model\.type='FixMatch'"):
+def test_without_views():
+    with pytest.raises(ValueError, match=r"needs views to train; .*model\.type='FixMatch'"):
         made({})[0](batch(), training=True)
 
 

@@ -25,7 +25,7 @@ def ready(kind):
     options = {FlexMatch: dict(threshold=0.45), SelfTuning: dict(projection_dim=6, queue_size=4)}
     model = make(kind, **options.get(kind, {}))
     if kind is FlexMatch:
-        model.thresholds.resize(16)
+        model.masking.resize(16)
     if kind in (MeanTeacher, SelfTuning):
         model.start_training()
     return model
@@ -39,7 +39,7 @@ def half(tensor, rank):
 def one_process():
     """What asks the other processes gets its own answer."""
     with ExitStack() as patches:
-        for module in ("semi.parts.flex_thresholds", "transfer.self_tuning"):
+        for module in ("semi.parts.flex_threshold", "transfer.self_tuning"):
             name = f"dmmix.models.{module}.all_gather"
             patches.enter_context(mock.patch(name, lambda tensor: [tensor]))
         yield
@@ -64,8 +64,8 @@ def compare(kind, rank):
         assert torch.equal(model.queues.pushed, alone.queues.pushed)
         assert_close(model.queues.keys, alone.queues.keys)
     if kind is FlexMatch:
-        assert torch.equal(model.thresholds.learned, alone.thresholds.learned)
-        assert (model.thresholds.learned >= 0).any()
+        assert torch.equal(model.masking.learned, alone.masking.learned)
+        assert (model.masking.learned >= 0).any()
 
 
 def compare_alignment(rank):

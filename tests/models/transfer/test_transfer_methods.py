@@ -40,7 +40,7 @@ def test_supervised(joint, mix):
     losses = model.loss(inputs, labels, index)
     expected = reference.supervised(logits_of(model, inputs["labelled"]), labels.tolist())
     assert float(losses["loss_labelled"].detach()) == pytest.approx(expected)
-    assert ("weak" in model.branches) == ("loss_stream_mix" in losses) == (mix is not None)
+    assert ("weak" in model.views) == ("loss_stream_mix" in losses) == (mix is not None)
 
 
 def test_what_the_others_see_of_unlabelled_images():

@@ -11,13 +11,10 @@ from torch import Generator, Tensor
 from dmmix.functional import Mixed
 from dmmix.functional.mixing.compose import as_weight
 from dmmix.functional.tensors.dtypes import share_dtype
-from dmmix.mixups import Mix, RandomMix, build_mix, draw_for, step_generator
+from dmmix.mixups import Mix, RandomMix, RandomStream, build_mix, draw_for, step_generator
 from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
 
-__all__ = ["OWN_MIX_STREAM", "OwnMix", "one_hot", "rate_below_half"]
-
-#: Of the random numbers of a step.
-OWN_MIX_STREAM = 3
+__all__ = ["OwnMix", "rate_below_half"]
 
 
 class OwnMix:
@@ -46,7 +43,7 @@ class OwnMix:
 
         Some mixes (GridMix) give the own image less than was drawn: :func:`rate_below_half`.
         """
-        generator = step_generator(stream=OWN_MIX_STREAM)
+        generator = step_generator(RandomStream.OWN_MIX)
         draws = draw_for(self.mixup, images, generator, partial(paired, change=_the_larger_share))
         return self.mixup.blend(images, targets, draws), generator
 
@@ -55,12 +52,6 @@ def rate_below_half(mixed: Mixed) -> Tensor:
     """The part of the samples of which the own image got less than half of the pixels."""
     share = as_weight(mixed.mask, share_dtype(mixed.images)).mean((1, 2, 3))
     return (share < 0.5 - 2**-20).to(share.dtype).mean()
-
-
-def one_hot(labels: Tensor, like: Tensor) -> Tensor:
-    """(B,) integers as rows like those of ``like``, (M, C); nothing looks at their values."""
-    rows = like.new_zeros(len(labels), like.shape[1])
-    return rows.scatter_(1, labels[:, None], 1.0)
 
 
 def _the_larger_share(lam: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from dmmix.functional import MixedLabels
 from dmmix.functional.ranges import NonNegative, Probability
 from dmmix.functional.semi import half_cosine_ramp
 from dmmix.functional.tensors.draws import to_device
-from dmmix.mixups import Mix, build_mix, draw_for, step_generator, training_progress
+from dmmix.mixups import Mix, RandomStream, build_mix, draw_for, step_generator, training_progress
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.losses import DecoupledMixupLoss, MixupLoss
 from dmmix.models.mixed_step import forward_mixed
@@ -25,9 +25,6 @@ from dmmix.registry import MODELS
 __all__ = ["StreamMix", "build_stream_mix"]
 
 LamBias = Literal["unlabelled", "labelled", "none"]
-
-#: Of the random numbers of a step; see SemiClassifier and MixupDataPreprocessor for the others.
-STREAM_MIX_STREAM = 2
 
 
 @MODELS.register_module()
@@ -125,7 +122,7 @@ class StreamMix(Checked, nn.Module):
             half of it.
         """
         n = len(labels)
-        generator = step_generator(stream=STREAM_MIX_STREAM)
+        generator = step_generator(RandomStream.STREAM_MIX)
         chosen = torch.randperm(len(pseudo), generator=generator)[:n]
         (chosen,) = to_device([chosen], pseudo.device)
         # The unlabelled image comes first: what is cut out of the labelled one and pasted can only

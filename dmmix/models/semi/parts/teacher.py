@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from dmmix.models.averaged_model import ExponentialMovingAverage
 from dmmix.models.semi.parts.network import Network
+from dmmix.models.semi.parts.part import Part
 from dmmix.models.semi.parts.statistics import frozen_statistics
 
 __all__ = ["Teacher"]
 
 
-class Teacher(nn.Module):
+class Teacher(Part):
     r"""Moving average of a classifier's weights and buffers, which makes targets.
 
     After each update of the student's weights :math:`\theta`,
@@ -64,10 +65,10 @@ class Teacher(nn.Module):
         with frozen_statistics(self.average):
             return self.average(images)
 
-    def start(self, student: nn.Module) -> None:
-        """Becomes a copy of the student; for weights that were made or loaded after the teacher."""
-        self.average.restart(self._network(student))
+    def start_training(self, classifier: nn.Module) -> None:
+        """Becomes a copy of the student: weights were made or loaded after the teacher."""
+        self.average.restart(self._network(classifier))
 
-    def update(self, student: nn.Module) -> None:
-        """Takes the student's weights into the average; after each update of them."""
-        self.average.update_parameters(self._network(student))
+    def after_update(self, classifier: nn.Module) -> None:
+        """Takes the student's weights into the average."""
+        self.average.update_parameters(self._network(classifier))

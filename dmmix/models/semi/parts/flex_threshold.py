@@ -6,16 +6,20 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_gather
-from torch import Tensor, nn
+from torch import Tensor
 
 from dmmix.arguments import Checked
 from dmmix.functional.ranges import Count, Probability
 from dmmix.functional.semi import flexmatch_thresholds
+from dmmix.models.semi.parts.guess import Guess
+from dmmix.models.semi.parts.part import Part
+from dmmix.registry import MODELS
 
-__all__ = ["FlexThresholds"]
+__all__ = ["FlexThreshold"]
 
 
-class FlexThresholds(Checked, nn.Module):
+@MODELS.register_module()
+class FlexThreshold(Checked, Part):
     r"""Remembers the last confident class of each unlabelled image and makes thresholds of that.
 
     A pseudo-label of class :math:`c` counts if its confidence is at least :math:`\tau_c`, see
@@ -23,8 +27,8 @@ class FlexThresholds(Checked, nn.Module):
     :math:`\tau` are remembered under their class, those of all processes in each of them.
 
     Args:
-        num_classes: C, at least 1.
-        tau: :math:`\tau`, in [0, 1].
+        num_classes: C, at least 1; a config may leave it out.
+        threshold: :math:`\tau`, in [0, 1].
         warmup: see the function.
 
     Attributes:
@@ -36,12 +40,18 @@ class FlexThresholds(Checked, nn.Module):
 
     learned: Tensor
 
-    def __init__(self, num_classes: Count, tau: Probability = 0.95, warmup: bool = True) -> None:
+    def __init__(
+        self, num_classes: Count, threshold: Probability = 0.95, warmup: bool = True
+    ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.tau = float(tau)
+        self.threshold = float(threshold)
         self.warmup = warmup
         self.register_buffer("learned", torch.zeros(0, dtype=torch.int64))
+
+    def see_dataset(self, dataset: Any) -> None:
+        """One entry for each unlabelled image."""
+        self.resize(dataset.num_unlabelled)
 
     def resize(self, num_unlabelled: int) -> None:
         """Forgets all, and has room for so many unlabelled images; at least 1."""
@@ -55,35 +65,31 @@ class FlexThresholds(Checked, nn.Module):
         places = self.learned + 1
         counts = torch.zeros(self.num_classes + 1, device=places.device)
         counts.index_add_(0, places, torch.ones(len(places), device=places.device))
-        return flexmatch_thresholds(counts[1:], counts[0], self.tau, self.warmup)
+        return flexmatch_thresholds(counts[1:], counts[0], self.threshold, self.warmup)
 
     @torch.no_grad()
-    def forward(self, confidence: Tensor, classes: Tensor, index: Tensor | None) -> Tensor:
-        """(N,) bools, which pseudo-labels count; then remembers the confident ones.
-
-        Args:
-            confidence: (N,) probabilities of the pseudo-labels.
-            classes: (N,) the pseudo-labels.
-            index: (N,) which unlabelled images these are.
+    def forward(self, guess: Guess) -> Tensor:
+        """(M,) bools, which pseudo-labels count; then remembers the confident ones.
 
         Raises:
-            ValueError: no ``index``, or nobody said how many images there are.
+            ValueError: no ``guess.index``, or nobody said how many images there are.
         """
-        if index is None or not len(self.learned):
+        if guess.index is None or not len(self.learned):
             raise ValueError(
                 "FlexMatch needs to know the unlabelled images: batches with the numbers of a "
-                "SemiDataset, and FlexThresholds.resize(number of images), which a DmmixRunner does"
+                "SemiDataset, and FlexThreshold.resize(number of images), which a DmmixRunner does"
             )
-        mask = confidence >= self.thresholds().index_select(0, classes).to(confidence.dtype)
-        gathered = [torch.cat(all_gather(part)) for part in (confidence, classes, index)]
-        self._remember(*gathered)
+        limits = self.thresholds().index_select(0, guess.classes)
+        mask = guess.confidence >= limits.to(guess.confidence.dtype)
+        parts = (guess.confidence, guess.classes, guess.index)
+        self._remember(*(torch.cat(all_gather(part)) for part in parts))
         return mask
 
     def _remember(self, confidence: Tensor, classes: Tensor, index: Tensor) -> None:
         # Those that are not confident go to a place of their own beyond the end. Of an image that
         # stands in the batch several times the last one counts, on every device.
         size = len(self.learned)
-        place = torch.where(confidence >= self.tau, index, size)
+        place = torch.where(confidence >= self.threshold, index, size)
         order = torch.arange(len(index), device=index.device)
         last = torch.full((size + 1,), -1, device=index.device)
         last = last.scatter_reduce(0, place, order, reduce="amax")[:size]
