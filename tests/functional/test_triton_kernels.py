@@ -16,9 +16,9 @@ import torch
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 
 from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy  # noqa: E402
-from dmmix.functional.kernels import triton_terms as kernels  # noqa: E402
-from dmmix.functional.slots import plan_slots  # noqa: E402
-from dmmix.functional.terms import eager_terms  # noqa: E402
+from dmmix.functional.losses.kernels import triton_terms as kernels  # noqa: E402
+from dmmix.functional.losses.kernels.eager import eager_terms  # noqa: E402
+from dmmix.functional.losses.slots import plan_slots  # noqa: E402
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 1e-2, torch.float16: 2e-3}

@@ -207,9 +207,9 @@ def test_empty_batches():
         (dict(angle=torch.zeros(2, dtype=torch.bool)), TypeError, "angle must be real.*bool"),
         (dict(angle=1.0), TypeError, "angle must be a Tensor, got float"),
         (dict(interpolation="area"), ValueError, "interpolation must be one of.*'area'"),
-        (dict(fill=256), ValueError, r"fill must be in \[0, 255\], got 256"),
-        (dict(fill=(0, 0, -1)), ValueError, r"fill must be in \[0, 255\], got \(0, 0, -1\)"),
-        (dict(fill=(0, 0)), ValueError, r"fill must be one number or 3.*\(2,\)"),
+        (dict(fill=256), ValueError, r"fill must be in \[0, 255\].*got 256"),
+        (dict(fill=(0, 0, -1)), ValueError, r"fill must be in \[0, 255\].*got \(0, 0, -1\)"),
+        (dict(fill=(0, 0)), ValueError, rXX),
     ],
 )
 def test_bad_arguments(change, error, message):

@@ -54,7 +54,7 @@ def test_mean_in_another_dtype():
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match=r"std must have one number or one for each of the 3"):
+    with pytest.raises(ValueError, match=r"std must be a number or one for each of the 3"):
         normalize(pictures(2), MEAN, STD[:2])
     with pytest.raises(TypeError, match=r"integers or floating point, got torch\.bool"):
         normalize(pictures(2) > 0, MEAN, STD)
