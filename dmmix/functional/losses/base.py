@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,14 +73,10 @@ class MixupLoss(nn.Module):
         self.k = k
 
     def parts(
-        self,
-        logits: Tensor,
-        labels: MixedLabels | Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction: Reduction | None = None,
+        self, logits: Tensor, labels: MixedLabels | Tensor, **weights: Any
     ) -> dict[str, Tensor]:
-        """The summands of the loss by name, each weighted and reduced."""
+        """The summands of the loss by name, each reduced with the ``weights``: what
+        :meth:`reduce` takes by keyword."""
         raise NotImplementedError
 
     def forward(
@@ -99,7 +96,9 @@ class MixupLoss(nn.Module):
             avg_factor: divides the sum instead of N.
             reduction_override: used instead of ``reduction``.
         """
-        parts = self.parts(logits, labels, weight, avg_factor, reduction_override)
+        parts = self.parts(
+            logits, labels, weight=weight, avg_factor=avg_factor, reduction=reduction_override
+        )
         return sum(parts.values())  # type: ignore[return-value]  # there are some
 
     def reduce(

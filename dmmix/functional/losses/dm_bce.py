@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -146,12 +147,7 @@ class DecoupledMixupBCELoss(MixupLoss):
         self.over_classes: OverClasses = over_classes
 
     def parts(
-        self,
-        logits: Tensor,
-        labels: MixedLabels | Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction: Reduction | None = None,
+        self, logits: Tensor, labels: MixedLabels | Tensor, **weights: Any
     ) -> dict[str, Tensor]:
         """``loss_bce`` alone: DM(BCE) has no term of its own for decoupling."""
         loss = decoupled_mixup_bce(
@@ -163,7 +159,7 @@ class DecoupledMixupBCELoss(MixupLoss):
             over_classes=self.over_classes,
             reduction="none",
         )
-        return {"loss_bce": self.reduce(loss, weight, avg_factor, reduction)}
+        return {"loss_bce": self.reduce(loss, **weights)}
 
     def extra_repr(self) -> str:
         return f"t={self.t}, xi={self.xi}, over_classes={self.over_classes!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -69,17 +70,12 @@ class DecoupledMixupLoss(MixupLoss):
         eta=0.1)``.
 
     Args:
-        eta: weight of the decoupled term, 0 or more. The paper: 0.1 for static mixes, 1 for
-            dynamic ones on CIFAR and ImageNet.
-        decouple: ``'all'``, ``'more'`` or ``'less'``: which mixed classes keep their term.
-        rescale: ``(t, xi)`` weights each term by the rescaled share; ``None``: by 1.
-        min_share: a class is mixed in when its share is above this.
-        label_smoothing: on the mixup cross entropy only.
+        eta: a number, see :func:`dmmix.functional.decoupled_mixup_cross_entropy`.
+        decouple: ``'all'``, ``'more'`` or ``'less'``.
+        rescale, min_share, label_smoothing, k: see :func:`dmmix.functional.decoupled_mixup_terms`,
+            also for formula, errors and source.
         class_weight: C weights.
         reduction, loss_weight: as in mmpretrain.
-        k: for (N, C) soft labels, how many classes a row mixes at most.
-
-    Formula, errors and source: :func:`dmmix.functional.decoupled_mixup_terms`.
     """
 
     def __init__(
@@ -109,10 +105,8 @@ class DecoupledMixupLoss(MixupLoss):
         self,
         logits: Tensor,
         labels: MixedLabels | Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | Tensor | None = None,
-        reduction: Reduction | None = None,
         decouple: Tensor | None = None,
+        **weights: Any,
     ) -> dict[str, Tensor]:
         """``loss_mixup`` and, with ``eta`` in it, ``loss_decoupled``.
 
@@ -129,10 +123,9 @@ class DecoupledMixupLoss(MixupLoss):
             class_weight=self.class_weight,
             k=self.k,
         )
-        parts = {"loss_mixup": self.reduce(terms.mixup, weight, avg_factor, reduction)}
+        parts = {"loss_mixup": self.reduce(terms.mixup, **weights)}
         if self.eta:
-            decoupled = self.reduce(terms.decoupled, weight, avg_factor, reduction)
-            parts["loss_decoupled"] = self.eta * decoupled
+            parts["loss_decoupled"] = self.eta * self.reduce(terms.decoupled, **weights)
         return parts
 
     def extra_repr(self) -> str:
