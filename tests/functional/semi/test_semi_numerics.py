@@ -16,13 +16,10 @@ from dmmix.functional.semi import (
     probabilities,
     sharpen,
 )
+from tests.laws.data import noise
 
 LOW = [torch.float16, torch.bfloat16]
 LOSSES = [masked_cross_entropy, kl_consistency, mean_squared_consistency]
-
-
-def random(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 # -- sharpening --------------------------------------------------------------------------
@@ -41,7 +38,7 @@ def test_the_gradient_of_sharpening_where_a_probability_is_zero(temperature):
 
 
 def test_the_gradient_of_sharpening_by_differences():
-    assert gradcheck(lambda z: sharpen(z.softmax(dim=1), 0.4), random(4, 5).requires_grad_())
+    assert gradcheck(lambda z: sharpen(z.softmax(dim=1), 0.4), noise(4, 5).requires_grad_())
 
 
 def test_sharpening_does_not_hide_what_is_no_number():
@@ -53,8 +50,8 @@ def test_sharpening_does_not_hide_what_is_no_number():
 
 @pytest.mark.parametrize("dtype", LOW)
 def test_low_precision_is_sharpened_and_aligned_in_float32(dtype):
-    probs = probabilities(random(7, 4)).to(dtype)
-    running, target = (probabilities(random(1, 4, seed=k))[0].to(dtype) for k in (1, 2))
+    probs = probabilities(noise(7, 4)).to(dtype)
+    running, target = (probabilities(noise(1, 4, seed=k))[0].to(dtype) for k in (1, 2))
     for found, expected in (
         (sharpen(probs, 0.2), sharpen(probs.double(), 0.2)),
         (
@@ -91,37 +88,12 @@ def test_sure_of_a_class_that_the_target_lacks():
 # -- losses ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_gradients_by_differences(loss):
-    target = probabilities(random(5, 3, seed=1))
-    assert gradcheck(lambda z: loss(z, target), random(5, 3).requires_grad_())
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_no_samples(loss):
-    z = torch.zeros(0, 3, requires_grad=True)
-    found = loss(z, torch.zeros(0, 3))
-    assert float(found.detach()) == 0
-    found.backward()
-
-
 @pytest.mark.parametrize("loss", [masked_cross_entropy, kl_consistency])
 def test_samples_that_do_not_count_teach_nothing(loss):
-    z = random(4, 3).requires_grad_()
+    z = noise(4, 3).requires_grad_()
     mask = torch.tensor([True, False, False, True])
-    loss(z, probabilities(random(4, 3, seed=1)), mask).backward()
+    loss(z, probabilities(noise(4, 3, seed=1)), mask).backward()
     assert (z.grad.abs().sum(dim=1) > 0).tolist() == mask.tolist()
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_large_logits(loss):
-    """exp(1000) is beyond every float."""
-    z = torch.tensor([[1000.0, 0.0, -1000.0]], requires_grad=True)
-    found = loss(z, torch.tensor([[0.0, 1.0, 0.0]]))
-    expected = 2 / 3 if loss is mean_squared_consistency else 1000.0
-    assert float(found.detach()) == pytest.approx(expected)
-    found.backward()
-    assert z.grad.isfinite().all()
 
 
 # -- thresholds --------------------------------------------------------------------------
