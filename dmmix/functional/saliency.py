@@ -112,7 +112,7 @@ def spectral_residual_saliency(images: Tensor) -> Tensor:
     residual = log - _filter(log, (1 / 3, 1 / 3, 1 / 3))
     whitened = torch.fft.ifft2(spectrum * (residual.exp() / amplitude)).abs()
     # A factor of the map makes no difference.
-    saliency = resize_maps(_filter(whitened, _BELL).square(), images.shape[-2:])
+    saliency = resize_maps(_filter(whitened, _BELL).square(), (images.shape[2], images.shape[3]))
     return _relative(saliency).masked_fill(flat, 0)
 
 
