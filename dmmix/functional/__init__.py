@@ -2,13 +2,11 @@
 
 from dmmix.functional.guide import Guide
 from dmmix.functional.labels import MixedLabels, as_mixed_labels
-from dmmix.functional.loss_modules import (
+from dmmix.functional.losses import (
     DecoupledMixupBCELoss,
     DecoupledMixupLoss,
     MixupCrossEntropyLoss,
     MixupLoss,
-)
-from dmmix.functional.losses import (
     Terms,
     decoupled_mixup_bce,
     decoupled_mixup_cross_entropy,

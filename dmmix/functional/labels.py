@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dmmix.functional.tensors.checks import looks_at_values
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["MixedLabels", "as_mixed_labels"]
@@ -70,7 +71,7 @@ class MixedLabels:
         self.classes = classes.long()
         self.shares = shares
         self.smoothing = smoothing
-        if _look_at_values(check, shares):
+        if looks_at_values(check, shares):
             self.validate()
 
     # -- how they are made ---------------------------------------------------------------
@@ -124,7 +125,7 @@ class MixedLabels:
             smoothing = torch.where(whole, torch.ones_like(smoothing), smoothing)
         else:
             smoothing, shares = None, top
-        if _look_at_values(check, dense):
+        if looks_at_values(check, dense):
             _validate_dense(dense, shares, k)
         return cls(classes, shares, smoothing, check=False)
 
@@ -138,7 +139,7 @@ class MixedLabels:
         _check_dense(targets)
         targets = at_least_float32(targets)
         total = targets.sum(dim=1, keepdim=True)
-        if _look_at_values(None, targets) and bool((total <= 0).any()):
+        if looks_at_values(None, targets) and bool((total <= 0).any()):
             row = int((total[:, 0] <= 0).nonzero()[0])
             raise ValueError(f"targets: row {row} has no positive class")
         return cls.from_dense(targets / total, k)
@@ -200,7 +201,7 @@ class MixedLabels:
 
     def dense(self, num_classes: int, dtype: torch.dtype | None = None) -> Tensor:
         """(N, ``num_classes``) soft labels."""
-        if _look_at_values(None, self.shares):
+        if looks_at_values(None, self.shares):
             self.validate(num_classes)
         dtype = dtype or self.shares.dtype
         soft = torch.zeros(len(self), num_classes, dtype=dtype, device=self.shares.device)
@@ -300,13 +301,6 @@ def as_mixed_labels(labels: MixedLabels | Tensor, k: int = 2) -> MixedLabels:
             f"{labels.dtype} of shape {tuple(labels.shape)}"
         )
     raise TypeError(f"labels must be MixedLabels or a Tensor, got {type(labels).__name__}")
-
-
-def _look_at_values(check: bool | None, tensor: Tensor) -> bool:
-    """Values are looked at where that costs no synchronisation and breaks no compiled graph."""
-    if torch.compiler.is_compiling():
-        return False
-    return tensor.device.type == "cpu" if check is None else check
 
 
 def _check_dense(dense: Tensor) -> None:

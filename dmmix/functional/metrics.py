@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels, as_mixed_labels
-from dmmix.functional.slots import merged_shares, plan_slots
+from dmmix.functional.losses.slots import merged_shares, plan_slots
 
 __all__ = ["MixedAccuracy", "mixed_accuracy"]
 

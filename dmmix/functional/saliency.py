@@ -6,10 +6,10 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dmmix.functional.tensors.checks import check_images
 from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.maps import resize_maps
 
 __all__ = ["fine_grained_saliency", "spectral_residual_saliency"]
 
@@ -103,7 +103,7 @@ def spectral_residual_saliency(images: Tensor) -> Tensor:
     contrast = (high - low).masked_fill(high == low, 1)
     gray = (gray - low[:, None, None]) / contrast[:, None, None]
     flat = gray.amax((1, 2), keepdim=True) == gray.amin((1, 2), keepdim=True)
-    spectrum = torch.fft.fft2(_resize(gray, (_SIDE, _SIDE)))
+    spectrum = torch.fft.fft2(resize_maps(gray, (_SIDE, _SIDE)))
     amplitude = spectrum.abs()
     # What is below the rounding of the transform is nothing, and must not be made to count.
     info = torch.finfo(gray.dtype)
@@ -112,7 +112,7 @@ def spectral_residual_saliency(images: Tensor) -> Tensor:
     residual = log - _filter(log, (1 / 3, 1 / 3, 1 / 3))
     whitened = torch.fft.ifft2(spectrum * (residual.exp() / amplitude)).abs()
     # A factor of the map makes no difference.
-    saliency = _resize(_filter(whitened, _BELL).square(), gray.shape[1:])
+    saliency = resize_maps(_filter(whitened, _BELL).square(), (images.shape[2], images.shape[3]))
     return _relative(saliency).masked_fill(flat, 0)
 
 
@@ -130,10 +130,6 @@ def _relative(maps: Tensor) -> Tensor:
     """Each map divided by its largest value; one of zeros stays as it is."""
     largest = maps.amax((1, 2), keepdim=True)
     return maps / largest.masked_fill(largest == 0, 1)
-
-
-def _resize(maps: Tensor, size: tuple[int, ...]) -> Tensor:
-    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def _filter(maps: Tensor, kernel: tuple[float, ...]) -> Tensor:

@@ -23,7 +23,7 @@ INSIDE = {
     "dmmix.engine.resuming",
     "dmmix.engine.schedules",
     "dmmix.experiments.paper.tables",
-    "dmmix.functional.kernels",
+    "dmmix.functional.losses.kernels",
     "dmmix.functional.mixing",
     "dmmix.models.backbones",
     "dmmix.models.classifiers",

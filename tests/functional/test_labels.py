@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels, as_mixed_labels
-
-from . import reference
+from tests.functional.losses import reference
 
 
 def pair(a, b, lam, smoothing=None):

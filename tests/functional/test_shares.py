@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from dmmix.functional import rescale_share
-
-from . import reference
+from tests.functional.losses import reference
 
 SHARES = [0.0, 1e-6, 0.1, 0.3, 0.5, 0.7, 0.8, 0.95, 1.0]
 SETTINGS = [(0.0, 1.0), (1.0, 1.0), (1.0, 0.8), (0.5, 1.0), (2.0, 0.5), (0.5, 0.8)]

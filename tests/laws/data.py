@@ -1,11 +1,13 @@
-"""What the laws are asked of: generators, batches and memory layouts, the same for all of them."""
+"""What the laws are asked of: generators, batches, mixed labels and memory layouts."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["LAYOUTS", "batch", "generator", "images_in", "noise"]
+from dmmix.functional import MixedLabels
+
+__all__ = ["LAYOUTS", "batch", "generator", "images_in", "mixed_batch", "noise", "pairs"]
 
 LAYOUTS = ("contiguous", "channels_last", "strided")
 
@@ -47,3 +49,37 @@ def batch(
     else:
         images = noise(n, ch, *size, dtype=dtype, seed=seed)
     return images_in(layout, images), torch.arange(n)
+
+
+def mixed_batch(
+    n: int,
+    num_classes: int,
+    k: int,
+    *,
+    seed: int = 0,
+    scale: float = 3.0,
+    repeats: bool = True,
+    zeros: bool = True,
+) -> tuple[Tensor, MixedLabels]:
+    """float64 logits and mixtures of ``k`` classes, with everything that can happen to them.
+
+    ``repeats`` lets a class stand in several slots, ``zeros`` lets shares be 0.
+    """
+    g = generator(seed)
+    logits = scale * torch.randn(n, num_classes, generator=g, dtype=torch.float64)
+    if repeats:
+        classes = torch.randint(num_classes, (n, k), generator=g)
+        classes[:1] = classes[:1, :1]
+    else:
+        classes = torch.rand(n, num_classes, generator=g).argsort(dim=1)[:, :k]
+    shares = torch.rand(n, k, generator=g, dtype=torch.float64) + 0.05
+    if zeros and k > 1:
+        shares[1::4, torch.randint(k, (1,), generator=g)] = 0
+        shares[2::4, 1:] = 0
+    return logits, MixedLabels(classes, shares / shares.sum(dim=1, keepdim=True))
+
+
+def pairs(a: list[int], b: list[int], lam: list[float], dtype=torch.float64) -> MixedLabels:
+    """Labels of pairs: a share ``lam`` of ``a``, the rest of ``b``."""
+    lam = torch.as_tensor(lam, dtype=dtype)
+    return MixedLabels(torch.tensor([a, b]).T, torch.stack([lam, 1 - lam], dim=1))

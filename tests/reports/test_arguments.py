@@ -3,7 +3,7 @@
 Of ours, values of --cfg-options and keys that nothing reads stand in
 tests/configuration/test_override_values.py and test_keys.py, misspelt names in
 tests/configs/test_config_mistakes.py, the two lines for every config of mmpretrain in
-tests/models/test_stock_configs.py, losses as modules in tests/functional/test_loss_modules.py,
+tests/models/test_stock_configs.py, losses as modules in tests/laws/test_losses.py,
 integer labels and torch.manual_seed in tests/mixups, ``mode='loss'`` and losses that know no soft
 labels in tests/models/test_mixup_classifier.py.
 """

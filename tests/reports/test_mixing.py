@@ -1,7 +1,7 @@
 """Mixes and their labels: what was wrong in the trackers of others.
 
 What was wrong in the implementations that ours follows has its tests in
-tests/functional/test_pitfalls_loss.py, tests/mixups and tests/testing/test_provenance.py.
+tests/functional/losses, tests/mixups and tests/testing/test_provenance.py.
 """
 
 import pytest

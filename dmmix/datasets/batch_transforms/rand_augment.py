@@ -14,7 +14,7 @@ from dmmix.datasets.batch_transforms.augment_policies import parse_policies
 from dmmix.datasets.batch_transforms.augment_presets import PRESETS
 from dmmix.datasets.batch_transforms.base import BatchTransform
 from dmmix.functional.ranges import Count, Finite, NonNegative, Positive
-from dmmix.functional.transforms.per_sample import check_bytes
+from dmmix.functional.transforms.checks import check_bytes
 from dmmix.registry import TRANSFORMS
 
 __all__ = ["BatchRandAugment"]

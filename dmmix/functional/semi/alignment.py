@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.semi.checks import check_rows
+from dmmix.functional.tensors.checks import check_rows
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["align_distribution"]

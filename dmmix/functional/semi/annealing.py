@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from dmmix.functional.semi.checks import check_unit
+from dmmix.functional.tensors.checks import check_unit
 
 __all__ = ["training_signal_annealing"]
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dmmix.functional.semi.checks import check_rows
 from dmmix.functional.semi.pseudo_labels import one_hot
+from dmmix.functional.tensors.checks import check_rows
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["kl_consistency", "masked_cross_entropy", "mean_squared_consistency"]

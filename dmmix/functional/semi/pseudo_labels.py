@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from dmmix.functional.semi.checks import check_rows
+from dmmix.functional.tensors.checks import check_positive, check_rows
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["PseudoLabels", "hard_pseudo_labels", "one_hot", "probabilities", "sharpen"]
@@ -60,8 +60,7 @@ def sharpen(probs: Tensor, temperature: float) -> Tensor:
     Source: MixMatch (arXiv 1905.02249), equation 7.
     """
     check_rows("probs", probs)
-    if not (temperature > 0 and math.isfinite(temperature)):
-        raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
+    check_positive("temperature", temperature)
     # By logarithms: p^(1/T) of all classes underflows to 0 / 0 for a small T. A probability of 0
     # stays one, as exp(-inf); its logarithm is not taken, which would have the gradient 0 / 0.
     probs = at_least_float32(probs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dmmix.functional.semi.checks import check_unit
+from dmmix.functional.tensors.checks import check_unit
 
 __all__ = ["gaussian_ramp", "half_cosine_ramp", "linear_ramp"]
 

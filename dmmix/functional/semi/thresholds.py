@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dmmix.functional.semi.checks import check_unit
+from dmmix.functional.tensors.checks import check_unit
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["flexmatch_thresholds"]

@@ -1,4 +1,5 @@
-"""What all the maths stands on: checks, dtypes, memory layout, spans, maps, resampling, draws."""
+"""What all the maths stands on: checks, dtypes, layout, spans, grids, maps, resampling,
+draws."""
 
 from dmmix.functional.tensors.draws import to_device
 

@@ -7,6 +7,8 @@ for, or by default on the CPU outside ``torch.compile``.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -15,10 +17,14 @@ __all__ = [
     "check_floats",
     "check_images",
     "check_index",
+    "check_integers",
     "check_lam",
     "check_out",
+    "check_positive",
     "check_range",
+    "check_rows",
     "check_tensor",
+    "check_unit",
     "looks_at_values",
 ]
 
@@ -46,10 +52,7 @@ def check_lam(lam: Tensor, images: Tensor, check: bool | None = None, name: str 
 
 def check_index(index: Tensor, images: Tensor, check: bool | None = None) -> None:
     n = images.shape[0]
-    check_tensor("index", index, (n,), images)
-    if index.dtype not in (torch.int64, torch.int32):
-        # uint8 and bool would be taken for masks.
-        raise TypeError(f"index must be int64 or int32, got {index.dtype}")
+    check_integers("index", index, (n,), images)
     if looks_at_values(check, index):
         check_range("index", index, (index >= 0) & (index < n), f"[0, {n})")
 
@@ -108,8 +111,34 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(getattr(tensor, "shape", ()))
 
 
+def check_integers(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+    check_tensor(name, tensor, shape, images)
+    if tensor.dtype not in (torch.int64, torch.int32):
+        # uint8 and bool would be taken for masks.
+        raise TypeError(f"{name} must be int64 or int32, got {tensor.dtype}")
+
+
 def check_range(name: str, values: Tensor, good: Tensor, allowed: str) -> None:
     if not bool(good.all()):  # nan is not good
         row = int((~good).nonzero()[0, 0])
         bad = values[~good][0].item()
         raise ValueError(f"{name} must be in {allowed}, got {bad:g} for sample {row}")
+
+
+def check_rows(name: str, values: Tensor, columns: str = "C") -> None:
+    """Floating point, one row a sample."""
+    if values.ndim != 2 or not values.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating point (N, {columns}), got {values.dtype} "
+            f"{tuple(values.shape)}"
+        )
+
+
+def check_unit(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value}")
+
+
+def check_positive(name: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be above 0 and finite, got {value}")

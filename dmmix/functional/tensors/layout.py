@@ -9,12 +9,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["as_planes", "from_planes", "is_channels_last", "like", "replace", "take", "to_bytes"]
+__all__ = [
+    "as_column",
+    "as_planes",
+    "from_planes",
+    "is_channels_last",
+    "like",
+    "replace",
+    "take",
+    "to_bytes",
+]
 
 
 def is_channels_last(images: Tensor) -> bool:
     """Whether the channels of a pixel lie side by side in memory, and rows do not as usual."""
     return images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+
+
+def as_column(values: Tensor) -> Tensor:
+    """(N,) as (N, 1, 1, 1)."""
+    return values.view(-1, 1, 1, 1)
 
 
 def as_planes(images: Tensor) -> Tensor:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dmmix.functional.tensors.checks import looks_at_values
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["check_maps", "resize_maps"]
@@ -26,10 +26,7 @@ def check_maps(name: str, maps: Tensor, images: Tensor, check: bool | None = Non
         raise ValueError(
             f"{name} must be on the device of the images, {images.device}, got {maps.device}"
         )
-    if torch.compiler.is_compiling():
-        return
-    look = maps.device.type == "cpu" if check is None else check
-    if look and not bool(maps.isfinite().all()):
+    if looks_at_values(check, maps) and not bool(maps.isfinite().all()):
         raise ValueError(f"{name} must be finite, got nan or inf")
 
 

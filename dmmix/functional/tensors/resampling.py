@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.grids import pixel_centers
 from dmmix.functional.tensors.spans import Span, within
 
 __all__ = ["resample", "resampling_weights", "resize_boxes"]
@@ -61,9 +62,7 @@ def resampling_weights(
         lengths: of the source and of the target.
         interpolation: ``'bilinear'`` or ``'bicubic'``.
     """
-    pixel, place = (
-        torch.arange(length, device=source[0].device, dtype=dtype) + 0.5 for length in lengths
-    )
+    pixel, place = (pixel_centers(length, source[0].device, dtype) for length in lengths)
     start, side = source[0].to(dtype)[:, None], (source[1] - source[0]).to(dtype)[:, None]
     scale = side / (target[1] - target[0]).clamp_min(1).to(dtype)[:, None]
     center = start + (place - target[0].to(dtype)[:, None]) * scale

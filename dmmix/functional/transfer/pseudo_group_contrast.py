@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from dmmix.functional.tensors.checks import check_positive
 from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["pseudo_group_contrast"]
@@ -48,8 +49,7 @@ def pseudo_group_contrast(
 
     Source: Self-Tuning for data-efficient deep learning (ICML 2021), equations 4 to 6.
     """
-    if not (temperature > 0 and math.isfinite(temperature)):
-        raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
+    check_positive("temperature", temperature)
     if query.ndim != 2 or key.shape != query.shape:
         raise ValueError(
             f"query and key must be (N, E), got {tuple(query.shape)} and {tuple(key.shape)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dmmix.functional.tensors.checks import check_rows
 from dmmix.functional.tensors.dtypes import at_least_float32
 
 __all__ = ["batch_spectral_shrinkage"]
@@ -30,10 +31,7 @@ def batch_spectral_shrinkage(features: Tensor, k: int = 1) -> Tensor:
 
     Source: Catastrophic forgetting meets negative transfer (NeurIPS 2019), equation 4.
     """
-    if features.ndim != 2 or not features.is_floating_point():
-        raise ValueError(
-            f"features must be floating point (N, D), got {features.dtype} {tuple(features.shape)}"
-        )
+    check_rows("features", features, "D")
     most = min(features.shape)
     if not 1 <= k <= most:
         raise ValueError(

@@ -8,10 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.grids import pixel_centers
 from dmmix.functional.tensors.layout import like, to_bytes
-from dmmix.functional.transforms.per_sample import check_bytes, check_per_sample
+from dmmix.functional.transforms.checks import (
+    channel_values,
+    check_bytes,
+    check_per_sample,
+    check_value,
+)
 
 __all__ = [
     "INTERPOLATIONS",
@@ -205,8 +210,8 @@ def move_matrices(moves: Tensor, height: int, width: int) -> Tensor:
 def _places(matrices: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     """x and y, (N, H, W) each, of what each pixel shows: pixel i lies between i and i + 1."""
     device = matrices.device
-    x = torch.arange(width, device=device).sub((width - 1) / 2).view(1, 1, -1)
-    y = torch.arange(height, device=device).sub((height - 1) / 2).view(1, -1, 1)
+    x = pixel_centers(width, device, torch.float32).sub_(width / 2).view(1, 1, -1)
+    y = pixel_centers(height, device, torch.float32).sub_(height / 2).view(1, -1, 1)
     (xx, xy, x0), (yx, yy, y0) = (row.view(-1, 3, 1, 1).unbind(1) for row in matrices.unbind(1))
     return (xy * y + (x0 + width / 2)) + xx * x, (yy * y + (y0 + height / 2)) + yx * x
 
@@ -238,21 +243,9 @@ def _interpolated(images: Tensor, x: Tensor, y: Tensor, color: float | Tensor, m
 
 def _as_color(fill: float | Sequence[float] | Tensor, images: Tensor) -> float | Tensor:
     """One number, or (1, ch, 1, 1) floats on the device of the images."""
-    if isinstance(fill, Tensor):
-        if fill.device != images.device:
-            raise ValueError(
-                f"fill must be on the device of the images, {images.device}, got {fill.device}"
-            )
-    elif isinstance(fill, Sequence) and not isinstance(fill, str):
-        if not all(0 <= value <= 255 for value in fill):
-            raise ValueError(f"fill must be in [0, 255], got {fill!r}")
-        (fill,) = to_device([torch.tensor(list(fill), dtype=torch.float32)], images.device)
-    elif not 0 <= fill <= 255:
-        raise ValueError(f"fill must be in [0, 255], got {fill!r}")
-    else:
-        return float(fill)
-    if fill.shape not in ((1,), (images.shape[1],)):
-        raise ValueError(
-            f"fill must be one number or {images.shape[1]}, one a channel, got {tuple(fill.shape)}"
-        )
-    return fill.to(torch.float32).view(1, -1, 1, 1)
+    if not isinstance(fill, Tensor):
+        check_value("fill", fill, images)
+        if not isinstance(fill, Sequence):
+            return float(fill)
+        fill = torch.tensor(fill, dtype=torch.float32)
+    return channel_values("fill", fill, images).float().view(1, -1, 1, 1)

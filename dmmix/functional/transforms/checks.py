@@ -7,10 +7,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dmmix.functional.tensors.checks import check_range, check_tensor, looks_at_values
+from dmmix.functional.tensors.checks import (
+    check_integers,
+    check_range,
+    check_tensor,
+    looks_at_values,
+)
 from dmmix.functional.tensors.draws import to_device
 
-__all__ = ["check_boxes", "check_images", "check_integers", "check_value", "per_channel"]
+__all__ = [
+    "channel_values",
+    "check_boxes",
+    "check_bytes",
+    "check_images",
+    "check_per_sample",
+    "check_value",
+    "per_channel",
+]
 
 
 def check_images(images: Tensor, any_integers: bool = False) -> None:
@@ -25,10 +38,34 @@ def check_images(images: Tensor, any_integers: bool = False) -> None:
         raise ValueError(f"images must be (N, ch, H, W), got {tuple(images.shape)}")
 
 
-def check_integers(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
-    check_tensor(name, tensor, shape, images)
-    if tensor.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"{name} must be int64 or int32, got {tensor.dtype}")
+def check_bytes(images: Tensor) -> None:
+    """Raises unless ``images`` is (N, ch, H, W) uint8."""
+    if isinstance(images, Tensor) and images.dtype != torch.uint8:
+        raise TypeError(f"images must be uint8, not normalised yet, got {images.dtype}")
+    check_images(images)
+
+
+def check_per_sample(
+    name: str,
+    values: Tensor,
+    images: Tensor,
+    low: float,
+    high: float,
+    check: bool | None,
+    integers: bool = False,
+) -> None:
+    """Raises unless ``values`` has one number in [low, high], and finite, for each image."""
+    check_tensor(name, values, (images.shape[0],), images)
+    if values.dtype == torch.bool or values.is_complex():
+        raise TypeError(f"{name} must be real numbers, got {values.dtype}")
+    if integers and values.is_floating_point():
+        raise TypeError(f"{name} must be integers, got {values.dtype}")
+    if looks_at_values(check, values):
+        good = (values >= low) & (values <= high)
+        if values.is_floating_point():
+            good &= values.isfinite()
+        allowed = "the finite numbers" if low == -float("inf") else f"[{low:g}, {high:g}]"
+        check_range(name, values, good, allowed.replace("inf]", "inf)"))
 
 
 def check_boxes(boxes: Tensor, images: Tensor, check: bool | None, smallest: int) -> None:
@@ -52,16 +89,24 @@ def check_value(name: str, value: float | Sequence[float], images: Tensor) -> No
 
 def per_channel(name: str, value: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
     """(ch,) of the dtype and on the device of the images, without waiting for it."""
-    if isinstance(value, Tensor):
-        values = value.reshape(-1)
-    else:
-        check_value(name, value, images)
-        values = torch.tensor(value, dtype=torch.float64).reshape(-1)
+    values = value if isinstance(value, Tensor) else _as_tensor(name, value, images)
+    return channel_values(name, values, images).to(images.dtype)
+
+
+def channel_values(name: str, values: Tensor, images: Tensor) -> Tensor:
+    """(ch,) on the device of the images, without waiting for it."""
     channels = images.shape[1]
-    if len(values) not in (1, channels):
+    if values.numel() not in (1, channels):
         raise ValueError(
-            f"{name} must be a number or one for each of the {channels} channels, got {value!r}"
+            f"{name} must be a number or one for each of the {channels} channels, "
+            f"got {tuple(values.shape)}"
         )
+    values = values.reshape(-1)
     if values.device != images.device:
         (values,) = to_device([values], images.device)
-    return values.to(images.dtype).expand(channels)
+    return values.expand(channels)
+
+
+def _as_tensor(name: str, value: float | Sequence[float], images: Tensor) -> Tensor:
+    check_value(name, value, images)
+    return torch.tensor(value, dtype=torch.float64)

@@ -14,7 +14,7 @@ from torch import Tensor
 from dmmix.functional.tensors.checks import check_tensor
 from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.tensors.dtypes import share_dtype
-from dmmix.functional.tensors.layout import like
+from dmmix.functional.tensors.layout import as_column, like
 from dmmix.functional.transforms.checks import check_images
 
 __all__ = [
@@ -174,20 +174,16 @@ def _blend(
     grey: Tensor | None = None,
 ) -> Tensor:
     """The image, its mean grey and its grey pixels, summed with these weights (N,)."""
-    blended = values * _column(factor, values)
+    blended = values * as_column(factor).to(values.dtype)
     if mean is not None or grey is not None:
         greys = values if values.shape[1] == 1 else _grey(values, dtype)
         if grey is not None:
-            blended.addcmul_(_column(grey, values), greys)
+            blended.addcmul_(as_column(grey).to(values.dtype), greys)
         if mean is not None:
-            blended.addcmul_(_column(mean, values), greys.mean((1, 2, 3), keepdim=True))
+            blended.addcmul_(as_column(mean).to(values.dtype), greys.mean((1, 2, 3), keepdim=True))
     if dtype == torch.uint8:
         return blended.clamp_(0, 255).floor_()
     return blended.clamp_(0, 1)
-
-
-def _column(numbers: Tensor, values: Tensor) -> Tensor:
-    return numbers.to(values.dtype).view(-1, 1, 1, 1)
 
 
 def _grey(values: Tensor, dtype: torch.dtype) -> Tensor:

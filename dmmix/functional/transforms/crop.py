@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dmmix.functional.tensors.checks import check_range, looks_at_values
+from dmmix.functional.tensors.checks import check_integers, check_range, looks_at_values
 from dmmix.functional.tensors.layout import as_planes, from_planes
-from dmmix.functional.transforms.checks import check_images, check_integers
+from dmmix.functional.transforms.checks import check_images
 from dmmix.functional.transforms.padding import PaddingMode, pad
 
 __all__ = ["crop"]

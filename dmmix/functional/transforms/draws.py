@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional.tensors.layout import as_planes, from_planes
+from dmmix.functional.tensors.spans import around, placed
 
 __all__ = [
     "draw_crops",
@@ -138,9 +139,8 @@ def draw_cutouts(
     """
     starts, sides = [], []
     for length, side in zip(image_size, shape, strict=True):
-        start = torch.randint(length, (n,), generator=generator).sub_(side // 2)
-        stop = (start + side).clamp_(max=length)
-        starts.append(start.clamp_(min=0))
+        start, stop = around(torch.randint(length, (n,), generator=generator), side, length)
+        starts.append(start)
         sides.append(stop - start)
     return torch.stack((*starts, *sides), 1)
 
@@ -200,7 +200,5 @@ def _places(
     place = []
     for side, length in zip((rows, columns), image_size, strict=True):
         spot = torch.rand(len(side), dtype=torch.float64, generator=generator)
-        free = (length - side).clamp_min_(0)
-        # The product may round up to free + 1.
-        place.append(torch.minimum(spot.mul_(free + 1).long(), free))
+        place.append(placed(spot, side, length)[0])
     return place[0], place[1]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dmmix.functional.tensors.dtypes import at_least_float32
 from dmmix.functional.tensors.layout import is_channels_last
-from dmmix.functional.transforms.checks import check_images
+from dmmix.functional.transforms.checks import channel_values, check_images
 
 __all__ = ["normalize"]
 
@@ -36,7 +36,10 @@ def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """
     check_images(images, any_integers=True)
     n, ch, height, width = images.shape
-    mean, std = (_per_channel(name, value, ch) for name, value in (("mean", mean), ("std", std)))
+    mean, std = (
+        at_least_float32(channel_values(name, values, images))
+        for name, values in (("mean", mean), ("std", std))
+    )
     if images.dtype not in (torch.uint8, torch.float32, torch.float64):
         images = images.float()
     if not is_channels_last(images):
@@ -46,14 +49,3 @@ def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     lines = images.permute(0, 2, 3, 1).view(n * height, width * ch)
     lines = torch.sub(lines, mean.repeat(width)).div_(std.repeat(width))
     return lines.view(n, height, width, ch).permute(0, 3, 1, 2)
-
-
-def _per_channel(name: str, values: Tensor, channels: int) -> Tensor:
-    """(ch,), float32 at least."""
-    if values.numel() not in (1, channels):
-        raise ValueError(
-            f"{name} must have one number or one for each of the {channels} channels, "
-            f"got {tuple(values.shape)}"
-        )
-    values = at_least_float32(values.reshape(-1))
-    return values.expand(channels)

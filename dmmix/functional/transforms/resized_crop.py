@@ -10,6 +10,7 @@ from torch import Tensor
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.layout import like
 from dmmix.functional.tensors.resampling import resample, resampling_weights
+from dmmix.functional.tensors.spans import whole
 from dmmix.functional.transforms.checks import check_boxes, check_images
 
 __all__ = ["INTERPOLATIONS", "Interpolation", "resized_crop"]
@@ -57,11 +58,10 @@ def resized_crop(
     weights = []
     for axis in (0, 1):
         source = (first[:, axis], first[:, axis] + side[:, axis])
-        zeros = torch.zeros_like(source[0])
         lengths = (images.shape[2 + axis], size[axis])
         weights.append(
             resampling_weights(
-                source, (zeros, zeros + size[axis]), lengths, share_dtype(images), interpolation
+                source, whole(source[0], size[axis]), lengths, share_dtype(images), interpolation
             )
         )
     resized = resample(images, *weights)

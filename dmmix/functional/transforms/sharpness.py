@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dmmix.functional.tensors.layout import to_bytes
-from dmmix.functional.transforms.per_sample import (
-    as_column,
-    check_bytes,
-    check_per_sample,
-)
+from dmmix.functional.tensors.layout import as_column, to_bytes
+from dmmix.functional.transforms.checks import check_bytes, check_per_sample
 
 __all__ = ["adjust_sharpness"]
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.tensors.layout import like, to_bytes
-from dmmix.functional.transforms.per_sample import (
-    as_column,
-    check_bytes,
-    check_per_sample,
-)
+from dmmix.functional.tensors.layout import as_column, like, to_bytes
+from dmmix.functional.transforms.checks import check_bytes, check_per_sample
 
 __all__ = ["autocontrast", "equalize", "invert", "posterize", "solarize", "solarize_add"]
 

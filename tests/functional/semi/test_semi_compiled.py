@@ -13,11 +13,8 @@ from dmmix.functional.semi import (
     mean_squared_consistency,
     sharpen,
 )
+from tests.laws.data import noise
 from tests.mixups.waits import Waits
-
-
-def random(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def hard(z, target, mask):
@@ -48,9 +45,9 @@ FUNCTIONS = [hard, soft, aligned, thresholds, squared, kl_consistency]
 
 
 def arguments():
-    target = random(6, 5, seed=1).softmax(dim=1)
+    target = noise(6, 5, seed=1).softmax(dim=1)
     mask = torch.tensor([True, False, True, True, False, True])
-    return random(6, 5).requires_grad_(), target, mask
+    return noise(6, 5).requires_grad_(), target, mask
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

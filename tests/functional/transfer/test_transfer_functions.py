@@ -12,11 +12,7 @@ from dmmix.functional.transfer import (
     co_tuning_cross_entropy,
     pseudo_group_contrast,
 )
-
-
-def random(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
+from tests.laws.data import noise
 
 # -- BSS ---------------------------------------------------------------------------------
 
@@ -25,7 +21,7 @@ def random(*shape, seed=0):
 @pytest.mark.parametrize("shape", [(5, 9), (9, 5)])
 def test_the_smallest_singular_values(k, shape):
     """By the eigenvalues of F^T F, as NumPy has them."""
-    features = random(*shape)
+    features = noise(*shape)
     matrix = features.numpy()
     gram = matrix @ matrix.T if shape[0] < shape[1] else matrix.T @ matrix
     values = sorted(np.linalg.eigvalsh(gram))
@@ -34,12 +30,12 @@ def test_the_smallest_singular_values(k, shape):
 
 
 def test_its_gradient_by_differences():
-    features = random(4, 6).requires_grad_()
+    features = noise(4, 6).requires_grad_()
     assert torch.autograd.gradcheck(lambda f: batch_spectral_shrinkage(f, 2), features)
 
 
 def test_low_precision_features():
-    features = random(6, 8).bfloat16()
+    features = noise(6, 8).bfloat16()
     found = batch_spectral_shrinkage(features, 2)
     assert found.dtype == torch.float32
     expected = batch_spectral_shrinkage(features.double(), 2)
@@ -49,19 +45,19 @@ def test_low_precision_features():
 @pytest.mark.parametrize("k", [0, 6])
 def test_bad_k(k):
     with pytest.raises(ValueError, match=rf"k must be from 1 to 5, .* got {k}"):
-        batch_spectral_shrinkage(random(5, 9), k)
+        batch_spectral_shrinkage(noise(5, 9), k)
 
 
 def test_bad_features():
     with pytest.raises(ValueError, match=r"features must be floating point \(N, D\)"):
-        batch_spectral_shrinkage(random(5, 9, 2))
+        batch_spectral_shrinkage(noise(5, 9, 2))
 
 
 # -- Co-Tuning ---------------------------------------------------------------------------
 
 
 def test_relationship():
-    probs, labels = random(8, 4).softmax(dim=1), torch.tensor([0, 2, 1, 0, 2, 2, 1, 0])
+    probs, labels = noise(8, 4).softmax(dim=1), torch.tensor([0, 2, 1, 0, 2, 2, 1, 0])
     found = category_relationship(probs, labels, 3)
     for c in range(3):
         rows = [
@@ -74,12 +70,12 @@ def test_relationship():
 
 def test_a_class_without_images():
     with pytest.raises(ValueError, match="class 1 has no image, 2 of 4 have none"):
-        category_relationship(random(2, 4).softmax(dim=1), torch.tensor([0, 2]), 4)
+        category_relationship(noise(2, 4).softmax(dim=1), torch.tensor([0, 2]), 4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_the_mean_of_many_low_precision_predictions(dtype):
-    probs = random(3000, 4).softmax(dim=1).to(dtype)
+    probs = noise(3000, 4).softmax(dim=1).to(dtype)
     found = category_relationship(probs, torch.arange(3000) % 2, 2)
     assert found.dtype == torch.float32
     expected = torch.stack([probs[k::2].double().mean(dim=0) for k in range(2)])
@@ -89,12 +85,12 @@ def test_the_mean_of_many_low_precision_predictions(dtype):
 @pytest.mark.parametrize("label", [-1, 3])
 def test_labels_out_of_range(label):
     with pytest.raises(ValueError, match=f"labels must be from 0 to 2, got {label}"):
-        category_relationship(random(3, 4).softmax(dim=1), torch.tensor([0, label, 1]), 3)
+        category_relationship(noise(3, 4).softmax(dim=1), torch.tensor([0, label, 1]), 3)
 
 
 def test_co_tuning():
-    logits, labels = random(5, 4), torch.tensor([0, 2, 1, 1, 0])
-    relationship = random(3, 4, seed=1).softmax(dim=1).requires_grad_()
+    logits, labels = noise(5, 4), torch.tensor([0, 2, 1, 1, 0])
+    relationship = noise(3, 4, seed=1).softmax(dim=1).requires_grad_()
     total = 0.0
     for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
         lse = math.log(sum(math.exp(z) for z in row))
@@ -108,13 +104,13 @@ def test_co_tuning():
 
 def test_bad_co_tuning():
     with pytest.raises(ValueError, match=r"source_logits must be \(N, 4\) like the relationship"):
-        co_tuning_cross_entropy(random(5, 3), torch.zeros(5).long(), random(2, 4))
+        co_tuning_cross_entropy(noise(5, 3), torch.zeros(5).long(), noise(2, 4))
     with pytest.raises(ValueError, match=r"source_probs must be \(N, S\) and labels \(N,\)"):
-        category_relationship(random(5, 3), torch.zeros(4).long(), 3)
+        category_relationship(noise(5, 3), torch.zeros(4).long(), 3)
     with pytest.raises(ValueError, match=r"labels must be \(5,\), got \(1,\)"):
-        co_tuning_cross_entropy(random(5, 4), torch.zeros(1).long(), random(2, 4))
+        co_tuning_cross_entropy(noise(5, 4), torch.zeros(1).long(), noise(2, 4))
     with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
-        category_relationship(random(5, 3), torch.zeros(5).long(), 0)
+        category_relationship(noise(5, 3), torch.zeros(5).long(), 0)
 
 
 # -- PGC ---------------------------------------------------------------------------------
@@ -142,8 +138,8 @@ def loop(query, key, queue, valid, labels, temperature):
 @pytest.mark.parametrize("filled", [0.0, 0.6, 1.0])
 def test_pseudo_group_contrast(temperature, filled):
     unit = torch.nn.functional.normalize
-    query, key = unit(random(6, 5), dim=1), unit(random(6, 5, seed=1), dim=1)
-    queue = unit(random(3, 4, 5, seed=2), dim=2)
+    query, key = unit(noise(6, 5), dim=1), unit(noise(6, 5, seed=1), dim=1)
+    queue = unit(noise(3, 4, 5, seed=2), dim=2)
     valid = torch.rand(3, 4, generator=torch.Generator().manual_seed(3)) < filled
     labels = torch.tensor([0, 1, 2, 2, 1, 0])
     found = pseudo_group_contrast(query, key, queue, valid, labels, temperature)
@@ -154,8 +150,8 @@ def test_pseudo_group_contrast(temperature, filled):
 def test_contrast_under_autocast():
     """A product of float16 or bfloat16 is too coarse for a temperature of 0.07."""
     unit = torch.nn.functional.normalize
-    query, key = (unit(random(6, 16, seed=k), dim=1).float() for k in (0, 1))
-    queue = unit(random(3, 4, 16, seed=2), dim=2).float()
+    query, key = (unit(noise(6, 16, seed=k), dim=1).float() for k in (0, 1))
+    queue = unit(noise(3, 4, 16, seed=2), dim=2).float()
     labels = torch.tensor([0, 1, 2, 2, 1, 0])
     arguments = (query, key, queue, torch.ones(3, 4).bool(), labels)
     expected = pseudo_group_contrast(*arguments)
@@ -165,8 +161,8 @@ def test_contrast_under_autocast():
 
 
 def test_keys_get_no_gradient():
-    query, key = random(3, 5).requires_grad_(), random(3, 5, seed=1).requires_grad_()
-    queue = random(2, 4, 5, seed=2).requires_grad_()
+    query, key = noise(3, 5).requires_grad_(), noise(3, 5, seed=1).requires_grad_()
+    queue = noise(2, 4, 5, seed=2).requires_grad_()
     valid = torch.tensor([[True, True, False, True], [False, True, True, True]])
     pseudo_group_contrast(query, key, queue, valid, torch.tensor([0, 1, 0])).sum().backward()
     assert key.grad is None
@@ -179,16 +175,16 @@ def test_keys_get_no_gradient():
     ("changes", "says"),
     [
         (dict(temperature=0), "temperature must be above 0 and finite, got 0"),
-        (dict(key=random(3, 4)), r"query and key must be \(N, E\)"),
-        (dict(queue=random(2, 4, 6)), r"queue must be \(C, D, 5\) and valid \(C, D\)"),
+        (dict(key=noise(3, 4)), r"query and key must be \(N, E\)"),
+        (dict(queue=noise(2, 4, 6)), r"queue must be \(C, D, 5\) and valid \(C, D\)"),
         (dict(valid=torch.ones(2, 3).bool()), r"queue must be \(C, D, 5\) and valid \(C, D\)"),
     ],
 )
 def test_bad_contrast(changes, says):
     arguments = dict(
-        query=random(3, 5),
-        key=random(3, 5),
-        queue=random(2, 4, 5),
+        query=noise(3, 5),
+        key=noise(3, 5),
+        queue=noise(2, 4, 5),
         valid=torch.ones(2, 4).bool(),
         labels=torch.tensor([0, 1, 0]),
     )

@@ -185,14 +185,6 @@ def inside(boxes, size):
     assert bool((boxes[:, :2] + boxes[:, 2:] <= torch.tensor(size)).all())
 
 
-def test_no_sample():
-    assert draw_crops(0, (8, 8), (4, 4), generator()).shape == (0, 2)
-    assert draw_resized_crops(0, (8, 8), generator=generator()).shape == (0, 4)
-    assert draw_erasings(0, (8, 8), generator=generator()).shape == (0, 4)
-    assert draw_cutouts(0, (8, 8), (4, 4), generator()).shape == (0, 4)
-    assert draw_orders(0, 4, generator()).shape == (0, 4)
-
-
 def test_windows_that_do_not_fit():
     with pytest.raises(ValueError, match=r"windows of \(9, 8\) do not fit into images of \(8, 8\)"):
         draw_crops(3, (8, 8), (9, 8), generator())

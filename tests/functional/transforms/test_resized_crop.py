@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from dmmix import compat
 from dmmix.functional.transforms import draw_resized_crops, resized_crop
-from tests.functional.transforms.pictures import LAYOUTS, generator, pictures, same_format
+from tests.functional.transforms.pictures import generator, pictures
 
 KINDS = ("bilinear", "bicubic")
 SIZES = [((9, 12), (7, 7)), ((33, 20), (8, 13)), ((8, 8), (16, 11)), ((5, 40), (1, 3))]
@@ -34,27 +34,21 @@ def one_by_one():
 @pytest.mark.parametrize(("have", "want"), SIZES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ch", [1, 3])
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_floats_are_torchvisions(layout, ch, kind, have, want, one_by_one):
-    images = pictures(12, ch, have, torch.float64, layout)
-    before = images.clone()
+def test_floats_are_torchvisions(ch, kind, have, want, one_by_one):
+    images = pictures(12, ch, have, torch.float64)
     boxes = draw_resized_crops(12, have, generator=generator())
     out = resized_crop(images, boxes, want, kind)
     assert_close(out, one_by_one(images, boxes, want, kind), rtol=0, atol=1e-12)
-    same_format(out, images)
-    assert torch.equal(images, before)
     single = resized_crop(images.float(), boxes, want, kind)
     assert_close(single.double(), out, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("have", "want"), SIZES)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_bytes_are_torchvisions_within_a_step(layout, kind, have, want, one_by_one):
-    images = pictures(12, 3, have, torch.uint8, layout)
+def test_bytes_are_torchvisions_within_a_step(kind, have, want, one_by_one):
+    images = pictures(12, 3, have)
     boxes = draw_resized_crops(12, have, generator=generator(1))
     out = resized_crop(images, boxes, want, kind)
-    same_format(out, images)
     # As torchvision does it where torch has no kernel for bytes, and on a GPU.
     floats = one_by_one(images.float(), boxes, want, kind).round().clamp(0, 255)
     assert (out.double() - floats).abs().max() <= 1
@@ -88,20 +82,6 @@ def test_pixels_outside_the_box_do_not_matter():
     assert torch.equal(resized_crop(others, boxes, (6, 6)), out)
 
 
-@pytest.mark.parametrize("n", [0, 1])
-def test_no_image_and_one(n):
-    boxes = torch.tensor([[0, 0, 2, 2]]).expand(n, 4)
-    assert resized_crop(pictures(n), boxes, (3, 5)).shape == (n, 3, 3, 5)
-
-
-def test_autocast_changes_nothing():
-    images = pictures(4)
-    boxes = draw_resized_crops(4, (9, 12), generator=generator())
-    with torch.autocast("cpu", torch.bfloat16):
-        out = resized_crop(images, boxes, (7, 7))
-    assert torch.equal(out, resized_crop(images, boxes, (7, 7)))
-
-
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -110,7 +90,6 @@ def test_autocast_changes_nothing():
         (dict(boxes=torch.zeros(2, 4)), TypeError, "boxes must be int64"),
         (dict(interpolation="nearest"), ValueError, "interpolation must be one of"),
         (dict(size=(0, 3)), ValueError, "size must be at least 1 x 1"),
-        (dict(images=torch.zeros(2, 3, 4, 4, dtype=torch.bool)), TypeError, "uint8 or floating"),
     ],
 )
 def test_bad_arguments(options, error, message):

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from dmmix import compat
 from dmmix.functional import transforms
-from tests.functional.transforms.pictures import LAYOUTS, generator, pictures, same_format
-from tests.mixups.waits import Waits
+from tests.functional.transforms.pictures import generator, pictures
 
 N = 16
 SIZES = [(9, 12), (7, 13), (16, 16), (1, 5), (2, 2), (40, 33)]
@@ -30,7 +29,7 @@ def tv():
     return pytest.importorskip("torchvision.transforms.v2.functional")
 
 
-def photos(ch, size, layout="channels_last"):
+def photos(ch, size):
     """Noise, dark and bright images, few values, one value, two values, a gradient."""
     images = pictures(N, ch, size, seed=3)
     images[1:3] //= 4
@@ -40,11 +39,7 @@ def photos(ch, size, layout="channels_last"):
     images[8] = 254 + images[8] % 2
     images[9] = torch.arange(images[9].numel()).view(ch, *size) * 255 // images[9].numel()
     images[10, :, 0, 0] = 255 - images[10, :, 0, 0]
-    if layout == "strided":
-        wide = images.repeat_interleave(2, 3)
-        return wide[..., ::2]
-    last = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-    return images.contiguous(memory_format=last)
+    return images
 
 
 def run(op, images, values=None):
@@ -62,16 +57,14 @@ def by_image(tv, op, images, values):
     return torch.stack([function(i, v) for i, v in zip(images, values.tolist(), strict=True)])
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("ch", [1, 3])
 @pytest.mark.parametrize("op", OPS)
-def test_equals_torchvision(tv, op, ch, size, layout):
-    images = photos(ch, size, layout)
+def test_equals_torchvision(tv, op, ch, size):
+    images = photos(ch, size)
     values = DRAWN[op](generator()) if op in DRAWN else None
     out = run(op, images, values)
     assert torch.equal(out, by_image(tv, op, images, values))
-    same_format(out, images)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0, 127.0, 127.5, 128.0, 254.5, 255.0, 256.0])
@@ -110,15 +103,8 @@ def test_properties(op, data):
     size = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
     images = pictures(N, ch, size, seed=data.draw(st.integers(0, 99)))
     values = DRAWN[op](generator(data.draw(st.integers(0, 99)))) if op in DRAWN else None
-    before = images.clone()
     out = run(op, images, values)
     assert out.shape == images.shape
-    assert torch.equal(images, before)
-    assert out.untyped_storage().data_ptr() != images.untyped_storage().data_ptr()
-    # Each image is on its own.
-    order = torch.randperm(N, generator=generator())
-    again = run(op, images[order], None if values is None else values[order])
-    assert torch.equal(again, out[order])
     # Doing it twice does no more, or undoes it.
     if op in ("posterize", "autocontrast"):
         twice = run(op, out, values)
@@ -128,36 +114,11 @@ def test_properties(op, data):
         assert torch.equal(run(op, out), images)
 
 
-@pytest.mark.parametrize("op", OPS)
-def test_nothing_waits(op):
-    images = photos(3, (9, 12))
-    arguments = (DRAWN[op](generator()),) if op in DRAWN else ()
-    with Waits() as waits:
-        getattr(transforms, op)(images, *arguments, **(dict(check=False) if arguments else {}))
-    assert waits.found == []
-
-
-@pytest.mark.parametrize("op", OPS)
-def test_empty_batches(op):
-    values = (DRAWN[op](generator())[:0],) if op in DRAWN else ()
-    assert run(op, pictures(0), *values).shape == (0, 3, 9, 12)
-
-
-@pytest.mark.parametrize("op", OPS)
-def test_only_bytes(op):
-    values = (DRAWN[op](generator()),) if op in DRAWN else ()
-    with pytest.raises(TypeError, match=r"images must be uint8.*float32"):
-        run(op, torch.zeros(N, 3, 4, 4), *values)
-    with pytest.raises(ValueError, match=r"images must be \(N, ch, H, W\)"):
-        run(op, pictures(N)[0], *values)
-
-
 @pytest.mark.parametrize(
     ("op", "values", "error", "message"),
     [
         ("posterize", [1.0, 2.0], TypeError, "bits must be integers, got torch.float32"),
         ("posterize", [1, 9], ValueError, r"bits must be in \[0, 8\], got 9 for sample 1"),
-        ("posterize", [1], ValueError, r"bits must be \(2,\) for 2 images, got \(1,\)"),
         ("solarize", [257.0, 0], ValueError, r"threshold must be in \[0, 256\], got 257"),
         ("solarize", [0, float("nan")], ValueError, r"threshold must be in \[0, 256\], got nan"),
         ("solarize_add", [-1, 0], ValueError, r"addition must be in \[0, 255\], got -1"),

@@ -10,11 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dmmix.functional.kernels.cpu import cpu_terms
-from dmmix.functional.kernels.cpu_small import FEW_LOGITS, small_terms
-from dmmix.functional.slots import Slots
+from dmmix.functional.losses.kernels.cpu import cpu_terms
+from dmmix.functional.losses.kernels.cpu_small import FEW_LOGITS, small_terms
+from dmmix.functional.losses.kernels.eager import eager_terms
+from dmmix.functional.losses.slots import Slots
 from dmmix.functional.tensors.dtypes import at_least_float32
-from dmmix.functional.terms import eager_terms
 
 __all__ = ["Backend", "mixup_terms"]
 
@@ -97,6 +97,6 @@ def _has_triton() -> bool:
 
 def _triton_terms() -> Callable[[Tensor, Slots, Tensor | None], tuple[Tensor, Tensor]]:
     # Imported on first use: Triton is an option, and slow to import.
-    from dmmix.functional.kernels.triton_terms import triton_terms
+    from dmmix.functional.losses.kernels.triton_terms import triton_terms
 
     return triton_terms

@@ -36,8 +36,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dmmix.functional.kernels.second_order import once_differentiable_gradient
-from dmmix.functional.slots import Slots
+from dmmix.functional.losses.kernels.second_order import once_differentiable_gradient
+from dmmix.functional.losses.slots import Slots
 
 __all__ = ["CHUNK_ELEMENTS", "cpu_terms"]
 
@@ -63,15 +63,15 @@ def cpu_terms(
 
     Args:
         logits: (N, C) of any float dtype, contiguous or not. Gradients go to it alone.
-        slots, class_weight: see :func:`dmmix.functional.terms.eager_terms`.
+        slots, class_weight: see :func:`dmmix.functional.losses.kernels.eager.eager_terms`.
     """
     if class_weight is not None:
         class_weight = class_weight.to(slots.target.dtype)
     learns = torch.is_grad_enabled() and logits.requires_grad
-    return _Terms.apply(logits, *slots, class_weight, learns)
+    return _ChunkedTerms.apply(logits, *slots, class_weight, learns)
 
 
-class _Terms(torch.autograd.Function):
+class _ChunkedTerms(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,

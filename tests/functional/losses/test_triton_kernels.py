@@ -16,9 +16,10 @@ import torch
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 
 from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy  # noqa: E402
-from dmmix.functional.kernels import triton_terms as kernels  # noqa: E402
-from dmmix.functional.slots import plan_slots  # noqa: E402
-from dmmix.functional.terms import eager_terms  # noqa: E402
+from dmmix.functional.losses.kernels import triton_terms as kernels  # noqa: E402
+from dmmix.functional.losses.kernels.eager import eager_terms  # noqa: E402
+from dmmix.functional.losses.slots import plan_slots  # noqa: E402
+from tests.laws.data import generator, mixed_batch  # noqa: E402
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 1e-2, torch.float16: 2e-3}
@@ -53,8 +54,7 @@ def check_agreement(logits, labels, class_weight=None, upstream=(True, True), **
     """Values and gradients, with eager float64 as the yardstick."""
     dtype = torch.promote_types(logits.dtype, torch.float32)
     tolerance = TOLERANCE[logits.dtype]
-    generator = torch.Generator().manual_seed(1)
-    weights = torch.randn(2, len(logits), generator=generator, dtype=torch.float64)
+    weights = torch.randn(2, len(logits), generator=generator(1), dtype=torch.float64)
     used = [index for index, use in enumerate(upstream) if use]
 
     def run(form, z, dtype):
@@ -72,14 +72,7 @@ def check_agreement(logits, labels, class_weight=None, upstream=(True, True), **
 
 
 def draw(n, c, k, dtype, device):
-    generator = torch.Generator().manual_seed(n + c + k)
-    logits = 3 * torch.randn(n, c, generator=generator, dtype=torch.float64)
-    classes = torch.randint(c, (n, k), generator=generator)
-    shares = torch.rand(n, k, generator=generator, dtype=torch.float64)
-    if k > 1 and n:
-        shares[0, 0] = 0.0
-        classes[-1, 0] = classes[-1, 1]
-    labels = MixedLabels(classes, shares / shares.sum(1, keepdim=True))
+    logits, labels = mixed_batch(n, c, k, seed=n + c + k)
     return logits.to(device, dtype), labels.to(device)
 
 

@@ -8,7 +8,7 @@ With :math:`o = \log \sum_{c \notin M} e^{z_c}` over the classes that are not mi
   :math:`-\sum_k \mathrm{keep}_k \log \phi_k` of the paper.
 
 This composition of torch operations is what ``torch.compile`` traces and what supports double
-backward; :mod:`dmmix.functional.kernels` has the same in a single pass over the logits.
+backward; :mod:`dmmix.functional.losses.kernels` has the same in a single pass over the logits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dmmix.functional.slots import Slots
+from dmmix.functional.losses.slots import Slots
 
 __all__ = ["eager_terms"]
 
@@ -29,7 +29,7 @@ def eager_terms(
 
     Args:
         logits: (N, C), float32 or float64.
-        slots: see :func:`dmmix.functional.slots.plan_slots`.
+        slots: see :func:`dmmix.functional.losses.slots.plan_slots`.
         class_weight: (C,) weights, needed for label smoothing only (``slots.target`` and
             ``slots.keep`` are weighted already).
     """

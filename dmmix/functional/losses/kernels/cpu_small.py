@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dmmix.functional.kernels.second_order import once_differentiable_gradient
-from dmmix.functional.slots import Slots
+from dmmix.functional.losses.kernels.second_order import once_differentiable_gradient
+from dmmix.functional.losses.slots import Slots
 
 __all__ = ["FEW_LOGITS", "small_terms"]
 
@@ -31,12 +31,12 @@ FEW_LOGITS = 1 << 14
 
 
 def small_terms(logits: Tensor, slots: Slots) -> tuple[Tensor, Tensor]:
-    """As :func:`dmmix.functional.kernels.cpu.cpu_terms`, for labels without smoothing and logits of
-    the dtype of ``slots.target``."""
-    return _Terms.apply(logits, slots.classes, slots.target, slots.keep, slots.mixed)
+    """As :func:`~dmmix.functional.losses.kernels.cpu.cpu_terms`, for labels without smoothing and
+    logits of the dtype of ``slots.target``."""
+    return _SmallTerms.apply(logits, slots.classes, slots.target, slots.keep, slots.mixed)
 
 
-class _Terms(torch.autograd.Function):
+class _SmallTerms(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,

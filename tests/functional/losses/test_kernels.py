@@ -10,13 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dmmix.functional import (
-    MixedLabels,
-    decoupled_mixup_cross_entropy,
-    decoupled_mixup_terms,
-    mixup_cross_entropy,
-)
-from dmmix.functional.kernels import cpu, dispatch
+from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy, decoupled_mixup_terms
+from dmmix.functional.losses.kernels import cpu, dispatch
+from tests.laws.data import generator, mixed_batch
 from tests.pairwise import pairwise
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 1e-2, torch.float16: 2e-3}
@@ -24,22 +20,13 @@ DTYPES = list(TOLERANCE)
 
 
 def draw(n, c, k, *, dtype=torch.float64, seed=0, scale=3.0):
-    """Random logits and labels, among them samples of one class and shares of 0."""
-    generator = torch.Generator().manual_seed(seed)
-    logits = scale * torch.randn(n, c, generator=generator, dtype=torch.float64)
-    classes = torch.randint(c, (n, k), generator=generator)
-    shares = torch.rand(n, k, generator=generator, dtype=torch.float64)
-    if k > 1 and n:
-        shares[0, 0] = 0.0
-        classes[-1, 0] = classes[-1, 1]
-    labels = MixedLabels(classes, shares / shares.sum(1, keepdim=True))
+    logits, labels = mixed_batch(n, c, k, seed=seed, scale=scale)
     return logits.to(dtype).requires_grad_(), labels
 
 
 def values_and_gradient(logits, labels, backend, **options):
     terms = decoupled_mixup_terms(logits, labels, backend=backend, **options)
-    generator = torch.Generator().manual_seed(1)
-    weights = torch.randn(2, len(logits), generator=generator, dtype=torch.float64)
+    weights = torch.randn(2, len(logits), generator=generator(1), dtype=torch.float64)
     weights = list(weights.to(terms.mixup.dtype))
     (gradient,) = torch.autograd.grad(list(terms), logits, weights)
     return *terms, gradient
@@ -80,60 +67,20 @@ def test_chunk_boundaries(monkeypatch, rows, dtype):
     check_agreement(logits, labels, label_smoothing=0.1, class_weight=weight)
 
 
-def test_a_row_longer_than_a_chunk(monkeypatch):
-    monkeypatch.setattr(cpu, "CHUNK_ELEMENTS", 4)
-    check_agreement(*draw(3, 10, 2))
-
-
-OPTIONS = {
-    "min_share": dict(min_share=0.3),
-    "label smoothing": dict(label_smoothing=0.1),
-    "class weights": dict(class_weight=torch.linspace(0, 2, 10)),
-    "weighted smoothing": dict(label_smoothing=0.2, class_weight=torch.linspace(0.1, 2, 10)),
-    "more": dict(decouple="more"),
-    "less": dict(decouple="less"),
-    "rescale": dict(rescale=(0.5, 0.8)),
-    "all at once": dict(
-        min_share=0.1,
-        label_smoothing=0.1,
-        class_weight=torch.linspace(0.5, 1, 10),
-        decouple="less",
-        rescale=(1.0, 0.7),
-    ),
-}
-
-
 @pytest.mark.parametrize("k", [1, 2, 3])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16], ids=str)
-@pytest.mark.parametrize("name", OPTIONS)
-def test_options(name, dtype, k):
-    check_agreement(*draw(7, 10, k, dtype=dtype), **OPTIONS[name])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_all_options_in_low_precision(dtype, k):
+    """In float64 they meet in :func:`test_agrees_for_any_labels_and_options`."""
+    weight = torch.linspace(0.5, 1, 10)
+    options = dict(min_share=0.1, label_smoothing=0.1, class_weight=weight, rescale=(1.0, 0.7))
+    check_agreement(*draw(7, 10, k, dtype=dtype), decouple="less", **options)
 
 
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_mask_of_slots(k):
     logits, labels = draw(7, 10, k)
-    mask = torch.rand(7, k, generator=torch.Generator().manual_seed(3)) < 0.5
+    mask = torch.rand(7, k, generator=generator(3)) < 0.5
     check_agreement(logits, labels, decouple=mask)
-
-
-def test_smoothing_in_the_labels():
-    logits, labels = draw(7, 10, 2)
-    dense = labels.dense(10) * (1 - 0.2) + 0.2 / 10
-    check_agreement(logits, dense)
-
-
-def test_the_same_class_in_every_slot():
-    logits, _ = draw(4, 5, 3)
-    same = MixedLabels(torch.full((4, 3), 2), torch.full((4, 3), 1 / 3, dtype=torch.float64))
-    check_agreement(logits, same)
-
-
-def test_duplicates_beside_another_class():
-    logits, _ = draw(4, 5, 3)
-    classes = torch.tensor([[2, 1, 2], [1, 2, 2], [2, 2, 1], [0, 1, 2]])
-    shares = torch.tensor([[0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.0, 0.6, 0.4], [0.0, 0.5, 0.5]])
-    check_agreement(logits, MixedLabels(classes, shares.double()))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -157,7 +104,7 @@ def test_extreme_logits(dtype, where, sign):
     elif where == "others":
         extreme.fill_(sign * 1e4).scatter_(1, labels.classes, 0.0)
     else:
-        extreme.uniform_(-1e4, 1e4, generator=torch.Generator().manual_seed(2))
+        extreme.uniform_(-1e4, 1e4, generator=generator(2))
     logits = (logits.detach() + extreme.to(dtype)).requires_grad_()
     got = values_and_gradient(logits, labels, "single_pass")
     # Eager float32 itself loses digits here: the yardstick is float64.
@@ -207,18 +154,11 @@ def test_agrees_for_any_labels_and_options(
     n, c, k, seed, scale, min_share, smoothing, weighted, decouple, rescale, chunk
 ):
     logits, labels = draw(n, c, k, seed=seed, scale=scale)
-    weight = torch.rand(c, generator=torch.Generator().manual_seed(seed)) if weighted else None
+    weight = torch.rand(c, generator=generator(seed)) if weighted else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cpu, "CHUNK_ELEMENTS", chunk)
-        check_agreement(
-            logits,
-            labels,
-            min_share=min_share,
-            label_smoothing=smoothing,
-            class_weight=weight,
-            decouple=decouple,
-            rescale=rescale,
-        )
+        options = dict(min_share=min_share, label_smoothing=smoothing, class_weight=weight)
+        check_agreement(logits, labels, decouple=decouple, rescale=rescale, **options)
 
 
 @settings(deadline=None, max_examples=40)
@@ -234,39 +174,7 @@ def test_a_shift_of_all_logits_changes_nothing(c, seed, shift):
     torch.testing.assert_close(one[2].sum(1), torch.zeros(4).double(), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("k", [1, 2, 3])
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_gradcheck(k, smoothing):
-    logits, labels = draw(4, 6, k, scale=1.0)
-    weight = torch.linspace(0.5, 1.5, 6).double()
-
-    def terms(z):
-        return tuple(
-            decoupled_mixup_terms(
-                z, labels, label_smoothing=smoothing, class_weight=weight, backend="single_pass"
-            )
-        )
-
-    assert torch.autograd.gradcheck(terms, logits)
-
-
-def test_mixup_cross_entropy_is_the_dense_one():
-    logits, labels = draw(7, 10, 3)
-    mine = mixup_cross_entropy(logits, labels, backend="single_pass")
-    torch.testing.assert_close(mine, torch.nn.functional.cross_entropy(logits, labels.dense(10)))
-
-
 # -- how it is called ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("used", [0, 1])
-def test_only_one_term_used(used):
-    logits, labels = draw(7, 10, 2)
-    gradients = [
-        torch.autograd.grad(decoupled_mixup_terms(logits, labels, backend=b)[used].sum(), logits)[0]
-        for b in ("eager", "single_pass")
-    ]
-    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
 
 
 def test_logits_without_gradient():
@@ -274,30 +182,6 @@ def test_logits_without_gradient():
     terms = decoupled_mixup_terms(logits.detach(), labels, backend="single_pass")
     assert not terms.mixup.requires_grad
     assert not terms.decoupled.requires_grad
-
-
-@pytest.mark.parametrize("layout", ["transposed", "strided", "expanded"])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
-def test_logits_that_are_not_contiguous(layout, dtype):
-    logits, labels = draw(6, 10, 2, dtype=dtype)
-    z = logits.detach()
-    z = {
-        "transposed": z.t().contiguous().t(),
-        "strided": torch.stack([z, z], 2).flatten(1)[:, ::2],
-        "expanded": z[:1].expand(6, 10),
-    }[layout]
-    assert not z.is_contiguous()
-    before = z.clone()
-    check_agreement(z.requires_grad_(), labels)
-    assert torch.equal(z, before)
-
-
-def test_the_gradient_has_the_dtype_of_the_logits():
-    for dtype in DTYPES:
-        logits, labels = draw(3, 5, 2, dtype=dtype)
-        mixup, decoupled, gradient = values_and_gradient(logits, labels, "single_pass")
-        assert gradient.dtype == dtype
-        assert mixup.dtype == decoupled.dtype == torch.promote_types(dtype, torch.float32)
 
 
 def test_half_precision_is_accumulated_in_float32():
@@ -356,7 +240,7 @@ def _tensors(tree):
 
 def takes_single_pass(call):
     # A form of one pass is a single step of the backward pass, with a gradient of its own.
-    return type(call().mixup.grad_fn).__name__ == "_TermsBackward"
+    return type(call().mixup.grad_fn).__name__.endswith("TermsBackward")
 
 
 def test_auto_takes_the_single_pass():
@@ -442,11 +326,6 @@ def test_subclasses_take_the_eager_form():
         decoupled_mixup_terms(tagged, labels, backend="single_pass")
 
 
-def test_unknown_backend():
-    with pytest.raises(ValueError, match="'single_pass', got 'fast'"):
-        decoupled_mixup_terms(*draw(3, 5, 2), backend="fast")
-
-
 @pytest.mark.parametrize("backend", ["auto", "eager", "single_pass"])
 @pytest.mark.parametrize("weight", [None, torch.ones(5)])
 @pytest.mark.parametrize("bad", [5, -1])
@@ -455,15 +334,6 @@ def test_a_class_out_of_range_is_named(backend, weight, bad):
     labels.classes[1, 1] = bad
     with pytest.raises(ValueError, match=rf"classes must be in \[0, 5\).*got {bad}"):
         decoupled_mixup_terms(logits, labels, backend=backend, class_weight=weight)
-
-
-@pytest.mark.slow
-def test_compiles_into_one_graph():
-    logits, labels = draw(7, 10, 2, dtype=torch.float32)
-    compiled = torch.compile(decoupled_mixup_cross_entropy, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(
-        compiled(logits, labels), decoupled_mixup_cross_entropy(logits, labels)
-    )
 
 
 # -- what it costs ---------------------------------------------------------------------------
@@ -536,13 +406,3 @@ def test_threads_do_not_share_chunks():
         for _ in range(20):
             got = list(pool.map(lambda batch: decoupled_mixup_cross_entropy(*batch), batches))
             assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
-
-
-def test_looks_at_no_value():
-    """On a GPU each of these would wait for the device."""
-    logits, labels = draw(7, 10, 2, dtype=torch.float32)
-    with Ops() as ops:
-        decoupled_mixup_cross_entropy(logits, labels, label_smoothing=0.1).backward()
-    waiting = ("_local_scalar_dense", "nonzero", "masked_select", "equal.", "unique", "item")
-    assert ops.names
-    assert [name for name in ops.names if name.startswith(waiting)] == []

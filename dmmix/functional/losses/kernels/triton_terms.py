@@ -1,10 +1,10 @@
 r"""The loss terms as a pair of Triton kernels: one read forward, one read and one write backward.
 
-The formulas are those of :mod:`dmmix.functional.kernels.cpu`, and so is the trick of the lowest
-finite number in place of -inf. Forward, one program a row runs over blocks of classes with a
-running log-sum-exp, and leaves five numbers a row for backward. Backward, a program has one
-block of one row and finds all that it needs in those numbers, the slots and the mixed logits.
-Nothing waits for the device, and nothing else is launched between the slots and the terms.
+The formulas are those of ``cpu.py``, and so is the trick of the lowest finite number in place of
+-inf. Forward, one program a row runs over blocks of classes with a running log-sum-exp, and leaves
+five numbers a row for backward. Backward, a program has one block of one row and finds all that it
+needs in those numbers, the slots and the mixed logits. Nothing waits for the device, and nothing
+else is launched between the slots and the terms.
 
 C and K are compile-time constants, since both stay the same for as long as a model is trained.
 """
@@ -19,8 +19,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from dmmix.functional.kernels.second_order import once_differentiable_gradient
-from dmmix.functional.slots import Slots
+from dmmix.functional.losses.kernels.second_order import once_differentiable_gradient
+from dmmix.functional.losses.slots import Slots
 
 __all__ = ["CLASSES_A_THREAD", "MAX_BLOCK", "triton_terms"]
 
@@ -37,14 +37,14 @@ def triton_terms(
 
     Args:
         logits: (N, C) of any float dtype on a CUDA device. Gradients go to it alone.
-        slots, class_weight: see :func:`dmmix.functional.terms.eager_terms`.
+        slots, class_weight: see :func:`dmmix.functional.losses.kernels.eager.eager_terms`.
     """
-    return _Terms.apply(
+    return _TritonTerms.apply(
         logits, slots.classes, slots.target, slots.keep, slots.once, slots.smoothing, class_weight
     )
 
 
-class _Terms(torch.autograd.Function):
+class _TritonTerms(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
