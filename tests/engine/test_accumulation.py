@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.engine import StepOptimWrapper
-from tests.engine.test_step_options import runner
+from tests.engine.small import runner
 
 pytestmark = pytest.mark.openmmlab
 

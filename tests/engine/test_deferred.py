@@ -1,70 +1,41 @@
 """Losses and times that are read where they are logged: the same records, and no waiting."""
 
 import uuid
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModel
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dmmix.engine import DmmixRunner
 from dmmix.engine.deferred import DeferredScalars
 from dmmix.engine.faults import step_watch
 from dmmix.engine.hooks import deferred_info_hook
+from tests.engine import small
 
 pytestmark = pytest.mark.openmmlab
 
 
-class Toy(BaseModel):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.fc = nn.Linear(2, 2)
-
+class Net(small.Net):
     def forward(self, inputs, mode="tensor"):
-        loss = self.fc(torch.stack(inputs)).square().mean()
+        loss = super().forward(inputs)["loss"]
         return {"loss_a": loss, "loss_b": 2 * loss, "hits": (loss > 0.1).float()}
 
 
-class Numbers(torch.utils.data.Dataset):
-    def __len__(self):
-        return 14
-
-    def __getitem__(self, index):
-        return {"inputs": torch.full((2,), index / 7)}
-
-
-def runner(work_dir, deferred=True, epochs=2, interval=3, **settings):
+def runner(work_dir, deferred=True, interval=3, default_hooks=None, **settings):
     hooks = {
         "runtime_info": {"type": "DeferredInfoHook" if deferred else "RuntimeInfoHook"},
         "timer": {"type": "DeferredTimerHook" if deferred else "IterTimerHook"},
         "logger": {"type": "LoggerHook", "interval": interval},
-        "checkpoint": {"type": "CheckpointHook", "interval": 1},
-        **settings.pop("default_hooks", {}),
+        **(default_hooks or {}),
     }
-    settings = {
-        "train_cfg": {"by_epoch": True, "max_epochs": epochs},
-        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1}},
-        **settings,
-    }
-    return DmmixRunner(
-        Toy(),
-        str(work_dir),
-        train_dataloader={
-            "dataset": Numbers(),
-            "batch_size": 2,
-            "num_workers": 0,
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-        },
+    return small.toy_runner(
+        work_dir,
+        Net(),
+        small.Numbers(14),
+        hooks=hooks,
         param_scheduler={"type": "ExponentialLR", "gamma": 0.5},
-        default_hooks=hooks,
         default_scope="dmmix",
-        experiment_name=uuid.uuid4().hex,
-        randomness={"seed": 0},
         **settings,
     )
 
@@ -110,10 +81,9 @@ def test_logged_lines_are_those_of_mmengine(tmp_path, fresh_mmengine):
     for deferred in (True, False):
         run = runner(tmp_path / str(deferred), deferred)
         run.train()
-        log = (Path(run.log_dir) / f"{run.timestamp}.log").read_text(encoding="utf-8")
         lines[deferred] = [
             [word for word in line.split("  ") if "time" not in word and "eta" not in word]
-            for line in (raw.split("INFO - ")[-1] for raw in log.splitlines())
+            for line in (raw.split("INFO - ")[-1] for raw in small.log_of(run).splitlines())
             if line.startswith("Epoch(train)")
         ]
         fresh_mmengine()

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.engine import StepOptimWrapper, StepOptions
-from tests.engine.test_step_options import losses, runner
+from tests.engine.small import losses, runner
 
 pytestmark = pytest.mark.openmmlab
 

@@ -5,7 +5,6 @@ import io
 import os
 import random
 import uuid
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from torch import nn
 from dmmix.engine import DmmixRunner, RandomStateHook, leave_processes, seed_worker
 from dmmix.engine.random_states import capture, restore, seed_afresh
 from dmmix.registry import FUNCTIONS, HOOKS
+from tests.engine.small import Stop, StopAt, log_of
 from tests.machine import FASTEST_START
 
 pytestmark = pytest.mark.openmmlab
@@ -90,21 +90,6 @@ class Disturb(Hook):
     after_val = after_train_epoch
 
 
-class Stop(Exception):
-    pass
-
-
-class StopAt(Hook):
-    priority = "LOWEST"
-
-    def __init__(self, iteration):
-        self.iteration = iteration
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
-        if runner.iter == self.iteration:
-            raise Stop
-
-
 def toy_runner(work_dir, workers=0, hooks=(), by_epoch=True, states=True, val=True, **settings):
     loader = {
         "dataset": Draws(),
@@ -158,10 +143,6 @@ def train(work_dir, stop_at=None, **settings):
 
 def drawn(runner):
     return runner.model.drawn
-
-
-def log_of(runner):
-    return (Path(runner.log_dir) / f"{runner.timestamp}.log").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -18,6 +18,7 @@ from torch import nn
 from dmmix.compat import CheckpointError
 from dmmix.engine import DmmixRunner
 from dmmix.registry import MODELS
+from tests.engine.small import differing, log_of
 
 pytestmark = pytest.mark.openmmlab
 
@@ -187,10 +188,6 @@ def rates(made):
     return next(hook.seen for hook in made.hooks if isinstance(hook, Rates))
 
 
-def log_of(made):
-    return (Path(made.log_dir) / f"{made.timestamp}.log").read_text(encoding="utf-8")
-
-
 def interrupted(folder, fresh, kill, **settings):
     made = runner(folder, kill=kill, **settings)
     with pytest.raises(Killed):
@@ -205,12 +202,6 @@ def state(made):
     for k, part in made.optim_wrapper.state_dict()["state"].items():
         found.update({f"{k}/{name}": torch.as_tensor(value) for name, value in part.items()})
     return found
-
-
-def assert_same(one, other):
-    first, second = state(one), state(other)
-    assert first.keys() == second.keys()
-    assert [key for key in first if not torch.equal(first[key], second[key])] == []
 
 
 BY_ITER = dict(by_epoch=False, max_iters=16, val_interval=4)
@@ -237,7 +228,7 @@ def test_a_validation_that_was_not_come_to_is_made_up(tmp_path, fresh_mmengine, 
     interrupted(tmp_path / "parts", fresh_mmengine, (place, count), **settings)
     parts = runner(tmp_path / "parts", resume=True, **settings)
     parts.train()
-    assert_same(whole, parts)
+    assert differing(state(whole), state(parts)) == []
     info, same = (made.message_hub.runtime_info for made in (whole, parts))
     assert same["best_score"] == info["best_score"]
     assert Path(same["best_ckpt"]).name == Path(info["best_ckpt"]).name
@@ -316,7 +307,7 @@ def test_a_schedule_that_goes_by_validations(tmp_path, fresh_mmengine):
     parts = runner(tmp_path / "parts", resume=True, **settings)
     parts.train()
     assert rates(parts) == {step: rate for step, rate in rates(whole).items() if step >= 12}
-    assert_same(whole, parts)
+    assert differing(state(whole), state(parts)) == []
     fresh_mmengine()
     double = dict(settings, optimizer=dict(type="SGD", lr=0.2, momentum=0.9))
     interrupted(tmp_path / "double", fresh_mmengine, ("before_val", 3), **settings)
@@ -449,7 +440,7 @@ def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path, fresh_mmengine, kind, do
     assert (whole.iter, len(parts.model.seen)) == (16, 16 - min(rates(parts)))
     assert min(rates(parts)) in (done, done + 1)  # the last one was saved, or was about to be
     assert parts.model.seen == whole.model.seen[-len(parts.model.seen) :]
-    assert_same(whole, parts)
+    assert differing(state(whole), state(parts)) == []
 
 
 def test_what_is_drawn_for_a_sample_does_not_hang_on_the_workers(tmp_path, fresh_mmengine):
@@ -493,7 +484,7 @@ def test_without_a_seed_that_of_the_checkpoint_orders_the_data_too(tmp_path, fre
     parts = runner(tmp_path / "parts", resume=True, seed=None)
     parts.train()
     assert parts.seed == first.seed
-    assert_same(whole, parts)
+    assert differing(state(whole), state(parts)) == []
 
 
 def test_the_settings_are_plain_data(tmp_path):

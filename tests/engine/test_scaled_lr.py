@@ -3,10 +3,8 @@
 import uuid
 
 import pytest
-from mmengine.config import ConfigDict
 
-from dmmix.engine import DmmixRunner
-from tests.engine.test_step_options import model
+from tests.engine.small import runner
 
 pytestmark = pytest.mark.openmmlab
 
@@ -14,16 +12,10 @@ pytestmark = pytest.mark.openmmlab
 def rates(tmp_path, fresh_mmengine, batch=20, enable=True, base=20, **optim):
     """Learning rates of the groups in each of four epochs, and what was logged of the base."""
     fresh_mmengine()
-    cfg = ConfigDict(
-        work_dir=str(tmp_path / uuid.uuid4().hex),
-        default_scope="dmmix",
-        model=model(),
-        train_dataloader={
-            "batch_size": batch,
-            "num_workers": 0,
-            "dataset": {"type": "InMemory", "dataset": {"type": "Digits", "labels_per_class": 8}},
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-        },
+    run = runner(
+        tmp_path / uuid.uuid4().hex,
+        {"fused_optimizer": True},
+        {"train_dataloader.batch_size": batch, "train_dataloader.dataset.labels_per_class": 8},
         train_cfg={"by_epoch": True, "max_epochs": 4},
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}, **optim},
         param_scheduler=[
@@ -32,18 +24,12 @@ def rates(tmp_path, fresh_mmengine, batch=20, enable=True, base=20, **optim):
         ],
         default_hooks={"checkpoint": None, "runtime_info": {"type": "DeferredInfoHook"}},
         auto_scale_lr={"base_batch_size": base, "enable": enable},
-        experiment_name=uuid.uuid4().hex,
-        randomness={"seed": 0},
-        log_level="WARNING",
-        step={"fused_optimizer": True},
     )
-    run = DmmixRunner.from_cfg(cfg)
     run.train()
     hub = run.message_hub.log_scalars
     per_epoch = len(run.train_dataloader)
-    found = {name: hub[f"train/{name}"].data[0][::per_epoch].tolist() for name in ("lr", "base_lr")
-             if f"train/{name}" in hub}  # fmt: skip
-    return found
+    return {name: hub[f"train/{name}"].data[0][::per_epoch].tolist() for name in ("lr", "base_lr")
+            if f"train/{name}" in hub}  # fmt: skip
 
 
 PLAIN = [0.05, 0.1, 0.1, 0.05]  # half, whole; cosine from the whole to 0

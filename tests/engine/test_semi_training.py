@@ -1,13 +1,11 @@
 """Semi-supervised methods in a runner: what they are told, and the same weights after a resume."""
 
-import uuid
-
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from dmmix.engine import DmmixRunner
+from tests.engine.small import differing, short, trained
 from tests.mixups.waits import Waits
 
 pytestmark = [pytest.mark.slow, pytest.mark.openmmlab]
@@ -27,36 +25,14 @@ METHODS = {
 
 
 def config(root, work_dir, method="FixMatch", epochs=2, workers=0, **settings):
-    cfg = Config.fromfile(root / "configs/semi/quickstart/digits_fixmatch.py")
-    cfg.work_dir = str(work_dir)
-    cfg.experiment_name = uuid.uuid4().hex
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.train_cfg = {"by_epoch": True, "max_epochs": epochs}
-    cfg.param_scheduler = {"type": "ConstantLR", "factor": 1.0}
-    cfg.default_hooks.checkpoint = {"type": "CheckpointHook", "interval": 1}
-    cfg.log_level = "WARNING"
-    cfg.train_dataloader.num_workers = workers
+    recipe = root / "configs/semi/quickstart/digits_fixmatch.py"
+    cfg = short(recipe, work_dir, epochs, workers)
     cfg.train_dataloader.batch_sampler.update(mu=2, batches=4)
-    cfg.model.backbone.update(stem_channels=4, base_channels=4)
-    cfg.model.head.in_channels = 16
     cfg.model.pop("threshold")
     cfg.model.type = method
     cfg.model.update(METHODS[method])
     cfg.merge_from_dict(settings)
     return cfg
-
-
-def trained(cfg, hook=None):
-    run = DmmixRunner.from_cfg(cfg)
-    if hook is not None:
-        run.register_hook(hook)
-    run.train()
-    return run
-
-
-def assert_same(found, expected):
-    assert found.keys() == expected.keys()
-    assert not [name for name in found if not torch.equal(found[name], expected[name])]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -68,7 +44,7 @@ def test_same_weights_after_a_resume(root, tmp_path, fresh_mmengine, method):
     (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"), encoding="utf-8")
     run = trained(config(root, tmp_path, method, resume=True))
     assert run.iter == 8
-    assert_same(run.model.state_dict(), whole)
+    assert differing(run.model.state_dict(), whole) == []
     again = torch.load(tmp_path / "epoch_2.pth", weights_only=False)
     assert again["meta"]["iter"] == 8
 
@@ -78,7 +54,7 @@ def test_workers_change_nothing(root, tmp_path, fresh_mmengine, workers):
     whole = trained(config(root, tmp_path / "whole")).model.state_dict()
     fresh_mmengine()
     run = trained(config(root, tmp_path / "workers", workers=workers))
-    assert_same(run.model.state_dict(), whole)
+    assert differing(run.model.state_dict(), whole) == []
 
 
 @pytest.mark.parametrize(

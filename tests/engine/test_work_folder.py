@@ -10,7 +10,8 @@ import pytest
 from dmmix.compat import DiskFullError
 from dmmix.compat.atomic import atomic_open
 from dmmix.engine.resuming import WorkFolder
-from tests.engine.test_resuming import log_of, runner
+from tests.engine.small import log_of
+from tests.engine.test_resuming import runner
 
 pytestmark = pytest.mark.openmmlab
 
