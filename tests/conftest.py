@@ -17,6 +17,8 @@ os.environ.pop("PYTHONUNBUFFERED", None)
 
 import pytest
 
+from tests.fresh import forget_mmengine
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -58,9 +60,9 @@ def fresh_mmengine():
     second, so runners started one after the other would share them: between two of them, a test
     calls what this fixture gives.
     """
-    _forget_mmengine()
-    yield _forget_mmengine
-    _forget_mmengine()
+    forget_mmengine()
+    yield forget_mmengine
+    forget_mmengine()
 
 
 @pytest.fixture(autouse=True)
@@ -73,29 +75,6 @@ def workers_end_with_their_test():
         for each in gc.get_objects():
             if issubclass(type(each), _MultiProcessingDataLoaderIter):
                 each._shutdown_workers()
-
-
-def _forget_mmengine():
-    for instances in _globals_of_mmengine():
-        for instance in instances.values():
-            for handler in getattr(instance, "handlers", ()):  # of a logger: its open file
-                handler.close()
-        instances.clear()
-
-
-def _globals_of_mmengine():
-    """By kind, the dicts of instances; none where a test does without mmengine."""
-    if "mmengine" not in sys.modules:
-        return []
-    from mmengine.utils import ManagerMixin
-
-    return [kind._instance_dict for kind in _subclasses(ManagerMixin)]
-
-
-def _subclasses(kind):
-    for child in kind.__subclasses__():
-        yield child
-        yield from _subclasses(child)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from dmmix.engine import DmmixRunner
+from tests.fresh import forget_mmengine
 
 BACKBONE = {
     "type": "ResNet_CIFAR", "depth": 18, "in_channels": 1, "stem_channels": 4, "base_channels": 4,
@@ -48,6 +49,7 @@ def toy_runner(work_dir, model=None, dataset=None, *, epochs=2, loader=None, hoo
         "randomness": {"seed": 0},
         **more,
     }
+    forget_mmengine()
     data = {"batch_size": 2, "num_workers": 0}
     sampler = {"sampler": {"type": "DefaultSampler", "shuffle": True}}
     return DmmixRunner(
@@ -118,6 +120,7 @@ def runner(work_dir, step, options=None, **settings):
     }
     cfg = Config({**cfg, **settings})
     cfg.merge_from_dict(options or {})
+    forget_mmengine()
     return DmmixRunner.from_cfg(cfg)
 
 
@@ -138,6 +141,7 @@ def short(config, work_dir, epochs, workers):
 
 
 def trained(cfg, hook=None):
+    forget_mmengine()
     run = DmmixRunner.from_cfg(cfg)
     if hook is not None:
         run.register_hook(hook)

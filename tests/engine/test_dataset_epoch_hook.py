@@ -87,14 +87,13 @@ def test_each_epoch_is_told_to_the_dataset_of_the_workers(tmp_path, workers):
 
 
 @pytest.fixture
-def iterations(tmp_path, monkeypatch, fresh_mmengine):
+def iterations(tmp_path, monkeypatch):
     """``iterations(N...)`` trains so many, by one runner after the other: the epoch of each."""
     monkeypatch.setattr("mmengine.runner.loops.time.sleep", lambda seconds: None)
 
     def run(*stops, train_cfg=None, dataset=None, **loader):
         seen = []
         for stop in stops:
-            fresh_mmengine()
             cfg = {"by_epoch": False, "max_iters": 20, **(train_cfg or {})}
             made = runner(
                 tmp_path, dataset or Shared(), stops[0], cfg, custom_hooks=[StopAt(stop)], **loader

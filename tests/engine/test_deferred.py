@@ -60,12 +60,11 @@ class Reads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_histories_are_those_of_mmengine(tmp_path, fresh_mmengine):
+def test_histories_are_those_of_mmengine(tmp_path):
     ours = runner(tmp_path / "ours")
     ours.train()
     found = histories(ours)
     timed = {k: len(v.data[0]) for k, v in ours.message_hub.log_scalars.items() if "time" in k}
-    fresh_mmengine()
     stock = runner(tmp_path / "stock", deferred=False)
     stock.train()
     assert found == histories(stock)
@@ -76,7 +75,7 @@ def test_histories_are_those_of_mmengine(tmp_path, fresh_mmengine):
     assert timed == {"train/time": 14, "train/data_time": 14}
 
 
-def test_logged_lines_are_those_of_mmengine(tmp_path, fresh_mmengine):
+def test_logged_lines_are_those_of_mmengine(tmp_path):
     lines = {}
     for deferred in (True, False):
         run = runner(tmp_path / str(deferred), deferred)
@@ -86,12 +85,11 @@ def test_logged_lines_are_those_of_mmengine(tmp_path, fresh_mmengine):
             for line in (raw.split("INFO - ")[-1] for raw in small.log_of(run).splitlines())
             if line.startswith("Epoch(train)")
         ]
-        fresh_mmengine()
     assert lines[True] == lines[False]
     assert len(lines[True]) == 4  # iterations 3 and 6 of both epochs
 
 
-def test_nothing_is_read_between_two_logs(tmp_path, fresh_mmengine, monkeypatch):
+def test_nothing_is_read_between_two_logs(tmp_path, monkeypatch):
     monkeypatch.setattr(step_watch, "reads_at_once", lambda device: False)  # as on a GPU
     counts = {}
     for deferred in (True, False):
@@ -99,7 +97,6 @@ def test_nothing_is_read_between_two_logs(tmp_path, fresh_mmengine, monkeypatch)
         with Reads() as reads:
             run.train()
         counts[deferred] = reads.count
-        fresh_mmengine()
     assert counts[True] == 2  # the data loader's seed, on the CPU, once an epoch
     assert counts[False] >= 14 * 4
 
@@ -181,11 +178,10 @@ def test_checkpoint_holds_all_up_to_it(tmp_path, by_epoch):
     assert len(saved["log_scalars"]["train/time"]["log_history"]) == count
 
 
-def test_resumed_histories_are_those_of_a_whole_run(tmp_path, fresh_mmengine):
+def test_resumed_histories_are_those_of_a_whole_run(tmp_path):
     whole = runner(tmp_path, epochs=3)
     whole.train()
     expected = histories(whole)
-    fresh_mmengine()
     for name in ("epoch_2.pth", "epoch_3.pth", "last_checkpoint"):  # as if killed before them
         (tmp_path / name).unlink()
     resumed = runner(tmp_path, epochs=3, resume=True)
@@ -208,7 +204,7 @@ def test_time_left_is_told(tmp_path, monkeypatch):
     assert run.message_hub.get_scalar("train/time").data[0].min() >= 1
 
 
-def test_norm_of_clipped_gradients_is_logged(tmp_path, fresh_mmengine):
+def test_norm_of_clipped_gradients_is_logged(tmp_path):
     found = {}
     for deferred in (True, False):
         wrapper = {
@@ -219,6 +215,5 @@ def test_norm_of_clipped_gradients_is_logged(tmp_path, fresh_mmengine):
         run = runner(tmp_path / str(deferred), deferred, optim_wrapper=wrapper)
         run.train()
         found[deferred] = histories(run)
-        fresh_mmengine()
     assert len(found[True]["train/grad_norm"]) == 14
     assert found[True] == found[False]

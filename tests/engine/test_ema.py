@@ -148,12 +148,10 @@ def test_what_is_tested_and_saved(tmp_path, step):
 @pytest.mark.parametrize(
     "step", [None, {"channels_last": True, "fused_optimizer": True, "precision": "bf16"}]
 )
-def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, fresh_mmengine, step):
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, step):
     whole = runner(tmp_path / "whole", 4, step)
     whole.train()
-    fresh_mmengine()
     runner(tmp_path / "parts", 2, step).train()
-    fresh_mmengine()
     parts = runner(tmp_path / "parts", 4, step, resume=True)
     parts.train()
     for a, b in (
@@ -164,11 +162,10 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, fresh_mmengine, step):
             assert torch.equal(tensor, b.state_dict()[name]), name
 
 
-def test_a_compiled_step(tmp_path, fresh_mmengine):
+def test_a_compiled_step(tmp_path):
     torch._dynamo.reset()
     plain = runner(tmp_path / "plain", 1)
     plain.train()
-    fresh_mmengine()
     compiled = runner(tmp_path / "compiled", 1, {"compile": {"backend": "eager"}})
     compiled.train()
     for name, tensor in hook_of(plain).ema_model.state_dict().items():

@@ -203,9 +203,7 @@ def test_a_config_elsewhere_is_written_under_its_name(short, tmp_path):
         pytest.param("link to the file", marks=needs_symbolic_links),
     ],
 )
-def test_the_config_that_was_read_is_not_written_over(
-    short, tmp_path, monkeypatch, fresh_mmengine, how
-):
+def test_the_config_that_was_read_is_not_written_over(short, tmp_path, monkeypatch, how):
     before, work, config = short.read_text(encoding="utf-8"), short.parent, short
     if how == "relative":
         monkeypatch.chdir(tmp_path)
@@ -218,19 +216,17 @@ def test_the_config_that_was_read_is_not_written_over(
         config.parent.mkdir()
         config.symlink_to(short)
     for _ in range(2):  # the second time over what the first has written
-        fresh_mmengine()
         configured(config, work)
         assert short.read_text(encoding="utf-8") == before
         written = Config.fromfile(short.parent / "config_full.py")
         assert (written.wanted, written.randomness.seed) == ("of the base", 7)
 
 
-def test_another_config_of_the_work_folder_is_kept(short, tmp_path, fresh_mmengine):
+def test_another_config_of_the_work_folder_is_kept(short, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
     (work / "config.py").write_text("of = 'an earlier run'\n", encoding="utf-8")
     for _ in range(2):  # the second time it is the same config
-        fresh_mmengine()
         configured(short, work)
         assert "of the base" in (work / "config.py").read_text(encoding="utf-8")
         assert "earlier" in (work / "config_1.py").read_text(encoding="utf-8")

@@ -39,9 +39,8 @@ def test_data_in_memory(root, tmp_path, in_memory, workers):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_data_in_memory_after_a_resume(root, tmp_path, fresh_mmengine, in_memory, workers):
+def test_data_in_memory_after_a_resume(root, tmp_path, in_memory, workers):
     train(config(root, tmp_path, epochs=1, workers=workers))
-    fresh_mmengine()
     assert differing(train(config(root, tmp_path, workers=workers, resume=True)), in_memory) == []
 
 
@@ -68,14 +67,11 @@ def of_folder(root, folder, work_dir, **options):
     return cfg
 
 
-def test_decoded_images(root, image_folder, tmp_path, fresh_mmengine):
+def test_decoded_images(root, image_folder, tmp_path):
     expected = train(of_folder(root, image_folder, tmp_path / "0"))
     for workers in (1, 2):
-        fresh_mmengine()
         found = train(of_folder(root, image_folder, tmp_path / f"{workers}", workers=workers))
         assert differing(found, expected) == []
-    fresh_mmengine()
     train(of_folder(root, image_folder, tmp_path / "parts", epochs=1, workers=2))
-    fresh_mmengine()
     found = train(of_folder(root, image_folder, tmp_path / "parts", workers=1, resume=True))
     assert differing(found, expected) == []

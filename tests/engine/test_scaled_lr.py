@@ -9,9 +9,8 @@ from tests.engine.small import runner
 pytestmark = pytest.mark.openmmlab
 
 
-def rates(tmp_path, fresh_mmengine, batch=20, enable=True, base=20, **optim):
+def rates(tmp_path, batch=20, enable=True, base=20, **optim):
     """Learning rates of the groups in each of four epochs, and what was logged of the base."""
-    fresh_mmengine()
     run = runner(
         tmp_path / uuid.uuid4().hex,
         {"fused_optimizer": True},
@@ -46,19 +45,19 @@ PLAIN = [0.05, 0.1, 0.1, 0.05]  # half, whole; cosine from the whole to 0
         (dict(base=80), 0.25),
     ],
 )
-def test_it_is_linear_in_what_an_update_sees(tmp_path, fresh_mmengine, options, ratio):
-    found = rates(tmp_path, fresh_mmengine, **options)
+def test_it_is_linear_in_what_an_update_sees(tmp_path, options, ratio):
+    found = rates(tmp_path, **options)
     assert found["lr"] == pytest.approx([ratio * rate for rate in PLAIN])
 
 
-def test_all_groups_and_the_base_that_is_logged(tmp_path, fresh_mmengine):
+def test_all_groups_and_the_base_that_is_logged(tmp_path):
     heads = {"custom_keys": {"head": {"lr_mult": 10}}}
-    found = rates(tmp_path, fresh_mmengine, batch=40, paramwise_cfg=heads)
+    found = rates(tmp_path, batch=40, paramwise_cfg=heads)
     assert found["lr"] == pytest.approx([2 * rate for rate in PLAIN])
     assert found["base_lr"] == pytest.approx([2 * rate for rate in PLAIN])
 
 
 @pytest.mark.parametrize("base", [None, 0, -1, "20", True])
-def test_bad_bases(tmp_path, fresh_mmengine, base):
+def test_bad_bases(tmp_path, base):
     with pytest.raises(ValueError, match=r"base_batch_size must be a finite number above 0.*, got"):
-        rates(tmp_path, fresh_mmengine, base=base)
+        rates(tmp_path, base=base)

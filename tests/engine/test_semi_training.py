@@ -36,10 +36,9 @@ def config(root, work_dir, method="FixMatch", epochs=2, workers=0, **settings):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_same_weights_after_a_resume(root, tmp_path, fresh_mmengine, method):
+def test_same_weights_after_a_resume(root, tmp_path, method):
     """Of the network, its average, the teacher, and what thresholds and alignment remember."""
     whole = trained(config(root, tmp_path, method)).model.state_dict()
-    fresh_mmengine()
     (tmp_path / "epoch_2.pth").unlink()  # as if it had been stopped in the second epoch
     (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"), encoding="utf-8")
     run = trained(config(root, tmp_path, method, resume=True))
@@ -50,9 +49,8 @@ def test_same_weights_after_a_resume(root, tmp_path, fresh_mmengine, method):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_workers_change_nothing(root, tmp_path, fresh_mmengine, workers):
+def test_workers_change_nothing(root, tmp_path, workers):
     whole = trained(config(root, tmp_path / "whole")).model.state_dict()
-    fresh_mmengine()
     run = trained(config(root, tmp_path / "workers", workers=workers))
     assert differing(run.model.state_dict(), whole) == []
 
@@ -60,9 +58,8 @@ def test_workers_change_nothing(root, tmp_path, fresh_mmengine, workers):
 @pytest.mark.parametrize(
     "change", [{"randomness": {"seed": 1}}, {"model.stream_mix": None}, {"model.threshold": 1.0}]
 )
-def test_what_makes_a_difference(root, tmp_path, fresh_mmengine, change):
+def test_what_makes_a_difference(root, tmp_path, change):
     first = trained(config(root, tmp_path / "a")).model.state_dict()
-    fresh_mmengine()
     other = trained(config(root, tmp_path / "b", **change)).model.state_dict()
     assert not torch.equal(first["backbone.conv1.weight"], other["backbone.conv1.weight"])
 
@@ -83,7 +80,7 @@ class Events(Hook):
         return tell
 
 
-def test_what_a_model_is_told(root, tmp_path, fresh_mmengine):
+def test_what_a_model_is_told(root, tmp_path):
     events = Events()
     events.priority = "HIGHEST"
     cfg = config(root, tmp_path, "MeanTeacher", epochs=1)
@@ -91,7 +88,6 @@ def test_what_a_model_is_told(root, tmp_path, fresh_mmengine):
     trained(cfg, events)
     # Four batches are two updates.
     assert events.told == ["see_dataset", "start_training", "after_update", "after_update"]
-    fresh_mmengine()
     events = Events()
     events.priority = "HIGHEST"
     trained(config(root, tmp_path, "MeanTeacher", resume=True), events)

@@ -174,10 +174,9 @@ TRACED = {"fullgraph": True, "backend": "aot_eager"}
     ],
     ids=lambda mix: mix["type"] if mix else "none",
 )
-def test_compiled_step_has_no_graph_break_and_the_same_losses(tmp_path, fresh_mmengine, mix):
+def test_compiled_step_has_no_graph_break_and_the_same_losses(tmp_path, mix):
     torch._dynamo.reset()
     expected = losses(runner(tmp_path / "plain", None, model=model(mix)))
-    fresh_mmengine()
     found = losses(runner(tmp_path / "compiled", {"compile": TRACED}, model=model(mix)))
     assert_close(found, expected, rtol=1e-4, atol=1e-4)
 

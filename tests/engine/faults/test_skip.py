@@ -169,14 +169,13 @@ def state_of(built):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_run_with_an_average_of_weights(tmp_path, fresh_mmengine, precision):
+def test_a_run_with_an_average_of_weights(tmp_path, precision):
     step = {"non_finite": "skip", "precision": precision, "fused_optimizer": True}
     deferred = {"default_hooks.runtime_info": {"type": "DeferredInfoHook"}}
     built = test_ema.runner(tmp_path / "skip", step=step, **deferred)
     spoil = runs.Spoil(runs.inputs(math.nan), at=4)
     built.register_hook(spoil)
     built.train()
-    fresh_mmengine()
     other = test_ema.runner(tmp_path / "drop", step=step)
     other.register_hook(Drop(None, at=4))
     other.train()
@@ -192,7 +191,7 @@ def test_a_run_with_an_average_of_weights(tmp_path, fresh_mmengine, precision):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["MeanTeacher", "FlexMatch", "ReMixMatch", "FixMatch"])
-def test_semi_supervised_methods(root, tmp_path, fresh_mmengine, method):
+def test_semi_supervised_methods(root, tmp_path, method):
     """Teachers, thresholds and alignment too."""
 
     def spoiled(runner, batch):
@@ -209,18 +208,16 @@ def test_semi_supervised_methods(root, tmp_path, fresh_mmengine, method):
         cfg = test_semi_training.config(root, tmp_path / name, method)
         cfg.step.non_finite = "skip"
         states[name] = state_of(trained(cfg, hook))
-        fresh_mmengine()
     assert differing(states["skip"], states["drop"]) == []
 
 
 @pytest.mark.slow
-def test_the_count_goes_on_after_a_resume(tmp_path, fresh_mmengine):
+def test_the_count_goes_on_after_a_resume(tmp_path):
     step = {"non_finite": "skip"}
     built = runs.run(
         tmp_path, runs.inputs(math.nan), step, train_cfg={"max_epochs": 2, "by_epoch": True}
     )
     built.train()
-    fresh_mmengine()
     again = runs.run(tmp_path, runs.inputs(math.nan), step, at=7, resume=True)
     again.train()
     assert again.message_hub.get_info("skipped_batches") == 2
