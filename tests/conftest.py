@@ -2,8 +2,11 @@
 
 import gc
 import os
+import runpy
 import subprocess
 import sys
+import tempfile
+import traceback
 import zlib
 from importlib import import_module
 from multiprocessing import active_children
@@ -115,17 +118,34 @@ def call(fresh_mmengine, monkeypatch, tmp_path, capsys):
     def run(verb, *arguments):
         monkeypatch.setattr(sys, "argv", [f"dmmix {verb}", *map(str, arguments)])
         fresh_mmengine()
-        capsys.readouterr()
-        try:
-            status = import_module(f"dmmix.cli.{VERBS[verb][0]}").main() or 0
-        except SystemExit as stop:
-            status = stop.code
-        shown = capsys.readouterr()
-        if isinstance(status, str):  # as Python itself takes it
-            return SimpleNamespace(status=1, out=shown.out, err=f"{shown.err}{status}\n")
-        return SimpleNamespace(status=status, out=shown.out, err=shown.err)
+        return _called(import_module(f"dmmix.cli.{VERBS[verb][0]}").main, capsys)
 
     return run
+
+
+@pytest.fixture
+def call_script(root, monkeypatch, capsys):
+    """``call_script('docs/figures/semi.py', 'fixmatch')``, likewise of a file."""
+
+    def run(name, *arguments):
+        path = root / name
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        monkeypatch.syspath_prepend(path.parent)
+        return _called(lambda: runpy.run_path(str(path), run_name="__main__") and 0, capsys)
+
+    return run
+
+
+def _called(main, capsys):
+    capsys.readouterr()
+    try:
+        status = main() or 0
+    except SystemExit as stop:
+        status = stop.code or 0
+    shown = capsys.readouterr()
+    if isinstance(status, str):  # as Python itself takes it
+        return SimpleNamespace(status=1, out=shown.out, err=f"{shown.err}{status}\n")
+    return SimpleNamespace(status=status, out=shown.out, err=shown.err)
 
 
 @pytest.fixture(scope="session")
@@ -164,3 +184,46 @@ def _output_of(command, environment, *, expect=0, cwd=None, **variables):
     )
     assert done.returncode == expect, done.stdout[-3000:]
     return done.stdout
+
+
+@pytest.fixture(scope="session")
+def start_fork(start):
+    """As ``start``, in a fork of this process: what it has imported need not be imported again."""
+    if not hasattr(os, "fork"):
+        return start
+
+    def run(verb, *arguments, expect=0, cwd=None, **variables):
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as shown:
+            child = os.fork()
+            if not child:
+                _become(shown, [*verb.split(), *map(str, arguments)], cwd, variables)
+            _, status = os.waitpid(child, 0)
+            shown.seek(0)
+            output = shown.read()
+        assert os.waitstatus_to_exitcode(status) == expect, output[-3000:]
+        return output
+
+    return run
+
+
+def _become(shown, words, cwd, variables):
+    """This process, a fork, is ``dmmix WORDS`` from here to its end."""
+    status = 1
+    try:
+        for number in (1, 2):
+            os.dup2(shown.fileno(), number)
+        sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, encoding="utf-8")
+        os.chdir(cwd or ".")
+        os.environ.update(variables)
+        sys.path[:0] = variables.get("PYTHONPATH", "").split(os.pathsep)
+        sys.argv = ["dmmix", *words]
+        forget_mmengine()
+        import_module("dmmix.cli.main").main()
+        status = 0
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
