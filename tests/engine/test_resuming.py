@@ -30,14 +30,14 @@ WARM_UP = dict(type="LinearLR", by_epoch=False, start_factor=0.1, begin=0, end=6
 
 @MODELS.register_module()
 class Resumed(BaseModel):
-    """Draws in training, and keeps what data and rates it saw."""
+    """Draws in training, and keeps what it drew and what data it saw."""
 
     def __init__(self, width=4):
         super().__init__()
         self.body = nn.Linear(3, width)
         self.norm = nn.BatchNorm1d(width)
         self.head = nn.Linear(width, 1)
-        self.seen = []
+        self.seen, self.drawn = [], []
 
     def forward(self, inputs, mode="tensor"):
         inputs = torch.stack(inputs)
@@ -47,7 +47,9 @@ class Resumed(BaseModel):
             torch.rand(3)
             return [out.detach().mean()]
         self.seen.append(inputs.tolist())
-        return {"loss": (out + 0.1 * torch.randn_like(out) - 1).square().mean()}
+        noise = torch.randn_like(out)
+        self.drawn.append(noise.flatten().tolist())
+        return {"loss": (out + 0.1 * noise - 1).square().mean()}
 
 
 class Draws(torch.utils.data.Dataset):
@@ -133,10 +135,12 @@ def runner(
     loader=None,
     kill=None,
     seed=0,
+    randomness=None,
     validate=True,
     **settings,
 ):
     loop = {"by_epoch": True, "max_epochs": EPOCHS} if loop is None else loop
+    randomness = randomness or dict(seed=seed)
     data = dict(
         batch_size=BATCH,
         num_workers=0,
@@ -151,7 +155,7 @@ def runner(
                 optimizer=optimizer or dict(type="SGD", lr=0.1, momentum=0.9), **(wrapper or {})
             ),
             param_scheduler=list(schedule),
-            randomness=dict(seed=seed),
+            randomness=randomness,
             **settings,
         )
     )
@@ -179,7 +183,7 @@ def runner(
         ),
         custom_hooks=[Rates(), *([KillAt(*kill)] if kill else [])],
         experiment_name=uuid.uuid4().hex,
-        randomness=dict(seed=seed),
+        randomness=randomness,
         cfg=cfg,
         **{key: settings[key] for key in ("resume", "load_from") if key in settings},
     )
