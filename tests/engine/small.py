@@ -38,7 +38,7 @@ class Numbers(torch.utils.data.Dataset):
         return self.length
 
     def __getitem__(self, index):
-        return {"inputs": torch.full((2,), float(index))}
+        return {"inputs": torch.full((2,), index / self.length)}
 
 
 def toy_runner(work_dir, model=None, dataset=None, *, epochs=2, loader=None, hooks=None, **more):
@@ -46,6 +46,7 @@ def toy_runner(work_dir, model=None, dataset=None, *, epochs=2, loader=None, hoo
     settings = {
         "train_cfg": {"by_epoch": True, "max_epochs": epochs},
         "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1}},
+        "param_scheduler": {"type": "ConstantLR"},
         "randomness": {"seed": 0},
         **more,
     }
