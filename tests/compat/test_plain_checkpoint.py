@@ -35,6 +35,7 @@ def written(content, path):
     return torch.load(path, weights_only=True)
 
 
+@pytest.mark.slow
 def test_stock_torch_reads_a_checkpoint_of_a_run(tmp_path):
     toy_runner(tmp_path, epochs=1).train()  # with a one-cycle schedule and log histories
     command = [sys.executable, "-c", READ, str(tmp_path / "epoch_1.pth")]

@@ -60,6 +60,7 @@ def test_nothing_goes_for_a_run_that_cannot_be_built(tmp_path):
     assert files(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_one_run_at_a_time(tmp_path):
     """Another process holds it; when that is killed, it is free."""
     holds = (
