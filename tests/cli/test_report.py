@@ -515,7 +515,7 @@ def test_as_a_process(work, start):
     _, header, *rows = start("report", work, "--format", "csv").splitlines()
     assert (header[:16], len(rows)) == ("mixup,objective,", 2)
     failed = start("report", work / "x", expect=2)
-    assert failed.startswith("error: no work folder")
+    assert failed.strip().startswith("error: no work folder")
     assert len(failed.strip().splitlines()) <= 2
 
 

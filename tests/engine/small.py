@@ -41,7 +41,17 @@ class Numbers(torch.utils.data.Dataset):
         return {"inputs": torch.full((2,), index / self.length)}
 
 
-def toy_runner(work_dir, model=None, dataset=None, *, epochs=2, loader=None, hooks=None, **more):
+def toy_runner(
+    work_dir,
+    model=None,
+    dataset=None,
+    *,
+    epochs=2,
+    loader=None,
+    hooks=None,
+    kind=DmmixRunner,
+    **more,
+):
     """A runner of modules instead of a config; ``hooks`` are default hooks."""
     settings = {
         "train_cfg": {"by_epoch": True, "max_epochs": epochs},
@@ -53,7 +63,7 @@ def toy_runner(work_dir, model=None, dataset=None, *, epochs=2, loader=None, hoo
     forget_mmengine()
     data = {"batch_size": 2, "num_workers": 0}
     sampler = {"sampler": {"type": "DefaultSampler", "shuffle": True}}
-    return DmmixRunner(
+    return kind(
         model or Net(),
         str(work_dir),
         train_dataloader={"dataset": dataset or Numbers(), **data, **sampler, **(loader or {})},
