@@ -25,6 +25,7 @@ INSIDE = {
     "dmmix.experiments.paper.tables",
     "dmmix.functional.kernels",
     "dmmix.functional.mixing",
+    "dmmix.functional.tensors",
     "dmmix.models.backbones",
     "dmmix.models.classifiers",
     "dmmix.models.heads",
