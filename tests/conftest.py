@@ -2,8 +2,11 @@
 
 import gc
 import os
+import runpy
 import subprocess
 import sys
+import tempfile
+import traceback
 import zlib
 from importlib import import_module
 from multiprocessing import active_children
@@ -16,6 +19,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("PYTHONUNBUFFERED", None)
 
 import pytest
+
+from tests.fresh import forget_mmengine
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,9 +63,9 @@ def fresh_mmengine():
     second, so runners started one after the other would share them: between two of them, a test
     calls what this fixture gives.
     """
-    _forget_mmengine()
-    yield _forget_mmengine
-    _forget_mmengine()
+    forget_mmengine()
+    yield forget_mmengine
+    forget_mmengine()
 
 
 @pytest.fixture(autouse=True)
@@ -73,29 +78,6 @@ def workers_end_with_their_test():
         for each in gc.get_objects():
             if issubclass(type(each), _MultiProcessingDataLoaderIter):
                 each._shutdown_workers()
-
-
-def _forget_mmengine():
-    for instances in _globals_of_mmengine():
-        for instance in instances.values():
-            for handler in getattr(instance, "handlers", ()):  # of a logger: its open file
-                handler.close()
-        instances.clear()
-
-
-def _globals_of_mmengine():
-    """By kind, the dicts of instances; none where a test does without mmengine."""
-    if "mmengine" not in sys.modules:
-        return []
-    from mmengine.utils import ManagerMixin
-
-    return [kind._instance_dict for kind in _subclasses(ManagerMixin)]
-
-
-def _subclasses(kind):
-    for child in kind.__subclasses__():
-        yield child
-        yield from _subclasses(child)
 
 
 @pytest.fixture(scope="session")
@@ -136,17 +118,34 @@ def call(fresh_mmengine, monkeypatch, tmp_path, capsys):
     def run(verb, *arguments):
         monkeypatch.setattr(sys, "argv", [f"dmmix {verb}", *map(str, arguments)])
         fresh_mmengine()
-        capsys.readouterr()
-        try:
-            status = import_module(f"dmmix.cli.{VERBS[verb][0]}").main() or 0
-        except SystemExit as stop:
-            status = stop.code
-        shown = capsys.readouterr()
-        if isinstance(status, str):  # as Python itself takes it
-            return SimpleNamespace(status=1, out=shown.out, err=f"{shown.err}{status}\n")
-        return SimpleNamespace(status=status, out=shown.out, err=shown.err)
+        return _called(import_module(f"dmmix.cli.{VERBS[verb][0]}").main, capsys)
 
     return run
+
+
+@pytest.fixture
+def call_script(root, monkeypatch, capsys):
+    """``call_script('docs/figures/semi.py', 'fixmatch')``, likewise of a file."""
+
+    def run(name, *arguments):
+        path = root / name
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        monkeypatch.syspath_prepend(path.parent)
+        return _called(lambda: runpy.run_path(str(path), run_name="__main__") and 0, capsys)
+
+    return run
+
+
+def _called(main, capsys):
+    capsys.readouterr()
+    try:
+        status = main() or 0
+    except SystemExit as stop:
+        status = stop.code or 0
+    shown = capsys.readouterr()
+    if isinstance(status, str):  # as Python itself takes it
+        return SimpleNamespace(status=1, out=shown.out, err=f"{shown.err}{status}\n")
+    return SimpleNamespace(status=status, out=shown.out, err=shown.err)
 
 
 @pytest.fixture(scope="session")
@@ -185,3 +184,46 @@ def _output_of(command, environment, *, expect=0, cwd=None, **variables):
     )
     assert done.returncode == expect, done.stdout[-3000:]
     return done.stdout
+
+
+@pytest.fixture(scope="session")
+def start_fork(start):
+    """As ``start``, in a fork of this process: what it has imported need not be imported again."""
+    if not hasattr(os, "fork"):
+        return start
+
+    def run(verb, *arguments, expect=0, cwd=None, **variables):
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as shown:
+            child = os.fork()
+            if not child:
+                _become(shown, [*verb.split(), *map(str, arguments)], cwd, variables)
+            _, status = os.waitpid(child, 0)
+            shown.seek(0)
+            output = shown.read()
+        assert os.waitstatus_to_exitcode(status) == expect, output[-3000:]
+        return output
+
+    return run
+
+
+def _become(shown, words, cwd, variables):
+    """This process, a fork, is ``dmmix WORDS`` from here to its end."""
+    status = 1
+    try:
+        for number in (1, 2):
+            os.dup2(shown.fileno(), number)
+        sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, encoding="utf-8")
+        os.chdir(cwd or ".")
+        os.environ.update(variables)
+        sys.path[:0] = variables.get("PYTHONPATH", "").split(os.pathsep)
+        sys.argv = ["dmmix", *words]
+        forget_mmengine()
+        import_module("dmmix.cli.main").main()
+        status = 0
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)

@@ -6,8 +6,6 @@ import itertools
 import json
 import math
 import random
-import subprocess
-import sys
 
 import pytest
 from scipy.stats import t as student
@@ -512,24 +510,13 @@ def test_nothing_finished(report, tmp_path):
     assert "1 of 12" in beside
 
 
-def test_as_a_process(work, tool_environment):
-    def report(*args):
-        return subprocess.run(
-            [sys.executable, "-m", "dmmix", "report", *map(str, args)],
-            env=tool_environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-        )
-
-    done = report(work, "--format", "csv")
-    assert done.returncode == 0, done.stderr
-    assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 2
-    failed = report(work / "x")
-    assert failed.returncode != 0
-    assert "Traceback" not in failed.stderr
-    assert len(failed.stderr.strip().splitlines()) <= 2
-    assert failed.stdout == ""
+@pytest.mark.slow
+def test_as_a_process(work, start):
+    _, header, *rows = start("report", work, "--format", "csv").splitlines()
+    assert (header[:16], len(rows)) == ("mixup,objective,", 2)
+    failed = start("report", work / "x", expect=2)
+    assert failed.strip().startswith("error: no work folder")
+    assert len(failed.strip().splitlines()) <= 2
 
 
 def test_rounding_never_moves_zero_into_an_interval_or_out_of_it():

@@ -6,6 +6,8 @@ import signal
 import pytest
 import torch
 
+from tests.engine.small import differing
+
 pytestmark = [pytest.mark.slow, pytest.mark.openmmlab]
 
 EPOCHS = 3
@@ -36,11 +38,10 @@ PER_IMAGE = """dataset=dict(
 
 
 @pytest.fixture(scope="module")
-def train(dm, start, tool_environment, tmp_path_factory):
+def train(dm, start_fork, tmp_path_factory):
     """Trains in a process of its own: ``train(folder, resume=True, killed_at=.., ...)``."""
     files = tmp_path_factory.mktemp("configs")
     (files / "killed_at.py").write_text(HOOK, encoding="utf-8")
-    path = {"PYTHONPATH": f"{files}:{tool_environment['PYTHONPATH']}"}
 
     def run(folder, *, resume=False, killed_at=None, loader=""):
         hooks = "" if killed_at is None else f"dict(type='KilledAt', step={killed_at})"
@@ -56,10 +57,10 @@ def train(dm, start, tool_environment, tmp_path_factory):
             encoding="utf-8",
         )
         options = ["--work-dir", folder, "--seed", 0, "--no-validate"]
-        return start(
+        return start_fork(
             *["train", config, *options, *(["--resume"] if resume else [])],
             expect=0 if killed_at is None else -signal.SIGKILL,
-            **path,
+            PYTHONPATH=str(files),
         )
 
     return run
@@ -98,20 +99,6 @@ def flatten(tree, path=""):
         return
     for key, value in tree:
         yield from flatten(value, f"{path}/{key}")
-
-
-def differing(first, second):
-    """The names under which two runs differ, by a single bit."""
-    assert first.keys() == second.keys()
-    return [
-        name
-        for name, value in first.items()
-        if not (
-            torch.equal(value, second[name])
-            if isinstance(value, torch.Tensor)
-            else value == second[name]
-        )
-    ]
 
 
 def test_what_is_compared(whole):

@@ -11,13 +11,15 @@ import pytest
 
 from dmmix.cli.main import VERBS
 
-pytestmark = pytest.mark.openmmlab
+pytestmark = [pytest.mark.openmmlab, pytest.mark.slow]
 
 #: Each takes a tenth of a second or more; mmengine.config alone is fine where a config is read.
 HEAVY = {
     *("cv2", "matplotlib", "mmcv", "mmpretrain", "scipy", "sklearn", "sympy", "timm", "torch"),
     *("torchvision", "triton"),
 }
+#: With what is imported where a config is read.
+LIGHT = {*HEAVY, "mmengine", "numpy"}
 
 
 @pytest.fixture(scope="module")
@@ -58,72 +60,55 @@ def test_help_imports_nothing(start, verb):
     status, shown, packages = start(verb, "--help")
     assert status == 0
     assert f"usage: dmmix {verb} " in shown
-    assert not packages & {*HEAVY, "mmengine", "numpy"}
+    assert not packages & LIGHT
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["absent.py"], "no config file absent.py"),
-        (["absent.py", "--cfg-options", "lr"], "expected KEY=VALUE, got 'lr'"),
-    ],
-)
-def test_a_wrong_path_or_option_imports_nothing(start, arguments, says):
-    status, shown, packages = start("train", *arguments)
+#: What is typed beside ``child.py`` and a file of weights that is none, what is said, and what is
+#: not imported for it. A config file has the text that stands in the place of its name.
+MISTAKES = [
+    (["train", "absent.py"], "no config file absent.py", LIGHT),
+    (["train", "absent.py", "--cfg-options", "lr"], "expected KEY=VALUE, got 'lr'", LIGHT),
+    *(
+        (["train", f"child: {text}"], says, HEAVY)
+        for text, says in [
+            ("_base_ = './absent.py'", "no base file"),
+            ("_base_ = 'mmpretrain::resnet/absent.py'", 'absent.py" does not exist'),
+            ("_base_ = {dm!r}\noptim_wraper = dict()", "did you mean 'optim_wrapper'?"),
+            ("_base_ = {dm!r}\nmodel = dict(typ='X'", "was never closed"),
+            ("lr = 0.1", "a config needs 'model'"),
+            ("_base_ = {dm!r}\nmodel = dict(mixup=dict(type='CutMixx'))", "did you mean 'CutMix'?"),
+            ("_base_ = {dm!r}\nmodel = dict(mixup=dict(alfa=1))", "CutMix has no argument 'alfa'"),
+        ]
+    ),
+    *(
+        (["train", "{dm}", "--cfg-options", option], says, HEAVY)
+        for option, says in [
+            ("modle.head.loss.eta=1", "did you mean 'model'?"),
+            ("model.head.num_classes.x=1", "has no parts"),
+            ("model.head.loss.type=DecoupledMixupLos", "did you mean 'DecoupledMixupLoss'"),
+            ("train_cfg.max_epoch=1", "did you mean 'max_epochs'"),
+            ("optim_wrapper.optimizer.type=SGDD", "did you mean 'SGD'"),
+            ("custom_hooks.0.type=MixedAcuracyHook", "did you mean 'MixedAccuracyHook'?"),
+        ]
+    ),
+    (["test", "{dm}", "absent.pth"], "no checkpoint absent.pth", HEAVY),
+    (["test", "{dm}", "weights.pth", "--out", "x.txt"], "--out for metrics must end in", HEAVY),
+]
+
+
+@pytest.mark.parametrize(("words", "says", "heavy"), MISTAKES)
+def test_a_mistake_is_told_before_anything_heavy_is_imported(
+    start, dm, tmp_path, words, says, heavy
+):
+    there = {"weights.pth": "no weights"}
+    words = [word.format(dm=str(dm)) for word in words]
+    if words[1].startswith("child: "):
+        there["child.py"] = words[1].removeprefix("child: ")
+        words[1] = "child.py"
+    for name, text in there.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    status, shown, packages = start(*words)
     assert status == 2
     assert says in shown
-    assert not packages & {*HEAVY, "mmengine", "numpy"}
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("_base_ = './absent.py'", "no base file"),
-        ("_base_ = 'mmpretrain::resnet/absent.py'", 'absent.py" does not exist'),
-        ("_base_ = {dm!r}\noptim_wraper = dict()", "did you mean 'optim_wrapper'?"),
-        ("_base_ = {dm!r}\nmodel = dict(typ='X'", "was never closed"),
-        ("lr = 0.1", "a config needs 'model'"),
-        ("_base_ = {dm!r}\nmodel = dict(mixup=dict(type='CutMixx'))", "did you mean 'CutMix'?"),
-        ("_base_ = {dm!r}\nmodel = dict(mixup=dict(alfa=1))", "CutMix has no argument 'alfa'"),
-    ],
-)
-def test_mistakes_of_a_config_file(start, dm, tmp_path, text, says):
-    (tmp_path / "child.py").write_text(text.format(dm=str(dm)), encoding="utf-8")
-    status, shown, packages = start("train", "child.py")
-    assert status == 2
-    assert says in shown
-    assert not packages & HEAVY
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["child.py"]
-
-
-@pytest.mark.parametrize(
-    ("option", "says"),
-    [
-        ("modle.head.loss.eta=1", "did you mean 'model'?"),
-        ("model.head.num_classes.x=1", "has no parts"),
-        ("model.head.loss.type=DecoupledMixupLos", "did you mean 'DecoupledMixupLoss'"),
-        ("train_cfg.max_epoch=1", "did you mean 'max_epochs'"),
-        ("optim_wrapper.optimizer.type=SGDD", "did you mean 'SGD'"),
-        ("custom_hooks.0.type=MixedAcuracyHook", "did you mean 'MixedAccuracyHook'?"),
-    ],
-)
-def test_mistakes_of_overrides(start, dm, option, says):
-    status, shown, packages = start("train", dm, "--cfg-options", option)
-    assert status == 2
-    assert says in shown
-    assert not packages & HEAVY
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["absent.pth"], "no checkpoint absent.pth"),
-        (["weights.pth", "--out", "x.txt"], "--out for metrics must end in"),
-    ],
-)
-def test_mistakes_of_testing(start, dm, tmp_path, arguments, says):
-    (tmp_path / "weights.pth").write_text("no weights", encoding="utf-8")
-    status, shown, packages = start("test", dm, *arguments)
-    assert status == 2
-    assert says in shown
-    assert not packages & HEAVY
+    assert not packages & heavy
+    assert {file.name for file in tmp_path.iterdir()} == {*there}

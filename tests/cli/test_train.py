@@ -5,6 +5,8 @@ import re
 import pytest
 import torch
 
+import dmmix.cli.train
+from dmmix.configuration.errors import UserError
 from tests.cli.messages import error_of
 from tests.cli.scalars import scalars
 
@@ -108,6 +110,22 @@ def test_bad_options_of_training(call, dm, monkeypatch, options, says):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_mixed_precision_needs_a_gpu(call, dm):
     assert error_of(call("train", dm, "--amp")).startswith("--amp needs a GPU; none is visible")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_amp_is_a_precision_of_the_step(call, dm, monkeypatch, precision):
+    """Where there is a GPU; here only what the config becomes."""
+    built = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+    def stop(cfg):
+        built.append(cfg)
+        raise UserError("stopped")
+
+    monkeypatch.setattr(dmmix.cli.train, "build_runner", stop)
+    call("train", dm, "--amp", "--cfg-options", f"step.precision={precision}")
+    assert built[0].step.precision == ("bf16" if precision == "bf16" else "fp16")
+    assert built[0].optim_wrapper.get("type", "OptimWrapper") == "OptimWrapper"
 
 
 @pytest.mark.parametrize("text", ["auto_scale_lr = None", "auto_scale_lr = dict(_delete_=True)"])

@@ -2,18 +2,19 @@
 
 import io
 import os
-import uuid
 
 import mmengine.runner
 import pytest
 import torch
-from mmengine.model import BaseModel, BaseModule
+from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader, Runner, find_latest_checkpoint
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
 from dmmix import compat
 from dmmix.compat import UnsafeCheckpointError
+from tests.engine import small
+from tests.engine.small import Net
 from tests.touch import Touch
 
 compat.prepare()
@@ -21,42 +22,18 @@ compat.prepare()
 pytestmark = pytest.mark.openmmlab
 
 
-class Toy(BaseModel):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(2, 2)
-
-    def forward(self, inputs, mode="tensor"):
-        return {"loss": self.fc(torch.stack(inputs)).square().mean()}
-
-
-class Numbers(torch.utils.data.Dataset):
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return {"inputs": torch.full((2,), float(index))}
-
-
 def toy_runner(work_dir, epochs=1, hook=None, **settings):
-    return Runner(
-        Toy(),
-        str(work_dir),
-        train_dataloader={
-            "dataset": Numbers(),
-            "batch_size": 2,
-            "num_workers": 0,
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-        },
-        train_cfg={"by_epoch": True, "max_epochs": epochs},
+    """mmengine's own."""
+    return small.toy_runner(
+        work_dir,
+        epochs=epochs,
+        hooks={"checkpoint": {"type": "CheckpointHook", "interval": 1, **(hook or {})}},
+        kind=Runner,
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.9}},
         param_scheduler=[
             {"type": "LinearLR", "end": 2},
             {"type": "OneCycleLR", "eta_max": 0.1, "total_steps": 9, "end": 9},
         ],
-        default_hooks={"checkpoint": {"type": "CheckpointHook", "interval": 1, **(hook or {})}},
-        experiment_name=uuid.uuid4().hex,
-        randomness={"seed": 0},
         **settings,
     )
 
@@ -70,7 +47,7 @@ def trace(tmp_path):
 def harmful(tmp_path, trace):
     path = tmp_path / "harmful" / "epoch_1.pth"
     path.parent.mkdir()
-    content = {"state_dict": Toy().state_dict(), "extra": Touch(trace), "meta": {"epoch": 1}}
+    content = {"state_dict": Net().state_dict(), "extra": Touch(trace), "meta": {"epoch": 1}}
     torch.save(content, path)
     return str(path)
 
@@ -82,7 +59,7 @@ class Backbone(BaseModule):
 
 
 WAYS_IN = {
-    "load_checkpoint": lambda path, work: mmengine.runner.load_checkpoint(Toy(), path),
+    "load_checkpoint": lambda path, work: mmengine.runner.load_checkpoint(Net(), path),
     "_load_checkpoint": lambda path, work: mmengine_checkpoint._load_checkpoint(path),
     "with_prefix": lambda path, work: mmengine_checkpoint._load_checkpoint_with_prefix("a", path),
     "CheckpointLoader": lambda path, work: CheckpointLoader.load_checkpoint(path),
@@ -142,7 +119,7 @@ def test_the_fallback_to_free_unpickling_is_gone(harmful, trace):
 
 
 def test_a_fine_url_loads(tmp_path, monkeypatch):
-    weights = Toy().state_dict()
+    weights = Net().state_dict()
     monkeypatch.setattr(
         torch.hub, "download_url_to_file", lambda url, target, *a, **k: torch.save(weights, target)
     )

@@ -5,7 +5,8 @@ import torch
 from mmengine.runner import Runner
 
 from dmmix import compat
-from tests.compat.test_checkpoint import Toy, toy_runner
+from tests.compat.test_checkpoint import toy_runner
+from tests.engine.small import Net
 
 compat.prepare()
 
@@ -84,7 +85,7 @@ def test_only_a_best_checkpoint_of_the_work_folder_can_be_removed(saved, tmp_pat
 def test_the_best_checkpoint_of_the_run_is_removed(saved, tmp_path, moved):
     work = tmp_path / "work"
     best = work / "best_accuracy_top1_epoch_1.pth"
-    torch.save({"state_dict": Toy().state_dict()}, best)
+    torch.save({"state_dict": Net().state_dict()}, best)
     path = f"/elsewhere/{best.name}" if moved else str(best)
     runner, hook = resumed_hook(
         saved,

@@ -43,35 +43,6 @@ def test_a_base_file_says_nothing_that_nobody_reads(name):
     assert keys <= RUNNER_KEYS | OTHER_KEYS | HELPERS
 
 
-def test_a_missing_base_is_told(tmp_path):
-    path = tmp_path / "config.py"
-    path.write_text(f"_base_ = ['{CONFIGS}/_base_/models/resnet19.py']\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"no base file .*resnet19.py"):
-        read(path)
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("optim_wraper = dict()", "unknown key 'optim_wraper', did you mean 'optim_wrapper'"),
-        (
-            "model = dict(backbone=dict(widen_facter=2))",
-            "WideResNet has no argument 'widen_facter'",
-        ),
-        (
-            "model = dict(head=dict(loss=dict(lable_smoothing=0.1)))",
-            "no argument 'lable_smoothing'",
-        ),
-        ("model = dict(backbone=dict(type='WideResnet'))", "unknown type 'WideResnet'.*WideResNet"),
-    ],
-)
-def test_a_misspelt_key_is_told(tmp_path, line, message):
-    path = tmp_path / "config.py"
-    path.write_text(f"_base_ = '{CONFIGS}/cifar100/wrn28_8.py'\n{line}\n", encoding="utf-8")
-    with pytest.raises(UserError, match=message):
-        read(path)
-
-
 @pytest.mark.parametrize(
     "method",
     [

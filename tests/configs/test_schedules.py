@@ -145,6 +145,7 @@ def test_rates_and_tests_of_every_epoch(name, tmp_path):
     assert watch.tested == [*early, *last, epochs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTIAL)
 def test_partial_cosines(name, tmp_path):
     rate, batch, epochs, decay, interval, part = PARTIAL[name]

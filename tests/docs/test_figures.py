@@ -1,62 +1,47 @@
 """The pictures on the pages are drawn by their scripts."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-MIXUPS = sorted((DOCS / "figures" / "mixups").glob("*.png"))
 
 
-@pytest.mark.slow
-def test_decoupling_is_drawn(tmp_path, root, tool_environment):
-    pytest.importorskip("matplotlib")
-    out = tmp_path / "decoupling.png"
-    done = subprocess.run(
-        [sys.executable, root / "docs" / "figures" / "decoupling.py", out],
-        capture_output=True,
-        text=True,
-        env=tool_environment,
-        encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stderr
-    assert out.read_bytes().startswith(b"\x89PNG")
+SCRIPTS = {
+    "decoupling": (["{out}/decoupling.png"], "decoupling.png"),
+    "mixups": (["cutmix", "--out", "{out}"], "cutmix.png"),
+    "semi": (["fixmatch", "--out", "{out}"], "fixmatch.png"),
+}
 
 
 @pytest.mark.slow
 @pytest.mark.openmmlab
-def test_a_picture_of_a_mix_is_drawn(tmp_path, root, tool_environment):
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_picture_is_drawn(tmp_path, call_script, name):
     for module in ("matplotlib", "mmpretrain", "PIL", "sklearn"):
         pytest.importorskip(module)
-    script = root / "docs" / "figures" / "mixups.py"
-    done = subprocess.run(
-        [sys.executable, script, "cutmix", "--out", tmp_path],
-        capture_output=True,
-        text=True,
-        env=tool_environment,
-        encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "cutmix.png").read_bytes().startswith(b"\x89PNG")
-    wrong = subprocess.run(
-        [sys.executable, script, "cutmx"],
-        capture_output=True,
-        text=True,
-        env=tool_environment,
-        encoding="utf-8",
-    )
-    assert wrong.returncode == 2
-    assert "no method 'cutmx'; there are " in wrong.stderr
+    options, made = SCRIPTS[name]
+    script = f"docs/figures/{name}.py"
+    done = call_script(script, *(option.format(out=tmp_path) for option in options))
+    assert done.status == 0, done.err
+    assert (tmp_path / made).read_bytes().startswith(b"\x89PNG")
+    if len(options) > 1:
+        wrong = call_script(script, "fixmtch")
+        assert wrong.status == 2
+        assert "no method 'fixmtch'; there are " in wrong.err
 
 
-def test_pictures_of_mixes_are_small_and_used():
-    pages = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "mixups").glob("*.md"))
-    used = set(re.findall(r"\.\./figures/mixups/([\w.]+)", pages))
-    assert used == {path.name for path in MIXUPS}
-    assert [path.name for path in MIXUPS if path.stat().st_size > 200_000] == []
+@pytest.mark.parametrize(
+    ("folder", "pages"), [("mixups", ["mixups"]), ("semi", ["semi", "transfer"])]
+)
+def test_pictures_are_small_and_used(folder, pages):
+    files = [file for page in pages for file in (DOCS / page).glob("*.md")]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    used = set(re.findall(rf"\.\./figures/{folder}/([\w.]+)", text))
+    pictures = list((DOCS / "figures" / folder).glob("*.png"))
+    assert used == {path.name for path in pictures}
+    assert [path.name for path in pictures if path.stat().st_size > 200_000] == []
 
 
 @pytest.mark.openmmlab

@@ -18,10 +18,10 @@ CONFIG, _, STOCK = (block.code for block in blocks(ROOT / "README.md", "python")
 
 @pytest.mark.slow
 @pytest.mark.openmmlab
-def test_a_config_trains(tmp_path, start):
+def test_a_config_trains(tmp_path, start_fork):
     pytest.importorskip("mmpretrain")
     (tmp_path / "mine.py").write_text(CONFIG, encoding="utf-8")
-    said = start("train", "mine.py", "--dry-run", cwd=tmp_path)
+    said = start_fork("train", "mine.py", "--dry-run", cwd=tmp_path)
     assert "dry run: 3 step(s) trained" in said
     assert "loss_decoupled" in said
 

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.engine import StepOptimWrapper
-from tests.engine.test_step_options import runner
+from tests.engine.small import runner
 
 pytestmark = pytest.mark.openmmlab
 
@@ -79,9 +79,8 @@ def test_bad_counts(counts):
 LENGTH = 3  # batches of the runner's epoch
 
 
-def test_the_runner_tells_how_long_an_epoch_is(tmp_path, fresh_mmengine):
+def test_the_runner_tells_how_long_an_epoch_is(tmp_path):
     def weights(work_dir, counts, **settings):
-        fresh_mmengine()
         optim = dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts)
         run = runner(work_dir, None, optim_wrapper=optim, **settings)
         updates = []
@@ -122,11 +121,10 @@ def test_an_iteration_based_loop_has_no_epochs(tmp_path):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_resumed_run_has_lost_nothing(tmp_path, fresh_mmengine, precision):
+def test_a_resumed_run_has_lost_nothing(tmp_path, precision):
     """Three batches in groups of two, so that each epoch ends with an incomplete group."""
 
     def state(work_dir, epochs, resume=False):
-        fresh_mmengine()
         run = runner(
             work_dir,
             {"precision": precision, "fused_optimizer": True},

@@ -5,27 +5,23 @@ import inspect
 
 import pytest
 import torch
-from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
-from mmengine.model import BaseModel
 from mmengine.runner import IterBasedTrainLoop
-from torch import nn
 from torch.utils.data import BatchSampler
 
-from dmmix.engine import DmmixRunner
+from tests.engine.small import Net, Stop, StopAt, toy_runner
 
 pytestmark = pytest.mark.openmmlab
 
 
-class Toy(BaseModel):
+class Seen(Net):
     def __init__(self):
         super().__init__()
-        self.fc = nn.Linear(1, 1)
         self.seen = []
 
     def forward(self, inputs, mode="tensor"):
-        self.seen += torch.stack(inputs).flatten().tolist()
-        return {"loss": self.fc(torch.stack(inputs)).square().mean()}
+        self.seen += [int(epoch) for epoch, _ in inputs]
+        return super().forward(inputs)
 
 
 class Epochs(torch.utils.data.Dataset):
@@ -40,7 +36,7 @@ class Epochs(torch.utils.data.Dataset):
         return 2
 
     def __getitem__(self, index):
-        return {"inputs": torch.tensor([float(self.epoch)])}
+        return {"inputs": torch.full((2,), float(self.epoch))}
 
 
 class Shared(Epochs):
@@ -61,36 +57,28 @@ class Shared(Epochs):
         return self.length
 
     def __getitem__(self, index):
-        return {"inputs": self.shared.clone()[None]}
+        return {"inputs": self.shared.repeat(2)}
 
 
-def runner(
-    work_dir, by_epoch=True, interval=1, dataset=None, custom_hooks=(), train_cfg=None, **loader
-):
-    options = {"by_epoch": True, "max_epochs": 3} if by_epoch else {"by_epoch": False}
-    return DmmixRunner(
-        Toy(),
-        str(work_dir),
-        train_dataloader={
-            "dataset": dataset or Epochs(),
-            "batch_size": 2,
-            "sampler": {"type": "DefaultSampler"},
-            **loader,
-        },
-        train_cfg={**options, **(train_cfg or {})},
-        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
-        default_hooks={
-            "checkpoint": {"type": "CheckpointHook", "interval": interval, "by_epoch": by_epoch}
-        },
+def runner(work_dir, dataset, interval=1, train_cfg=None, custom_hooks=(), **loader):
+    train_cfg = train_cfg or {"by_epoch": True, "max_epochs": 3}
+    by_epoch = train_cfg["by_epoch"]
+    checkpoint = {"type": "CheckpointHook", "interval": interval, "by_epoch": by_epoch}
+    return toy_runner(
+        work_dir,
+        Seen(),
+        dataset,
+        loader={"sampler": {"type": "DefaultSampler"}, **loader},
+        hooks={"checkpoint": checkpoint},
+        train_cfg=train_cfg,
         custom_hooks=list(custom_hooks),
-        randomness={"seed": 0},
         resume=True,
     )
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_each_epoch_is_told_to_the_dataset_of_the_workers(tmp_path, workers):
-    run = runner(tmp_path, num_workers=workers)
+    run = runner(tmp_path, Epochs(), num_workers=workers)
     run.train()
     assert run.model.seen == [0, 0, 1, 1, 2, 2]
 
@@ -98,38 +86,21 @@ def test_each_epoch_is_told_to_the_dataset_of_the_workers(tmp_path, workers):
 # Iteration-based loops
 
 
-class Stop(Exception):
-    pass
-
-
-class StopAt(Hook):
-    priority = "LOWEST"
-
-    def __init__(self, iteration):
-        self.iteration = iteration
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
-        if runner.iter == self.iteration:
-            raise Stop
-
-
 @pytest.fixture
-def iterations(tmp_path, monkeypatch, fresh_mmengine):
+def iterations(tmp_path, monkeypatch):
     """``iterations(N...)`` trains so many, by one runner after the other: the epoch of each."""
     monkeypatch.setattr("mmengine.runner.loops.time.sleep", lambda seconds: None)
 
-    def run(*stops, train_cfg=None, **options):
+    def run(*stops, train_cfg=None, dataset=None, **loader):
         seen = []
         for stop in stops:
-            fresh_mmengine()
-            cfg = {"max_iters": 20, **(train_cfg or {})}
+            cfg = {"by_epoch": False, "max_iters": 20, **(train_cfg or {})}
             made = runner(
-                tmp_path, by_epoch=False, interval=stops[0], custom_hooks=[StopAt(stop)],
-                train_cfg=cfg, **{"dataset": Shared(), **options},
-            )  # fmt: skip
+                tmp_path, dataset or Shared(), stops[0], cfg, custom_hooks=[StopAt(stop)], **loader
+            )
             with contextlib.suppress(Stop):
                 made.train()
-            seen.append([int(epoch) for epoch in made.model.seen[::2]])
+            seen.append(made.model.seen[::2])
         return seen
 
     return run

@@ -1,70 +1,41 @@
 """Losses and times that are read where they are logged: the same records, and no waiting."""
 
 import uuid
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModel
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dmmix.engine import DmmixRunner
 from dmmix.engine.deferred import DeferredScalars
 from dmmix.engine.faults import step_watch
 from dmmix.engine.hooks import deferred_info_hook
+from tests.engine import small
 
 pytestmark = pytest.mark.openmmlab
 
 
-class Toy(BaseModel):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.fc = nn.Linear(2, 2)
-
+class Net(small.Net):
     def forward(self, inputs, mode="tensor"):
-        loss = self.fc(torch.stack(inputs)).square().mean()
+        loss = super().forward(inputs)["loss"]
         return {"loss_a": loss, "loss_b": 2 * loss, "hits": (loss > 0.1).float()}
 
 
-class Numbers(torch.utils.data.Dataset):
-    def __len__(self):
-        return 14
-
-    def __getitem__(self, index):
-        return {"inputs": torch.full((2,), index / 7)}
-
-
-def runner(work_dir, deferred=True, epochs=2, interval=3, **settings):
+def runner(work_dir, deferred=True, interval=3, default_hooks=None, **settings):
     hooks = {
         "runtime_info": {"type": "DeferredInfoHook" if deferred else "RuntimeInfoHook"},
         "timer": {"type": "DeferredTimerHook" if deferred else "IterTimerHook"},
         "logger": {"type": "LoggerHook", "interval": interval},
-        "checkpoint": {"type": "CheckpointHook", "interval": 1},
-        **settings.pop("default_hooks", {}),
+        **(default_hooks or {}),
     }
-    settings = {
-        "train_cfg": {"by_epoch": True, "max_epochs": epochs},
-        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1}},
-        **settings,
-    }
-    return DmmixRunner(
-        Toy(),
-        str(work_dir),
-        train_dataloader={
-            "dataset": Numbers(),
-            "batch_size": 2,
-            "num_workers": 0,
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-        },
+    return small.toy_runner(
+        work_dir,
+        Net(),
+        small.Numbers(14),
+        hooks=hooks,
         param_scheduler={"type": "ExponentialLR", "gamma": 0.5},
-        default_hooks=hooks,
         default_scope="dmmix",
-        experiment_name=uuid.uuid4().hex,
-        randomness={"seed": 0},
         **settings,
     )
 
@@ -89,12 +60,11 @@ class Reads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_histories_are_those_of_mmengine(tmp_path, fresh_mmengine):
+def test_histories_are_those_of_mmengine(tmp_path):
     ours = runner(tmp_path / "ours")
     ours.train()
     found = histories(ours)
     timed = {k: len(v.data[0]) for k, v in ours.message_hub.log_scalars.items() if "time" in k}
-    fresh_mmengine()
     stock = runner(tmp_path / "stock", deferred=False)
     stock.train()
     assert found == histories(stock)
@@ -105,23 +75,21 @@ def test_histories_are_those_of_mmengine(tmp_path, fresh_mmengine):
     assert timed == {"train/time": 14, "train/data_time": 14}
 
 
-def test_logged_lines_are_those_of_mmengine(tmp_path, fresh_mmengine):
+def test_logged_lines_are_those_of_mmengine(tmp_path):
     lines = {}
     for deferred in (True, False):
         run = runner(tmp_path / str(deferred), deferred)
         run.train()
-        log = (Path(run.log_dir) / f"{run.timestamp}.log").read_text(encoding="utf-8")
         lines[deferred] = [
             [word for word in line.split("  ") if "time" not in word and "eta" not in word]
-            for line in (raw.split("INFO - ")[-1] for raw in log.splitlines())
+            for line in (raw.split("INFO - ")[-1] for raw in small.log_of(run).splitlines())
             if line.startswith("Epoch(train)")
         ]
-        fresh_mmengine()
     assert lines[True] == lines[False]
     assert len(lines[True]) == 4  # iterations 3 and 6 of both epochs
 
 
-def test_nothing_is_read_between_two_logs(tmp_path, fresh_mmengine, monkeypatch):
+def test_nothing_is_read_between_two_logs(tmp_path, monkeypatch):
     monkeypatch.setattr(step_watch, "reads_at_once", lambda device: False)  # as on a GPU
     counts = {}
     for deferred in (True, False):
@@ -129,7 +97,6 @@ def test_nothing_is_read_between_two_logs(tmp_path, fresh_mmengine, monkeypatch)
         with Reads() as reads:
             run.train()
         counts[deferred] = reads.count
-        fresh_mmengine()
     assert counts[True] == 2  # the data loader's seed, on the CPU, once an epoch
     assert counts[False] >= 14 * 4
 
@@ -211,11 +178,10 @@ def test_checkpoint_holds_all_up_to_it(tmp_path, by_epoch):
     assert len(saved["log_scalars"]["train/time"]["log_history"]) == count
 
 
-def test_resumed_histories_are_those_of_a_whole_run(tmp_path, fresh_mmengine):
+def test_resumed_histories_are_those_of_a_whole_run(tmp_path):
     whole = runner(tmp_path, epochs=3)
     whole.train()
     expected = histories(whole)
-    fresh_mmengine()
     for name in ("epoch_2.pth", "epoch_3.pth", "last_checkpoint"):  # as if killed before them
         (tmp_path / name).unlink()
     resumed = runner(tmp_path, epochs=3, resume=True)
@@ -238,7 +204,7 @@ def test_time_left_is_told(tmp_path, monkeypatch):
     assert run.message_hub.get_scalar("train/time").data[0].min() >= 1
 
 
-def test_norm_of_clipped_gradients_is_logged(tmp_path, fresh_mmengine):
+def test_norm_of_clipped_gradients_is_logged(tmp_path):
     found = {}
     for deferred in (True, False):
         wrapper = {
@@ -249,6 +215,5 @@ def test_norm_of_clipped_gradients_is_logged(tmp_path, fresh_mmengine):
         run = runner(tmp_path / str(deferred), deferred, optim_wrapper=wrapper)
         run.train()
         found[deferred] = histories(run)
-        fresh_mmengine()
     assert len(found[True]["train/grad_norm"]) == 14
     assert found[True] == found[False]

@@ -1,16 +1,13 @@
 """The moving average: weights and buffers, in tests, checkpoints and after a resume."""
 
-import uuid
-
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.model import ExponentialMovingAverage as StockAverage
 from torch.testing import assert_close
 
-from dmmix.engine import DmmixRunner, EMAHook, ExponentialMovingAverage
+from dmmix.engine import EMAHook, ExponentialMovingAverage
 from dmmix.registry import HOOKS
-from tests.engine.test_step_options import model
+from tests.engine import small
 
 pytestmark = pytest.mark.openmmlab
 
@@ -22,40 +19,19 @@ def small_net():
     )
 
 
-def runner(work_dir, epochs=2, step=None, **settings):
-    cfg = dict(
-        work_dir=str(work_dir),
-        default_scope="dmmix",
-        model=model({"type": "CutMix", "alpha": 1.0}),
-        data_preprocessor={"type": "MixupDataPreprocessor", "mean": [78.0], "std": [96.0]},
-        train_dataloader={
-            "batch_size": 20,
-            "num_workers": 0,
-            "dataset": {"type": "InMemory", "dataset": {"type": "Digits", "labels_per_class": 6}},
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-        },
-        val_dataloader={
-            "batch_size": 450,
-            "num_workers": 0,
-            "dataset": {"type": "InMemory", "dataset": {"type": "Digits", "split": "test"}},
-            "sampler": {"type": "DefaultSampler", "shuffle": False},
-        },
-        val_evaluator={"type": "Accuracy"},
-        val_cfg={},
+def runner(work_dir, epochs=2, step=None, **options):
+    return small.runner(
+        work_dir,
+        step,
+        options,
         train_cfg={"by_epoch": True, "max_epochs": epochs},
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}},
         default_hooks={
             "checkpoint": {"type": "CheckpointHook", "interval": 1},
             "ema": {"type": "EMAHook", "momentum": 0.1},
         },
-        experiment_name=uuid.uuid4().hex,
-        randomness={"seed": 0},
-        log_level="WARNING",
-        step=step,
+        **small.VALIDATED,
     )
-    cfg = Config(cfg)
-    cfg.merge_from_dict(settings)
-    return DmmixRunner.from_cfg(cfg)
 
 
 def hook_of(run):
@@ -172,12 +148,10 @@ def test_what_is_tested_and_saved(tmp_path, step):
 @pytest.mark.parametrize(
     "step", [None, {"channels_last": True, "fused_optimizer": True, "precision": "bf16"}]
 )
-def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, fresh_mmengine, step):
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, step):
     whole = runner(tmp_path / "whole", 4, step)
     whole.train()
-    fresh_mmengine()
     runner(tmp_path / "parts", 2, step).train()
-    fresh_mmengine()
     parts = runner(tmp_path / "parts", 4, step, resume=True)
     parts.train()
     for a, b in (
@@ -188,11 +162,10 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, fresh_mmengine, step):
             assert torch.equal(tensor, b.state_dict()[name]), name
 
 
-def test_a_compiled_step(tmp_path, fresh_mmengine):
+def test_a_compiled_step(tmp_path):
     torch._dynamo.reset()
     plain = runner(tmp_path / "plain", 1)
     plain.train()
-    fresh_mmengine()
     compiled = runner(tmp_path / "compiled", 1, {"compile": {"backend": "eager"}})
     compiled.train()
     for name, tensor in hook_of(plain).ema_model.state_dict().items():

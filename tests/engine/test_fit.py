@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import uuid
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from torch import nn
 
 from dmmix.compat import CheckpointError
 from dmmix.compat.fit import find_fit
-from dmmix.engine import DmmixRunner
+from tests.engine import small
 
 pytestmark = pytest.mark.openmmlab
 
@@ -45,26 +44,12 @@ class Toy(BaseModel):
         return {"loss": self.head.fc(self.backbone(torch.stack(inputs))).square().mean()}
 
 
-class Numbers(torch.utils.data.Dataset):
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return {"inputs": torch.full((2,), float(index))}
-
-
-def make_runner(work, model=None, epochs=2, **settings):
-    return DmmixRunner(
+def make_runner(work, model=None, **settings):
+    return small.toy_runner(
+        work,
         model or Toy(),
-        str(work),
-        train_dataloader=dict(
-            dataset=Numbers(), batch_size=2, sampler=dict(type="DefaultSampler", shuffle=True)
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=epochs),
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9)),
         param_scheduler=dict(type="LinearLR", end=2),
-        default_hooks=dict(checkpoint=dict(type="CheckpointHook", interval=1)),
-        experiment_name=uuid.uuid4().hex,
         **settings,
     )
 

@@ -50,7 +50,7 @@ def test_nothing_is_told_after_an_error(logger):
     assert not logger.filters
 
 
-def test_a_teacher_in_a_runner(root, tmp_path, fresh_mmengine):
+def test_a_teacher_in_a_runner(root, tmp_path):
     cfg = config(root, tmp_path, "MeanTeacher")
     cfg.log_level = "INFO"
     run = DmmixRunner.from_cfg(cfg)

@@ -15,6 +15,7 @@ import torch
 from mmengine.hooks import Hook
 
 from dmmix.compat.digest import DigestWriter
+from tests.engine.small import differing
 from tests.engine.test_resuming import BY_ITER, COSINE, LOOPS, WARM_UP, runner
 
 pytestmark = [
@@ -125,17 +126,6 @@ def outcome(folder):
         torn=[file.name for file in folder.iterdir() if file.name.endswith((".tmp", ".json"))],
         validations=values,
     )
-
-
-def differing(first, second, where=""):
-    if isinstance(first, torch.Tensor):
-        return [] if torch.equal(first, second) else [where]
-    if isinstance(first, dict) and isinstance(second, dict) and first.keys() == second.keys():
-        return [d for key in first for d in differing(first[key], second[key], f"{where}/{key}")]
-    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        pairs = enumerate(zip(first, second, strict=True))
-        return [d for k, (a, b) in pairs for d in differing(a, b, f"{where}[{k}]")]
-    return [] if first == second else [f"{where}: {first} {second}"]
 
 
 @pytest.mark.parametrize("kind", SETTINGS)

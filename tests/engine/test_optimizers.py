@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.engine import StepOptimWrapper, StepOptions
-from tests.engine.test_step_options import losses, runner
+from tests.engine.small import losses, runner
 
 pytestmark = pytest.mark.openmmlab
 
@@ -37,10 +37,9 @@ def settings_of(run):
 
 
 @pytest.mark.parametrize("kind", ["SGD", "AdamW"])
-def test_exceptions_from_decay_and_rate(tmp_path, fresh_mmengine, kind):
+def test_exceptions_from_decay_and_rate(tmp_path, kind):
     plain = runner(tmp_path / "plain", None, **optim(kind, paramwise_cfg=EXCEPTIONS))
     expected = losses(plain)
-    fresh_mmengine()
     fused = runner(tmp_path / "fused", FUSED, **optim(kind, paramwise_cfg=EXCEPTIONS))
     found = losses(fused)
     assert_close(found, expected, rtol=1e-2, atol=1e-2)
@@ -75,24 +74,20 @@ NORM, VALUE = {"max_norm": 0.1}, {"type": "value", "clip_value": 1e-3}
 @pytest.mark.parametrize(
     ("kind", "clip_grad"), [("SGD", NORM), ("SGD", VALUE), ("AdamW", NORM), ("Lamb", NORM)]
 )
-def test_clipping(tmp_path, fresh_mmengine, kind, clip_grad):
-    fresh_mmengine()
+def test_clipping(tmp_path, kind, clip_grad):
     expected = losses(runner(tmp_path / "a", None, **optim(kind, clip_grad=dict(clip_grad))))
-    fresh_mmengine()
     clipped = runner(tmp_path / "b", FUSED, **optim(kind, clip_grad=dict(clip_grad)))
     assert_close(losses(clipped), expected, rtol=1e-2, atol=1e-2)
     if kind == "SGD":  # the others go by the direction of the gradient
-        fresh_mmengine()
         free = losses(runner(tmp_path / "c", None, **optim(kind)))
         assert (free[1:] - expected[1:]).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 @pytest.mark.parametrize("kind", ["SGD", "Lamb"])
-def test_16_bits_train_as_32_do(tmp_path, fresh_mmengine, kind, precision):
+def test_16_bits_train_as_32_do(tmp_path, kind, precision):
     options = optim(kind, clip_grad={"max_norm": 1.0}, paramwise_cfg=EXCEPTIONS)
     expected = losses(runner(tmp_path / "a", FUSED, **options))
-    fresh_mmengine()
     run = runner(tmp_path / "b", {**FUSED, "precision": precision}, **options)
     assert_close(losses(run), expected, rtol=0.1, atol=0.1)
 

@@ -1,29 +1,29 @@
-"""RandomStateHook and seed_worker: a resumed run draws what the uninterrupted one draws."""
+"""RandomStateHook and seed_worker: a resumed run draws what the uninterrupted one draws.
+
+All else that a resumed run is stands in test_resuming.py, whose runs these are.
+"""
 
 import contextlib
 import io
 import os
 import random
-import uuid
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.dist import get_rank
-from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
-from mmengine.runner import Runner
-from torch import nn
 
-from dmmix.engine import DmmixRunner, RandomStateHook, leave_processes, seed_worker
+from dmmix.engine import RandomStateHook, leave_processes, seed_worker
 from dmmix.engine.random_states import capture, restore, seed_afresh
 from dmmix.registry import FUNCTIONS, HOOKS
+from tests.engine.small import differing, log_of
+from tests.engine.test_resuming import EPOCHS, Killed, runner, state
 from tests.machine import FASTEST_START
 
 pytestmark = pytest.mark.openmmlab
+LENGTH = 4  # batches of an epoch
 
 
 def draw():
@@ -36,48 +36,10 @@ def draw():
     ]
 
 
-class Toy(BaseModel):
-    """Keeps what it draws, and what the data drew, as (epoch, numbers)."""
-
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(5, 1)
-        self.drawn = []
-
-    def forward(self, inputs, mode="tensor"):
-        inputs = torch.stack(inputs)
-        if mode == "predict":
-            draw()  # validation may draw as it likes
-            return [None]
-        self.drawn.append((inputs.tolist(), draw()))
-        return {"loss": self.fc(inputs).square().mean()}
-
-
-class Draws(torch.utils.data.Dataset):
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return {"inputs": torch.tensor(draw())}
-
-
-class Draw(Evaluator):
-    """An evaluator that draws, too."""
-
-    def __init__(self):
-        super().__init__([])
-
-    def process(self, data_samples, data_batch=None):
-        pass
-
-    def evaluate(self, size):
-        return {"accuracy": random.random()}
-
-
 class Disturb(Hook):
     """Draws wherever a hook may draw; in the resumed run these draws are missing or others."""
 
-    def __init__(self, start=True):
+    def __init__(self, start):
         self.start = start
 
     def before_train(self, runner):
@@ -90,119 +52,88 @@ class Disturb(Hook):
     after_val = after_train_epoch
 
 
-class Stop(Exception):
-    pass
+def train(folder, disturb=(True,), **settings):
+    made = runner(folder, **settings)
+    for start in disturb:
+        made.register_hook(Disturb(start))
+    with contextlib.suppress(Killed):
+        made.train()
+    return made
 
 
-class StopAt(Hook):
-    priority = "LOWEST"
-
-    def __init__(self, iteration):
-        self.iteration = iteration
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
-        if runner.iter == self.iteration:
-            raise Stop
-
-
-def toy_runner(work_dir, workers=0, hooks=(), by_epoch=True, states=True, val=True, **settings):
-    loader = {
-        "dataset": Draws(),
-        "batch_size": 2,
-        "num_workers": workers,
-        "sampler": {"type": "DefaultSampler" if by_epoch else "InfiniteSampler", "shuffle": True},
-        "worker_init_fn": {"type": "seed_worker"},
-    }
-    train = (
-        {"by_epoch": True, "max_epochs": 3, "val_interval": 1}
-        if by_epoch
-        else {"by_epoch": False, "max_iters": 6, "val_interval": 2}
-    )
-    settings.setdefault("randomness", {"seed": 3})
-    # DmmixRunner brings the hook along; mmengine's own runner does not save states.
-    runner_type = DmmixRunner if states else Runner
-    return runner_type(
-        Toy(),
-        str(work_dir),
-        train_dataloader=loader,
-        train_cfg=train,
-        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
-        param_scheduler={"type": "ConstantLR"},
-        val_dataloader={**loader, "sampler": {"type": "DefaultSampler"}} if val else None,
-        val_cfg={} if val else None,
-        val_evaluator=Draw() if val else None,
-        default_hooks={
-            "checkpoint": {
-                "type": "CheckpointHook",
-                "interval": 1 if by_epoch else 2,
-                "by_epoch": by_epoch,
-                "save_best": "accuracy" if val else None,
-                "rule": "greater" if val else None,
-            }
-        },
-        custom_hooks=list(hooks),
-        experiment_name=uuid.uuid4().hex,
-        **settings,
-    )
-
-
-def train(work_dir, stop_at=None, **settings):
-    hooks = [Disturb()]
-    if stop_at is not None:
-        hooks.append(StopAt(stop_at))
-    runner = toy_runner(work_dir, hooks=hooks, **settings)
-    with contextlib.suppress(Stop):
-        runner.train()
-    return runner
-
-
-def drawn(runner):
-    return runner.model.drawn
-
-
-def log_of(runner):
-    return (Path(runner.log_dir) / f"{runner.timestamp}.log").read_text(encoding="utf-8")
+def seen(made):
+    return list(zip(made.model.seen, made.model.drawn, strict=True))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("epochs_done", [1, 2])
 def test_a_resumed_run_draws_the_same_numbers(tmp_path, workers, epochs_done):
-    whole = drawn(train(tmp_path / "whole", workers=workers))
-    first = drawn(train(tmp_path / "parts", workers=workers, stop_at=2 * epochs_done))
+    loader, done = dict(num_workers=workers), epochs_done * LENGTH
+    whole = train(tmp_path / "whole", loader=loader)
+    first = train(tmp_path / "parts", loader=loader, kill=("after_iter", done + 1))
     draw()  # a new process would start from other states altogether
-    second = drawn(train(tmp_path / "parts", workers=workers, resume=True))
-    assert len(whole) == 6
-    assert first == whole[: 2 * epochs_done]
-    assert second == whole[2 * epochs_done :]
+    second = train(tmp_path / "parts", loader=loader, resume=True)
+    assert len(seen(whole)) == EPOCHS * LENGTH
+    assert seen(first) == seen(whole)[: done + 1]
+    assert seen(second) == seen(whole)[done:]
+    assert differing(state(second), state(whole)) == []
 
 
 def test_validation_and_other_hooks_change_nothing_for_training(tmp_path):
-    disturbed = toy_runner(tmp_path / "a", hooks=[Disturb(start=False)])
-    disturbed.train()
-    quiet = toy_runner(tmp_path / "b", val=False)
-    quiet.train()
-    assert drawn(disturbed) == drawn(quiet)
+    disturbed = train(tmp_path / "a", disturb=(False,))
+    assert seen(disturbed) == seen(train(tmp_path / "b", disturb=(), validate=False))
 
 
 def test_every_epoch_draws_other_numbers(tmp_path):
-    numbers = [str(batch) for batch in drawn(train(tmp_path, workers=1))]
-    assert len(set(numbers)) == len(numbers) == 6
+    made = train(tmp_path, loader=dict(num_workers=1))
+    for batches in (made.model.seen, made.model.drawn):
+        assert len(set(map(str, batches))) == len(batches) == EPOCHS * LENGTH
 
 
-@pytest.mark.parametrize("stop_at", [2, 4])
-def test_in_an_iteration_based_loop_the_model_draws_the_same_numbers(tmp_path, stop_at):
-    whole = [model for _, model in drawn(train(tmp_path / "whole", by_epoch=False))]
-    train(tmp_path / "parts", by_epoch=False, stop_at=stop_at)
-    second = [model for _, model in drawn(train(tmp_path / "parts", by_epoch=False, resume=True))]
-    assert second == whole[stop_at:][: len(second)]
-    assert len(second) == 6 - stop_at
+def changed(path, change):
+    content = torch.load(path, weights_only=True)
+    change(content)
+    torch.save(content, path)
+    return str(path)
 
 
 def test_the_best_checkpoint_holds_the_states_too(tmp_path):
     train(tmp_path)
     (best,) = tmp_path.glob("best_*.pth")
-    saved = torch.load(best, weights_only=False)
-    assert len(saved["random_states"]["ranks"]) == saved["random_states"]["world_size"] == 1
+    saved = torch.load(best, weights_only=True)["random_states"]
+    assert len(saved["ranks"]) == saved["world_size"] == 1
+
+
+def test_a_checkpoint_without_states_warns_and_goes_on(tmp_path):
+    train(tmp_path, kill=("after_iter", LENGTH + 1))
+    changed(tmp_path / "epoch_1.pth", lambda content: content.pop("random_states"))
+    made = train(tmp_path, resume=True)
+    assert made.epoch == EPOCHS
+    assert "holds no random states" in log_of(made)
+
+
+def test_loading_weights_restores_nothing(tmp_path):
+    train(tmp_path / "a", kill=("after_iter", LENGTH + 1))
+    made = train(tmp_path / "b", load_from=str(tmp_path / "a" / "epoch_1.pth"))
+    assert "random states" not in log_of(made)
+    assert seen(made) == seen(train(tmp_path / "c"))
+
+
+def test_another_world_size_is_seeded_afresh_and_deterministically(tmp_path):
+    train(tmp_path, kill=("after_iter", LENGTH + 1))
+
+    def by_two(content):
+        content["random_states"]["world_size"] = 2
+        content["random_states"]["ranks"] *= 2
+
+    path = changed(tmp_path / "epoch_1.pth", by_two)
+    runs = []
+    for name in ("a", "b"):
+        made = train(tmp_path / name, load_from=path, resume=True)
+        assert "saved by 2 processes and is resumed by 1" in log_of(made)
+        runs.append(seen(made))
+        draw()
+    assert runs[0] == runs[1]
 
 
 def test_the_states_are_plain_data():
@@ -236,37 +167,6 @@ def test_capture_and_restore_on_a_gpu():
     assert torch.equal(torch.rand(4, device="cuda"), numbers)
 
 
-def test_a_checkpoint_without_states_warns_and_goes_on(tmp_path):
-    train(tmp_path, stop_at=2, states=False)
-    runner = train(tmp_path, resume=True)
-    assert runner.epoch == 3
-    assert "holds no random states" in log_of(runner)
-
-
-def test_loading_weights_restores_nothing(tmp_path):
-    train(tmp_path / "a", stop_at=2)
-    path = str(tmp_path / "a" / "epoch_1.pth")
-    runner = train(tmp_path / "b", load_from=path)
-    assert "random states" not in log_of(runner)
-    assert drawn(runner) == drawn(train(tmp_path / "c"))
-
-
-def test_another_world_size_is_seeded_afresh_and_deterministically(tmp_path):
-    train(tmp_path, stop_at=2)
-    path = tmp_path / "epoch_1.pth"
-    content = torch.load(path, weights_only=False)
-    content["random_states"]["world_size"] = 2
-    content["random_states"]["ranks"] *= 2
-    torch.save(content, path)
-    runs = []
-    for name in ("a", "b"):
-        runner = toy_runner(tmp_path / name, load_from=str(path), resume=True)
-        runner.train()
-        assert "saved by 2 processes and is resumed by 1" in log_of(runner)
-        runs.append(drawn(runner))
-    assert runs[0] == runs[1]
-
-
 # Several processes
 
 
@@ -278,13 +178,12 @@ def two_ranks(rank, folder):
     )
     assert get_rank() == rank
     os.environ["RANK"] = str(rank)
-    randomness = {"seed": 3, "diff_rank_seed": True}
-    settings = {"val": False, "randomness": randomness}
-    whole = drawn(train(f"{folder}/whole", **settings))
-    # One batch an epoch and rank.
-    train(f"{folder}/parts", stop_at=1, **settings)
+    settings = dict(validate=False, randomness=dict(seed=3, diff_rank_seed=True))
+    whole = seen(train(f"{folder}/whole", **settings))
+    # Two batches an epoch and rank.
+    train(f"{folder}/parts", kill=("after_iter", 3), **settings)
     torch.distributed.barrier()
-    second = drawn(train(f"{folder}/parts", resume=True, **settings))
+    second = seen(train(f"{folder}/parts", resume=True, **settings))
     torch.save({"whole": whole, "second": second}, f"{folder}/rank{rank}.pt")
     leave_processes()
 
@@ -295,11 +194,11 @@ def test_two_processes(tmp_path):
         two_ranks, args=(str(tmp_path),), nprocs=2, start_method=FASTEST_START
     )
     ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    saved = torch.load(tmp_path / "parts" / "epoch_1.pth", weights_only=False)["random_states"]
+    saved = torch.load(tmp_path / "parts" / "epoch_1.pth", weights_only=True)["random_states"]
     assert saved["world_size"] == 2
     assert not torch.equal(saved["ranks"][0]["torch"], saved["ranks"][1]["torch"])
     for rank in ranks:
-        assert rank["second"] == rank["whole"][1:]
+        assert rank["second"] == rank["whole"][2:]
     assert ranks[0]["whole"] != ranks[1]["whole"]
 
 

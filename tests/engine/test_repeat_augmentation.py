@@ -2,29 +2,15 @@
 
 import uuid
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.config import ConfigDict
 
 from dmmix.datasets import RepeatAugSampler
-from dmmix.engine import DmmixRunner
 from dmmix.models import MixupClassifier
-from tests.engine.test_step_options import model
+from tests.engine.small import loader, model, runner
 
 pytestmark = pytest.mark.openmmlab
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for number in range(12):
-        path = root / f"class{number % 2}" / f"{number}.png"
-        path.parent.mkdir(exist_ok=True)
-        cv2.imwrite(str(path), rng.integers(0, 256, (16, 20, 3), dtype=np.uint8))
-    return root
 
 
 def batches(monkeypatch, work_dir, dataset, workers=0, seed=0, transforms=()):
@@ -37,31 +23,16 @@ def batches(monkeypatch, work_dir, dataset, workers=0, seed=0, transforms=()):
         return loss(self, inputs, labels)
 
     monkeypatch.setattr(MixupClassifier, "loss", look)
-    net = model()
-    net["backbone"] = {**net["backbone"], "in_channels": 3}
-    net["head"] = {**net["head"], "num_classes": 2}
-    cfg = ConfigDict(
-        work_dir=str(work_dir / uuid.uuid4().hex),
-        default_scope="dmmix",
-        model=net,
-        data_preprocessor={
-            "type": "MixupDataPreprocessor", "batch_transforms": list(transforms),
-        },
-        train_dataloader={
-            "batch_size": 6,
-            "num_workers": workers,
-            "dataset": dataset,
-            "sampler": {"type": "RepeatAugSampler", "num_repeats": 3},
-            "collate_fn": {"type": "default_collate"},
-        },
+    sampler = {"type": "RepeatAugSampler", "num_repeats": 3}
+    run = runner(
+        work_dir / uuid.uuid4().hex,
+        None,
+        model=model(channels=3, classes=2),
+        data_preprocessor={"type": "MixupDataPreprocessor", "batch_transforms": list(transforms)},
+        train_dataloader=loader(dataset, 6, num_workers=workers, sampler=sampler),
         train_cfg={"by_epoch": True, "max_epochs": 2},
-        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
-        default_hooks={"checkpoint": None},
-        experiment_name=uuid.uuid4().hex,
         randomness={"seed": seed},
-        log_level="WARNING",
-    )  # fmt: skip
-    run = DmmixRunner.from_cfg(cfg)
+    )
     assert isinstance(run.train_dataloader.sampler, RepeatAugSampler)
     run.train()
     monkeypatch.undo()
@@ -75,20 +46,18 @@ def in_groups(seen):
     return images.unflatten(0, (-1, 3))
 
 
-def test_image_files(monkeypatch, tmp_path, folder, fresh_mmengine):
-    dataset = {"type": "DecodedFolder", "data_root": str(folder), "size": 8}
+def test_image_files(monkeypatch, tmp_path, image_folder):
+    dataset = {"type": "DecodedFolder", "data_root": str(image_folder), "size": 8}
     seen = batches(monkeypatch, tmp_path, dataset)
     assert len(seen) == 2 * 2  # an epoch is as long as without repeats
     views = in_groups(seen).flatten(2)
     for a, b in ((0, 1), (0, 2), (1, 2)):
         assert ((views[:, a] - views[:, b]).abs().max(dim=1).values > 0).all()
     for workers in (1, 2):
-        fresh_mmengine()
         again = batches(monkeypatch, tmp_path, dataset, workers)
         for (a, b), (c, d) in zip(seen, again, strict=True):
             assert torch.equal(a, c)
             assert torch.equal(b, d)
-    fresh_mmengine()
     other = batches(monkeypatch, tmp_path, dataset, seed=1)
     assert not torch.equal(other[0][0], seen[0][0])
 

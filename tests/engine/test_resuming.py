@@ -18,6 +18,8 @@ from torch import nn
 from dmmix.compat import CheckpointError
 from dmmix.engine import DmmixRunner
 from dmmix.registry import MODELS
+from tests.engine.small import differing, log_of
+from tests.fresh import forget_mmengine
 
 pytestmark = pytest.mark.openmmlab
 
@@ -28,14 +30,14 @@ WARM_UP = dict(type="LinearLR", by_epoch=False, start_factor=0.1, begin=0, end=6
 
 @MODELS.register_module()
 class Resumed(BaseModel):
-    """Draws in training, and keeps what data and rates it saw."""
+    """Draws in training, and keeps what it drew and what data it saw."""
 
     def __init__(self, width=4):
         super().__init__()
         self.body = nn.Linear(3, width)
         self.norm = nn.BatchNorm1d(width)
         self.head = nn.Linear(width, 1)
-        self.seen = []
+        self.seen, self.drawn = [], []
 
     def forward(self, inputs, mode="tensor"):
         inputs = torch.stack(inputs)
@@ -45,7 +47,9 @@ class Resumed(BaseModel):
             torch.rand(3)
             return [out.detach().mean()]
         self.seen.append(inputs.tolist())
-        return {"loss": (out + 0.1 * torch.randn_like(out) - 1).square().mean()}
+        noise = torch.randn_like(out)
+        self.drawn.append(noise.flatten().tolist())
+        return {"loss": (out + 0.1 * noise - 1).square().mean()}
 
 
 class Draws(torch.utils.data.Dataset):
@@ -131,10 +135,12 @@ def runner(
     loader=None,
     kill=None,
     seed=0,
+    randomness=None,
     validate=True,
     **settings,
 ):
     loop = {"by_epoch": True, "max_epochs": EPOCHS} if loop is None else loop
+    randomness = randomness or dict(seed=seed)
     data = dict(
         batch_size=BATCH,
         num_workers=0,
@@ -149,10 +155,11 @@ def runner(
                 optimizer=optimizer or dict(type="SGD", lr=0.1, momentum=0.9), **(wrapper or {})
             ),
             param_scheduler=list(schedule),
-            randomness=dict(seed=seed),
+            randomness=randomness,
             **settings,
         )
     )
+    forget_mmengine()
     torch.manual_seed(0)  # the model is made before the runner, and its seed
     made = DmmixRunner(
         Resumed(),
@@ -176,7 +183,7 @@ def runner(
         ),
         custom_hooks=[Rates(), *([KillAt(*kill)] if kill else [])],
         experiment_name=uuid.uuid4().hex,
-        randomness=dict(seed=seed),
+        randomness=randomness,
         cfg=cfg,
         **{key: settings[key] for key in ("resume", "load_from") if key in settings},
     )
@@ -187,15 +194,10 @@ def rates(made):
     return next(hook.seen for hook in made.hooks if isinstance(hook, Rates))
 
 
-def log_of(made):
-    return (Path(made.log_dir) / f"{made.timestamp}.log").read_text(encoding="utf-8")
-
-
-def interrupted(folder, fresh, kill, **settings):
+def interrupted(folder, kill, **settings):
     made = runner(folder, kill=kill, **settings)
     with pytest.raises(Killed):
         made.train()
-    fresh()
     return made
 
 
@@ -205,12 +207,6 @@ def state(made):
     for k, part in made.optim_wrapper.state_dict()["state"].items():
         found.update({f"{k}/{name}": torch.as_tensor(value) for name, value in part.items()})
     return found
-
-
-def assert_same(one, other):
-    first, second = state(one), state(other)
-    assert first.keys() == second.keys()
-    assert [key for key in first if not torch.equal(first[key], second[key])] == []
 
 
 BY_ITER = dict(by_epoch=False, max_iters=16, val_interval=4)
@@ -228,16 +224,15 @@ LOOPS["iterations"]["checkpoint"].pop("interval")
 @pytest.mark.parametrize("kind", LOOPS)
 @pytest.mark.parametrize("place", ["before_val", "after_val"])
 @pytest.mark.parametrize("count", [2, EPOCHS])
-def test_a_validation_that_was_not_come_to_is_made_up(tmp_path, fresh_mmengine, kind, place, count):
+def test_a_validation_that_was_not_come_to_is_made_up(tmp_path, kind, place, count):
     """Of the last one too: the number of a finished run was another one."""
     settings = LOOPS[kind]
     whole = runner(tmp_path / "whole", **settings)
     whole.train()
-    fresh_mmengine()
-    interrupted(tmp_path / "parts", fresh_mmengine, (place, count), **settings)
+    interrupted(tmp_path / "parts", (place, count), **settings)
     parts = runner(tmp_path / "parts", resume=True, **settings)
     parts.train()
-    assert_same(whole, parts)
+    assert differing(state(whole), state(parts)) == []
     info, same = (made.message_hub.runtime_info for made in (whole, parts))
     assert same["best_score"] == info["best_score"]
     assert Path(same["best_ckpt"]).name == Path(info["best_ckpt"]).name
@@ -257,9 +252,9 @@ def test_a_validation_that_was_not_come_to_is_made_up(tmp_path, fresh_mmengine, 
     assert again == (1 if place == "before_val" else again in (0, 1) and again)
 
 
-def test_a_validation_that_was_made_is_not_made_again(tmp_path, fresh_mmengine):
+def test_a_validation_that_was_made_is_not_made_again(tmp_path):
     """Where the checkpoint can say so: it was saved anew with the best one."""
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 5))  # the first epoch was the best so far
+    interrupted(tmp_path, ("after_iter", 5))  # the first epoch was the best so far
     parts = runner(tmp_path, resume=True)
     parts.train()
     assert len(parts.val_loop.evaluator.made) == EPOCHS - 1
@@ -281,13 +276,12 @@ OTHER = {
 
 @pytest.mark.parametrize("what", OTHER)
 @pytest.mark.parametrize("before", [(COSINE,), (WARM_UP, COSINE)])
-def test_the_config_wins(tmp_path, fresh_mmengine, what, before):
+def test_the_config_wins(tmp_path, what, before):
     """The rates are those of an uninterrupted run of the new config, to the last bit."""
-    interrupted(tmp_path / "parts", fresh_mmengine, ("after_iter", 9), schedule=before)
+    interrupted(tmp_path / "parts", ("after_iter", 9), schedule=before)
     new = {"schedule": before, **OTHER[what]}
     whole = runner(tmp_path / "whole", **new)
     whole.train()
-    fresh_mmengine()
     parts = runner(tmp_path / "parts", resume=True, **new)
     parts.train()
     went_on = rates(parts)
@@ -302,7 +296,7 @@ def test_the_config_wins(tmp_path, fresh_mmengine, what, before):
         assert "train_dataloader.batch_size" in log
 
 
-def test_a_schedule_that_goes_by_validations(tmp_path, fresh_mmengine):
+def test_a_schedule_that_goes_by_validations(tmp_path):
     """What it has seen is the checkpoint's; the rate is in proportion to the config's."""
     plateau = dict(
         type="ReduceOnPlateauLR", monitor="accuracy", rule="less", factor=0.5, patience=0
@@ -311,15 +305,13 @@ def test_a_schedule_that_goes_by_validations(tmp_path, fresh_mmengine):
     settings = dict(schedule=(plateau,))
     whole = runner(tmp_path / "whole", **settings)
     whole.train()
-    fresh_mmengine()
-    interrupted(tmp_path / "parts", fresh_mmengine, ("before_val", 3), **settings)
+    interrupted(tmp_path / "parts", ("before_val", 3), **settings)
     parts = runner(tmp_path / "parts", resume=True, **settings)
     parts.train()
     assert rates(parts) == {step: rate for step, rate in rates(whole).items() if step >= 12}
-    assert_same(whole, parts)
-    fresh_mmengine()
+    assert differing(state(whole), state(parts)) == []
     double = dict(settings, optimizer=dict(type="SGD", lr=0.2, momentum=0.9))
-    interrupted(tmp_path / "double", fresh_mmengine, ("before_val", 3), **settings)
+    interrupted(tmp_path / "double", ("before_val", 3), **settings)
     doubled = runner(tmp_path / "double", resume=True, **double)
     doubled.train()
     assert {k: rate[0] for k, rate in rates(doubled).items()} == {
@@ -327,8 +319,8 @@ def test_a_schedule_that_goes_by_validations(tmp_path, fresh_mmengine):
     }
 
 
-def test_another_optimiser_starts_anew_and_says_so(tmp_path, fresh_mmengine):
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+def test_another_optimiser_starts_anew_and_says_so(tmp_path):
+    interrupted(tmp_path, ("after_iter", 9))
     parts = runner(tmp_path, resume=True, optimizer=dict(type="AdamW", lr=0.01))
     parts.train()
     log = log_of(parts)
@@ -337,9 +329,9 @@ def test_another_optimiser_starts_anew_and_says_so(tmp_path, fresh_mmengine):
     assert torch.isfinite(torch.cat([value.flatten() for value in state(parts).values()])).all()
 
 
-def test_groups_are_others_and_each_weight_keeps_its_momentum(tmp_path, fresh_mmengine):
+def test_groups_are_others_and_each_weight_keeps_its_momentum(tmp_path):
     """mmengine numbers the state by the order of the groups."""
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+    interrupted(tmp_path, ("after_iter", 9))
     saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
     names = saved["weights_of_optimizer"]
     assert len(names) == 6
@@ -363,8 +355,8 @@ def test_groups_are_others_and_each_weight_keeps_its_momentum(tmp_path, fresh_mm
         assert torch.equal(seen[name], saved["optimizer"]["state"][k]["momentum_buffer"])
 
 
-def test_groups_are_others_and_the_checkpoint_has_no_names(tmp_path, fresh_mmengine):
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+def test_groups_are_others_and_the_checkpoint_has_no_names(tmp_path):
+    interrupted(tmp_path, ("after_iter", 9))
     saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
     for key in ("weights_of_optimizer", "settings"):
         del saved[key]
@@ -372,7 +364,6 @@ def test_groups_are_others_and_the_checkpoint_has_no_names(tmp_path, fresh_mmeng
     wrapper = dict(paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=10.0)}))
     with pytest.raises(CheckpointError, match="has 6 groups of 6 weights, and that of the"):
         runner(tmp_path, resume=True, wrapper=wrapper).train()
-    fresh_mmengine()
     parts = runner(tmp_path, resume=True)
     parts.train()
     assert "says nothing of its settings" in log_of(parts)
@@ -397,9 +388,9 @@ SAYS = {
 
 
 @pytest.mark.parametrize("what", SAYS)
-def test_what_a_file_says_of_its_run(tmp_path, fresh_mmengine, what):
+def test_what_a_file_says_of_its_run(tmp_path, what):
     """It is refused or taken for what it is; a number in it makes nobody wait."""
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+    interrupted(tmp_path, ("after_iter", 9))
     saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
     change, says = SAYS[what]
     change(saved)
@@ -413,8 +404,8 @@ def test_what_a_file_says_of_its_run(tmp_path, fresh_mmengine, what):
             resumed.train()
 
 
-def test_what_the_optimiser_could_not_have_is_told_without_settings_too(tmp_path, fresh_mmengine):
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+def test_what_the_optimiser_could_not_have_is_told_without_settings_too(tmp_path):
+    interrupted(tmp_path, ("after_iter", 9))
     saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
     del saved["settings"]
     torch.save(saved, tmp_path / "epoch_2.pth")
@@ -435,65 +426,62 @@ WITHIN = {
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", WITHIN)
 @pytest.mark.parametrize("done", [2, 7])
-def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path, fresh_mmengine, kind, done, workers):
+def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path, kind, done, workers):
     """With the batch, and all that is random in it, that the uninterrupted run had there."""
     settings = dict(WITHIN[kind], validate=False)
     more = dict(num_workers=workers, persistent_workers=workers > 0)
     settings["loader"] = {**settings.get("loader", {}), **more}
     whole = runner(tmp_path / "whole", **settings)
     whole.train()
-    fresh_mmengine()
-    interrupted(tmp_path / "parts", fresh_mmengine, ("after_iter", done + 1), **settings)
+    interrupted(tmp_path / "parts", ("after_iter", done + 1), **settings)
     parts = runner(tmp_path / "parts", resume=True, **settings)
     parts.train()
     assert (whole.iter, len(parts.model.seen)) == (16, 16 - min(rates(parts)))
     assert min(rates(parts)) in (done, done + 1)  # the last one was saved, or was about to be
     assert parts.model.seen == whole.model.seen[-len(parts.model.seen) :]
-    assert_same(whole, parts)
+    assert differing(state(whole), state(parts)) == []
 
 
-def test_what_is_drawn_for_a_sample_does_not_hang_on_the_workers(tmp_path, fresh_mmengine):
+def test_what_is_drawn_for_a_sample_does_not_hang_on_the_workers(tmp_path):
     seen = []
     for workers in (0, 1, 2):
         made = runner(tmp_path / str(workers), loader=dict(num_workers=workers), validate=False)
         made.train()
         seen.append(made.model.seen)
-        fresh_mmengine()
     assert seen[0] == seen[1] == seen[2]
     samples = [tuple(sample) for batch in seen[0] for sample in batch]
     assert len(set(samples)) == EPOCHS * SAMPLES  # nothing is drawn twice
 
 
-def test_the_middle_of_an_epoch_of_other_batches_is_refused(tmp_path, fresh_mmengine):
+def test_the_middle_of_an_epoch_of_other_batches_is_refused(tmp_path):
     settings = dict(checkpoint=dict(by_epoch=False), validate=False)
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 8), **settings)
+    interrupted(tmp_path, ("after_iter", 8), **settings)
     (tmp_path / "last_checkpoint").write_text(str(tmp_path / "iter_7.pth"), encoding="utf-8")
     with pytest.raises(CheckpointError, match="3 batches into an epoch of 4, and an epoch has 6"):
         runner(tmp_path, resume=True, loader=dict(batch_size=2), **settings).train()
 
 
-def test_a_run_by_iterations_is_no_run_by_epochs(tmp_path, fresh_mmengine):
+def test_a_run_by_iterations_is_no_run_by_epochs(tmp_path):
     settings = dict(LOOPS["iterations"], validate=False)
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 7), **settings)
+    interrupted(tmp_path, ("after_iter", 7), **settings)
     with pytest.raises(CheckpointError, match=r"its iteration \d is not in its epoch 1"):
         runner(tmp_path, resume=True, validate=False).train()
 
 
-def test_another_seed_is_refused(tmp_path, fresh_mmengine):
-    interrupted(tmp_path, fresh_mmengine, ("after_iter", 9))
+def test_another_seed_is_refused(tmp_path):
+    interrupted(tmp_path, ("after_iter", 9))
     with pytest.raises(CheckpointError, match=r"seed 0, and the config says 1: resume with"):
         runner(tmp_path, resume=True, seed=1).train()
 
 
-def test_without_a_seed_that_of_the_checkpoint_orders_the_data_too(tmp_path, fresh_mmengine):
-    first = interrupted(tmp_path / "parts", fresh_mmengine, ("after_iter", 9), seed=None)
+def test_without_a_seed_that_of_the_checkpoint_orders_the_data_too(tmp_path):
+    first = interrupted(tmp_path / "parts", ("after_iter", 9), seed=None)
     whole = runner(tmp_path / "whole", seed=first.seed)
     whole.train()
-    fresh_mmengine()
     parts = runner(tmp_path / "parts", resume=True, seed=None)
     parts.train()
     assert parts.seed == first.seed
-    assert_same(whole, parts)
+    assert differing(state(whole), state(parts)) == []
 
 
 def test_the_settings_are_plain_data(tmp_path):
@@ -505,9 +493,8 @@ def test_the_settings_are_plain_data(tmp_path):
     assert "num_workers" not in settings["train_dataloader"]
 
 
-def test_all_is_trained(tmp_path, fresh_mmengine):
+def test_all_is_trained(tmp_path):
     runner(tmp_path).train()
-    fresh_mmengine()
     again = runner(tmp_path, resume=True)
     again.train()
     assert f"All {EPOCHS} epochs are trained: there is nothing to go on with" in log_of(again)

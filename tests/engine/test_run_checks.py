@@ -8,14 +8,13 @@ import mmengine
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from dmmix.engine import DmmixRunner, DumpPredictions, RunChecksHook, dry_run
+from dmmix.engine import DumpPredictions, RunChecksHook, dry_run
 from dmmix.models import MixupClassifier
 from dmmix.registry import DATASETS
 from tests.datasets.pictures import picture, save
-from tests.engine.test_step_options import model
+from tests.engine import small
 
 pytestmark = pytest.mark.openmmlab
 
@@ -44,40 +43,30 @@ def folders(tmp_path):
     return make
 
 
-def loader(folder, test, **options):
-    dataset = dict(type="DecodedFolder", data_root=folder, size=8, test_mode=test)
-    return dict(
-        batch_size=6, num_workers=0, dataset=dataset,
-        sampler=dict(type="DefaultSampler", shuffle=not test),
-        collate_fn=dict(type="default_collate"), **options,
-    )  # fmt: skip
-
-
 @pytest.fixture
 def run(tmp_path):
     """``run(folders, key=...)``: a runner of a small network."""
 
     def build(roots, options=None, metrics=None, **more):
-        net = model()
-        net["head"] = {**net["head"], "num_classes": 4}
-        net["backbone"] = {**net["backbone"], "in_channels": 3}
         metrics = metrics or dict(type="Accuracy", topk=(1,))
-        cfg = Config(dict(
-            work_dir=str(tmp_path / "work" / uuid.uuid4().hex),
-            default_scope="dmmix",
-            model=net,
+
+        def loader(folder, test):
+            dataset = dict(type="DecodedFolder", data_root=folder, size=8, test_mode=test)
+            return small.loader(dataset, 6, shuffle=not test)
+
+        return small.runner(
+            tmp_path / "work" / uuid.uuid4().hex,
+            None,
+            options,
+            model=small.model(channels=3, classes=4),
             data_preprocessor=dict(type="MixupDataPreprocessor", num_classes=4),
             train_dataloader=loader(roots["train"], False),
             val_dataloader=loader(roots["val"], True),
             test_dataloader=loader(roots["val"], True),
-            train_cfg=dict(by_epoch=True, max_epochs=1),
             val_cfg=dict(), test_cfg=dict(), val_evaluator=metrics, test_evaluator=metrics,
-            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
             default_hooks=dict(checkpoint=dict(type="CheckpointHook", interval=1)),
-            experiment_name=uuid.uuid4().hex, log_level="WARNING", **more,
-        ))  # fmt: skip
-        cfg.merge_from_dict(options or {})
-        return DmmixRunner.from_cfg(cfg)
+            **more,
+        )  # fmt: skip
 
     return build
 

@@ -1,62 +1,20 @@
 """DmmixRunner: which checkpoint a run goes on from."""
 
 import os
-import uuid
-from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.model import BaseModel
-from torch import nn
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError, UnsafeCheckpointError
 from dmmix.engine import DmmixRunner
 from dmmix.engine.auto_resume import find_candidates
 from dmmix.registry import RUNNERS
+from tests.engine.small import Net, log_of, toy_runner
 from tests.machine import needs_symbolic_links
 from tests.touch import Touch
 
 pytestmark = pytest.mark.openmmlab
-
-
-class Toy(BaseModel):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(2, 2)
-
-    def forward(self, inputs, mode="tensor"):
-        return {"loss": self.fc(torch.stack(inputs)).square().mean()}
-
-
-class Numbers(torch.utils.data.Dataset):
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        return {"inputs": torch.full((2,), float(index))}
-
-
-def toy_runner(work_dir, epochs=4, checkpoint=None, **settings):
-    return DmmixRunner(
-        Toy(),
-        str(work_dir),
-        train_dataloader={
-            "dataset": Numbers(),
-            "batch_size": 2,
-            "num_workers": 0,
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-        },
-        train_cfg={"by_epoch": True, "max_epochs": epochs},
-        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
-        param_scheduler={"type": "ConstantLR"},
-        default_hooks={
-            "checkpoint": {"type": "CheckpointHook", "interval": 1, **(checkpoint or {})}
-        },
-        experiment_name=uuid.uuid4().hex,
-        randomness={"seed": 0},
-        **settings,
-    )
 
 
 def resumed_epoch(runner):
@@ -66,10 +24,6 @@ def resumed_epoch(runner):
     runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
     runner.load_or_resume()
     return runner.epoch
-
-
-def log_of(runner):
-    return (Path(runner.log_dir) / f"{runner.timestamp}.log").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +79,7 @@ def test_several_broken_ones_are_skipped(work):
 
 
 def test_weights_alone_are_skipped(work):
-    torch.save(Toy().state_dict(), work / "epoch_3.pth")
+    torch.save(Net().state_dict(), work / "epoch_3.pth")
     runner = toy_runner(work, resume=True)
     assert resumed_epoch(runner) == 2
     assert "it holds no meta" in log_of(runner)
@@ -249,9 +203,7 @@ def test_a_config_elsewhere_is_written_under_its_name(short, tmp_path):
         pytest.param("link to the file", marks=needs_symbolic_links),
     ],
 )
-def test_the_config_that_was_read_is_not_written_over(
-    short, tmp_path, monkeypatch, fresh_mmengine, how
-):
+def test_the_config_that_was_read_is_not_written_over(short, tmp_path, monkeypatch, how):
     before, work, config = short.read_text(encoding="utf-8"), short.parent, short
     if how == "relative":
         monkeypatch.chdir(tmp_path)
@@ -264,19 +216,17 @@ def test_the_config_that_was_read_is_not_written_over(
         config.parent.mkdir()
         config.symlink_to(short)
     for _ in range(2):  # the second time over what the first has written
-        fresh_mmengine()
         configured(config, work)
         assert short.read_text(encoding="utf-8") == before
         written = Config.fromfile(short.parent / "config_full.py")
         assert (written.wanted, written.randomness.seed) == ("of the base", 7)
 
 
-def test_another_config_of_the_work_folder_is_kept(short, tmp_path, fresh_mmengine):
+def test_another_config_of_the_work_folder_is_kept(short, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
     (work / "config.py").write_text("of = 'an earlier run'\n", encoding="utf-8")
     for _ in range(2):  # the second time it is the same config
-        fresh_mmengine()
         configured(short, work)
         assert "of the base" in (work / "config.py").read_text(encoding="utf-8")
         assert "earlier" in (work / "config_1.py").read_text(encoding="utf-8")
@@ -348,9 +298,11 @@ def test_other_file_names(tmp_path):
 
 
 def test_file_names_of_the_checkpoint_hook_are_known(tmp_path):
-    toy_runner(tmp_path, epochs=1, checkpoint={"filename_tmpl": "e{}.pth"}).train()
+    hook = {"type": "CheckpointHook", "interval": 1, "filename_tmpl": "e{}.pth"}
+    named = {"checkpoint": hook}
+    toy_runner(tmp_path, epochs=1, hooks=named).train()
     (tmp_path / "last_checkpoint").unlink()
-    runner = toy_runner(tmp_path, checkpoint={"filename_tmpl": "e{}.pth"}, resume=True)
+    runner = toy_runner(tmp_path, hooks=named, resume=True)
     assert resumed_epoch(runner) == 1
 
 

@@ -3,27 +3,18 @@
 import uuid
 
 import pytest
-from mmengine.config import ConfigDict
 
-from dmmix.engine import DmmixRunner
-from tests.engine.test_step_options import model
+from tests.engine.small import runner
 
 pytestmark = pytest.mark.openmmlab
 
 
-def rates(tmp_path, fresh_mmengine, batch=20, enable=True, base=20, **optim):
+def rates(tmp_path, batch=20, enable=True, base=20, **optim):
     """Learning rates of the groups in each of four epochs, and what was logged of the base."""
-    fresh_mmengine()
-    cfg = ConfigDict(
-        work_dir=str(tmp_path / uuid.uuid4().hex),
-        default_scope="dmmix",
-        model=model(),
-        train_dataloader={
-            "batch_size": batch,
-            "num_workers": 0,
-            "dataset": {"type": "InMemory", "dataset": {"type": "Digits", "labels_per_class": 8}},
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-        },
+    run = runner(
+        tmp_path / uuid.uuid4().hex,
+        {"fused_optimizer": True},
+        {"train_dataloader.batch_size": batch, "train_dataloader.dataset.labels_per_class": 8},
         train_cfg={"by_epoch": True, "max_epochs": 4},
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}, **optim},
         param_scheduler=[
@@ -32,18 +23,12 @@ def rates(tmp_path, fresh_mmengine, batch=20, enable=True, base=20, **optim):
         ],
         default_hooks={"checkpoint": None, "runtime_info": {"type": "DeferredInfoHook"}},
         auto_scale_lr={"base_batch_size": base, "enable": enable},
-        experiment_name=uuid.uuid4().hex,
-        randomness={"seed": 0},
-        log_level="WARNING",
-        step={"fused_optimizer": True},
     )
-    run = DmmixRunner.from_cfg(cfg)
     run.train()
     hub = run.message_hub.log_scalars
     per_epoch = len(run.train_dataloader)
-    found = {name: hub[f"train/{name}"].data[0][::per_epoch].tolist() for name in ("lr", "base_lr")
-             if f"train/{name}" in hub}  # fmt: skip
-    return found
+    return {name: hub[f"train/{name}"].data[0][::per_epoch].tolist() for name in ("lr", "base_lr")
+            if f"train/{name}" in hub}  # fmt: skip
 
 
 PLAIN = [0.05, 0.1, 0.1, 0.05]  # half, whole; cosine from the whole to 0
@@ -60,19 +45,19 @@ PLAIN = [0.05, 0.1, 0.1, 0.05]  # half, whole; cosine from the whole to 0
         (dict(base=80), 0.25),
     ],
 )
-def test_it_is_linear_in_what_an_update_sees(tmp_path, fresh_mmengine, options, ratio):
-    found = rates(tmp_path, fresh_mmengine, **options)
+def test_it_is_linear_in_what_an_update_sees(tmp_path, options, ratio):
+    found = rates(tmp_path, **options)
     assert found["lr"] == pytest.approx([ratio * rate for rate in PLAIN])
 
 
-def test_all_groups_and_the_base_that_is_logged(tmp_path, fresh_mmengine):
+def test_all_groups_and_the_base_that_is_logged(tmp_path):
     heads = {"custom_keys": {"head": {"lr_mult": 10}}}
-    found = rates(tmp_path, fresh_mmengine, batch=40, paramwise_cfg=heads)
+    found = rates(tmp_path, batch=40, paramwise_cfg=heads)
     assert found["lr"] == pytest.approx([2 * rate for rate in PLAIN])
     assert found["base_lr"] == pytest.approx([2 * rate for rate in PLAIN])
 
 
 @pytest.mark.parametrize("base", [None, 0, -1, "20", True])
-def test_bad_bases(tmp_path, fresh_mmengine, base):
+def test_bad_bases(tmp_path, base):
     with pytest.raises(ValueError, match=r"base_batch_size must be a finite number above 0.*, got"):
-        rates(tmp_path, fresh_mmengine, base=base)
+        rates(tmp_path, base=base)

@@ -1,13 +1,11 @@
 """Semi-supervised methods in a runner: what they are told, and the same weights after a resume."""
 
-import uuid
-
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from dmmix.engine import DmmixRunner
+from tests.engine.small import differing, short, trained
 from tests.mixups.waits import Waits
 
 pytestmark = [pytest.mark.slow, pytest.mark.openmmlab]
@@ -27,18 +25,9 @@ METHODS = {
 
 
 def config(root, work_dir, method="FixMatch", epochs=2, workers=0, **settings):
-    cfg = Config.fromfile(root / "configs/semi/quickstart/digits_fixmatch.py")
-    cfg.work_dir = str(work_dir)
-    cfg.experiment_name = uuid.uuid4().hex
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.train_cfg = {"by_epoch": True, "max_epochs": epochs}
-    cfg.param_scheduler = {"type": "ConstantLR", "factor": 1.0}
-    cfg.default_hooks.checkpoint = {"type": "CheckpointHook", "interval": 1}
-    cfg.log_level = "WARNING"
-    cfg.train_dataloader.num_workers = workers
+    recipe = root / "configs/semi/quickstart/digits_fixmatch.py"
+    cfg = short(recipe, work_dir, epochs, workers)
     cfg.train_dataloader.batch_sampler.update(mu=2, batches=4)
-    cfg.model.backbone.update(stem_channels=4, base_channels=4)
-    cfg.model.head.in_channels = 16
     cfg.model.pop("threshold")
     cfg.model.type = method
     cfg.model.update(METHODS[method])
@@ -46,47 +35,31 @@ def config(root, work_dir, method="FixMatch", epochs=2, workers=0, **settings):
     return cfg
 
 
-def trained(cfg, hook=None):
-    run = DmmixRunner.from_cfg(cfg)
-    if hook is not None:
-        run.register_hook(hook)
-    run.train()
-    return run
-
-
-def assert_same(found, expected):
-    assert found.keys() == expected.keys()
-    assert not [name for name in found if not torch.equal(found[name], expected[name])]
-
-
 @pytest.mark.parametrize("method", METHODS)
-def test_same_weights_after_a_resume(root, tmp_path, fresh_mmengine, method):
+def test_same_weights_after_a_resume(root, tmp_path, method):
     """Of the network, its average, the teacher, and what thresholds and alignment remember."""
     whole = trained(config(root, tmp_path, method)).model.state_dict()
-    fresh_mmengine()
     (tmp_path / "epoch_2.pth").unlink()  # as if it had been stopped in the second epoch
     (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"), encoding="utf-8")
     run = trained(config(root, tmp_path, method, resume=True))
     assert run.iter == 8
-    assert_same(run.model.state_dict(), whole)
+    assert differing(run.model.state_dict(), whole) == []
     again = torch.load(tmp_path / "epoch_2.pth", weights_only=False)
     assert again["meta"]["iter"] == 8
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_workers_change_nothing(root, tmp_path, fresh_mmengine, workers):
+def test_workers_change_nothing(root, tmp_path, workers):
     whole = trained(config(root, tmp_path / "whole")).model.state_dict()
-    fresh_mmengine()
     run = trained(config(root, tmp_path / "workers", workers=workers))
-    assert_same(run.model.state_dict(), whole)
+    assert differing(run.model.state_dict(), whole) == []
 
 
 @pytest.mark.parametrize(
     "change", [{"randomness": {"seed": 1}}, {"model.stream_mix": None}, {"model.threshold": 1.0}]
 )
-def test_what_makes_a_difference(root, tmp_path, fresh_mmengine, change):
+def test_what_makes_a_difference(root, tmp_path, change):
     first = trained(config(root, tmp_path / "a")).model.state_dict()
-    fresh_mmengine()
     other = trained(config(root, tmp_path / "b", **change)).model.state_dict()
     assert not torch.equal(first["backbone.conv1.weight"], other["backbone.conv1.weight"])
 
@@ -107,7 +80,7 @@ class Events(Hook):
         return tell
 
 
-def test_what_a_model_is_told(root, tmp_path, fresh_mmengine):
+def test_what_a_model_is_told(root, tmp_path):
     events = Events()
     events.priority = "HIGHEST"
     cfg = config(root, tmp_path, "MeanTeacher", epochs=1)
@@ -115,7 +88,6 @@ def test_what_a_model_is_told(root, tmp_path, fresh_mmengine):
     trained(cfg, events)
     # Four batches are two updates.
     assert events.told == ["see_dataset", "start_training", "after_update", "after_update"]
-    fresh_mmengine()
     events = Events()
     events.priority = "HIGHEST"
     trained(config(root, tmp_path, "MeanTeacher", resume=True), events)

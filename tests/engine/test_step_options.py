@@ -1,72 +1,14 @@
 """step = dict(...): switches that change how fast a step is, and not what it computes."""
 
-import uuid
-
 import pytest
 import torch
-from mmengine.config import ConfigDict
 from torch.testing import assert_close
 
-from dmmix.engine import DmmixRunner, StepOptimWrapper, StepOptions
+from dmmix.engine import StepOptimWrapper, StepOptions
 from dmmix.models import MixupClassifier
+from tests.engine.small import losses, model, runner
 
 pytestmark = pytest.mark.openmmlab
-
-BACKBONE = {
-    "type": "ResNet_CIFAR", "depth": 18, "in_channels": 1, "stem_channels": 4, "base_channels": 4,
-    "num_stages": 2, "strides": (1, 2), "dilations": (1, 1), "out_indices": (1,),
-}  # fmt: skip
-
-
-def model(mixup=None, **options):
-    return {
-        "type": "MixupClassifier",
-        "backbone": BACKBONE,
-        "neck": {"type": "GlobalAveragePooling"},
-        "head": {
-            "type": "DMLinearClsHead",
-            "num_classes": 10,
-            "in_channels": 8,
-            "loss": {"type": "DecoupledMixupLoss", "eta": 0.1},
-        },
-        "mixup": mixup,
-        **options,
-    }
-
-
-def runner(work_dir, step, **settings):
-    settings = {
-        "model": model({"type": "CutMix", "alpha": 1.0}),
-        "data_preprocessor": {"type": "MixupDataPreprocessor", "mean": [78.0], "std": [96.0]},
-        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.9}},
-        "train_cfg": {"by_epoch": True, "max_epochs": 1},
-        "default_hooks": {"checkpoint": None},
-        **settings,
-    }
-    cfg = ConfigDict(
-        work_dir=str(work_dir),
-        default_scope="dmmix",
-        train_dataloader={
-            "batch_size": 20,
-            "num_workers": 0,
-            "dataset": {
-                "type": "Digits", "labels_per_class": 6, "pipeline": [{"type": "PackLabels"}]
-            },
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-            "collate_fn": {"type": "default_collate"},
-        },
-        experiment_name=uuid.uuid4().hex,
-        randomness={"seed": 0},
-        log_level="WARNING",
-        step=step,
-        **settings,
-    )  # fmt: skip
-    return DmmixRunner.from_cfg(cfg)
-
-
-def losses(run):
-    run.train()
-    return torch.tensor(run.message_hub.get_scalar("train/loss").data[0])
 
 
 @pytest.fixture(scope="module")
@@ -232,10 +174,9 @@ TRACED = {"fullgraph": True, "backend": "aot_eager"}
     ],
     ids=lambda mix: mix["type"] if mix else "none",
 )
-def test_compiled_step_has_no_graph_break_and_the_same_losses(tmp_path, fresh_mmengine, mix):
+def test_compiled_step_has_no_graph_break_and_the_same_losses(tmp_path, mix):
     torch._dynamo.reset()
     expected = losses(runner(tmp_path / "plain", None, model=model(mix)))
-    fresh_mmengine()
     found = losses(runner(tmp_path / "compiled", {"compile": TRACED}, model=model(mix)))
     assert_close(found, expected, rtol=1e-4, atol=1e-4)
 

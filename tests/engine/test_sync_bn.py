@@ -5,7 +5,7 @@ import torch
 
 from dmmix.engine import DmmixRunner
 from dmmix.engine import runner as runner_module
-from tests.engine.test_step_options import runner
+from tests.engine.small import runner
 
 pytestmark = pytest.mark.openmmlab
 

@@ -10,7 +10,8 @@ import pytest
 from dmmix.compat import DiskFullError
 from dmmix.compat.atomic import atomic_open
 from dmmix.engine.resuming import WorkFolder
-from tests.engine.test_resuming import log_of, runner
+from tests.engine.small import log_of
+from tests.engine.test_resuming import runner
 
 pytestmark = pytest.mark.openmmlab
 
@@ -19,11 +20,10 @@ def files(folder):
     return sorted(file.name for file in folder.glob("*.pth"))
 
 
-def test_the_checkpoints_of_an_earlier_run_are_not_written_over(tmp_path, fresh_mmengine):
+def test_the_checkpoints_of_an_earlier_run_are_not_written_over(tmp_path):
     runner(tmp_path).train()
     before = {file: file.read_bytes() for file in tmp_path.glob("*.*") if file.is_file()}
     for settings in ({}, dict(load_from=str(tmp_path / "epoch_2.pth"))):
-        fresh_mmengine()
         with pytest.raises(
             FileExistsError, match=r"earlier run \(epoch_4.pth and 4 more\).*--resume"
         ):
@@ -31,9 +31,8 @@ def test_the_checkpoints_of_an_earlier_run_are_not_written_over(tmp_path, fresh_
     assert {file: file.read_bytes() for file in before} == before
 
 
-def test_what_is_let_go_goes(tmp_path, fresh_mmengine):
+def test_what_is_let_go_goes(tmp_path):
     runner(tmp_path).train()
-    fresh_mmengine()
     made = runner(tmp_path, overwrite=True, loop=dict(by_epoch=True, max_epochs=1))
     made.train()
     assert files(tmp_path) == ["best_accuracy_epoch_1.pth", "epoch_1.pth"]
@@ -41,30 +40,28 @@ def test_what_is_let_go_goes(tmp_path, fresh_mmengine):
 
 
 @pytest.mark.parametrize("value", ["no", "yes", 1, None])
-def test_what_is_no_flag_lets_nothing_go(tmp_path, fresh_mmengine, value):
+def test_what_is_no_flag_lets_nothing_go(tmp_path, value):
     """A text that says no is true."""
     runner(tmp_path).train()
     before = files(tmp_path)
-    fresh_mmengine()
     with pytest.raises(ValueError, match="config: overwrite must be True or False, got"):
         runner(tmp_path, overwrite=value).train()
     assert files(tmp_path) == before
 
 
-def test_nothing_goes_for_a_run_that_cannot_be_built(tmp_path, fresh_mmengine):
+def test_nothing_goes_for_a_run_that_cannot_be_built(tmp_path):
     runner(tmp_path).train()
     before = files(tmp_path)
-    fresh_mmengine()
     with pytest.raises(KeyError, match="NoSuchLR"):
         runner(tmp_path, overwrite=True, schedule=(dict(type="NoSuchLR"),)).train()
     assert files(tmp_path) == before
-    fresh_mmengine()
     with pytest.raises(FileExistsError, match=r"load_from names .*epoch_4.pth, which overwrite"):
         runner(tmp_path, overwrite=True, load_from=str(tmp_path / "epoch_4.pth")).train()
     assert files(tmp_path) == before
 
 
-def test_one_run_at_a_time(tmp_path, fresh_mmengine):
+@pytest.mark.slow
+def test_one_run_at_a_time(tmp_path):
     """Another process holds it; when that is killed, it is free."""
     holds = (
         "import sys, time\n"
@@ -82,17 +79,15 @@ def test_one_run_at_a_time(tmp_path, fresh_mmengine):
             for resume in (False, True):
                 with pytest.raises(BlockingIOError, match=rf"going on \(process {other.pid} on .*"):
                     runner(tmp_path, resume=resume).train()
-                fresh_mmengine()
         finally:
             other.kill()
     runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1)).train()
     assert not (tmp_path / "running.lock").exists()
 
 
-def test_it_is_free_after_an_error(tmp_path, fresh_mmengine):
+def test_it_is_free_after_an_error(tmp_path):
     with pytest.raises(KeyError):
         runner(tmp_path, schedule=(dict(type="NoSuchLR"),)).train()
-    fresh_mmengine()
     runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1)).train()
 
 
@@ -104,13 +99,12 @@ def test_files_of_killed_writes_are_cleared_away(tmp_path):
     assert (torn.exists(), other.exists()) == (False, True)
 
 
-def test_a_best_checkpoint_that_is_none_any_more_goes(tmp_path, fresh_mmengine):
+def test_a_best_checkpoint_that_is_none_any_more_goes(tmp_path):
     """Of a run that was killed after it wrote one, and goes on from before."""
     runner(tmp_path).train()
     (best,) = tmp_path.glob("best_accuracy_*")
     for name in ("best_accuracy_epoch_7.pth", "best_loss_epoch_7.pth"):
         (tmp_path / name).write_bytes(best.read_bytes())
-    fresh_mmengine()
     made = runner(tmp_path, resume=True)
     made.train()
     assert [name for name in files(tmp_path) if "best" in name] == [
@@ -137,11 +131,10 @@ class Full:
 
 
 @pytest.mark.parametrize("room", [0, 2000])
-def test_a_full_disk_says_so(tmp_path, fresh_mmengine, monkeypatch, room):
+def test_a_full_disk_says_so(tmp_path, monkeypatch, room):
     """And the checkpoint before it is whole."""
     runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1)).train()
     before = (tmp_path / "epoch_1.pth").read_bytes()
-    fresh_mmengine()
     opened = open
     monkeypatch.setattr(
         "dmmix.compat.atomic.open",

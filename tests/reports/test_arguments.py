@@ -1,7 +1,7 @@
 """Arguments and interfaces: what was wrong in the trackers of others.
 
 Of ours, values of --cfg-options and keys that nothing reads stand in
-tests/configuration/test_override_values.py and test_keys.py, misspelt names in
+tests/configuration/test_overrides.py and test_keys.py, misspelt names in
 tests/configs/test_config_mistakes.py, the two lines for every config of mmpretrain in
 tests/models/test_stock_configs.py, losses as modules in tests/laws/test_losses.py,
 integer labels and torch.manual_seed in tests/mixups, ``mode='loss'`` and losses that know no soft

@@ -7,24 +7,54 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from tests.cli.messages import error_of
+from tests.cli.scalars import scalars
+from tests.engine.small import differing
+
 pytestmark = pytest.mark.slow
 
-# What rank 1 has in the end, beside the checkpoint that rank 0 writes.
+# What each rank has in the end, beside the checkpoint that rank 0 writes.
 HOOK = """
 import torch
-import torch.distributed as dist
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 
+from dmmix.engine import EMAHook
 from dmmix.registry import HOOKS
 
 
 @HOOKS.register_module()
-class KeepWeights(Hook):
+class KeepState(Hook):
+    priority = "LOWEST"
+    tested = None
+
+    def before_val_epoch(self, runner):
+        self.tested = {k: v.clone() for k, v in runner.model.module.state_dict().items()}
+
     def after_train(self, runner):
-        weights = {k: v.clone() for k, v in runner.model.module.named_parameters()}
-        kept = dict(weights=weights, ranks=get_world_size())
-        torch.save(kept, f"{runner.work_dir}/rank{get_rank()}.pt")
+        ema = next(hook for hook in runner.hooks if isinstance(hook, EMAHook)).ema_model
+        torch.save(
+            dict(
+                ranks=get_world_size(),
+                model=runner.model.module.state_dict(),
+                ema=ema.module.state_dict(),
+                steps=int(ema.steps),
+                tested=self.tested,
+                lr=runner.optim_wrapper.optimizer.param_groups[0]["initial_lr"],
+            ),
+            f"{runner.work_dir}/rank{get_rank()}.pt",
+        )
+"""
+
+CONFIG = """
+_base_ = {base!r}
+custom_imports = dict(imports=["keep_state"])
+custom_hooks = [
+    dict(type="MixedAccuracyHook", mixup=dict(type="CutMix", alpha=1.0)), dict(type="KeepState")
+]
+train_cfg = dict(max_epochs=2, val_interval=1)
+default_hooks = dict(checkpoint=dict(interval=1), ema=dict(type="EMAHook", momentum=0.2))
+optim_wrapper = dict(accumulative_counts=2, clip_grad=dict(max_norm=1.0))
 """
 
 
@@ -50,34 +80,28 @@ def test_usage_without_arguments(start_tool, tool, usage):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="two processes over gloo, without a GPU")
-def test_two_processes_train_and_test(root, start_tool, tool_environment, tmp_path):
-    dm = root / "configs" / "quickstart" / "digits_cutmix_dm.py"
-    (tmp_path / "keep_weights.py").write_text(HOOK, encoding="utf-8")
+def test_two_processes_train_and_test(dm, start_tool, tool_environment, tmp_path):
+    """With what goes by the batch: --auto-scale-lr, accumulation, clipping, the average."""
+    (tmp_path / "keep_state.py").write_text(HOOK, encoding="utf-8")
     config = tmp_path / "config.py"
-    config.write_text(
-        f"_base_ = {str(dm)!r}\n"
-        "custom_imports = dict(imports=['keep_weights'])\n"
-        "custom_hooks = [\n"
-        "    dict(type='MixedAccuracyHook', mixup=dict(type='CutMix', alpha=1.0)),\n"
-        "    dict(type='KeepWeights'),\n"
-        "]\n"
-        "train_cfg = dict(max_epochs=2)\n"
-        "default_hooks = dict(checkpoint=dict(interval=1))\n",
-        encoding="utf-8",
-    )
+    config.write_text(CONFIG.format(base=str(dm)), encoding="utf-8")
     environment = {"PYTHONPATH": f"{tmp_path}:{tool_environment['PYTHONPATH']}"}
     work = tmp_path / "work"
 
-    start_tool(*["dist_train.sh", config, 2, "--work-dir", work], PORT=free_port(), **environment)
-    ranks = [torch.load(work / f"rank{rank}.pt") for rank in (0, 1)]
-    assert [rank["ranks"] for rank in ranks] == [2, 2]
-    for name, weight in ranks[0]["weights"].items():
-        assert torch.equal(weight, ranks[1]["weights"][name]), name
-    checkpoint = torch.load(work / "epoch_2.pth", weights_only=False)
-    saved = checkpoint["state_dict"]["head.fc.weight"]
-    assert torch.equal(saved, ranks[0]["weights"]["head.fc.weight"])
-    # 100 images in batches of 20, in each of two processes.
-    assert checkpoint["meta"]["iter"] == 2 * 3
+    options = ["--auto-scale-lr", "--work-dir", work]
+    start_tool("dist_train.sh", config, 2, *options, PORT=free_port(), **environment)
+    first, second = (torch.load(work / f"rank{rank}.pt") for rank in (0, 1))
+    assert differing(first, second) == []
+    assert first["ranks"] == 2
+    # Batches of 20 in each of two processes, two of them an update; the base is 20.
+    assert first["lr"] == pytest.approx(0.1 * 4)
+    # 100 images: three batches an epoch, an update after two of them and one after the third.
+    assert first["steps"] == 4
+    saved = torch.load(work / "epoch_2.pth", weights_only=False)
+    assert saved["meta"]["iter"] == 2 * 3
+    assert differing(saved["state_dict"], first["ema"]) == []
+    assert differing(saved["state_dict"], first["tested"]) == []
+    assert differing(saved["state_dict"], first["model"]) != []
 
     start_tool(
         *["dist_test.sh", config, work / "epoch_2.pth", 2],
@@ -86,23 +110,40 @@ def test_two_processes_train_and_test(root, start_tool, tool_environment, tmp_pa
         **environment,
     )
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
-    (log,) = work.glob("*/vis_data/scalars.json")
-    validated = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+    validated = scalars(work)[-1]
     for name in ("accuracy/top1", "mixed/top2"):
         assert metrics[name] == pytest.approx(validated[name])
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a group over gloo, without a GPU")
-@pytest.mark.parametrize("options", [["--dry-run"], ["--cfg-options", "train_cfg.max_epochs=1"]])
-def test_a_tool_leaves_the_group_that_it_joined(root, call, monkeypatch, options):
+@pytest.fixture
+def joined(monkeypatch):
+    """The groups that this process joins, in the place of one that torchrun has started."""
     group = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1"}
     for name, value in {**group, "MASTER_PORT": free_port()}.items():
         monkeypatch.setenv(name, value)
-    joined = []
-    join = dist.init_process_group
-    monkeypatch.setattr(dist, "init_process_group", lambda *a, **k: joined.append(join(*a, **k)))
-    config = root / "configs" / "quickstart" / "digits_cutmix_dm.py"
-    done = call("train", config, "--launcher", "pytorch", *options)
+    groups, join = [], dist.init_process_group
+    monkeypatch.setattr(dist, "init_process_group", lambda *a, **k: groups.append(join(*a, **k)))
+    yield groups
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+needs_gloo = pytest.mark.skipif(
+    torch.cuda.is_available(), reason="a group over gloo, without a GPU"
+)
+
+
+@needs_gloo
+@pytest.mark.parametrize("options", [["--dry-run"], ["--cfg-options", "train_cfg.max_epochs=1"]])
+def test_a_tool_leaves_the_group_that_it_joined(dm, call, joined, options):
+    done = call("train", dm, "--launcher", "pytorch", *options)
     assert done.status == 0, done.err
     assert len(joined) == 1
     assert not dist.is_initialized()
+
+
+@needs_gloo
+def test_sync_bn_without_a_gpu_is_told_at_once(dm, call, joined):
+    done = call("train", dm, "--launcher", "pytorch", "--cfg-options", "sync_bn=torch")
+    assert "sync_bn='torch' needs a GPU in each process" in error_of(done)
+    assert len(joined) == 1

@@ -5,7 +5,7 @@ import math
 import torch
 from mmengine.hooks import Hook
 
-from tests.engine.test_step_options import model, runner
+from tests.engine.small import model, runner
 
 BATCHES = 3  # of an epoch
 BAD = 4  # iteration, counted from 0: the second of the second epoch

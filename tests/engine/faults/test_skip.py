@@ -9,6 +9,7 @@ import torch
 from dmmix.engine import NonFiniteError, StepOptimWrapper, StepOptions
 from tests.engine import test_ema, test_semi_training
 from tests.engine.faults import runs
+from tests.engine.small import differing, trained
 
 pytestmark = pytest.mark.openmmlab
 
@@ -39,7 +40,7 @@ def all_of(net, wrapper):
     return copy.deepcopy((net.state_dict(), wrapper.state_dict()))
 
 
-def trained(batches, kind="SGD", poison=None, counts=1, **options):
+def stepped(batches, kind="SGD", poison=None, counts=1, **options):
     net = Net()
     wrapper = StepOptimWrapper(
         OPTIMIZERS[kind](net.parameters()),
@@ -62,22 +63,6 @@ def trained(batches, kind="SGD", poison=None, counts=1, **options):
     return all_of(net, wrapper), wrapper, updated
 
 
-def assert_equal(found, expected):
-    assert type(found) is type(expected)
-    if isinstance(found, dict):
-        assert found.keys() == expected.keys()
-        for key in found:
-            assert_equal(found[key], expected[key])
-    elif isinstance(found, list | tuple):
-        assert len(found) == len(expected)
-        for pair in zip(found, expected, strict=True):
-            assert_equal(*pair)
-    elif isinstance(found, torch.Tensor):
-        assert torch.equal(found, expected)
-    else:
-        assert found == expected
-
-
 def with_nan(images, value=math.nan):
     images = images.clone()
     images[2, 0, 1, 1] = value
@@ -93,9 +78,9 @@ def test_a_batch_left_out_is_as_if_it_had_not_been(kind, value, precision, clip_
         return {"precision": precision, **({"clip_grad": dict(clip_grad)} if clip_grad else {})}
 
     bad = with_nan(IMAGES[1], value)
-    found, wrapper, updated = trained([IMAGES[0], bad, *IMAGES[2:5]], kind, **options())
-    expected, _, _ = trained([IMAGES[0], *IMAGES[2:5]], kind, **options())
-    assert_equal(found, expected)
+    found, wrapper, updated = stepped([IMAGES[0], bad, *IMAGES[2:5]], kind, **options())
+    expected, _, _ = stepped([IMAGES[0], *IMAGES[2:5]], kind, **options())
+    assert differing(found, expected) == []
     assert wrapper.skipped.batches == 1
     assert wrapper.skipped.in_a_row == 0
     assert updated == [True, False, True, True, True]
@@ -103,46 +88,46 @@ def test_a_batch_left_out_is_as_if_it_had_not_been(kind, value, precision, clip_
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_gradient_that_is_not_finite(kind):
-    found, wrapper, _ = trained([*IMAGES[:4]], kind, poison=1)
-    expected, _, _ = trained([IMAGES[0], *IMAGES[2:4]], kind)
-    assert_equal(found, expected)
+    found, wrapper, _ = stepped([*IMAGES[:4]], kind, poison=1)
+    expected, _, _ = stepped([IMAGES[0], *IMAGES[2:4]], kind)
+    assert differing(found, expected) == []
     assert wrapper.skipped.batches == 1
 
 
 def test_a_batch_at_the_start():
     """Before there is any momentum."""
-    found, _, _ = trained([with_nan(IMAGES[5]), *IMAGES[:2]], "Adam")
-    expected, _, _ = trained([*IMAGES[:2]], "Adam")
-    assert_equal(found, expected)
+    found, _, _ = stepped([with_nan(IMAGES[5]), *IMAGES[:2]], "Adam")
+    expected, _, _ = stepped([*IMAGES[:2]], "Adam")
+    assert differing(found, expected) == []
 
 
 @pytest.mark.parametrize("bad", [2, 3])
 def test_of_a_group_of_batches_all_are_left_out(bad):
     batches = list(IMAGES)
     batches[bad] = with_nan(batches[bad])
-    found, wrapper, updated = trained(batches, counts=2)
-    expected, _, _ = trained([*IMAGES[:2], *IMAGES[4:]], counts=2)
-    assert_equal(found, expected)
+    found, wrapper, updated = stepped(batches, counts=2)
+    expected, _, _ = stepped([*IMAGES[:2], *IMAGES[4:]], counts=2)
+    assert differing(found, expected) == []
     assert wrapper.skipped.batches == 2
     assert updated == [False, True, False, False, False, True]
 
 
 def test_the_scaler_of_float16_leaves_no_trace_in_statistics():
     """Gradients that overflow by the scale: it is halved, and that is all."""
-    found, wrapper, _ = trained([*IMAGES[:3]], poison=1, precision="fp16")
-    expected, _, _ = trained([IMAGES[0], IMAGES[2]], precision="fp16")
+    found, wrapper, _ = stepped([*IMAGES[:3]], poison=1, precision="fp16")
+    expected, _, _ = stepped([IMAGES[0], IMAGES[2]], precision="fp16")
     assert wrapper.skipped.batches == 0  # it is not the batch
     assert found[1].pop("loss_scaler")["scale"] == 2.0**15
     assert expected[1].pop("loss_scaler")["scale"] == 2.0**16
-    assert_equal(found, expected)
+    assert differing(found, expected) == []
 
 
 def test_images_that_float16_has_no_room_for():
     """The forward pass overflows; without 'skip' this leaves NaN in BatchNorm's statistics."""
     large = IMAGES[1] * 1e6
-    found, wrapper, _ = trained([IMAGES[0], large, IMAGES[2]], precision="fp16")
-    expected, _, _ = trained([IMAGES[0], IMAGES[2]], precision="fp16")
-    assert_equal(found, expected)
+    found, wrapper, _ = stepped([IMAGES[0], large, IMAGES[2]], precision="fp16")
+    expected, _, _ = stepped([IMAGES[0], IMAGES[2]], precision="fp16")
+    assert differing(found, expected) == []
     assert wrapper.skipped.batches == 1
 
 
@@ -184,18 +169,17 @@ def state_of(built):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_run_with_an_average_of_weights(tmp_path, fresh_mmengine, precision):
+def test_a_run_with_an_average_of_weights(tmp_path, precision):
     step = {"non_finite": "skip", "precision": precision, "fused_optimizer": True}
     deferred = {"default_hooks.runtime_info": {"type": "DeferredInfoHook"}}
     built = test_ema.runner(tmp_path / "skip", step=step, **deferred)
     spoil = runs.Spoil(runs.inputs(math.nan), at=4)
     built.register_hook(spoil)
     built.train()
-    fresh_mmengine()
     other = test_ema.runner(tmp_path / "drop", step=step)
     other.register_hook(Drop(None, at=4))
     other.train()
-    assert_equal(state_of(built), state_of(other))
+    assert differing(state_of(built), state_of(other)) == []
     assert built.message_hub.get_info("skipped_batches") == 1
     log = next((tmp_path / "skip").glob("*/*.log")).read_text(encoding="utf-8")
     assert "1 batch(es) left out so far" in log
@@ -207,7 +191,7 @@ def test_a_run_with_an_average_of_weights(tmp_path, fresh_mmengine, precision):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["MeanTeacher", "FlexMatch", "ReMixMatch", "FixMatch"])
-def test_semi_supervised_methods(root, tmp_path, fresh_mmengine, method):
+def test_semi_supervised_methods(root, tmp_path, method):
     """Teachers, thresholds and alignment too."""
 
     def spoiled(runner, batch):
@@ -223,19 +207,17 @@ def test_semi_supervised_methods(root, tmp_path, fresh_mmengine, method):
     for name, hook in {"skip": runs.Spoil(spoiled, at=2), "drop": Drop(None, at=2)}.items():
         cfg = test_semi_training.config(root, tmp_path / name, method)
         cfg.step.non_finite = "skip"
-        states[name] = state_of(test_semi_training.trained(cfg, hook))
-        fresh_mmengine()
-    assert_equal(states["skip"], states["drop"])
+        states[name] = state_of(trained(cfg, hook))
+    assert differing(states["skip"], states["drop"]) == []
 
 
 @pytest.mark.slow
-def test_the_count_goes_on_after_a_resume(tmp_path, fresh_mmengine):
+def test_the_count_goes_on_after_a_resume(tmp_path):
     step = {"non_finite": "skip"}
     built = runs.run(
         tmp_path, runs.inputs(math.nan), step, train_cfg={"max_epochs": 2, "by_epoch": True}
     )
     built.train()
-    fresh_mmengine()
     again = runs.run(tmp_path, runs.inputs(math.nan), step, at=7, resume=True)
     again.train()
     assert again.message_hub.get_info("skipped_batches") == 2

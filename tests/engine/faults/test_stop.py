@@ -11,6 +11,7 @@ from dmmix.engine.faults import step_watch
 from dmmix.engine.hooks import finite_hook
 from tests.engine.faults import runs
 from tests.engine.faults.runs import run
+from tests.engine.small import VALIDATED
 
 pytestmark = [pytest.mark.slow, pytest.mark.openmmlab]
 
@@ -220,13 +221,8 @@ def test_the_next_log_is_early_enough(tmp_path, monkeypatch, every, found):
 
 
 def test_no_validation_and_no_best_checkpoint_of_bad_weights(tmp_path):
-    digits = {"type": "Digits", "split": "test", "pipeline": [{"type": "PackLabels"}]}
     settings = {
-        "val_dataloader": {"batch_size": 450, "num_workers": 0, "dataset": digits,
-                           "sampler": {"type": "DefaultSampler", "shuffle": False},
-                           "collate_fn": {"type": "default_collate"}},
-        "val_evaluator": {"type": "Accuracy"},
-        "val_cfg": {},
+        **VALIDATED,
         "train_cfg": {"by_epoch": False, "max_iters": 9, "val_interval": 2},
         "default_hooks": {
             "checkpoint": {"type": "CheckpointHook", "interval": 100, "by_epoch": False,

@@ -70,7 +70,7 @@ def test_they_are_forgotten_after_a_step():
 
 @pytest.mark.slow
 @pytest.mark.openmmlab
-def test_in_a_training(root, tmp_path, fresh_mmengine):
+def test_in_a_training(root, tmp_path):
     cfg = config(root, tmp_path)
     cfg.train_dataloader.dataset.hidden_labels = True
     run = trained(cfg)

@@ -1,0 +1,18 @@
+"""Files that several tests of runs read."""
+
+import cv2
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory):
+    """Twelve images of several sizes in two classes."""
+    place = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        path = place / ("cat" if k % 2 else "dog") / f"{k}.png"
+        path.parent.mkdir(exist_ok=True)
+        image = rng.integers(0, 256, (14 + k, 20 - k // 2, 3), dtype=np.uint8)
+        assert cv2.imwrite(str(path), image)
+    return place
