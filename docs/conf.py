@@ -26,7 +26,12 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build", "_extensions"]
 html_math_renderer = "mathml"
 
-autodoc_default_options = {"members": True, "show-inheritance": True}
+# What mixes is told on its own page.
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": True,
+    "exclude-members": "function",
+}
 autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
