@@ -1,6 +1,6 @@
 """The maths of dmmix in plain PyTorch: nothing here imports anything but torch."""
 
-from dmmix.functional.guide import Guide
+from dmmix.functional.guide.questions import Guide
 from dmmix.functional.labels import MixedLabels, as_mixed_labels
 from dmmix.functional.losses import (
     DecoupledMixupBCELoss,

@@ -8,20 +8,20 @@ from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.checked import Checked
 from dmmix.functional import MixedLabels
 from dmmix.functional.mixing import Mixed, draw_centers, draw_lam, draw_pairing
 from dmmix.functional.ranges import Positive
 from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.buffers import Buffers
 from dmmix.mixups.build import build
+from dmmix.mixups.checked import Checked
 from dmmix.mixups.randomness import step_generator
 
 __all__ = ["Mix", "PairMix", "PlacedMix", "build_mix", "draw_for"]
 
 
 class Mix(Checked, ABC):
-    """A mix with its parameters: :meth:`draw`, :meth:`ask`, :meth:`blend`.
+    """A mix with its parameters: it draws, asks the model, and blends.
 
     Calling it is what a loop of timm or torchvision does, ``mix(images, labels)``, and what a batch
     augment of mmpretrain is, ``mix(inputs, scores)``. A mix holds no parameters that are learned.

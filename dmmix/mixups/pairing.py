@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from torch import Generator, Tensor
 
-from dmmix.checked import Checked
 from dmmix.functional import draw_pairing, greedy_pairing
 from dmmix.mixups.build import build
+from dmmix.mixups.checked import Checked
 
 __all__ = ["GreedyPairing", "Pairing", "RandomPairing", "build_pairing"]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from dmmix.checked import Checked
 from dmmix.functional import (
     MixedLabels,
     fine_grained_saliency,
     spectral_residual_saliency,
 )
 from dmmix.mixups.build import build
+from dmmix.mixups.checked import Checked
 
 __all__ = [
     "FineGrainedSaliency",

@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from dmmix.checked import Checked
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.ranges import Probability
+from dmmix.mixups.checked import Checked
 
 __all__ = ["AttentionShares", "ShareRule"]
 

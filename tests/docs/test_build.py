@@ -23,7 +23,7 @@ INSIDE = {
     "dmmix.engine.resuming",
     "dmmix.engine.schedules",
     "dmmix.experiments.paper.tables",
-    "dmmix.functional.losses.kernels",
+    "dmmix.functional.losses",
     "dmmix.functional.mixing",
     "dmmix.functional.tensors",
     "dmmix.models.backbones",

@@ -40,8 +40,8 @@ class Guide:
 
     Args:
         model: takes (N, ch, H, W) images, returns (N, C) logits.
-        layers: finds the layers in this kind of model, from the model (:class:`Layers`); by default
-            by the names that follow.
+        layers: finds the layers in this kind of model, from the model: a subclass of
+            :class:`dmmix.functional.guide.Layers`; by default by the names that follow.
         features: name of the module whose output is the last feature map, (N, D, h, w); for
             :meth:`features` and :meth:`activation`.
         classifier: name of the linear layer, weight (C, D), that reads the pooled features; for
@@ -84,7 +84,7 @@ class Guide:
         return self.layers.stages
 
     def step(self, mixed: Mixed) -> Step:
-        """The forward pass of mixed images: see :class:`Step`."""
+        """The forward pass of mixed images: see :class:`~dmmix.functional.guide.Step`."""
         return Step(self, mixed)
 
     def logits(self, images: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ class Guide:
             return torch.einsum("ndhw,nd->nhw", features, weight[classes].to(features.dtype))
 
     def class_weight(self) -> Tensor:
-        """See :meth:`Layers.class_weight`."""
+        """See :meth:`dmmix.functional.guide.Layers.class_weight`."""
         return self.layers.class_weight()
 
     @contextmanager

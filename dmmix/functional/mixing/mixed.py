@@ -58,8 +58,8 @@ class Mixed(NamedTuple):
 
     @property
     def planes(self) -> Tensor:
-        """(N, K, H, W), or what broadcasts to it: how much of each pixel is of which of
-        :attr:`sources`; the K sum to 1."""
+        """How much of each pixel is of which of :attr:`sources`, (N, K, H, W) or what broadcasts to
+        it; the K sum to 1."""
         if self.index.ndim > 1 and self.mask.shape[1] == self.index.shape[1]:
             return self.mask
         rest = ~self.mask if self.mask.dtype == torch.bool else 1 - self.mask
