@@ -36,24 +36,23 @@ def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """
     check_images(images, any_integers=True)
     n, ch, height, width = images.shape
-    mean, std = (_per_channel(name, value, ch) for name, value in (("mean", mean), ("std", std)))
+    mean, std = _checked("mean", mean, ch), _checked("std", std, ch)
     if images.dtype not in (torch.uint8, torch.float32, torch.float64):
         images = images.float()
     if not is_channels_last(images):
-        mean, std = mean.view(ch, 1, 1), std.view(ch, 1, 1)
-        return torch.sub(images, mean).div_(std)
+        return torch.sub(images, mean.reshape(-1, 1, 1)).div_(std.reshape(-1, 1, 1))
     # Whole rows at once: broadcast over the channels alone, the runs in memory are ch long.
     lines = images.permute(0, 2, 3, 1).view(n * height, width * ch)
-    lines = torch.sub(lines, mean.repeat(width)).div_(std.repeat(width))
+    mean, std = (values.reshape(-1).expand(ch).repeat(width) for values in (mean, std))
+    lines = torch.sub(lines, mean).div_(std)
     return lines.view(n, height, width, ch).permute(0, 3, 1, 2)
 
 
-def _per_channel(name: str, values: Tensor, channels: int) -> Tensor:
-    """(ch,), float32 at least."""
+def _checked(name: str, values: Tensor, channels: int) -> Tensor:
+    """One number or one for each channel, float32 at least."""
     if values.numel() not in (1, channels):
         raise ValueError(
             f"{name} must have one number or one for each of the {channels} channels, "
             f"got {tuple(values.shape)}"
         )
-    values = at_least_float32(values.reshape(-1))
-    return values.expand(channels)
+    return at_least_float32(values)
