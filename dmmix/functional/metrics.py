@@ -63,7 +63,8 @@ def _accuracy_of_pairs(logits: Tensor, labels: MixedLabels, min_share: float) ->
     # [n, i, k]: the i-th highest prediction is the class of slot k.
     hit = logits.topk(2, dim=1).indices.unsqueeze(2) == classes.unsqueeze(1)
     best, following = hit.any(dim=2).unbind(1)
-    alone = torch.where(share >= other, *hit[:, 0].unbind(1))
+    of_first, of_second = hit[:, 0].unbind(1)
+    alone = torch.where(share >= other, of_first, of_second)
     return MixedAccuracy(
         torch.where(several, best, alone),
         torch.where(several, best & following, alone),

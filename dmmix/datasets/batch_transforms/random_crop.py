@@ -66,8 +66,8 @@ class BatchRandomCrop(BatchTransform):
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         windows = self._windows(images)
-        size = windows.images.shape[-2:]
-        places = draw_places(images.shape[0], size, self.crop_size, generator)
+        height, width = windows.images.shape[-2:]
+        places = draw_places(images.shape[0], (height, width), self.crop_size, generator)
         return windows.at(*to_device(places, images.device))
 
     def _windows(self, images: Tensor) -> Windows:
