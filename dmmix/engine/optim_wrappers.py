@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -77,19 +77,22 @@ class StepOptimWrapper(Checked, OptimWrapper):
         """Of the loss, in float16."""
         return self._scaler
 
-    @contextmanager
-    def optim_context(self, model: nn.Module) -> Iterator[None]:
+    def optim_context(self, model: nn.Module) -> AbstractContextManager:
         """What the forward pass runs in."""
         if self.skipped is not None and self._ends_group(self._inner_count):
             self.skipped.start(model)  # a group has ended: the next one begins
-        with super().optim_context(model):
-            dtype = _DTYPES[self.precision]
-            if dtype is None:
-                yield
-            else:
-                device = next(model.parameters()).device.type
-                with torch.autocast(device, dtype):
-                    yield
+        dtype = _DTYPES[self.precision]
+        if dtype is not None:
+            return self._autocast(model, dtype)
+        # Where each batch is an update, no gradient waits for that of the next one.
+        each = self._accumulative_counts == 1
+        return nullcontext() if each else super().optim_context(model)
+
+    @contextmanager
+    def _autocast(self, model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, dtype):
+            yield
 
     # Groups of batches
 

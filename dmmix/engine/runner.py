@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import master_only
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import DATASETS
 from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
@@ -112,6 +112,7 @@ class DmmixRunner(Runner):
     _folder: WorkFolder | None = None  # of a training that writes
 
     def __init__(self, *args: Any, load_from: str | None = None, **kwargs: Any) -> None:
+        self._acting: dict[str, tuple[list, list]] = {}
         check_run({**kwargs, "load_from": load_from})
         _check_exists(load_from)
         super().__init__(*args, load_from=load_from, **kwargs)
@@ -261,6 +262,25 @@ class DmmixRunner(Runner):
             if not any(isinstance(hook, kind) for hook in self.hooks):
                 self.register_hook(kind())
 
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """As mmengine does; of hooks that do nothing in a training step none is called in each.
+
+        Which these are is found again where the hooks are others, and after any other event.
+        """
+        if fn_name not in ("before_train_iter", "after_train_iter"):
+            self._acting.clear()
+            super().call_hook(fn_name, **kwargs)
+            return
+        known, acting = self._acting.get(fn_name, ([], []))
+        if known != self._hooks:
+            acting = [hook for hook in self._hooks if _acts(hook, fn_name)]
+            self._acting[fn_name] = list(self._hooks), acting
+        for hook in acting:
+            try:
+                getattr(hook, fn_name)(self, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{error} in {hook}") from None
+
     def dump_config(self) -> None:
         """Nothing yet: mmengine calls it while the runner is built. See :meth:`train`."""
 
@@ -349,6 +369,16 @@ class DmmixRunner(Runner):
 
     def _choose(self) -> str | None:
         return on_master(lambda: first_usable(self.work_dir, self._templates(), self.logger))
+
+
+def _acts(hook: Any, event: str) -> bool:
+    """Whether the hook does something there, by a method of its own or of its class."""
+    if not isinstance(hook, Hook):
+        return hasattr(hook, event)
+    names = event, f"_{event.replace('_train', '')}"  # the second is what mmengine's own calls
+    return any(
+        name in vars(hook) or getattr(type(hook), name) is not getattr(Hook, name) for name in names
+    )
 
 
 @contextmanager

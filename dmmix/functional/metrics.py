@@ -58,14 +58,15 @@ def mixed_accuracy(
 def _accuracy_of_pairs(logits: Tensor, labels: MixedLabels, min_share: float) -> MixedAccuracy:
     """The same for K = 2 with half the operations: it is measured in every training step."""
     classes, shares = labels.classes, labels.shares
-    first, second = classes.unbind(1)
-    several = (first != second) & (shares.amin(dim=1) > min_share)
+    (first, second), (share, other) = classes.unbind(1), shares.unbind(1)
+    several = (first != second) & (torch.minimum(share, other) > min_share)
     # [n, i, k]: the i-th highest prediction is the class of slot k.
-    hit = logits.topk(2, dim=1).indices[:, :, None] == classes[:, None, :]
-    alone = torch.where(shares[:, 0] >= shares[:, 1], hit[:, 0, 0], hit[:, 0, 1])
-    either = hit.any(dim=2)
+    hit = logits.topk(2, dim=1).indices.unsqueeze(2) == classes.unsqueeze(1)
+    best, following = hit.any(dim=2).unbind(1)
+    of_first, of_second = hit[:, 0].unbind(1)
+    alone = torch.where(share >= other, of_first, of_second)
     return MixedAccuracy(
-        torch.where(several, either[:, 0], alone),
-        torch.where(several, either.all(dim=1), alone),
+        torch.where(several, best, alone),
+        torch.where(several, best & following, alone),
         several,
     )

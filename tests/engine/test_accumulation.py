@@ -1,5 +1,7 @@
 """accumulative_counts: several batches, one update of the weights."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -150,3 +152,25 @@ def test_a_resumed_run_has_lost_nothing(tmp_path, precision):
     ours, theirs = (run.optim_wrapper.state_dict() for run in (whole, parts))
     assert ours.get("loss_scaler") == theirs.get("loss_scaler")
     assert ("loss_scaler" in ours) is (precision == "fp16")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("counts", [1, 2])
+def test_gradients_wait_for_the_last_batch_of_a_group(precision, counts):
+    waits = []
+
+    class Wrapped(torch.nn.Linear):
+        @contextmanager
+        def no_sync(self):
+            waits.append(wrapper._inner_count)
+            yield
+
+    net = Wrapped(5, 3)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+    wrapper = StepOptimWrapper(optimizer, accumulative_counts=counts, precision=precision)
+    wrapper.initialize_count_status(net, 0, 4)
+    for _ in range(4):
+        with wrapper.optim_context(net):
+            loss = net(X.float()).sum()
+        wrapper.update_params(loss)
+    assert waits == ([] if counts == 1 else [0, 2])

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from threading import get_ident
 from typing import Any
 
+import torch
 from torch import Generator, Tensor
 
 from dmmix.datasets.batch_transforms.base import BatchTransform
 from dmmix.datasets.batch_transforms.options import PerChannel, as_tuple
 from dmmix.functional.ranges import Size, as_pair
 from dmmix.functional.tensors.draws import to_device
-from dmmix.functional.transforms import crop, draw_crops, pad
+from dmmix.functional.transforms import pad
+from dmmix.functional.transforms.crop import Windows
+from dmmix.functional.transforms.draws import draw_places
 from dmmix.functional.transforms.padding import PaddingMode, four_sides
 from dmmix.registry import TRANSFORMS
 
 __all__ = ["BatchRandomCrop"]
+
+_KINDS = 4  # of batches whose memory is kept: the usual one, the last of an epoch, ...
 
 
 @TRANSFORMS.register_module()
@@ -56,9 +62,38 @@ class BatchRandomCrop(BatchTransform):
         self.pad_if_needed = pad_if_needed
         self.pad_val = as_tuple(pad_val)
         self.padding_mode = padding_mode
+        self._rooms: dict[tuple, tuple[Tensor, Windows]] = {}
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        windows = self._windows(images)
+        height, width = windows.images.shape[-2:]
+        places = draw_places(images.shape[0], (height, width), self.crop_size, generator)
+        return windows.at(*to_device(places, images.device))
+
+    def _windows(self, images: Tensor) -> Windows:
+        """Those of the padded images, in memory that the next batch of their kind takes again."""
+        options = self.crop_size, self.padding, self.pad_val, self.padding_mode
+        kind = get_ident(), options, images.shape, images.stride(), images.dtype, images.device
+        if kind in self._rooms and not images.requires_grad:
+            inside, windows = self._rooms[kind]
+            inside.copy_(images)
+            return windows
+        with torch.inference_mode(False):  # or it could not be written to outside of it
+            padded, top, left = self._padded(images)
+            windows = Windows(padded, self.crop_size)
+        # What is mirrored is another border for each batch.
+        if self.padding_mode == "constant" and padded is not images and not padded.requires_grad:
+            if len(self._rooms) == _KINDS:
+                self._rooms.clear()
+            height, width = images.shape[-2:]
+            inside = padded[:, :, top : top + height, left : left + width]
+            self._rooms[kind] = inside, windows
+        return windows
+
+    def _padded(self, images: Tensor) -> tuple[Tensor, int, int]:
+        """The images with all that is added to them, and in which row and column they begin."""
         style: dict[str, Any] = dict(pad_val=self.pad_val, padding_mode=self.padding_mode)
+        left, top, *_ = self.padding
         images = pad(images, self.padding, **style)
         height, width = images.shape[-2:]
         down, across = (
@@ -72,7 +107,4 @@ class BatchRandomCrop(BatchTransform):
                     "(with padding); pad_if_needed=True adds what is missing"
                 )
             images = pad(images, (across, down), **style)
-            height, width = images.shape[-2:]
-        corners = draw_crops(len(images), (height, width), self.crop_size, generator)
-        (corners,) = to_device([corners], images.device)
-        return crop(images, corners, self.crop_size, check=False)
+        return images, top + down, left + across

@@ -96,7 +96,7 @@ class InMemory(FromDataset):
 
     def __len__(self) -> int:
         self.full_init()
-        return len(self._labels)
+        return self._labels.shape[0]
 
     def __getitem__(self, i: int) -> dict[str, Tensor]:
         """``inputs`` (ch, H, W) and ``labels`` () of one sample."""
@@ -121,8 +121,10 @@ class InMemory(FromDataset):
                 f"indices must be (B,) integers, got {tuple(index.shape)} {index.dtype}"
             )
         index = index.long()
-        if len(index):
-            low, high = (int(value) for value in index.aminmax())
+        if index.shape[0]:
+            # Of a few numbers in a list Python finds the ends sooner.
+            ends = (min(indices), max(indices)) if type(indices) is list else index.aminmax()
+            low, high = map(int, ends)
             if low < -n or high >= n:
                 wrong = low if low < -n else high
                 raise IndexError(f"index {wrong} is out of range for {n} samples")
@@ -135,10 +137,11 @@ class InMemory(FromDataset):
             images = torch.from_numpy(self._images.take(index.numpy()))
         else:
             self._refuse_gpu_in_worker(self._images.is_cuda)
-            (index,) = to_device([index], self._images.device)
+            if index.device != self._images.device:
+                (index,) = to_device([index], self._images.device)
             # As rows of bytes: a quarter faster than over four axes.
             images = self._images.flatten(1).index_select(0, index)
-            images = images.view(len(index), *self._images.shape[1:])
+            images = images.view(-1, *self._images.shape[1:])
         labels = self._labels_there.index_select(0, index)
         return {"inputs": images.permute(0, 3, 1, 2), "labels": labels}
 

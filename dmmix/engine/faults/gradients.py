@@ -22,8 +22,12 @@ def mark_bad_gradients(optimizer: torch.optim.Optimizer, flag: Tensor, one: Tens
         flag: on their device; stays as it is if all are finite.
         one: (1,) float32, a 1 beside it.
     """
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    grads = [grad for weight in weights if (grad := weight.grad) is not None]
+    grads = [
+        grad
+        for group in optimizer.param_groups
+        for weight in group["params"]
+        if (grad := weight.grad) is not None
+    ]
     if not grads:
         return
     try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,9 +11,11 @@ from torch import Tensor
 __all__ = ["SeenStep", "bad_rows", "tensors_of"]
 
 
-@dataclass
 class SeenStep:
-    """A step; its numbers are still on the device.
+    """The step that a runner has just done; its numbers are still on the device.
+
+    Args:
+        runner, batch_idx, data_batch, outputs: what a hook is told after it.
 
     Attributes:
         iteration: counted from 0.
@@ -29,42 +30,31 @@ class SeenStep:
         number: of the step in this process, from 0.
     """
 
-    iteration: int
-    batch_idx: int
-    epoch: int
-    losses: dict[str, float | Tensor]
-    data_samples: Sequence[Any] | None = None
-    sample_idx: Any = None
     layout: tuple = ()
-    numbers: dict[str, float] = field(default_factory=dict)
-    bad_gradient: bool = False
-    number: int = 0
+    bad_gradient = False
+    number = 0
 
-    @classmethod
-    def of(cls, runner: Any, batch_idx: int, data_batch: Any, outputs: Mapping | None) -> SeenStep:
-        """The step that a runner has just done."""
-        losses = {
+    def __init__(self, runner: Any, batch_idx: int, data_batch: Any, outputs: Mapping | None):
+        self.iteration: int = runner.iter
+        self.batch_idx = batch_idx
+        self.epoch: int = runner.epoch
+        asked = data_batch if isinstance(data_batch, Mapping) else {}
+        self.data_samples: Any = asked.get("data_samples")
+        self.sample_idx: Any = asked.get("sample_idx")
+        self.numbers: dict[str, float] = {}
+        self.losses: dict[str, float | Tensor] = {
             name: value.detach() if isinstance(value, Tensor) else value
             for name, value in (outputs or {}).items()
             if "loss" in name and (not isinstance(value, Tensor) or value.ndim == 0)
         }
-        asked = data_batch if isinstance(data_batch, Mapping) else {}
-        return cls(
-            iteration=runner.iter,
-            batch_idx=batch_idx,
-            epoch=runner.epoch,
-            losses=losses,
-            data_samples=asked.get("data_samples"),
-            sample_idx=asked.get("sample_idx"),
-        )
 
     @property
     def total(self) -> Tensor | None:
         """The loss that was minimised, (), or one that is not finite if a part is not."""
-        tensors = [value for value in self.losses.values() if isinstance(value, Tensor)]
         whole = self.losses.get("loss")
         if isinstance(whole, Tensor):
             return whole
+        tensors = [value for value in self.losses.values() if isinstance(value, Tensor)]
         total: Any = sum(tensors) if tensors else None
         return total
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dmmix.engine.deferred import read_numbers
-from dmmix.engine.faults.seen_step import SeenStep
+from dmmix.engine.faults.seen_step import SeenStep, tensors_of
 
 __all__ = ["StepWatch"]
 
@@ -30,50 +31,49 @@ class StepWatch:
 
     Attributes:
         flag: (1,) float32, 0 as long as all is well.
-        steps: since they were last looked at.
-        last: of all.
+        last: the last step.
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
-        self.steps: list[SeenStep] = []
+        self._steps: list[SeenStep] = []  # since they were last looked at, if they cannot be read
         self.last: SeenStep | None = None
         self.flag = torch.zeros(1, device=device)
         self._fine = self.flag == 0
         self._good = torch.zeros(1, dtype=torch.int64, device=device)
-        self._seen = 0
+        self._seen = self._looked_at = 0
         self._reads_at_once = reads_at_once(self.flag.device)
         self._first: SeenStep | None = None  # that was bad, where this is known at once
-        self._kept: dict[tuple, dict[str, Tensor]] = {}
+        self._kept: dict[tuple, Any] = {}
 
     @property
     def full(self) -> bool:
         """Whether it is time to look although nobody logs."""
-        return len(self.steps) >= _LIMIT
+        return self._seen - self._looked_at >= _LIMIT
 
-    def see(self, step: SeenStep, batch: dict[str, Tensor], watched: bool = True) -> None:
+    def see(self, step: SeenStep, batch: Any, watched: bool = True) -> None:
         """Remembers a step and, if all was well before it, its batch.
 
         Args:
             step: what is known of it.
-            batch: tensors of any shapes, which nobody writes to.
+            batch: what the data preprocessor made of it, which nobody writes to.
             watched: ``False``: whatever its losses are.
         """
         step.number, self._seen = self._seen, self._seen + 1
-        self.steps.append(step)
         self.last = step
         total = step.total if watched else None
         if self._reads_at_once:
             self._see_at_once(step, total, batch)
             return
+        self._steps.append(step)
         with torch.no_grad():
-            step.layout = self._keep(batch)
+            step.layout = self._keep(tensors_of(batch))
             if total is not None:
                 self.flag += (total - total).to(self.flag.device)
                 self._fine = self.flag == 0
             self._good += self._fine
 
-    def _see_at_once(self, step: SeenStep, total: Tensor | None, batch: dict[str, Tensor]) -> None:
-        """The same, where numbers can be read; the last good batch is kept as it lies there."""
+    def _see_at_once(self, step: SeenStep, total: Tensor | None, batch: Any) -> None:
+        """The same, where numbers can be read; the last good step is kept as it is."""
         if self._first is not None:
             return
         if total is not None and not math.isfinite(total.item()):
@@ -81,7 +81,7 @@ class StepWatch:
         if self.flag.item() != 0:
             self._first = step
             # The memory of the batch may be the next one's too.
-            batch = {name: tensor.clone() for name, tensor in batch.items()}
+            batch = {name: tensor.clone() for name, tensor in tensors_of(batch).items()}
         self._kept = {(): batch}
 
     def _keep(self, batch: dict[str, Tensor]) -> tuple:
@@ -108,18 +108,19 @@ class StepWatch:
         first = self._first
         if not self._reads_at_once and self.bad.item():
             good = self._good.item()
-            first = next((step for step in self.steps if step.number == good), None)
+            first = next((step for step in self._steps if step.number == good), None)
         if first is not None:
             read(first)
         return first
 
     def batch_of(self, step: SeenStep) -> dict[str, Tensor]:
         """The batch of the first bad step, or else of the last one; empty if it was not kept."""
-        return self._kept.get(step.layout, {})
+        return tensors_of(self._kept.get(step.layout, {}))
 
     def forget(self) -> None:
         """All steps so far were good ones."""
-        self.steps.clear()
+        self._steps.clear()
+        self._looked_at = self._seen
 
 
 def reads_at_once(device: torch.device) -> bool:

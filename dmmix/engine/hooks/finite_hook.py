@@ -17,7 +17,6 @@ from dmmix.engine.faults import (
     SeenStep,
     StateCheck,
     StepWatch,
-    tensors_of,
 )
 from dmmix.engine.faults.errors import describe
 from dmmix.engine.faults.report import make_report, write_dump
@@ -102,10 +101,10 @@ class FiniteHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Remembers the step; looks at all since the last time where they are logged or saved."""
-        step = SeenStep.of(runner, batch_idx, data_batch, outputs)
+        step = SeenStep(runner, batch_idx, data_batch, outputs)
         if self._gradients is not None:
             self._gradients.look_at_scales()
-        self._watch.see(step, tensors_of(self._batch), watched=self._skips is None)
+        self._watch.see(step, self._batch, watched=self._skips is None)
         self._batch = None
         if self._skips is not None and runner.optim_wrapper.has_skipped:
             self._skips.add(runner, step, self._watch)
@@ -138,9 +137,9 @@ class FiniteHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Looks once more where somebody saves at a time of their own; on the master alone."""
         if self._training and self._since_state and any(self._bad().tolist()):
-            report = self._report(runner)
+            report, step = self._report(runner)
             if report is not None:
-                raise self._error(runner, report)
+                raise self._error(runner, report, step)
 
     def check(self, runner: Runner, ends_epoch: bool = False, state: bool = True) -> None:
         """Looks at the steps since the last time, on all ranks.
@@ -170,35 +169,37 @@ class FiniteHook(Hook):
 
     def _raise(self, runner: Runner, in_a_row: int) -> None:
         """The earliest fault of all ranks, the same error on each of them."""
-        report = self._report(runner, in_a_row)
+        report, step = self._report(runner, in_a_row)
         key = None if report is None else _order(report)
         keys = [found for found in all_gather_object(key) if found is not None]
         if not keys:
             return  # a norm that is too large for float32, of finite numbers
-        mine = self._error(runner, report) if report and key == min(keys) else None
+        mine = self._error(runner, report, step) if report and key == min(keys) else None
         texts = [found for found in all_gather_object(mine and (str(mine), mine.report)) if found]
         raise NonFiniteError(*texts[0])
 
-    def _report(self, runner: Runner, in_a_row: int = 0) -> dict[str, Any] | None:
+    def _report(
+        self, runner: Runner, in_a_row: int = 0
+    ) -> tuple[dict[str, Any] | None, SeenStep | None]:
+        """What is wrong, if anything is, and the step that it is told of."""
         state = {} if self._state is None else self._state.bad()
         step = self._watch.first_bad() if self._skips is None else None
         if step is None and not (in_a_row or any(state.values())):
-            return None
+            return None, None
         if step is None and (step := self._watch.last) is not None:
             read(step)
             step.bad_gradient = False
         batch = {} if step is None else self._watch.batch_of(step)
-        return make_report(runner, step, batch, state, in_a_row)
+        return make_report(runner, step, batch, state, in_a_row), step
 
-    def _error(self, runner: Runner, report: dict[str, Any]) -> NonFiniteError:
+    def _error(
+        self, runner: Runner, report: dict[str, Any], step: SeenStep | None
+    ) -> NonFiniteError:
         message = describe(report)
-        seen = [*self._watch.steps, self._watch.last]
-        steps = [step for step in seen if step and step.iteration + 1 == report["iteration"]]
-        if self.writes_dump and report["iteration"]:
+        if self.writes_dump and step is not None:
             path = Path(runner.work_dir, f"non_finite_iter_{report['iteration']}.pth")
             report = {**report, "message": message}
-            batch = self._watch.batch_of(steps[0]) if steps else {}
-            message += " " + write_dump(path, report, batch, steps[0] if steps else None)
+            message += " " + write_dump(path, report, self._watch.batch_of(step), step)
         return NonFiniteError(message, report)
 
 

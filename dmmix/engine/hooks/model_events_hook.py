@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -30,6 +31,10 @@ class ModelEventsHook(Hook):
     # Before EMAHook, which averages what after_update may have changed.
     priority = "HIGH"
 
+    def __init__(self) -> None:
+        self._model: nn.Module | None = None  # whose after_update is known
+        self._after_update: Callable | None = None
+
     def before_run(self, runner: Runner) -> None:
         """The dataset is there, the weights are not."""
         loop = runner._train_loop
@@ -45,14 +50,17 @@ class ModelEventsHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """The weights may have changed."""
+        if runner.model is not self._model:  # to ask a module for what it lacks takes its time
+            self._model = runner.model
+            self._after_update = getattr(network_of(runner.model), "after_update", None)
+        if self._after_update is None:
+            return
         should_update = getattr(runner.optim_wrapper, "should_update", None)
         if should_update is None or should_update():
-            _tell(runner, "after_update")
+            self._after_update()
 
 
 def _tell(runner: Runner, event: str, *args: Any) -> None:
-    model: nn.Module = runner.model
-    model = network_of(model)
-    method = getattr(model, event, None)
+    method = getattr(network_of(runner.model), event, None)
     if method is not None:
         method(*args)

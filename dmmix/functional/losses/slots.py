@@ -90,7 +90,10 @@ def _mixed_in_pair(
     if classes.shape[1] == 1:
         once = torch.zeros_like(classes, dtype=torch.bool)
     else:
-        once = (classes != classes.flip(1)) & (shares.amin(dim=1, keepdim=True) > min_share)
+        # By the same operations as the mixed accuracy after it, which finds them in the cache.
+        (first, second), (share, other) = classes.unbind(1), shares.unbind(1)
+        several = (first != second) & (torch.minimum(share, other) > min_share)
+        once = several.unsqueeze(1).expand(-1, 2)
     wanted = decouple if isinstance(decouple, Tensor) else _side(decouple, shares, once)
     return shares, once, once, wanted
 

@@ -90,11 +90,11 @@ def check_value(name: str, value: float | Sequence[float], images: Tensor) -> No
 def per_channel(name: str, value: float | Sequence[float] | Tensor, images: Tensor) -> Tensor:
     """(ch,) of the dtype and on the device of the images, without waiting for it."""
     values = value if isinstance(value, Tensor) else _as_tensor(name, value, images)
-    return channel_values(name, values, images).to(images.dtype)
+    return channel_values(name, values, images).to(images.dtype).expand(images.shape[1])
 
 
 def channel_values(name: str, values: Tensor, images: Tensor) -> Tensor:
-    """(ch,) on the device of the images, without waiting for it."""
+    """(ch,) or (1,) on the device of the images, without waiting for it."""
     channels = images.shape[1]
     if values.numel() not in (1, channels):
         raise ValueError(
@@ -104,7 +104,7 @@ def channel_values(name: str, values: Tensor, images: Tensor) -> Tensor:
     values = values.reshape(-1)
     if values.device != images.device:
         (values,) = to_device([values], images.device)
-    return values.expand(channels)
+    return values
 
 
 def _as_tensor(name: str, value: float | Sequence[float], images: Tensor) -> Tensor:

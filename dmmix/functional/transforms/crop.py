@@ -12,7 +12,41 @@ from dmmix.functional.tensors.layout import as_planes, from_planes
 from dmmix.functional.transforms.checks import check_images
 from dmmix.functional.transforms.padding import PaddingMode, pad
 
-__all__ = ["crop"]
+__all__ = ["Windows", "crop"]
+
+
+class Windows:
+    """The windows of one size of images that stay where they are in memory.
+
+    Args:
+        images: (N, ch, H, W) of any dtype, device and memory format.
+        size: (height, width) of the windows, not larger.
+    """
+
+    def __init__(self, images: Tensor, size: tuple[int, int]) -> None:
+        planes = as_planes(images)
+        count, height, width, k = planes.shape
+        rows, columns = size
+        self.images = images
+        self.shape = count, rows, columns, k
+        self.width = width
+        # All rows of pixels that a window may have, from each pixel on: they overlap, so this is a
+        # view. Each row of a window then is one copy of a run of memory; picking pixels one by one
+        # takes over ten times as long.
+        count_of_runs = max(0, count * height * width - columns + 1)
+        self.runs = planes.as_strided((count_of_runs, columns * k), (k, 1))
+        # Where the rows of a window in the upper left corner begin.
+        top = torch.arange(count, device=images.device).mul_(height * width).unsqueeze(1)
+        self.starts = top + torch.arange(rows, device=images.device).mul_(width)
+
+    def at(self, top: Tensor, left: Tensor) -> Tensor:
+        """(N, ch, height, width), at corners (N,) int64 that nobody checks."""
+        moved = torch.add(left, top, alpha=self.width)
+        if self.starts.shape[0] != moved.shape[0]:  # a plane for each channel
+            moved = moved.repeat_interleave(self.starts.shape[0] // moved.shape[0])
+        start = self.starts + moved.unsqueeze(1)
+        windows = self.runs.index_select(0, start.view(-1))
+        return from_planes(windows.view(self.shape), self.images)
 
 
 def crop(
@@ -53,19 +87,4 @@ def crop(
         last = corners.new_tensor([height - rows, width - columns])
         rule = f"[0, {height - rows}] (top) and [0, {width - columns}] (left)"
         check_range("corners", corners, (corners >= 0) & (corners <= last), rule)
-    planes = as_planes(images)
-    k = planes.shape[3]
-    if not len(planes):
-        return from_planes(planes[:, :rows, :columns], images)
-    # All rows of pixels that a window may have, from each pixel on: they overlap, so this is a
-    # view. Each row of a window then is one copy of a run of memory; picking pixels one by one
-    # takes over ten times as long.
-    runs = planes.as_strided((len(planes) * height * width - columns + 1, columns * k), (k, 1))
-    corners = corners.to(torch.int64)
-    if len(planes) > len(corners):
-        corners = corners.repeat_interleave(len(planes) // len(corners), 0)
-    row = torch.arange(len(planes), device=images.device).mul_(height).add_(corners[:, 0])
-    row = row[:, None] + torch.arange(rows, device=images.device)
-    start = row.mul_(width).add_(corners[:, 1:])
-    windows = runs.index_select(0, start.view(-1))
-    return from_planes(windows.view(len(planes), rows, columns, k), images)
+    return Windows(images, size).at(*corners.to(torch.int64).unbind(1))

@@ -47,10 +47,21 @@ def draw_crops(
         image_size: (height, width) of the images, with their padding.
         size: (height, width) of the windows, not larger.
     """
+    return torch.stack(draw_places(n, image_size, size, generator), 1)
+
+
+def draw_places(
+    n: int,
+    image_size: tuple[int, int],
+    size: tuple[int, int],
+    generator: Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The columns of :func:`draw_crops`, (n,) each."""
     places = [i - s + 1 for i, s in zip(image_size, size, strict=True)]
     if min(places) < 1:
         raise ValueError(f"windows of {size} do not fit into images of {image_size}")
-    return torch.stack([torch.randint(p, (n,), generator=generator) for p in places], 1)
+    top, left = (torch.randint(p, (n,), generator=generator) for p in places)
+    return top, left
 
 
 def draw_resized_crops(

@@ -43,9 +43,9 @@ def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     if images.dtype not in (torch.uint8, torch.float32, torch.float64):
         images = images.float()
     if not is_channels_last(images):
-        mean, std = mean.view(ch, 1, 1), std.view(ch, 1, 1)
-        return torch.sub(images, mean).div_(std)
+        return torch.sub(images, mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
     # Whole rows at once: broadcast over the channels alone, the runs in memory are ch long.
     lines = images.permute(0, 2, 3, 1).view(n * height, width * ch)
-    lines = torch.sub(lines, mean.repeat(width)).div_(std.repeat(width))
+    mean, std = (values.expand(ch).repeat(width) for values in (mean, std))
+    lines = torch.sub(lines, mean).div_(std)
     return lines.view(n, height, width, ch).permute(0, 3, 1, 2)

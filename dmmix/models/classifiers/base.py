@@ -95,7 +95,8 @@ class BatchClassifier(ImageClassifier):
         single = {k: v for k, v in losses.items() if isinstance(v, Tensor) and v.ndim == 0}
         if len(single) < len(losses):
             return super().parse_losses(losses)
-        loss: Any = sum(value for name, value in single.items() if "loss" in name)
+        parts = [value for name, value in single.items() if "loss" in name]
+        loss: Any = sum(parts[1:], *parts[:1])  # without a 0 to add the first one to
         return loss, {"loss": loss, **single}
 
     def as_data_samples(self, labels: MixedLabels | Tensor) -> list[DataSample]:

@@ -145,7 +145,8 @@ def test_bytes_and_floats_agree(transform):
 @every
 def test_from_a_config(transform):
     kind = type(transform)
-    options = {name: value for name, value in vars(transform).items() if value is not None}
+    given = {name: value for name, value in vars(transform).items() if name[0] != "_"}
+    options = {name: value for name, value in given.items() if value is not None}
     again = build_batch_transform(dict(type=kind.__name__, **options))
     assert type(again) is kind
     assert repr(again) == repr(transform)
@@ -177,3 +178,29 @@ def test_cuda_gives_what_the_cpu_gives_without_waiting(transform):
     assert out.stride() == expected.stride()
     if getattr(transform, "mode", None) != "rand":  # noise is drawn where the images are
         assert (out.cpu().double() - expected.double()).abs().max() <= 1
+
+
+def test_crops_of_one_batch_after_another():
+    """The padded images lie where those of the batch before were; nothing else is shared."""
+    transform = BatchRandomCrop((9, 12), padding=2, pad_val=7)
+    batches = [pictures(n, seed=seed) for seed, n in enumerate([8, 8, 3, 8])]
+    crops = [transform(images, generator(1)) for images in batches]
+    with torch.inference_mode():
+        transform(pictures(5), generator())
+    crops.append(transform(pictures(5), generator(1)))
+    for images, found in zip([*batches, pictures(5)], crops, strict=True):
+        wanted = BatchRandomCrop((9, 12), padding=2, pad_val=7)(images, generator(1))
+        assert torch.equal(found, wanted)
+    transform.pad_val = 200
+    wanted = BatchRandomCrop((9, 12), padding=2, pad_val=200)(batches[0], generator(1))
+    assert torch.equal(transform(batches[0], generator(1)), wanted)
+    assert not torch.equal(wanted, crops[0])
+
+
+def test_crops_of_images_that_learn():
+    transform, images = BatchRandomCrop(4, padding=1), torch.rand(2, 1, 4, 4)
+    for _ in range(2):
+        learning = images.clone().requires_grad_()
+        transform(images, generator(1))
+        transform(learning, generator(1)).sum().backward()
+        assert learning.grad.sum() > 0
