@@ -6,15 +6,16 @@ import re
 
 import pytest
 
-import dmmix.mixups
 from dmmix.arguments import ArgumentError
-from dmmix.mixups import Mix, PairMix, RandomMix, build_mix
+from dmmix.mixups import (
+    GradientSaliency,
+    GreedyPairing,
+    PairMix,
+    RandomMix,
+    build_mix,
+)
+from tests.laws.mixes import MIXES
 
-MIXES = {
-    name: kind
-    for name, kind in vars(dmmix.mixups).items()
-    if inspect.isclass(kind) and issubclass(kind, Mix) and not inspect.isabstract(kind)
-}
 #: What a mix needs beside the argument that is tried.
 NEEDS = {"RandomMix": dict(mixups=[dict(type="Mixup")])}
 COUNT = dict(good=[1, 64], bad=[0, -1, 1.0, "1", True])
@@ -25,6 +26,9 @@ FLAG = dict(good=[True, False], bad=[1, 0, "yes", None])
 STAGES = dict(
     good=[None, [0], [2, "layer3"], ("layer1",)],
     bad=[[], [-1], [1.0], [True], "layer1", 2],
+)
+SALIENCY = dict(
+    good=[None, GradientSaliency(), dict(type="FineGrainedSaliency")], bad=["gradient", 3, True]
 )
 OF_ALL = {"alpha": POSITIVE, "per_batch": FLAG, "fixed_points": FLAG}
 ARGUMENTS = {
@@ -50,8 +54,10 @@ ARGUMENTS = {
         ),
     },
     "GuidedMixup": {
-        "saliency": dict(good=["gradient", "spectral_residual"], bad=["sr", None]),
-        "pairing": dict(good=["greedy", "random"], bad=["best", None]),
+        "saliency": SALIENCY,
+        "pairing": dict(
+            good=[None, GreedyPairing(), dict(type="RandomPairing")], bad=["greedy", True]
+        ),
         "kernel_size": dict(good=[1, 7], bad=[0, -1, 7.0, "7", True]),
         "sigma": POSITIVE,
     },
@@ -89,7 +95,7 @@ ARGUMENTS = {
         ),
     },
     "SaliencyMix": {
-        "saliency": dict(good=["fine_grained", "spectral_residual"], bad=["fine", None])
+        "saliency": SALIENCY,
     },
     "SmoothMix": {
         "sigma": dict(
@@ -154,6 +160,18 @@ def test_arguments_that_do_not_go_together(name, options, says):
         MIXES[name](**{**NEEDS.get(name, {}), **options})
 
 
+@pytest.mark.parametrize(
+    ("argument", "config", "what"),
+    [
+        ("saliency", dict(type="RandomPairing"), "a saliency such as"),
+        ("pairing", dict(type="GradientSaliency"), "a pairing such as"),
+    ],
+)
+def test_a_part_of_another_kind(argument, config, what):
+    with pytest.raises(TypeError, match=rf"expected {what} .*, got dmmix\.mixups\."):
+        MIXES["GuidedMixup"](**{argument: config})
+
+
 def test_shares_of_mixes_that_are_more_than_all():
     with pytest.raises(ValueError, match=r"probs must sum to at most 1, got \[0.6, 0.6\]"):
         RandomMix([dict(type="Mixup"), dict(type="CutMix")], probs=[0.6, 0.6])
@@ -165,7 +183,10 @@ def test_somebody_elses_mix_takes_what_it_likes():
             self.strength = options.pop("strength")
             super().__init__(**options)
 
-        def apply(self, images, labels, generator, guide):
+        def draw(self, n, size, generator):
+            raise NotImplementedError
+
+        def blend(self, images, labels, draws, answers=None):
             raise NotImplementedError
 
     assert Own(strength=3, alpha=2).alpha == 2
