@@ -6,122 +6,79 @@ import re
 
 import pytest
 
-import dmmix.mixups
 from dmmix.arguments import ArgumentError
-from dmmix.mixups import Mix, PairMix, RandomMix, build_mix
+from dmmix.mixups import (
+    GradientSaliency,
+    GreedyPairing,
+    PairMix,
+    RandomMix,
+    build_mix,
+)
+from tests.laws.mixes import MIXES
 
-MIXES = {
-    name: kind
-    for name, kind in vars(dmmix.mixups).items()
-    if inspect.isclass(kind) and issubclass(kind, Mix) and not inspect.isabstract(kind)
-}
 #: What a mix needs beside the argument that is tried.
 NEEDS = {"RandomMix": dict(mixups=[dict(type="Mixup")])}
-COUNT = dict(good=[1, 64], bad=[0, -1, 1.0, "1", True])
-POSITIVE = dict(good=[1e-9, 1, 20.0], bad=[0, -1.0, math.nan, math.inf, "1", True, [1.0]])
-NOT_NEGATIVE = dict(good=[0, 5.0], bad=[-1e-9, math.nan, math.inf, "1", True])
-SHARE = dict(good=[0, 0.5, 1], bad=[-0.1, 1.1, math.nan, "0", True])
-FLAG = dict(good=[True, False], bad=[1, 0, "yes", None])
-STAGES = dict(
-    good=[None, [0], [2, "layer3"], ("layer1",)],
-    bad=[[], [-1], [1.0], [True], "layer1", 2],
-)
-OF_ALL = {"alpha": POSITIVE, "per_batch": FLAG, "fixed_points": FLAG}
-ARGUMENTS = {
-    "AlignMix": {"stages": STAGES, "epsilon": POSITIVE, "iterations": COUNT},
-    "AttentiveMix": {
-        "top_k": dict(good=[0, 49], bad=[-1, 6.0, True, None]),
-        "grid": dict(good=[3, 14], bad=[0, -1, 7.0, "7", True]),
-        "guide": dict(good=[None], bad=["model", 3]),
-    },
-    "CoMixup": {
-        **dict.fromkeys(["partition", "blocks", "sources", "iterations", "starts"], COUNT),
-        **dict.fromkeys(["beta", "gamma", "eta", "threshold"], NOT_NEGATIVE),
-    },
-    "CutMix": {"min_area": SHARE, "max_area": SHARE},
-    "FMix": {
-        "decay_power": NOT_NEGATIVE,
-        "max_soft": dict(good=[0, 0.5], bad=[-0.1, 0.6, math.nan, "0"]),
-        "band": dict(good=["auto", "full", 1, 7], bad=["all", 0, -1, 7.0, True, None]),
-    },
-    "GridMix": {
-        "grid": dict(
-            good=[1, (2, 3), [4, 4]], bad=[0, (2, 0), (2,), (1, 2, 3), 4.0, (2, 1.0), True, "4"]
-        ),
-    },
-    "GuidedMixup": {
-        "saliency": dict(good=["gradient", "spectral_residual"], bad=["sr", None]),
-        "pairing": dict(good=["greedy", "random"], bad=["best", None]),
-        "kernel_size": dict(good=[1, 7], bad=[0, -1, 7.0, "7", True]),
-        "sigma": POSITIVE,
-    },
-    "ManifoldMix": {"stages": STAGES},
-    "Mixup": {},
-    "PuzzleMix": {
-        "block_num": dict(good=[1, [2, 4], (16,)], bad=[0, [0], [], 2.0, [2.0], "16", True]),
-        "n_labels": dict(good=[2, 5], bad=[1, 2.5, True]),
-        "gamma": SHARE,
-        "transport": FLAG,
-        "t_size": dict(good=[None, 1], bad=[0, -1.0, True]),
-        "pixel_range": dict(good=[None, 2.5], bad=[0, -1, math.inf, "1"]),
-        **dict.fromkeys(["beta", "eta"], NOT_NEGATIVE),
-        "neigh_size": COUNT,
-        "t_eps": POSITIVE,
-    },
-    "RandomMix": {
-        "mixups": dict(
-            good=[[dict(type="CutMix")]], bad=[[], dict(type="CutMix"), "CutMix", ["CutMix"], [3]]
-        ),
-        "probs": dict(good=[None, [0.3], (1,)], bad=[[-0.1], [1.1], ["1"], [math.nan], 1.0, "1"]),
-        "per_sample": FLAG,
-        "fraction": SHARE,
-        "start_epoch": dict(good=[0, 3], bad=[-1, 1.0, None, True]),
-        "stop_epoch": dict(good=[None, 3], bad=[-1, 1.0, True]),
-    },
-    "RegMixup": {
-        "mixup": dict(good=[None, dict(type="CutMix")], bad=["CutMix", 3, [dict(type="CutMix")]]),
-        "eta": NOT_NEGATIVE,
-    },
-    "ResizeMix": {
-        "scale": dict(
-            good=[(0.1, 0.8), [1, 1]],
-            bad=[(0.8, 0.1), (0, 0.5), (0.1, 1.1), (0.1,), 0.5, "12", (0.1, "1"), (0.1, math.nan)],
-        ),
-    },
-    "SaliencyMix": {
-        "saliency": dict(good=["fine_grained", "spectral_residual"], bad=["fine", None])
-    },
-    "SmoothMix": {
-        "sigma": dict(
-            good=[(0.1, 0.1), [0.25, 2]],
-            bad=[(0, 1), (0.5, 0.2), (0.2, math.inf), (0.2,), 0.3, (0.2, None), (0.2, math.nan)],
-        ),
-    },
-    "SnapMix": {"weighted": FLAG},
-    "TransMix": {"area": SHARE},
+NAN, INF = math.nan, math.inf
+COUNT = [1, 64], [0, -1, 1.0, "1", True]
+POSITIVE = [1e-9, 1, 20.0], [0, -1.0, NAN, INF, "1", True, [1.0]]
+NOT_NEGATIVE = [0, 5.0], [-1e-9, NAN, INF, "1", True]
+SHARE = [0, 0.5, 1], [-0.1, 1.1, NAN, "0", True]
+FLAG = [True, False], [1, 0, "yes"]
+#: What an argument takes and what not, by its name, with that of its mix where mixes differ.
+VALUES = {
+    **dict.fromkeys(["alpha", "epsilon", "t_eps", "GuidedMixup.sigma"], POSITIVE),
+    **dict.fromkeys(["per_batch", "fixed_points", "transport", "per_sample", "weighted"], FLAG),
+    **dict.fromkeys(["iterations", "partition", "blocks", "sources", "starts"], COUNT),
+    "neigh_size": COUNT,
+    "AttentiveMix.grid": ([3, 14], COUNT[1]),
+    **dict.fromkeys(["beta", "gamma", "eta", "threshold", "decay_power"], NOT_NEGATIVE),
+    **dict.fromkeys(["min_area", "max_area", "fraction", "area", "PuzzleMix.gamma"], SHARE),
+    "stages": ([[0], [2, "layer3"], ("layer1",)], [[], [-1], [1.0], [True], "layer1", 2]),
+    "top_k": ([0, 49], [-1, 6.0, True]),
+    "guide": ([], ["model", 3]),
+    "max_soft": ([0, 0.5], [-0.1, 0.6, NAN, "0"]),
+    "band": (["auto", "full", 1, 7], ["all", 0, -1, 7.0, True]),
+    "grid": ([1, (2, 3), [4, 4]], [0, (2, 0), (2,), (1, 2, 3), 4.0, (2, 1.0), True, "4"]),
+    "saliency": (
+        [GradientSaliency(), dict(type="FineGrainedSaliency")],
+        ["gradient", "spectral_residual", 3, True],
+    ),
+    "pairing": ([GreedyPairing(), dict(type="RandomPairing")], ["greedy", True]),
+    "kernel_size": ([1, 7], [0, -1, 7.0, "7", True]),
+    "block_num": ([1, [2, 4], (16,)], [0, [0], [], 2.0, [2.0], "16", True]),
+    "n_labels": ([2, 5], [1, 2.5, True]),
+    "t_size": ([1], [0, -1.0, True]),
+    "pixel_range": ([2.5], [0, -1, INF, "1"]),
+    "mixups": ([[dict(type="CutMix")]], [[], dict(type="CutMix"), "CutMix", ["CutMix"], [3]]),
+    "probs": ([[0.3], (1,)], [[-0.1], [1.1], ["1"], [NAN], 1.0, "1"]),
+    "start_epoch": ([0, 3], [-1, 1.0, True]),
+    "stop_epoch": ([3], [-1, 1.0, True]),
+    "mixup": ([dict(type="CutMix")], ["CutMix", 3, [dict(type="CutMix")]]),
+    "scale": (
+        [(0.1, 0.8), [1, 1]],
+        [(0.8, 0.1), (0, 0.5), (0.1, 1.1), (0.1,), 0.5, "12", (0.1, "1"), (0.1, NAN)],
+    ),
+    "sigma": (
+        [(0.1, 0.1), [0.25, 2]],
+        [(0, 1), (0.5, 0.2), (0.2, INF), (0.2,), 0.3, (0.2, None), (0.2, NAN)],
+    ),
 }
 CASES = [
-    (name, argument, values)
+    (name, argument)
     for name, kind in MIXES.items()
-    for argument, values in {
-        **({} if not issubclass(kind, PairMix) else OF_ALL),
-        **({"alpha": POSITIVE} if name == "CoMixup" else {}),
-        **ARGUMENTS.get(name, {}),
-    }.items()
+    for argument in inspect.signature(kind).parameters
 ]
 
 
-def test_every_argument_of_every_mix_is_tried():
-    tried = {name: {each[1] for each in CASES if each[0] == name} for name in MIXES}
-    assert tried == {name: {*inspect.signature(kind).parameters} for name, kind in MIXES.items()}
-
-
-@pytest.mark.parametrize(("name", "argument", "values"), CASES)
-def test_what_an_argument_takes(name, argument, values):
+@pytest.mark.parametrize(("name", "argument"), CASES)
+def test_what_an_argument_takes(name, argument):
+    """None alone where it is the default."""
     kind, needs = MIXES[name], NEEDS.get(name, {})
-    for value in values["good"]:
+    good, bad = VALUES.get(f"{name}.{argument}") or VALUES[argument]
+    none = inspect.signature(kind).parameters[argument].default is None
+    for value in [*good, *[None] * none]:
         kind(**{**needs, argument: value})
-    for value in values["bad"]:
+    for value in [*bad, *[None] * (not none)]:
         says = rf"{name}: {argument} must be .*, got {re.escape(repr(value))}"
         with pytest.raises(ArgumentError, match=says):
             kind(**{**needs, argument: value})
@@ -154,6 +111,18 @@ def test_arguments_that_do_not_go_together(name, options, says):
         MIXES[name](**{**NEEDS.get(name, {}), **options})
 
 
+@pytest.mark.parametrize(
+    ("argument", "config", "what"),
+    [
+        ("saliency", dict(type="RandomPairing"), "a saliency such as"),
+        ("pairing", dict(type="GradientSaliency"), "a pairing such as"),
+    ],
+)
+def test_a_part_of_another_kind(argument, config, what):
+    with pytest.raises(TypeError, match=rf"expected {what} .*, got dmmix\.mixups\."):
+        MIXES["GuidedMixup"](**{argument: config})
+
+
 def test_shares_of_mixes_that_are_more_than_all():
     with pytest.raises(ValueError, match=r"probs must sum to at most 1, got \[0.6, 0.6\]"):
         RandomMix([dict(type="Mixup"), dict(type="CutMix")], probs=[0.6, 0.6])
@@ -165,9 +134,14 @@ def test_somebody_elses_mix_takes_what_it_likes():
             self.strength = options.pop("strength")
             super().__init__(**options)
 
-        def apply(self, images, labels, generator, guide):
+        def draw(self, n, size, generator):
+            raise NotImplementedError
+
+        def blend(self, images, labels, draws, answers=None):
             raise NotImplementedError
 
     assert Own(strength=3, alpha=2).alpha == 2
-    with pytest.raises(ArgumentError, match="alpha must be a finite number above 0, got 0"):
+    with pytest.raises(
+        ArgumentError, match="Own: alpha must be a finite number above 0 or None, got 0"
+    ):
         Own(strength=3, alpha=0)

@@ -1,6 +1,5 @@
 """Mixes that ask the model, and those inside and around it, in two processes that train it."""
 
-import copy
 import os
 import socket
 import time
@@ -12,7 +11,7 @@ from torch import multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
-from dmmix.functional import Guide, decoupled_mixup_cross_entropy
+from dmmix.functional import decoupled_mixup_cross_entropy
 from dmmix.mixups import (
     AlignMix,
     AttentiveMix,
@@ -27,53 +26,48 @@ from dmmix.mixups import (
     SnapMix,
     TransMix,
 )
-from tests.mixups.small_model import small_guide, small_model
-from tests.mixups.test_transmix import Tiny
+from tests.laws.small_model import SmallModel
 
-MIXES = {
-    "manifoldmix": ManifoldMix(),
-    "alignmix": AlignMix(stages=[2]),
-    "regmixup": RegMixup(Mixup(alpha=20.0)),
-    "transmix": TransMix(),
-    "attentivemix": AttentiveMix(),
-    "snapmix": SnapMix(),
-    "guidedmixup": GuidedMixup(),
-    "puzzlemix": PuzzleMix(block_num=4),
-    "comixup": CoMixup(),
-    "some": RandomMix([ManifoldMix(), CutMix()], fraction=0.5),
-}
+MIXES = [
+    ManifoldMix(),
+    AlignMix(stages=[2]),
+    RegMixup(Mixup(alpha=20.0)),
+    TransMix(),
+    AttentiveMix(),
+    SnapMix(),
+    GuidedMixup(),
+    PuzzleMix(block_num=4),
+    CoMixup(),
+    RandomMix([ManifoldMix(), CutMix()], fraction=0.5),
+]
 
 
-def model_and_guide(name) -> tuple[torch.nn.Module, Guide]:
-    if name == "transmix":
-        model = Tiny(classes=5)
-        return model, model.guide()
-    model = small_model()
+def network():
+    model = SmallModel(classes=5)
     model.drop.p = 0.0
-    return model, small_guide(model)
+    return model
 
 
-def gradient(run, guide, mix, rank, step):
+def gradient(run, guide, mix, rank, number):
     """Gradients of two steps, of different images and with different draws on each rank."""
-    draw = torch.Generator().manual_seed(10 * step + rank)
+    draw = torch.Generator().manual_seed(10 * number + rank)
     images = torch.randn(4, 3, 16, 16, generator=draw)
-    with guide.step():
-        mixed = mix.mix(images, torch.arange(4), draw, guide)
+    mixed = mix.mix(images, torch.arange(4), draw, guide)
+    with guide.step(mixed) as step:
         logits = run(mixed.images)
-        labels = guide.settle(mixed.labels)
+    labels = step.settle()
     decoupled_mixup_cross_entropy(logits, labels, 0.1, sample_weight=mixed.weights).backward()
 
 
-def compare(name, mix, rank):
-    model, guide = model_and_guide(name)
-    alone, guide_alone = model_and_guide(name)
-    alone.load_state_dict(copy.deepcopy(model.state_dict()))
+def compare(mix, rank):
+    model, alone = network(), network()
+    guide, guide_alone = model.guide(), alone.guide()
     parallel = DistributedDataParallel(model)
     with parallel.no_sync():  # gradients of the first step wait for those of the second
         gradient(parallel, guide, mix, rank, 0)
     gradient(parallel, guide, mix, rank, 1)
-    for step in range(2):
-        gradient(alone, guide_alone, mix, rank, step)
+    for number in range(2):
+        gradient(alone, guide_alone, mix, rank, number)
     for mine, own in zip(model.parameters(), alone.parameters(), strict=True):
         expected = own.grad.clone()
         dist.all_reduce(expected)
@@ -85,8 +79,8 @@ def work(rank, port):
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=2)
-    for name, mix in MIXES.items():
-        compare(name, mix, rank)
+    for mix in MIXES:
+        compare(mix, rank)
     # As dmmix.engine.leave_processes, which would import far more than this needs: both are
     # through, what was parallel is gone, and gloo has let go of its tensors.
     for _ in range(3):
