@@ -53,6 +53,18 @@ def batch(model, *, labelled=3, mu=2, seed=1):
     return inputs, labels, index
 
 
+def watch(mix):
+    """The images, the labels and what was made of them, of each blend of a mix from here on."""
+    made, blend = [], mix.blend
+
+    def record(images, labels, *given):
+        made.append((images, labels, blend(images, labels, *given)))
+        return made[-1][-1]
+
+    mix.blend = record
+    return made
+
+
 def total(losses):
     """What is minimised."""
     return sum(value for name, value in losses.items() if "loss" in name)

@@ -14,7 +14,7 @@ from dmmix.models.semi import (
 )
 
 from . import reference
-from .small import CLASSES, batch, make
+from .small import CLASSES, batch, make, watch
 
 SIX = dict(rel=1e-9, abs=1e-9)
 
@@ -35,10 +35,8 @@ def same_draws(monkeypatch):
     def generator(stream=0):
         return torch.Generator().manual_seed(7 + stream)
 
-    for module in ("stream_mix", "mixmatch", "remixmatch"):
-        path = "parts.stream_mix" if module == "stream_mix" else module
-        monkeypatch.setattr(f"dmmix.models.semi.{path}.step_generator", generator)
-    return generator
+    for module in ("stream_mix", "own_mix"):
+        monkeypatch.setattr(f"dmmix.models.semi.parts.{module}.step_generator", generator)
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.4, 0.6, 1.0])
@@ -132,28 +130,16 @@ def test_mean_teacher():
     assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
 
 
-def mixed_of(mixup):
-    """Records what a mix makes."""
-    made, mix = [], mixup.mix
-
-    def record(*args, **kwargs):
-        made.append((args, mix(*args, **kwargs)))
-        return made[-1][1]
-
-    mixup.mix = record
-    return made
-
-
 def test_mixmatch():
     model = make(MixMatch, temperature=0.6)
     inputs, labels, index = batch(model)
-    made = mixed_of(model.own_mix)
+    made = watch(model.own_mix.mixup)
     losses = model.loss(inputs, labels, index)
     n = len(labels)
     guesses, _ = reference.guesses(views_of(model, inputs, "weak", "weak2"), 0.6)
     known = [[float(c == y) for c in range(CLASSES)] for y in labels.tolist()]
     sources = torch.cat([inputs["labelled"], inputs["weak"], inputs["weak2"]])
-    (images, targets, _), mixed = made[0]
+    images, targets, mixed = made[0]
     torch.testing.assert_close(images, sources, rtol=0, atol=0)
     torch.testing.assert_close(
         targets, torch.tensor(known + guesses + guesses, dtype=targets.dtype), rtol=1e-6, atol=1e-6
@@ -194,10 +180,10 @@ def origin(image, sources, k):
 def test_remixmatch():
     model = make(ReMixMatch, num_strong=2, temperature=0.7)
     inputs, labels, index = batch(model)
-    made = mixed_of(model.own_mix)
+    made = watch(model.own_mix.mixup)
     losses = model.loss(inputs, labels, index)
     n, m = len(labels), len(index)
-    (images, targets, _), mixed = made[0]
+    images, targets, mixed = made[0]
     sources = [inputs[name] for name in ("labelled", "weak", "strong", "strong2")]
     torch.testing.assert_close(images, torch.cat(sources), rtol=0, atol=0)
     guess = targets[n : n + m].tolist()
@@ -233,16 +219,16 @@ def test_mixing_between_the_streams(kind, eta, keep):
     options = dict(mixup=dict(type="Mixup", alpha=0.8), loss=loss, decouple=keep, weight=1.5)
     model = make(kind, stream_mix=dict(threshold=0.7, mix_threshold=0.45, **options))
     inputs, labels, index = batch(model, labelled=12, mu=2)
-    made = mixed_of(model.stream_mix.mixup)
+    made = watch(model.stream_mix.mixup)
     losses = model.loss(inputs, labels, index)
-    logits = logits_of(model, made[0][1].images[:12])
+    logits = logits_of(model, made[0][-1].images[:12])
 
     weak = views_of(model, inputs, "weak")[0]
     probs = [reference.softmax(z) for z in weak]
     if kind is MixMatch:
         _, probs = reference.guesses(views_of(model, inputs, "weak", "weak2"), 0.5)
     lam, pseudo, sure = [], [], []
-    for k, image in enumerate(made[0][1].images[:12]):
+    for k, image in enumerate(made[0][-1].images[:12]):
         share, j = pair(image, inputs["labelled"][k], inputs["weak"])
         assert share < 0.5
         lam.append(share)

@@ -6,29 +6,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmmix.functional import MixedLabels
-from dmmix.mixups import build_mix
+from dmmix.mixups import RandomMix, build_mix
 from dmmix.models.semi import FixMatch, StreamMix
+from dmmix.models.semi.parts.pairing import paired
 from dmmix.models.semi.parts.stream_mix import bias_share
 
-from .small import batch, make
+from .small import batch, make, watch
 
 STATIC = ["Mixup", "CutMix", "FMix", "ResizeMix", "SaliencyMix"]
 
 
 def mixes_of(stream_mix, model, inputs, labels, pseudo):
     """What goes into the network, with labels: slot 0 the unlabelled image's, 1 the labelled's."""
-    made, mix = [], stream_mix.mixup.mix
-
-    def record(*args, **kwargs):
-        made.append(mix(*args, **kwargs))
-        return made[-1]
-
-    stream_mix.mixup.mix = record
+    made = watch(stream_mix.mixup)
     confidence = torch.ones(len(pseudo), dtype=torch.float64)
     losses = stream_mix.losses(
         model, inputs["labelled"], labels, inputs["weak"], pseudo, confidence
     )
-    return made[0], losses
+    return made[0][-1], losses
 
 
 @pytest.mark.parametrize("name", STATIC)
@@ -119,12 +114,26 @@ def test_a_random_mix():
 
 
 @pytest.mark.parametrize("lam_bias", ["unlabelled", "labelled", "none"])
-def test_puzzlemix_gave_the_wrong_image_more_than_half_and_was_accepted(lam_bias):
+@pytest.mark.parametrize(
+    "mixup",
+    [
+        dict(type="PuzzleMix"),
+        dict(type="GridMix"),
+        dict(
+            type="GuidedMixup",
+            kernel_size=1,
+            pairing=dict(type="RandomPairing"),
+            saliency=dict(type="SpectralResidualSaliency"),
+        ),
+    ],
+    ids=lambda mixup: mixup["type"],
+)
+def test_a_mix_gave_the_wrong_image_more_than_half_and_was_accepted(mixup, lam_bias):
     """Rows in which it did have no gradient, the others that of a loss without them."""
     wrong = 0
     for seed in range(4):
         torch.manual_seed(seed)
-        stream_mix = StreamMix(dict(type="PuzzleMix", alpha=8.0), lam_bias=lam_bias)
+        stream_mix = StreamMix(dict(mixup, alpha=8.0), lam_bias=lam_bias)
         model = make(FixMatch)
         inputs, labels, _ = batch(model, labelled=12)
         logits, head = [], model.head.forward
@@ -182,17 +191,33 @@ def test_a_mix_that_asks_the_network():
     assert losses["loss_stream_mix"] > 0
 
 
-def test_without_a_stream_the_pairing_is_as_drawn():
-    images, labels = torch.rand(6, 1, 4, 4), torch.arange(6)
-    mix = build_mix(dict(type="Mixup", alpha=1.0))
-    plain = mix.mix(images, labels, torch.Generator().manual_seed(0))
-    mix.pair_with(lambda lam, index: (1 - lam, index.flip(0)))
-    paired = mix.mix(images, labels, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(paired.labels.shares[:, 0], plain.labels.shares[:, 1])
-    assert torch.equal(paired.labels.classes[:, 1], plain.labels.classes[:, 1].flip(0))
-    mix.pair_with(None)
-    again = mix.mix(images, labels, torch.Generator().manual_seed(0))
-    assert torch.equal(again.images, plain.images)
+PAIRS = [dict(type="Mixup"), dict(type="CutMix")]
+
+
+@pytest.mark.parametrize(
+    "mixup",
+    [
+        *PAIRS,
+        dict(type="GuidedMixup", alpha=1.0, pairing=dict(type="RandomPairing")),
+        dict(type="RandomMix", mixups=PAIRS, per_sample=True),
+        dict(type="RandomMix", mixups=PAIRS, probs=[0, 1], fraction=0.5),
+    ],
+)
+def test_only_share_and_partners_are_changed(mixup):
+    """Of a choice, in each of the mixes that some sample gets."""
+    mix = build_mix(mixup)
+    drawn = mix.draw(8, (4, 4), torch.Generator().manual_seed(0))
+    found = paired(drawn, lambda lam, index: (lam / 2, index.flip(0)))
+    if isinstance(mix, RandomMix):
+        assert found.rows is drawn.rows
+        assert [own is None for own in found.members] == [own is None for own in drawn.members]
+    parts = zip(getattr(drawn, "members", [drawn]), getattr(found, "members", [found]), strict=True)
+    for old, new in ((old, new) for old, new in parts if old is not None):
+        assert torch.equal(new.lam, old.lam / 2)
+        assert torch.equal(new.index, old.index.flip(0))
+        assert all(
+            getattr(new, name) is getattr(old, name) for name in set(old._fields) - {"lam", "index"}
+        )
 
 
 @pytest.mark.parametrize(
@@ -215,8 +240,7 @@ def test_which_mixes_count(threshold, mix_threshold):
     model = small_head(make(FixMatch))
     inputs, labels, _ = batch(model, labelled=40, mu=1)
     pseudo = torch.zeros(40).long()
-    made, mix = [], stream_mix.mixup.mix
-    stream_mix.mixup.mix = lambda *args: made.append(mix(*args)) or made[-1]
+    made = watch(stream_mix.mixup)
     confidence = torch.rand(40, generator=torch.Generator().manual_seed(0)).double()
     chosen = []
     permutation = torch.randperm
@@ -232,7 +256,7 @@ def test_which_mixes_count(threshold, mix_threshold):
             model, inputs["labelled"], labels, inputs["weak"], pseudo, confidence
         )
     sure = confidence[chosen[0][:40]].tolist()
-    shares = made[0].labels[:40].shares[:, 1].tolist()
+    shares = made[0][-1].labels[:40].shares[:, 1].tolist()
     counted = [
         s >= min(threshold, max(mix_threshold, 1 - lam))
         for s, lam in zip(sure, shares, strict=True)

@@ -18,7 +18,7 @@ from dmmix.models.semi import (
     StreamMix,
 )
 
-from .small import CLASSES, batch, make, total
+from .small import CLASSES, batch, make, total, watch
 
 METHODS = [PseudoLabel, PiModel, MeanTeacher, MixMatch, ReMixMatch, UDA, FixMatch, FlexMatch]
 MIX = dict(mixup=dict(type="CutMix", alpha=0.5), threshold=0.3, mix_threshold=0.3)
@@ -101,16 +101,9 @@ def test_no_gradient_through_the_weak_view(kind):
 def test_no_gradient_through_guesses(kind):
     """The guess is a target: of the mixed batch, only what the network makes of it has one."""
     model, inputs, labels, index = ready(kind)
-    seen = []
-    mix = model.own_mix.mix
-
-    def record(images, targets, generator):
-        seen.append(targets.requires_grad)
-        return mix(images, targets, generator)
-
-    model.own_mix.mix = record
+    made = watch(model.own_mix.mixup)
     total(model.loss(inputs, labels, index)).backward()
-    assert seen == [False]
+    assert [targets.requires_grad for _, targets, _ in made] == [False]
 
 
 def test_no_gradient_to_the_teacher():
@@ -187,32 +180,25 @@ def test_a_batch_of_one_stream(kind):
             "StreamMix: weight must be a finite number",
         ),
         (FixMatch, dict(stream_mix=dict(MIX, threshold=2)), "StreamMix: threshold must be a n"),
-        (
-            FixMatch,
-            dict(stream_mix=dict(mixup=dict(type="GuidedMixup"))),
-            "stream_mix.mixup: GuidedMixup does not mix pairs with a share that is drawn",
-        ),
-        (
-            FixMatch,
-            dict(stream_mix=dict(mixup=dict(type="GridMix", alpha=0.5))),
-            "stream_mix.mixup: GridMix does not mix pairs with a share that is drawn",
-        ),
-        (
-            FixMatch,
-            dict(stream_mix=dict(mixup=dict(type="TransMix"))),
-            "stream_mix.mixup: TransMix does not mix pairs with a share that is drawn",
-        ),
-        (MixMatch, dict(mixup=dict(type="GridMix")), "GridMix is no mix of pairs"),
-        (
-            FixMatch,
-            dict(stream_mix=dict(mixup=dict(type="RegMixup"))),
-            "stream_mix.mixup: RegMixup does not mix pairs",
-        ),
     ],
 )
 def test_bad_arguments(kind, options, says):
     with pytest.raises(ValueError, match=says):
         make(kind, **options)
+
+
+@pytest.mark.parametrize("name", ["SmoothMix", "GuidedMixup", "CoMixup", "RegMixup"])
+def test_mixes_that_draw_no_share(name):
+    """Alone, and among those that do."""
+    says = f"{name} does not mix pairs with a share that is drawn"
+    members = dict(type="RandomMix", mixups=[dict(type="Mixup"), dict(type=name)])
+    for mixup in (dict(type=name), members):
+        with pytest.raises(ValueError, match=f"stream_mix.mixup: {says}"):
+            make(FixMatch, stream_mix=dict(mixup=mixup))
+    with pytest.raises(ValueError, match=f"mixup: {name} "):
+        make(MixMatch, mixup=dict(type=name))
+    with pytest.raises(ValueError, match="mixup: RandomMix is no mix of pairs"):
+        make(MixMatch, mixup=members)
 
 
 def test_bad_stream_mixes():
@@ -236,20 +222,29 @@ def test_unknown_arguments():
         make(MixMatch, streammix=dict(mixup=dict(type="CutMix")))
 
 
+@pytest.mark.parametrize("kind", [MixMatch, ReMixMatch])
+def test_gridmix_gave_the_own_image_less_than_half(kind):
+    """Which is logged: each cell is a pixel here."""
+    model, inputs, labels, index = ready(kind, mixup=dict(type="GridMix", alpha=8.0))
+    made = watch(model.own_mix.mixup)
+    torch.manual_seed(0)
+    losses = model.loss(inputs, labels, index)
+    images, _, mixed = made[0]
+    own = (mixed.images == images).all(dim=1).double().mean(dim=(1, 2))
+    assert float(losses["mixed_below_half"]) == pytest.approx(float((own < 0.5).float().mean()))
+    assert 0 < losses["mixed_below_half"] < 1
+
+
 def test_confidence_of_aligned_guesses_is_not_sharpened():
     """Thresholds of the mixes mean the same in every method."""
     model, inputs, labels, index = ready(ReMixMatch, stream_mix=MIX)
-    seen = {}
-    mix, losses = model.own_mix.mix, model.stream_mix.losses
-    model.own_mix.mix = lambda images, targets, generator: mix(
-        images, seen.setdefault("targets", targets), generator
-    )
-    model.stream_mix.losses = lambda *args: losses(*args[:5], seen.setdefault("sure", args[5]))
+    made, sure, losses = watch(model.own_mix.mixup), [], model.stream_mix.losses
+    model.stream_mix.losses = lambda *args: losses(*args[:5], sure.append(args[5]) or args[5])
     model.loss(inputs, labels, index)
     n, m = len(labels), len(index)
-    aligned = seen["targets"][n : n + m].double().pow(model.temperature)
+    aligned = made[0][1][n : n + m].double().pow(model.temperature)
     aligned = aligned / aligned.sum(dim=1, keepdim=True)
-    torch.testing.assert_close(seen["sure"], aligned.max(dim=1).values, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(sure[0], aligned.max(dim=1).values, rtol=1e-5, atol=1e-6)
 
 
 class Data:
