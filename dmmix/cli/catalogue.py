@@ -41,7 +41,8 @@ def _mixes() -> Iterator[tuple[str, str]]:
     from dmmix import mixups
     from dmmix.registry import MIXUPS
 
-    return _classes(_registered(MIXUPS, mixups))
+    found = _registered(MIXUPS, mixups)
+    return _classes(kind for kind in found if issubclass(kind, mixups.Mix))
 
 
 def _losses() -> Iterator[tuple[str, str]]:

@@ -15,8 +15,8 @@ __all__ = ["TransMix"]
 
 
 class TransMix(CutMix):
-    r"""CutMix with the shares of :class:`AttentionShares`: labels say where the class token of a
-    vision transformer looks, each sample for itself.
+    r"""CutMix whose labels say where the class token of a vision transformer looks, each sample for
+    itself: CutMix with :class:`AttentionShares`.
 
     Args:
         alpha: above 0, of the area of the box. 1 as for the CutMix of DeiT, which TransMix builds

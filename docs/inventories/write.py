@@ -24,6 +24,7 @@ PAGES = {
             collections.abc.Callable collections.abc.Iterable collections.abc.Iterator
             collections.abc.Mapping collections.abc.Sequence
         """,
+        "library/contextlib.html": "contextlib.AbstractContextManager",
         "library/enum.html": "enum.IntEnum",
         "library/pathlib.html": "pathlib.Path",
     },

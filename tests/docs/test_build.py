@@ -24,13 +24,13 @@ INSIDE = {
     "dmmix.engine.schedules",
     "dmmix.experiments.paper.tables",
     "dmmix.functional.losses",
+    "dmmix.functional.losses.kernels",
     "dmmix.functional.mixing",
     "dmmix.functional.tensors",
     "dmmix.models.backbones",
     "dmmix.models.classifiers",
     "dmmix.models.heads",
     "dmmix.models.losses",
-    "dmmix.models.semi.parts",
 }
 
 

@@ -55,9 +55,9 @@ SETTINGS = {
     "CutMix": Setting(({}, dict(min_area=0.1, max_area=0.6))),
     "FMix": Setting(({}, dict(max_soft=0.3), dict(band=2), dict(decay_power=1.0))),
     "GridMix": Setting(({}, dict(grid=(3, 5)))),
+    "HMix": Setting(({}, dict(ratio=0.0), dict(ratio=1.0))),
     "GuidedMixup": Setting(({}, _RANDOM, _SPECTRAL), once=_RANDOM, looks=True),
     "ManifoldMix": Setting(({}, dict(stages=[1]), dict(stages=[0, "last"]))),
-    "Mixup": Setting(),
     "PuzzleMix": Setting(
         ({}, dict(n_labels=2, t_eps=0.05, t_size=1), dict(transport=False, block_num=4)),
         looks=True,
@@ -80,7 +80,7 @@ SETTINGS = {
 
 def _cases() -> Iterator[tuple[str, dict]]:
     for name, kind in MIXES.items():
-        setting = SETTINGS[name]
+        setting = SETTINGS.get(name, Setting())
         mix = dict(type=name, **setting.options[0])
         yield name, mix
         for number, options in enumerate(setting.options[1:], 1):
@@ -100,7 +100,8 @@ ALONE = [case for case in CASES if " in " not in case]
 
 
 def setting_of(case: str) -> Setting:
-    return SETTINGS[case.split()[0]]
+    """The row of its mix; one without a row is tried with its defaults."""
+    return SETTINGS.get(case.split()[0], Setting())
 
 
 class Outcome(NamedTuple):

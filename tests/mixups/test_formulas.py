@@ -28,11 +28,13 @@ OPTIONS = {
     ),
     "CutMix": dict(alpha=0.5, min_area=0.3, max_area=0.6),
     "FMix": dict(alpha=0.5, decay_power=2.0, max_soft=0.2, band=3),
+    "GMix": dict(alpha=0.5),
     "GridMix": dict(alpha=0.5, grid=(2, 3)),
     "GuidedMixup": dict(
         **dict(alpha=0.5, saliency=SPECTRAL, pairing=dict(type="RandomPairing")),
         **dict(kernel_size=5, sigma=1.0),
     ),
+    "HMix": dict(alpha=0.5, ratio=0.7),
     "ManifoldMix": dict(alpha=0.5, stages=["last"]),
     "Mixup": dict(alpha=0.5),
     "PuzzleMix": dict(
@@ -93,6 +95,14 @@ def comixup(g, once):
     return F.comixup(IMAGES, LABELS, PEAKS, *draws, **options)
 
 
+def hmix(g, once):
+    return F.hmix(IMAGES, LABELS, *pair(g, once), F.draw_centers(N, g, once), ratio=0.7)
+
+
+def gmix(g, once):
+    return F.gmix(IMAGES, LABELS, *pair(g, once), F.draw_centers(N, g, once))
+
+
 def cutmix(g, once):
     (lam, index), centers = pair(g, once), F.draw_centers(N, g, once)
     return F.cutmix(IMAGES, LABELS, lam.clamp(0.4, 0.7), index, centers, inside=True)
@@ -140,6 +150,8 @@ FORMULAS = {
     ),
     "CoMixup": comixup,
     "CutMix": cutmix,
+    "GMix": gmix,
+    "HMix": hmix,
     "FMix": fmix,
     "GridMix": lambda g, once: F.gridmix(
         IMAGES, LABELS, *pair(g, once), F.draw_cells(N, (2, 3), g, once)
@@ -218,9 +230,11 @@ DEFAULTS = {
     "threshold=0.83, iterations=3, starts=4",
     "CutMix": f"alpha=1.0, {PAIRS}, min_area=0.0, max_area=1.0",
     "FMix": f"alpha=1.0, {PAIRS}, decay_power=3.0, max_soft=0.0, band='auto'",
+    "GMix": f"alpha=1.0, {PAIRS}",
     "GridMix": f"alpha=1.0, {PAIRS}, grid=(4, 4)",
     "GuidedMixup": f"alpha=None, {PAIRS}, saliency=GradientSaliency(), pairing=GreedyPairing(), "
     "kernel_size=7, sigma=3.0",
+    "HMix": f"alpha=1.0, {PAIRS}, ratio=0.5",
     "ManifoldMix": f"alpha=2.0, {PAIRS}, stages=None",
     "Mixup": f"alpha=1.0, {PAIRS}",
     "PuzzleMix": f"alpha=1.0, {PAIRS}, block_num=(2, 4, 8, 16), n_labels=3, beta=1.2, gamma=0.5, "

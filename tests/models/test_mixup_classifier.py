@@ -69,13 +69,13 @@ def test_the_loss_is_that_of_the_mixed_batch():
     model = build()
     data = model.data_preprocessor(tensor_batch(), training=True)
     seen = {}
-    mix = model.mixup.mix
+    blend = model.mixup.blend
 
-    def spy(images, labels, **options):
-        seen["mixed"] = mix(images, labels, torch.Generator().manual_seed(3))
+    def spy(*given):
+        seen["mixed"] = blend(*given)
         return seen["mixed"]
 
-    model.mixup.mix = spy
+    model.mixup.blend = spy
     model.eval()
     losses = model(**data, mode="loss")
     mixed = seen["mixed"]

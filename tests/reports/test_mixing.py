@@ -14,7 +14,7 @@ MIXES = [Mixup, CutMix, ResizeMix, FMix, GridMix, SmoothMix]
 
 
 def drawn(mix, images, seed=0):
-    return mix.draw(images, torch.Generator().manual_seed(seed))
+    return mix.draw(len(images), images.shape[-2:], torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("kind", MIXES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -86,7 +86,7 @@ class Layers:
             "is for vision transformers with a class token that the head reads"
         )
 
-    def asked(self) -> Any:
+    def asked(self) -> AbstractContextManager[None]:
         """A context for what else has to hold while the model is asked something."""
         return nullcontext()
 

@@ -45,7 +45,7 @@ def test_no_mix_and_no_alpha():
     for name, mix in {
         "smoothmix": dict(type="SmoothMix"),
         "attentivemix": dict(type="AttentiveMix", top_k=6, grid=7),
-        "guidedmixup": dict(type="GuidedMixup", saliency="gradient"),
+        "guidedmixup": dict(type="GuidedMixup"),
         "regmixup": dict(type="RegMixup", mixup=dict(type="Mixup", alpha=10.0), eta=1.0),
     }.items():
         assert mix_config(name, "dm_ce", R18) == mix_config(name, "mce", R18) == mix

@@ -21,7 +21,7 @@ def test_what_is_written_from_the_tables_is_as_they_have_it(root):
     assert kept == set(base_files()), f"a file without a row, or a row without a file: {MADE_BY}"
     stale = [str(file) for file, text in written(root).items() if text != _read(file)]
     assert not stale, MADE_BY
-    assert sum(file.suffix == ".md" for file in written(root)) == 21
+    assert sum(file.suffix == ".md" for file in written(root)) == 23
 
 
 def test_a_block_is_filled_and_what_is_around_it_stays():
