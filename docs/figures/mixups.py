@@ -259,6 +259,8 @@ def mix_pair(
     lam, index = torch.tensor([*lams, *lams]), torch.arange(2 * n).roll(n)
     for each in getattr(mix, "mixups", [getattr(mix, "mixup", mix)]):
         each.draw_index = lambda *_: index
+        if hasattr(each, "pairing"):
+            each.pairing.draw = each.draw_index
         if not isinstance(each, ResizeMix):  # the share of the box is that of its scale
             each.draw_lam = partial(_given_first, [lam], each)
     mixed = mix.mix(images, labels, torch.Generator().manual_seed(seed), guide)
