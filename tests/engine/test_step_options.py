@@ -171,6 +171,13 @@ TRACED = {"fullgraph": True, "backend": "aot_eager"}
         {"type": "SaliencyMix"},
         {"type": "RandomMix", "mixups": [{"type": "CutMix"}, {"type": "Mixup"}]},
         {"type": "RegMixup"},
+        {"type": "PuzzleMix", "block_num": [2, 4]},
+        {"type": "GuidedMixup"},
+        {
+            "type": "RandomMix",
+            "mixups": [{"type": "SnapMix"}, {"type": "HMix"}],
+            "per_sample": True,
+        },
     ],
     ids=lambda mix: mix["type"] if mix else "none",
 )
@@ -181,8 +188,8 @@ def test_compiled_step_has_no_graph_break_and_the_same_losses(tmp_path, mix):
     assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("mix", ["PuzzleMix", "ManifoldMix", "TransMix"])
-def test_mixes_that_look_into_the_network_are_not_compiled(tmp_path, mix):
+@pytest.mark.parametrize("mix", ["AlignMix", "ManifoldMix", "TransMix"])
+def test_mixes_that_act_or_look_inside_the_network_are_not_compiled(tmp_path, mix):
     with pytest.raises(ValueError, match=f"step.compile does not go with {mix}"):
         runner(tmp_path, {"compile": True}, model=model({"type": mix}))
 
