@@ -59,7 +59,8 @@ class AttentiveMix(PairMix):
         grid: Count = 7,
         guide: Guide | None = None,
     ) -> None:
-        super().__init__(alpha, per_batch, fixed_points)
+        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
+        self.alpha = None if alpha is None else float(alpha)
         if top_k > grid * grid:
             raise ValueError(f"top_k must be in [0, {grid * grid}] for grid={grid}, got {top_k}")
         if guide is not None and not isinstance(guide, Guide):

@@ -149,7 +149,8 @@ class PairMix(Mix):
     where the images themselves decide on the partners.
 
     Args:
-        alpha: above 0 and finite; ``None`` in a subclass that has its shares from somewhere else.
+        alpha: above 0 and finite. A subclass that may have its shares from somewhere else takes
+            ``None`` too, and sets its :attr:`alpha` so.
         per_batch: draw one share (and one place) a batch, as the first implementations did,
             instead of one a sample.
         fixed_points: whether a sample may be paired with itself
@@ -164,10 +165,10 @@ class PairMix(Mix):
     options: tuple[str, ...] = ()
 
     def __init__(
-        self, alpha: Positive | None = 1.0, per_batch: bool = False, fixed_points: bool = True
+        self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
     ) -> None:
         super().__init__()
-        self.alpha = None if alpha is None else float(alpha)
+        self.alpha: float | None = float(alpha)
         self.per_batch = per_batch
         self.fixed_points = fixed_points
 

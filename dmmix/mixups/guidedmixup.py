@@ -62,7 +62,8 @@ class GuidedMixup(PairMix):
         kernel_size: Count = 7,
         sigma: Positive = 3.0,
     ) -> None:
-        super().__init__(alpha, per_batch, fixed_points)
+        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
+        self.alpha = None if alpha is None else float(alpha)
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {kernel_size}")
         self.saliency = build_saliency(saliency, GradientSaliency)

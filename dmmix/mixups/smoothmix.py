@@ -51,7 +51,8 @@ class SmoothMix(PairMix):
         fixed_points: bool = True,
         sigma: PositiveBounds = (0.25, 0.5),
     ) -> None:
-        super().__init__(alpha, per_batch, fixed_points)
+        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
+        self.alpha = None if alpha is None else float(alpha)
         self.sigma = float(sigma[0]), float(sigma[1])
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:

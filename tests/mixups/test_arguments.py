@@ -32,7 +32,9 @@ VALUES = {
     "neigh_size": COUNT,
     "AttentiveMix.grid": ([3, 14], COUNT[1]),
     **dict.fromkeys(["beta", "gamma", "eta", "threshold", "decay_power"], NOT_NEGATIVE),
-    **dict.fromkeys(["min_area", "max_area", "fraction", "area", "PuzzleMix.gamma"], SHARE),
+    **dict.fromkeys(
+        ["min_area", "max_area", "fraction", "area", "ratio", "PuzzleMix.gamma"], SHARE
+    ),
     "stages": ([[0], [2, "layer3"], ("layer1",)], [[], [-1], [1.0], [True], "layer1", 2]),
     "top_k": ([0, 49], [-1, 6.0, True]),
     "guide": ([], ["model", 3]),
@@ -141,7 +143,5 @@ def test_somebody_elses_mix_takes_what_it_likes():
             raise NotImplementedError
 
     assert Own(strength=3, alpha=2).alpha == 2
-    with pytest.raises(
-        ArgumentError, match="Own: alpha must be a finite number above 0 or None, got 0"
-    ):
+    with pytest.raises(ArgumentError, match="Own: alpha must be a finite number above 0, got 0"):
         Own(strength=3, alpha=0)
