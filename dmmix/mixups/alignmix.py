@@ -69,8 +69,7 @@ class AlignMix(StageMix):
         return [0, names[-1]]
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        pair = self.draw_lam(n, generator), self.draw_index(n, generator)
-        stage = self.draw_stage(generator)
+        pair, stage = self.draw_pair(n, generator), self.draw_stage(generator)
         keep = torch.rand(1 if self.per_batch else n, generator=generator) < 0.5
         return self.Draws(*pair, stage, keep)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
@@ -46,10 +46,6 @@ class AttentiveMix(PairMix):
     function = staticmethod(mixing.attentivemix)
     options = ("grid",)
 
-    class Draws(NamedTuple):
-        lam: Tensor
-        index: Tensor  # type: ignore[assignment]
-
     def __init__(
         self,
         alpha: Positive | None = None,
@@ -72,13 +68,12 @@ class AttentiveMix(PairMix):
     def needs(self) -> frozenset[str]:
         return frozenset({"features"} if self.guide is None else ())
 
-    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
         if self.alpha is not None:
-            return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))
+            return super().draw(n, size, generator)
         kept = 1 - self.top_k / self.grid**2
         return self.Draws(torch.full((1,), kept), self.draw_index(n, generator))
 
     def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
         features = (guide if self.guide is None else self.guide).features(images)
-        dtype = share_dtype(features)
-        return features.abs().mean(1, dtype=dtype)
+        return features.abs().mean(1, dtype=share_dtype(features))

@@ -27,12 +27,17 @@ class Mix(Checked, ABC):
     augment of mmpretrain is, ``mix(inputs, scores)``. A mix holds no parameters that are learned.
 
     Attributes:
+        function: that :meth:`call` calls, of :mod:`dmmix.functional`.
+        options: the attributes that go there by keyword.
         needs: what it needs of the model: ``'saliency'``, ``'features'``, ``'activation'`` that it
             asks about the clean images; ``'stages'``, inside which it mixes; ``'attention'``, which
             it watches in the forward pass of the mixed ones. Empty for a mix of images alone. With
             any of them :meth:`mix` needs a guide.
         changes_batch: what comes out has another number of samples than what went in.
     """
+
+    function: Callable[..., Mixed]
+    options: tuple[str, ...] = ()
 
     # Properties, for a mix in which they follow from its arguments; else a subclass sets them.
     @property
@@ -103,6 +108,15 @@ class Mix(Checked, ABC):
         draws = draw_for(self, images, generator)
         return self.blend(images, labels, draws, self.ask(guide, images, labels, draws))
 
+    def call(
+        self, images: Tensor, labels: MixedLabels | Tensor, *given: Any, **options: Any
+    ) -> Mixed:
+        """What :attr:`function` makes of them, in memory that may be used again."""
+        for name in self.options:
+            options.setdefault(name, getattr(self, name))
+        out = self.buffer(images)
+        return type(self).function(images, labels, *given, **options, out=out, check=False)
+
     def buffer(self, images: Tensor) -> Tensor | None:
         """A tensor for ``out=`` of the functions, in memory that nothing refers to any more."""
         return self._buffers.take(images)
@@ -140,13 +154,20 @@ class Mix(Checked, ABC):
         return f"{type(self).__name__}({options})"
 
 
+class Pair(NamedTuple):
+    """What a mix of pairs draws, if it is no more."""
+
+    lam: Tensor
+    index: Tensor  # type: ignore[assignment]
+
+
 class PairMix(Mix):
     r"""A mix of pairs, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
-    A subclass says which ``function`` mixes: it takes what was drawn and answered in their order,
-    and by keyword the attributes that ``options`` names. What is drawn has ``lam``, (N,) or (1,),
-    or ``None`` where the mix has its shares from somewhere else; and ``index`` (N,), or ``None``
-    where the images themselves decide on the partners.
+    A subclass says which ``function`` mixes, by default of what was drawn and answered in their
+    order. What is drawn has ``lam``, (N,) or (1,), or ``None`` where the mix has its shares from
+    somewhere else; and ``index`` (N,), or ``None`` where the images themselves decide on the
+    partners; and what else a subclass draws.
 
     Args:
         alpha: above 0 and finite; ``None`` in a subclass that has its shares from somewhere else.
@@ -160,8 +181,7 @@ class PairMix(Mix):
         ValueError: ``alpha`` is not above 0, or not finite.
     """
 
-    function: Callable[..., Mixed]
-    options: tuple[str, ...] = ()
+    Draws: Any = Pair
 
     def __init__(
         self, alpha: Positive | None = 1.0, per_batch: bool = False, fixed_points: bool = True
@@ -180,13 +200,17 @@ class PairMix(Mix):
         """The pairing, (n,)."""
         return draw_pairing(n, generator, self.fixed_points)
 
+    def draw_pair(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Both, in this order."""
+        return self.draw_lam(n, generator), self.draw_index(n, generator)
+
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
+        return self.Draws(*self.draw_pair(n, generator))
+
     def blend(
         self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> Mixed:
-        given = draws if answers is None else (*draws, answers)
-        options = {name: getattr(self, name) for name in self.options}
-        out = self.buffer(images)
-        return type(self).function(images, labels, *given, **options, out=out, check=False)
+        return self.call(images, labels, *draws, *(() if answers is None else (answers,)))
 
 
 class PlacedMix(PairMix):
@@ -198,11 +222,8 @@ class PlacedMix(PairMix):
         centers: Tensor
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            draw_centers(n, generator, self.per_batch),
-        )
+        pair = self.draw_pair(n, generator)
+        return self.Draws(*pair, draw_centers(n, generator, self.per_batch))
 
 
 def draw_for(

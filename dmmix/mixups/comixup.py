@@ -39,6 +39,9 @@ class CoMixup(Mix):
     Source: Co-Mixup (arXiv 2102.03065).
     """
 
+    function = staticmethod(mixing.comixup)
+    options = ("sources", "beta", "gamma", "eta", "threshold", "iterations")
+
     class Draws(NamedTuple):
         order: Tensor
         start: Tensor
@@ -72,9 +75,8 @@ class CoMixup(Mix):
         self.starts = starts
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            *mixing.draw_comixup(n, generator, self.alpha, self.partition, self.blocks, self.starts)
-        )
+        how = self.alpha, self.partition, self.blocks, self.starts
+        return self.Draws(*mixing.draw_comixup(n, generator, *how))
 
     def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
         return guide.saliency(images, labels)
@@ -82,17 +84,4 @@ class CoMixup(Mix):
     def blend(
         self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> mixing.Mixed:
-        return mixing.comixup(
-            images,
-            labels,
-            answers,
-            *draws,
-            sources=self.sources,
-            beta=self.beta,
-            gamma=self.gamma,
-            eta=self.eta,
-            threshold=self.threshold,
-            iterations=self.iterations,
-            out=self.buffer(images),
-            check=False,
-        )
+        return self.call(images, labels, answers, *draws)

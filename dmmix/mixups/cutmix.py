@@ -38,6 +38,8 @@ class CutMix(PlacedMix):
     Source: CutMix (arXiv 1905.04899).
     """
 
+    function = staticmethod(mixing.cutmix)
+
     def __init__(
         self,
         alpha: Positive = 1.0,
@@ -59,7 +61,4 @@ class CutMix(PlacedMix):
         bounded = self.min_area > 0 or self.max_area < 1
         if bounded:
             lam = lam.clamp(1 - self.max_area, 1 - self.min_area)
-        out = self.buffer(images)
-        return mixing.cutmix(
-            images, labels, lam, index, centers, inside=bounded, out=out, check=False
-        )
+        return self.call(images, labels, lam, index, centers, inside=bounded)

@@ -64,10 +64,6 @@ class FMix(PairMix):
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         height, width = size
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            mixing.draw_noise(
-                n, (height, width), generator, self.per_batch, self.band, self.decay_power
-            ),
-        )
+        pair = self.draw_pair(n, generator)
+        how = self.per_batch, self.band, self.decay_power
+        return self.Draws(*pair, mixing.draw_noise(n, (height, width), generator, *how))

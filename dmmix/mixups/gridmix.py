@@ -56,8 +56,5 @@ class GridMix(PairMix):
         self.grid = as_pair(grid)
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            mixing.draw_cells(n, self.grid, generator, self.per_batch),
-        )
+        pair = self.draw_pair(n, generator)
+        return self.Draws(*pair, mixing.draw_cells(n, self.grid, generator, self.per_batch))

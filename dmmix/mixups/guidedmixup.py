@@ -9,14 +9,13 @@ from torch import Generator, Tensor
 
 from dmmix.functional import MixedLabels, mixing
 from dmmix.functional.ranges import Count, Positive
-from dmmix.mixups.base import PairMix
 from dmmix.mixups.pairing import Pairing, build_pairing
-from dmmix.mixups.saliency import GradientSaliency, Saliency, build_saliency
+from dmmix.mixups.saliency import GradientSaliency, Saliency, SalientMix
 
 __all__ = ["GuidedMixup"]
 
 
-class GuidedMixup(PairMix):
+class GuidedMixup(SalientMix):
     r"""GuidedMixup: each pixel from the image in which it is the more salient, smoothly, and
     partners whose salient regions do not collide.
 
@@ -48,6 +47,8 @@ class GuidedMixup(PairMix):
     Source: GuidedMixup (arXiv 2306.16612).
     """
 
+    function = staticmethod(mixing.guidedmixup)
+
     class Draws(NamedTuple):
         lam: Tensor | None
         index: Tensor | None  # type: ignore[assignment]
@@ -62,24 +63,16 @@ class GuidedMixup(PairMix):
         kernel_size: Count = 7,
         sigma: Positive = 3.0,
     ) -> None:
-        super().__init__(alpha, per_batch, fixed_points)
+        super().__init__(alpha, per_batch, fixed_points, saliency or GradientSaliency())
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {kernel_size}")
-        self.saliency = build_saliency(saliency, GradientSaliency)
         self.pairing = build_pairing(pairing)
         self.kernel_size = kernel_size
         self.sigma = float(sigma)
 
-    @property
-    def needs(self) -> frozenset[str]:
-        return self.saliency.needs
-
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         lam = None if self.alpha is None else self.draw_lam(n, generator)
         return self.Draws(lam, self.pairing.draw(n, generator, self.fixed_points))
-
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
-        return self.saliency.ask(guide, images, labels)
 
     def blend(
         self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
@@ -87,5 +80,4 @@ class GuidedMixup(PairMix):
         saliency = self.saliency.of(images, answers)
         saliency = mixing.smooth_saliency(saliency, self.kernel_size, self.sigma)
         index = self.pairing.pair(saliency, draws.index)
-        out = self.buffer(images)
-        return mixing.guidedmixup(images, labels, draws.lam, index, saliency, out=out, check=False)
+        return self.call(images, labels, draws.lam, index, saliency)

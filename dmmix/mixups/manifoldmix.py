@@ -37,6 +37,7 @@ class StageMix(PairMix):
     """
 
     needs = frozenset({"stages"})
+    function = staticmethod(mixing.mixup)
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class StageMix(PairMix):
     ) -> mixing.Mixed:
         lam, index = draws.lam, draws.index
         if answers is None:
-            return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)
+            return self.call(images, labels, lam, index)
         mixed = mixing.mix_later(images, labels, lam, index, check=False)
         change = self.change(draws, mixed.mask.flatten())
         return mixed._replace(inside=(mixing.Inside(answers, change),))
@@ -139,8 +140,7 @@ class ManifoldMix(StageMix):
         return [0, *names[:2]]
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        pair = self.draw_lam(n, generator), self.draw_index(n, generator)
-        return self.Draws(*pair, self.draw_stage(generator))
+        return self.Draws(*self.draw_pair(n, generator), self.draw_stage(generator))
 
     def change(self, draws: Any, share: Tensor) -> Callable[[Tensor], Tensor]:
         return partial(mixing.mix_features, lam=share, index=draws.index, check=False)

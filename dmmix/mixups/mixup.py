@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from torch import Generator, Tensor
-
 from dmmix.functional import mixing
 from dmmix.functional.ranges import Positive
 from dmmix.mixups.base import PairMix
@@ -37,14 +33,7 @@ class Mixup(PairMix):
 
     function = staticmethod(mixing.mixup)
 
-    class Draws(NamedTuple):
-        lam: Tensor
-        index: Tensor  # type: ignore[assignment]
-
     def __init__(
         self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-
-    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))

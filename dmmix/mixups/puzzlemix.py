@@ -47,6 +47,12 @@ class PuzzleMix(PairMix):
     Source: Puzzle Mix (arXiv 2009.06962).
     """
 
+    function = staticmethod(mixing.puzzlemix)
+    options = (
+        *("n_labels", "beta", "gamma", "eta", "neigh_size"),
+        *("transport", "t_size", "t_eps", "pixel_range"),
+    )
+
     class Draws(NamedTuple):
         lam: Tensor
         index: Tensor  # type: ignore[assignment]
@@ -83,9 +89,7 @@ class PuzzleMix(PairMix):
         self.pixel_range = pixel_range
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator), self.draw_index(n, generator), self._block_num(generator)
-        )
+        return self.Draws(*self.draw_pair(n, generator), self._block_num(generator))
 
     def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
         return guide.saliency(images, labels)
@@ -93,25 +97,8 @@ class PuzzleMix(PairMix):
     def blend(
         self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> mixing.Mixed:
-        return mixing.puzzlemix(
-            images,
-            labels,
-            draws.lam,
-            draws.index,
-            answers,
-            block_num=draws.block_num,
-            n_labels=self.n_labels,
-            beta=self.beta,
-            gamma=self.gamma,
-            eta=self.eta,
-            neigh_size=self.neigh_size,
-            transport=self.transport,
-            t_size=self.t_size,
-            t_eps=self.t_eps,
-            pixel_range=self.pixel_range,
-            out=self.buffer(images),
-            check=False,
-        )
+        lam, index, block_num = draws
+        return self.call(images, labels, lam, index, answers, block_num=block_num)
 
     def _block_num(self, generator: Generator) -> int:
         if isinstance(self.block_num, int):

@@ -13,6 +13,8 @@ from dmmix.functional import (
     fine_grained_saliency,
     spectral_residual_saliency,
 )
+from dmmix.functional.ranges import Positive
+from dmmix.mixups.base import PairMix
 from dmmix.mixups.build import build
 from dmmix.mixups.checked import Checked
 
@@ -20,8 +22,8 @@ __all__ = [
     "FineGrainedSaliency",
     "GradientSaliency",
     "Saliency",
+    "SalientMix",
     "SpectralResidualSaliency",
-    "build_saliency",
 ]
 
 
@@ -74,9 +76,28 @@ class SpectralResidualSaliency(Saliency):
         return spectral_residual_saliency(images)
 
 
-def build_saliency(config: Mapping | Saliency | None, default: type[Saliency]) -> Saliency:
-    """From its config; ``None`` is the default."""
-    if config is None:
-        return default()
-    what = "a saliency such as dict(type='SpectralResidualSaliency')"
-    return build(config, Saliency, what)  # type: ignore[type-abstract]
+class SalientMix(PairMix):
+    """A mix of pairs that looks at where the images are salient.
+
+    Args:
+        alpha, per_batch, fixed_points: see :class:`PairMix`.
+        saliency: or its config.
+    """
+
+    def __init__(
+        self,
+        alpha: Positive | None,
+        per_batch: bool,
+        fixed_points: bool,
+        saliency: Mapping | Saliency,
+    ) -> None:
+        super().__init__(alpha, per_batch, fixed_points)
+        what = "a saliency such as dict(type='SpectralResidualSaliency')"
+        self.saliency = build(saliency, Saliency, what)  # type: ignore[type-abstract]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.saliency.needs
+
+    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
+        return self.saliency.ask(guide, images, labels)

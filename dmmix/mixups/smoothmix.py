@@ -38,6 +38,8 @@ class SmoothMix(PairMix):
     Workshops 2020).
     """
 
+    function = staticmethod(mixing.smoothmix)
+
     class Draws(NamedTuple):
         lam: Tensor | None
         sigma: Tensor | None
@@ -67,7 +69,4 @@ class SmoothMix(PairMix):
         self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
     ) -> mixing.Mixed:
         lam, sigma, index, centers = draws
-        out = self.buffer(images)
-        return mixing.smoothmix(
-            images, labels, lam, index, centers, sigma=sigma, out=out, check=False
-        )
+        return self.call(images, labels, lam, index, centers, sigma=sigma)

@@ -59,13 +59,11 @@ class SnapMix(PairMix):
         self.weighted = weighted
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            mixing.draw_centers(n, generator, self.per_batch),
-            self.draw_lam(n, generator),
-            mixing.draw_centers(n, generator, self.per_batch),
-        )
+        pair = self.draw_pair(n, generator)
+        centers = mixing.draw_centers(n, generator, self.per_batch)
+        source_lam = self.draw_lam(n, generator)
+        source_centers = mixing.draw_centers(n, generator, self.per_batch)
+        return self.Draws(*pair, centers, source_lam, source_centers)
 
     def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
         return guide.activation(images, mixing.main_class(labels))

@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmmix.functional.guide.hooks import no_autocast
 from dmmix.functional.guide.layers import Layers, NamedLayers, kind_of
 from dmmix.functional.guide.scope import Step
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.dtypes import at_least_float32
+from dmmix.functional.tensors.dtypes import at_least_float32, no_autocast
 
 __all__ = ["Guide"]
 

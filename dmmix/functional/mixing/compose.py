@@ -9,9 +9,9 @@ from dmmix.functional.labels import MixedLabels
 from dmmix.functional.mixing.blend import blend_labels
 from dmmix.functional.mixing.mixed import Mixed, per_sample
 from dmmix.functional.tensors.dtypes import share_dtype
-from dmmix.functional.tensors.layout import is_channels_last
+from dmmix.functional.tensors.layout import as_bytes, is_channels_last
 
-__all__ = ["as_bytes", "as_weight", "by_box", "by_mask", "by_share", "gather"]
+__all__ = ["as_weight", "by_box", "by_mask", "by_share", "gather"]
 
 _PIECE = 2**18  # pixels
 
@@ -122,13 +122,6 @@ def as_weight(mask: Tensor, dtype: torch.dtype) -> Tensor:
     if mask.stride(0) == 0 and mask.shape[0] > 1:
         return as_weight(mask[:1], dtype).expand(mask.shape)
     return as_bytes(mask).to(dtype)
-
-
-def as_bytes(mask: Tensor) -> Tensor:
-    """Bools as bytes, for which torch has vector instructions on a CPU; anything else as it is."""
-    if mask.dtype != torch.bool or torch.compiler.is_compiling():
-        return mask
-    return mask.view(torch.uint8)
 
 
 def _choose(

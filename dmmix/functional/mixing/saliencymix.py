@@ -9,7 +9,7 @@ from dmmix.functional.mixing.boxes import paste_box
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.saliency import fine_grained_saliency
-from dmmix.functional.tensors.dtypes import at_least_float32
+from dmmix.functional.tensors.spans import around, side_ratio
 
 __all__ = ["saliencymix"]
 
@@ -37,24 +37,18 @@ def saliencymix(
         \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to. They may
-            be normalised: see the function below.
-        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
-            (N, C) soft labels, which stay dense.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W) and
+            may be normalised: see the function below.
         lam: (N,) floats in [0, 1], the share of the first image before clipping and rounding.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         saliency: (N, H, W) floats, what is salient in the ``images`` (not in the partners);
             ``None`` is :func:`~dmmix.functional.fine_grained_saliency`, as in the paper.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`.
 
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
-        shares are exact pixel counts, float32 (float64 for float64 images).
+        shares are exact pixel counts.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; with ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`.
 
     Source: SaliencyMix (arXiv 2006.01791).
     """
@@ -63,9 +57,9 @@ def saliencymix(
     height, width = images.shape[-2:]
     maps = fine_grained_saliency(images) if saliency is None else _checked(saliency, images)
     peak = maps.flatten(1).argmax(1)[index]
-    ratio = (1 - at_least_float32(lam)).sqrt()
-    rows = _span(ratio, peak // width, height)
-    columns = _span(ratio, peak % width, width)
+    ratio = side_ratio(lam)
+    rows = around(peak // width, (ratio * height).round().long(), height)
+    columns = around(peak % width, (ratio * width).round().long(), width)
     return paste_box(images, labels, index, rows, columns, out=out)
 
 
@@ -81,10 +75,3 @@ def _checked(saliency: Tensor, images: Tensor) -> Tensor:
             f"{tuple(saliency.shape)} on {saliency.device}"
         )
     return saliency
-
-
-def _span(ratio: Tensor, middle: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """First pixel and the one after the last, along one side of the image."""
-    side = (ratio * length).round().long()
-    start = middle - side // 2
-    return start.clamp_min(0), (start + side).clamp_max(length)
