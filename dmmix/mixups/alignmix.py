@@ -61,11 +61,6 @@ class AlignMix(StageMix):
         self.iterations = iterations
 
     def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:
-        if not names:
-            raise ValueError(
-                "AlignMix knows no stages of this network: name them in "
-                "Guide(model, stages=[...]) or in AlignMix(stages=[...])"
-            )
         return [0, names[-1]]
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import Guide, MixedLabels, mixing
+from dmmix.functional import Guide, mixing
+from dmmix.functional.labels import Labels
 from dmmix.functional.ranges import Count, Positive, Range
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.mixups.base import PairMix
@@ -35,10 +36,6 @@ class AttentiveMix(PairMix):
 
     Raises:
         TypeError, ValueError: a bad ``alpha``, ``top_k``, ``grid`` or ``guide``.
-
-    Example::
-
-        model = dict(mixup=dict(type='AttentiveMix', top_k=6))
 
     Source: Attentive CutMix (arXiv 2003.13048).
     """
@@ -74,6 +71,6 @@ class AttentiveMix(PairMix):
         kept = 1 - self.top_k / self.grid**2
         return self.Draws(torch.full((1,), kept), self.draw_index(n, generator))
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Tensor:
         features = (guide if self.guide is None else self.guide).features(images)
         return features.abs().mean(1, dtype=share_dtype(features))

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from dmmix.functional import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing import Mixed, draw_centers, draw_lam, draw_pairing
 from dmmix.functional.ranges import Positive
 from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.buffers import Buffers
-from dmmix.mixups.build import build
-from dmmix.mixups.checked import Checked
+from dmmix.mixups.build import Part, build
 from dmmix.mixups.randomness import step_generator
 
 __all__ = ["Mix", "PairMix", "PlacedMix", "build_mix", "draw_for"]
 
 
-class Mix(Checked, ABC):
+class Mix(Part):
     """A mix with its parameters: it draws, asks the model, and blends.
 
     Calling it is what a loop of timm or torchvision does, ``mix(images, labels)``, and what a batch
     augment of mmpretrain is, ``mix(inputs, scores)``. A mix holds no parameters that are learned.
+
+    Example::
+
+        model = dict(mixup=dict(type='CutMix', alpha=0.2))
+        # what needs nothing of the model, also in a stock mmpretrain config:
+        model = dict(train_cfg=dict(augments=dict(type='dmmix.CutMix', alpha=0.2)))
 
     Attributes:
         function: that :meth:`call` calls, of :mod:`dmmix.functional`.
@@ -64,21 +70,19 @@ class Mix(Checked, ABC):
             generator: a CPU generator, which nothing else is drawn from.
         """
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Any:
         """What the model answers (:class:`dmmix.functional.Guide`); ``None`` for nothing asked."""
         return None
 
     @abstractmethod
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         """The mix, given what was drawn and answered, both on the device of the images: a pure
         function, but that it may reuse memory of an earlier result that nobody has any more."""
 
     def mix(
         self,
         images: Tensor,
-        labels: MixedLabels | Tensor,
+        labels: Labels,
         generator: Generator | None = None,
         guide: Any = None,
     ) -> Mixed:
@@ -108,9 +112,7 @@ class Mix(Checked, ABC):
         draws = draw_for(self, images, generator)
         return self.blend(images, labels, draws, self.ask(guide, images, labels, draws))
 
-    def call(
-        self, images: Tensor, labels: MixedLabels | Tensor, *given: Any, **options: Any
-    ) -> Mixed:
+    def call(self, images: Tensor, labels: Labels, *given: Any, **options: Any) -> Mixed:
         """What :attr:`function` makes of them, in memory that may be used again."""
         for name in self.options:
             options.setdefault(name, getattr(self, name))
@@ -121,9 +123,7 @@ class Mix(Checked, ABC):
         """A tensor for ``out=`` of the functions, in memory that nothing refers to any more."""
         return self._buffers.take(images)
 
-    def __call__(
-        self, images: Tensor, labels: MixedLabels | Tensor
-    ) -> tuple[Tensor, MixedLabels | Tensor]:
+    def __call__(self, images: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
         """Mixed images and their labels.
 
         Args:
@@ -148,10 +148,6 @@ class Mix(Checked, ABC):
             labels = labels.float()
         mixed = self.mix(images, labels)
         return mixed.images, mixed.labels
-
-    def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
-        return f"{type(self).__name__}({options})"
 
 
 class Pair(NamedTuple):
@@ -207,9 +203,7 @@ class PairMix(Mix):
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
         return self.Draws(*self.draw_pair(n, generator))
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         return self.call(images, labels, *draws, *(() if answers is None else (answers,)))
 
 
@@ -247,9 +241,9 @@ def draw_for(
     draws = draws if change is None else change(draws)
     if images.device.type == "cpu":
         return draws
-    tensors: list[Tensor] = []
-    _collect(draws, tensors)
-    return _replaced(draws, iter(to_device(tensors, images.device)))
+    parts, form = tree_flatten(draws)
+    moved = iter(to_device([t for t in parts if isinstance(t, Tensor)], images.device))
+    return tree_unflatten([next(moved) if isinstance(t, Tensor) else t for t in parts], form)
 
 
 def build_mix(config: Mapping | Mix) -> Mix:
@@ -263,22 +257,3 @@ def build_mix(config: Mapping | Mix) -> Mix:
         TypeError: what is built is not a mix of dmmix.
     """
     return build(config, Mix, "a mix of dmmix")  # type: ignore[type-abstract]
-
-
-def _collect(draws: Any, tensors: list[Tensor]) -> None:
-    """All tensors, in order."""
-    if isinstance(draws, Tensor):
-        tensors.append(draws)
-    elif isinstance(draws, tuple):
-        for part in draws:
-            _collect(part, tensors)
-
-
-def _replaced(draws: Any, tensors: Any) -> Any:
-    """The same with these tensors in the place of its own."""
-    if isinstance(draws, Tensor):
-        return next(tensors)
-    if not isinstance(draws, tuple):
-        return draws
-    parts = [_replaced(part, tensors) for part in draws]
-    return type(draws)(*parts) if hasattr(draws, "_fields") else tuple(parts)

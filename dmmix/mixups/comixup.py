@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Count, NonNegative, Positive
 from dmmix.mixups.base import Mix
 
@@ -31,10 +33,6 @@ class CoMixup(Mix):
 
     Raises:
         TypeError, ValueError: an argument of another type, or out of its range.
-
-    Example::
-
-        model = dict(mixup=dict(type='CoMixup', alpha=2.0))
 
     Source: Co-Mixup (arXiv 2102.03065).
     """
@@ -78,10 +76,8 @@ class CoMixup(Mix):
         how = self.alpha, self.partition, self.blocks, self.starts
         return self.Draws(*mixing.draw_comixup(n, generator, *how))
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Tensor:
         return guide.saliency(images, labels)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         return self.call(images, labels, answers, *draws)

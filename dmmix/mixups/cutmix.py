@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive, Probability
 from dmmix.mixups.base import PlacedMix
 
@@ -29,12 +31,6 @@ class CutMix(PlacedMix):
     Raises:
         TypeError, ValueError: a bad ``alpha``, ``min_area`` or ``max_area``.
 
-    Example::
-
-        model = dict(mixup=dict(type='CutMix', alpha=0.2))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.CutMix', alpha=1.0)))
-
     Source: CutMix (arXiv 1905.04899).
     """
 
@@ -54,9 +50,7 @@ class CutMix(PlacedMix):
         self.min_area = float(min_area)
         self.max_area = float(max_area)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         lam, index, centers = draws
         bounded = self.min_area > 0 or self.max_area < 1
         if bounded:

@@ -31,12 +31,6 @@ class FMix(PairMix):
     Raises:
         TypeError, ValueError: a bad ``alpha``, ``decay_power``, ``max_soft`` or ``band``.
 
-    Example::
-
-        model = dict(mixup=dict(type='FMix', alpha=0.2))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.FMix', alpha=1.0)))
-
     Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
     """
 

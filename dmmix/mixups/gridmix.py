@@ -28,12 +28,6 @@ class GridMix(PairMix):
     Raises:
         TypeError, ValueError: a bad ``alpha`` or ``grid``.
 
-    Example::
-
-        model = dict(mixup=dict(type='GridMix', alpha=0.2, grid=4))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.GridMix', alpha=1.0)))
-
     Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,
     2021; doi 10.1016/j.patcog.2020.107594).
     """

@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Count, Positive
-from dmmix.mixups.pairing import Pairing, build_pairing
+from dmmix.mixups.build import build
+from dmmix.mixups.pairing import GreedyPairing, Pairing
 from dmmix.mixups.saliency import GradientSaliency, Saliency, SalientMix
 
 __all__ = ["GuidedMixup"]
@@ -48,6 +51,7 @@ class GuidedMixup(SalientMix):
     """
 
     function = staticmethod(mixing.guidedmixup)
+    usual_saliency = GradientSaliency
 
     class Draws(NamedTuple):
         lam: Tensor | None
@@ -63,10 +67,11 @@ class GuidedMixup(SalientMix):
         kernel_size: Count = 7,
         sigma: Positive = 3.0,
     ) -> None:
-        super().__init__(alpha, per_batch, fixed_points, saliency or GradientSaliency())
+        super().__init__(alpha, per_batch, fixed_points, saliency)
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {kernel_size}")
-        self.pairing = build_pairing(pairing)
+        what = "a pairing such as dict(type='RandomPairing')"
+        self.pairing = build(GreedyPairing() if pairing is None else pairing, Pairing, what)  # type: ignore[type-abstract]
         self.kernel_size = kernel_size
         self.sigma = float(sigma)
 
@@ -74,9 +79,7 @@ class GuidedMixup(SalientMix):
         lam = None if self.alpha is None else self.draw_lam(n, generator)
         return self.Draws(lam, self.pairing.draw(n, generator, self.fixed_points))
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         saliency = self.saliency.of(images, answers)
         saliency = mixing.smooth_saliency(saliency, self.kernel_size, self.sigma)
         index = self.pairing.pair(saliency, draws.index)

@@ -11,7 +11,9 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Filled, Positive, Range
 from dmmix.mixups.base import PairMix
 
@@ -58,29 +60,30 @@ class StageMix(PairMix):
         the model says."""
         return torch.randint(_STAGE, (1,), generator=generator).tolist()[0]
 
-    def ask(
-        self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any
-    ) -> str | None:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> str | None:
         """The name of the stage that was drawn, or ``None`` for the images.
 
         Raises:
-            ValueError: a number or name that the network does not have.
+            ValueError: a number or name that the network does not have; none are known.
         """
-        known = guide.stages
+        stages = self.stages
+        if stages is None:
+            if not guide.stages:
+                name = type(self).__name__
+                raise ValueError(
+                    f"{name} knows no stages of this network: name them in "
+                    f"Guide(model, stages=[...]) or in {name}(stages=[...])"
+                )
+            stages = self.usual_stages(guide.stages)
         # All of them are looked up, so that a wrong one is an error in the first step.
-        names = [
-            self._name(stage, guide)
-            for stage in (self.usual_stages(known) if self.stages is None else self.stages)
-        ]
+        names = [self._name(stage, guide) for stage in stages]
         return names[draws.stage % len(names)]
 
     @abstractmethod
     def change(self, draws: Any, share: Tensor) -> Callable[[Tensor], Tensor]:
         """What becomes of the features of that stage, with (N,) shares of the first sample."""
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         lam, index = draws.lam, draws.index
         if answers is None:
             return self.call(images, labels, lam, index)
@@ -132,11 +135,6 @@ class ManifoldMix(StageMix):
         stage: int
 
     def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:
-        if not names:
-            raise ValueError(
-                "ManifoldMix knows no stages of this network: name them in "
-                "Guide(model, stages=[...]) or in ManifoldMix(stages=[...])"
-            )
         return [0, *names[:2]]
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:

@@ -22,12 +22,6 @@ class Mixup(PairMix):
     Raises:
         TypeError, ValueError: a bad ``alpha``.
 
-    Example::
-
-        model = dict(mixup=dict(type='Mixup', alpha=0.2))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.Mixup', alpha=0.8)))
-
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """
 

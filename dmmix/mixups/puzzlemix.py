@@ -8,7 +8,9 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Count, Filled, NonNegative, Positive, Probability, Range
 from dmmix.mixups.base import PairMix
 
@@ -39,10 +41,6 @@ class PuzzleMix(PairMix):
 
     Raises:
         TypeError, ValueError: a bad argument; see :func:`dmmix.functional.puzzlemix`.
-
-    Example::
-
-        model = dict(mixup=dict(type='PuzzleMix', alpha=2.0))
 
     Source: Puzzle Mix (arXiv 2009.06962).
     """
@@ -91,12 +89,10 @@ class PuzzleMix(PairMix):
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         return self.Draws(*self.draw_pair(n, generator), self._block_num(generator))
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Tensor:
         return guide.saliency(images, labels)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         lam, index, block_num = draws
         return self.call(images, labels, lam, index, answers, block_num=block_num)
 

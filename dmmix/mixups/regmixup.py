@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import NonNegative
 from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.mixups.base import Mix, build_mix
@@ -60,12 +62,10 @@ class RegMixup(Mix):
         """What the mix draws."""
         return self.mixup.draw(n, size, generator)
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Any:
         return self.mixup.ask(guide, images, labels, draws)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         mixed = self.mixup.blend(images, labels, draws, answers)
         out = self._both(images, mixed.images)
         return mixing.regmixup(images, labels, mixed, self.eta, out=out, check=False)

@@ -29,12 +29,6 @@ class ResizeMix(PairMix):
     Raises:
         TypeError, ValueError: a bad ``alpha`` or ``scale``.
 
-    Example::
-
-        model = dict(mixup=dict(type='ResizeMix'))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.ResizeMix')))
-
     Source: ResizeMix (arXiv 2012.11101).
     """
 

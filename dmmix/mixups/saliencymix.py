@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive
 from dmmix.mixups.saliency import FineGrainedSaliency, Saliency, SalientMix
 
@@ -30,16 +32,11 @@ class SaliencyMix(SalientMix):
     Raises:
         TypeError, ValueError: a bad ``alpha`` or ``saliency``.
 
-    Example::
-
-        model = dict(mixup=dict(type='SaliencyMix', alpha=0.2))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.SaliencyMix', alpha=1.0)))
-
     Source: SaliencyMix (arXiv 2006.01791).
     """
 
     function = staticmethod(mixing.saliencymix)
+    usual_saliency = FineGrainedSaliency
 
     def __init__(
         self,
@@ -48,9 +45,7 @@ class SaliencyMix(SalientMix):
         fixed_points: bool = True,
         saliency: Mapping | Saliency | None = None,
     ) -> None:
-        super().__init__(alpha, per_batch, fixed_points, saliency or FineGrainedSaliency())
+        super().__init__(alpha, per_batch, fixed_points, saliency)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         return self.call(images, labels, *draws, saliency=self.saliency.of(images, answers))

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive, Probability
 from dmmix.mixups.cutmix import CutMix
 from dmmix.mixups.shares import AttentionShares
@@ -50,8 +51,6 @@ class TransMix(CutMix):
         super().__init__(alpha, per_batch, fixed_points)
         self.shares = AttentionShares(area)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         mixed = super().blend(images, labels, draws, answers)
         return self.shares.on(mixed, images, labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.dtypes import share_dtype
@@ -46,7 +46,7 @@ def outside_box(start: Tensor, stop: Tensor, size: tuple[int, int]) -> Tensor:
 
 def paste_box(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     index: Tensor,
     rows: Span,
     columns: Span,

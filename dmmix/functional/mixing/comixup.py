@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import blend_labels, prepare_labels
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing.blend import prepare_labels, share_labels
 from dmmix.functional.mixing.compose import gather
 from dmmix.functional.mixing.coselection import Coselection
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import (
     check_counts,
+    check_floats,
     check_images,
     check_index,
     check_out,
@@ -26,7 +27,7 @@ __all__ = ["comixup", "draw_comixup"]
 
 def comixup(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     saliency: Tensor,
     order: Tensor,
     start: Tensor,
@@ -88,9 +89,9 @@ def comixup(
     check_images(images)
     n, _, height, width = images.shape
     check_index(order, images, check, "order")
-    _check("saliency", saliency, (n, height, width), images)
-    _check("start", start, (n, None, None, None), images)
-    _check("prior", prior, (n, None), images)
+    check_floats("saliency", saliency, (n, height, width), images, one_for_all=False)
+    check_floats("start", start, (n, None, None, None), images, one_for_all=False)
+    check_floats("prior", prior, (n, None), images, one_for_all=False)
     check_counts(sources=sources, iterations=iterations)
     _check_permutation(order, check)
     labels = prepare_labels(labels, images, check)
@@ -194,7 +195,7 @@ def _salient(saliency: Tensor, rows: int, columns: int, pixels: Tensor) -> Tenso
 
 def _compose(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     chosen: Tensor,
     block: Tensor,
     pixels: Tensor,
@@ -213,36 +214,16 @@ def _compose(
     share = count.to(share_dtype(images)) / pixels.sum()
 
     index = source.unbind(1)
-    mixed, mixed_labels = gather(images, index[0], out), labels[index[0]]
-    reached = share[:, 0]
+    mixed = gather(images, index[0], out)
     planes = [chosen == index[0][:, None]]
     for k in range(1, sources):
         # Of no pixels where a row has fewer sources.
         planes.append((chosen == index[k][:, None]) & (count[:, k] > 0)[:, None])
         mixed = torch.where(planes[k][:, block][:, None], images[index[k]], mixed, out=out)
-        before, reached = reached, reached + share[:, k]
-        mixed_labels = blend_labels(mixed_labels, labels[index[k]], before / reached)
-    return Mixed(mixed, mixed_labels, source, torch.stack(planes, 1)[:, :, block])
+    told = share_labels(labels, source, share)
+    return Mixed(mixed, told, source, torch.stack(planes, 1)[:, :, block])
 
 
 def _check_permutation(order: Tensor, check: bool | None) -> None:
     if looks_at_values(check, order) and len(order.unique()) < len(order):
         raise ValueError("order must be a permutation, got an image twice")
-
-
-def _check(name: str, tensor: Tensor, shape: tuple[int | None, ...], images: Tensor) -> None:
-    if not isinstance(tensor, Tensor):
-        raise TypeError(f"{name} must be a Tensor, got {type(tensor).__name__}")
-    if not tensor.is_floating_point():
-        raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
-    wrong = tensor.ndim != len(shape) or any(
-        size < 1 if asked is None else size != asked
-        for size, asked in zip(tensor.shape, shape, strict=True)
-    )
-    if wrong:
-        wanted = ", ".join("any" if asked is None else str(asked) for asked in shape)
-        raise ValueError(f"{name} must be ({wanted}), got {tuple(tensor.shape)}")
-    if tensor.device != images.device:
-        raise ValueError(
-            f"{name} must be on the device of the images, {images.device}, got {tensor.device}"
-        )

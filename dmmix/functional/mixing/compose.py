@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels, MixedLabels
 from dmmix.functional.mixing.blend import blend_labels
 from dmmix.functional.mixing.mixed import Mixed, per_sample
 from dmmix.functional.tensors.dtypes import share_dtype
@@ -31,7 +31,7 @@ def gather(images: Tensor, index: Tensor, out: Tensor | None = None) -> Tensor:
 
 def by_share(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     share: Tensor,
     index: Tensor,
     out: Tensor | None = None,
@@ -53,7 +53,7 @@ def by_share(
 
 def by_mask(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     mask: Tensor,
     index: Tensor,
     *,
@@ -86,7 +86,7 @@ def by_mask(
 
 def by_box(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     rows: slice,
     columns: slice,
     index: Tensor,
@@ -158,7 +158,7 @@ def _fresh(images: Tensor, *others: Tensor | None) -> Tensor | None:
     return None if needed and torch.is_grad_enabled() else torch.empty_like(images)
 
 
-def _pairs(labels: MixedLabels | Tensor, index: Tensor, share: Tensor) -> MixedLabels | Tensor:
+def _pairs(labels: Labels, index: Tensor, share: Tensor) -> Labels:
     second = (
         labels.take(index) if isinstance(labels, MixedLabels) else labels.index_select(0, index)
     )

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.boxes import box_edges, outside_box
 from dmmix.functional.mixing.compose import by_box, by_mask
 from dmmix.functional.mixing.inputs import prepare_pair
@@ -19,7 +19,7 @@ __all__ = ["cutmix"]
 
 def cutmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     centers: Tensor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
@@ -17,7 +17,7 @@ __all__ = ["draw_cells", "gridmix"]
 
 def gridmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     cells: Tensor,
@@ -57,14 +57,14 @@ def gridmix(
     2021; doi 10.1016/j.patcog.2020.107594).
     """
     labels = prepare_pair(images, labels, lam, index, out, check)
-    _check_cells(cells, images, check)
-    height, width = images.shape[-2:]
+    n, _, height, width = images.shape
+    check_parts("cells", cells, (n, None, None), images, check)
     kept = cells < lam[:, None, None]
     rows = cell_of_pixel(height, cells.shape[1], images.device)
     columns = cell_of_pixel(width, cells.shape[2], images.device)
     # Rows last: they are copied whole.
     mask = kept.index_select(2, columns).index_select(1, rows)[:, None]
-    mask = mask.expand(images.shape[0], -1, -1, -1)
+    mask = mask.expand(n, -1, -1, -1)
     return by_mask(images, labels, mask, index, out=out)
 
 
@@ -82,13 +82,3 @@ def draw_cells(
     """
     # float32: a float64 draw could become 1 on a device without float64, and lam = 1 leave a cell.
     return torch.rand(1 if per_batch else n, *grid, generator=generator, dtype=torch.float32)
-
-
-def _check_cells(cells: Tensor, images: Tensor, check: bool | None) -> None:
-    n = images.shape[0]
-    if isinstance(cells, Tensor) and (cells.ndim != 3 or 0 in cells.shape[1:]):
-        raise ValueError(
-            f"cells must be ({n}, rows, columns) for {n} images, got {tuple(cells.shape)}"
-        )
-    grid = tuple(cells.shape[1:]) if isinstance(cells, Tensor) else ()
-    check_parts("cells", cells, (n, *grid), images, check)

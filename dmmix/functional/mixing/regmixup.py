@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.blend import join_labels, prepare_labels
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_images, check_out
@@ -16,7 +16,7 @@ __all__ = ["regmixup"]
 
 def regmixup(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     mixed: Mixed,
     eta: float = 1.0,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.boxes import paste_box
 from dmmix.functional.mixing.compose import gather
 from dmmix.functional.mixing.inputs import prepare_pair
@@ -17,7 +17,7 @@ __all__ = ["resizemix"]
 
 def resizemix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     places: Tensor,

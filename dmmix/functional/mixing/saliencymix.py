@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.boxes import paste_box
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.saliency import fine_grained_saliency
+from dmmix.functional.tensors.checks import check_floats
 from dmmix.functional.tensors.spans import around, side_ratio
 
 __all__ = ["saliencymix"]
@@ -16,7 +17,7 @@ __all__ = ["saliencymix"]
 
 def saliencymix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     *,
@@ -53,25 +54,12 @@ def saliencymix(
     Source: SaliencyMix (arXiv 2006.01791).
     """
     labels = prepare_pair(images, labels, lam, index, out, check)
-    lam = lam.expand(images.shape[0])
-    height, width = images.shape[-2:]
-    maps = fine_grained_saliency(images) if saliency is None else _checked(saliency, images)
-    peak = maps.flatten(1).argmax(1)[index]
-    ratio = side_ratio(lam)
+    n, _, height, width = images.shape
+    if saliency is None:
+        saliency = fine_grained_saliency(images)
+    check_floats("saliency", saliency, (n, height, width), images, one_for_all=False)
+    peak = saliency.flatten(1).argmax(1)[index]
+    ratio = side_ratio(lam.expand(n))
     rows = around(peak // width, (ratio * height).round().long(), height)
     columns = around(peak % width, (ratio * width).round().long(), width)
     return paste_box(images, labels, index, rows, columns, out=out)
-
-
-def _checked(saliency: Tensor, images: Tensor) -> Tensor:
-    if not isinstance(saliency, Tensor):
-        raise TypeError(f"saliency must be a Tensor, got {type(saliency).__name__}")
-    shape = (images.shape[0], *images.shape[-2:])
-    if not saliency.is_floating_point():
-        raise TypeError(f"saliency must be floating point, got {saliency.dtype}")
-    if saliency.shape != shape or saliency.device != images.device:
-        raise ValueError(
-            f"saliency must be {shape} on {images.device} for these images, got "
-            f"{tuple(saliency.shape)} on {saliency.device}"
-        )
-    return saliency

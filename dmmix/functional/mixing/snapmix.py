@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels, MixedLabels
 from dmmix.functional.mixing.boxes import box_edges
 from dmmix.functional.mixing.compose import by_mask, gather
 from dmmix.functional.mixing.inputs import prepare_pair
@@ -21,7 +21,7 @@ __all__ = ["main_class", "snapmix"]
 
 def snapmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     centers: Tensor,
@@ -102,7 +102,7 @@ def snapmix(
     return mixed._replace(weights=weights)
 
 
-def main_class(labels: MixedLabels | Tensor) -> Tensor:
+def main_class(labels: Labels) -> Tensor:
     """(N,) the class of the largest share of each sample; integer labels as they are."""
     if isinstance(labels, MixedLabels):
         return labels.classes.gather(1, labels.shares.argmax(1, keepdim=True))[:, 0]

@@ -31,6 +31,8 @@ __all__ = [
     "looks_at_values",
 ]
 
+Shape = tuple[int | None, ...]
+
 
 def check_images(images: Tensor, any_axes: bool = False) -> None:
     """Floating point and (N, ch, H, W), or of ``any_axes`` after the first."""
@@ -69,7 +71,7 @@ def check_centers(
 def check_parts(
     name: str,
     parts: Tensor,
-    shape: tuple[int, ...],
+    shape: Shape,
     images: Tensor,
     check: bool | None = None,
     allowed: str = "[0, 1)",
@@ -103,12 +105,15 @@ def looks_at_values(check: bool | None, tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" if check is None else check
 
 
-def check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+def check_tensor(name: str, tensor: Tensor, shape: Shape, images: Tensor) -> None:
+    """Of this shape; ``None`` in it is any length from 1."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name} must be a Tensor, got {type(tensor).__name__}")
-    if tensor.shape != shape:
+    if tensor.shape != shape and not _fits(tensor, shape):
+        wanted = ", ".join("any" if length is None else str(length) for length in shape)
         raise ValueError(
-            f"{name} must be {shape} for {images.shape[0]} images, got {tuple(tensor.shape)}"
+            f"{name} must be ({wanted}{',' * (len(shape) == 1)}) for {images.shape[0]} images, got "
+            f"{tuple(tensor.shape)}"
         )
     if tensor.device != images.device:
         raise ValueError(
@@ -116,19 +121,25 @@ def check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tens
         )
 
 
-def check_floats(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+def check_floats(
+    name: str, tensor: Tensor, shape: Shape, images: Tensor, one_for_all: bool = True
+) -> None:
     """Floats of this shape, or one row of them for all samples."""
     one = (1, *shape[1:])
-    check_tensor(name, tensor, one if _shape(tensor) == one else shape, images)
+    shared = one_for_all and isinstance(tensor, Tensor) and _fits(tensor, one)
+    check_tensor(name, tensor, one if shared else shape, images)
     if not tensor.is_floating_point():
         raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
 
 
-def _shape(tensor: Tensor) -> tuple[int, ...]:
-    return tuple(getattr(tensor, "shape", ()))
+def _fits(tensor: Tensor, shape: Shape) -> bool:
+    return tensor.ndim == len(shape) and all(
+        found > 0 if length is None else found == length
+        for found, length in zip(tensor.shape, shape, strict=True)
+    )
 
 
-def check_integers(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+def check_integers(name: str, tensor: Tensor, shape: Shape, images: Tensor) -> None:
     check_tensor(name, tensor, shape, images)
     if tensor.dtype not in (torch.int64, torch.int32):
         # uint8 and bool would be taken for masks.
