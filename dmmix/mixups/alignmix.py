@@ -31,9 +31,6 @@ class AlignMix(StageMix):
         epsilon: weight of the entropy of the transport, above 0.
         iterations: of Sinkhorn's algorithm, always all of them.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``stages``, ``epsilon`` or ``iterations``.
-
     Example::
 
         model = dict(type='MixupClassifier', mixup=dict(type='AlignMix', alpha=2.0))

@@ -11,12 +11,12 @@ from dmmix.functional import Guide, mixing
 from dmmix.functional.labels import Labels
 from dmmix.functional.ranges import Count, Positive, Range
 from dmmix.functional.tensors.dtypes import share_dtype
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import PlainMix
 
 __all__ = ["AttentiveMix"]
 
 
-class AttentiveMix(PairMix):
+class AttentiveMix(PlainMix):
     r"""Attentive CutMix: the cells of another image that the network looks at most, pasted.
 
     The attention is the mean of the last feature map over its channels (of its absolute value,
@@ -33,9 +33,6 @@ class AttentiveMix(PairMix):
         grid: how many cells a side, 1 or more.
         guide: whom to ask instead of the model in training, which needs no guide then; the paper
             asks a network of its own, trained before.
-
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``top_k``, ``grid`` or ``guide``.
 
     Source: Attentive CutMix (arXiv 2003.13048).
     """

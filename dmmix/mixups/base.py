@@ -17,7 +17,7 @@ from dmmix.mixups.buffers import Buffers
 from dmmix.mixups.build import Part, build
 from dmmix.mixups.randomness import step_generator
 
-__all__ = ["Mix", "PairMix", "PlacedMix", "build_mix", "draw_for"]
+__all__ = ["Mix", "PairMix", "PlacedMix", "PlainMix", "build_mix", "draw_for"]
 
 
 class Mix(Part):
@@ -40,6 +40,10 @@ class Mix(Part):
             it watches in the forward pass of the mixed ones. Empty for a mix of images alone. With
             any of them :meth:`mix` needs a guide.
         changes_batch: what comes out has another number of samples than what went in.
+
+    Raises:
+        TypeError, ValueError: an argument of another type than its annotation says, or out of the
+            range that is told of it.
     """
 
     function: Callable[..., Mixed]
@@ -150,13 +154,6 @@ class Mix(Part):
         return mixed.images, mixed.labels
 
 
-class Pair(NamedTuple):
-    """What a mix of pairs draws, if it is no more."""
-
-    lam: Tensor
-    index: Tensor  # type: ignore[assignment]
-
-
 class PairMix(Mix):
     r"""A mix of pairs, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -171,13 +168,7 @@ class PairMix(Mix):
             instead of one a sample.
         fixed_points: whether a sample may be paired with itself
             (see :func:`dmmix.functional.draw_pairing`).
-
-    Raises:
-        TypeError: ``alpha`` is no number.
-        ValueError: ``alpha`` is not above 0, or not finite.
     """
-
-    Draws: Any = Pair
 
     def __init__(
         self, alpha: Positive | None = 1.0, per_batch: bool = False, fixed_points: bool = True
@@ -200,11 +191,22 @@ class PairMix(Mix):
         """Both, in this order."""
         return self.draw_lam(n, generator), self.draw_index(n, generator)
 
-    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
-        return self.Draws(*self.draw_pair(n, generator))
-
     def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         return self.call(images, labels, *draws, *(() if answers is None else (answers,)))
+
+
+class Pair(NamedTuple):
+    lam: Tensor
+    index: Tensor  # type: ignore[assignment]
+
+
+class PlainMix(PairMix):
+    """A mix of pairs that draws no more than the share and the partner of each image."""
+
+    Draws: Any = Pair
+
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
+        return self.Draws(*self.draw_pair(n, generator))
 
 
 class PlacedMix(PairMix):

@@ -31,9 +31,6 @@ class CoMixup(Mix):
         iterations: how many times each output is chosen anew.
         starts: from how many random starts, of which the best result counts.
 
-    Raises:
-        TypeError, ValueError: an argument of another type, or out of its range.
-
     Source: Co-Mixup (arXiv 2102.03065).
     """
 

@@ -28,9 +28,6 @@ class CutMix(PlacedMix):
             and the box is shifted to lie wholly inside the image, so they hold up to the rounding
             of the box to pixels. Without, the box is clipped at the border, as in the paper.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``min_area`` or ``max_area``.
-
     Source: CutMix (arXiv 1905.04899).
     """
 

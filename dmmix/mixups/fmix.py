@@ -28,9 +28,6 @@ class FMix(PairMix):
             paper; an int: up to so many waves along the longer side
             (see :func:`dmmix.functional.draw_noise`).
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``decay_power``, ``max_soft`` or ``band``.
-
     Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
     """
 

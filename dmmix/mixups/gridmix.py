@@ -25,9 +25,6 @@ class GridMix(PairMix):
         fixed_points: whether a sample may be paired with itself.
         grid: cells along each side, at least 1; or a pair, rows and columns.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``grid``.
-
     Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,
     2021; doi 10.1016/j.patcog.2020.107594).
     """

@@ -36,10 +36,6 @@ class GuidedMixup(SalientMix):
             none.
         sigma: its standard deviation in pixels, above 0.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``saliency``, ``pairing``, ``kernel_size`` or
-            ``sigma``.
-
     Example::
 
         model = dict(mixup=dict(type='GuidedMixup'))

@@ -118,9 +118,6 @@ class ManifoldMix(StageMix):
             backbone (of ``Guide(stages=...)``), or names of modules of the backbone. ``None`` is
             the images and the first two stages, as in the paper.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``stages``.
-
     Example::
 
         model = dict(type='MixupClassifier', mixup=dict(type='ManifoldMix', alpha=2.0))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dmmix.functional import mixing
 from dmmix.functional.ranges import Positive
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import PlainMix
 
 __all__ = ["Mixup"]
 
 
-class Mixup(PairMix):
+class Mixup(PlainMix):
     r"""Mixup: :math:`\lambda x_i + (1 - \lambda) x_j`, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -18,9 +18,6 @@ class Mixup(PairMix):
             without.
         per_batch: one share a batch instead of one a sample.
         fixed_points: whether a sample may be paired with itself.
-
-    Raises:
-        TypeError, ValueError: a bad ``alpha``.
 
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """

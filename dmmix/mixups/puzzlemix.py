@@ -39,9 +39,6 @@ class PuzzleMix(PairMix):
         pixel_range: what the brightest and the darkest pixel differ by, after normalisation;
             ``None`` takes each pair's own.
 
-    Raises:
-        TypeError, ValueError: a bad argument; see :func:`dmmix.functional.puzzlemix`.
-
     Source: Puzzle Mix (arXiv 2009.06962).
     """
 

@@ -14,6 +14,7 @@ from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import NonNegative
 from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.mixups.base import Mix, build_mix
+from dmmix.mixups.mixup import Mixup
 
 __all__ = ["RegMixup"]
 
@@ -26,7 +27,7 @@ class RegMixup(Mix):
     weights of the samples (:attr:`.Mixed.weights`) make the mean loss of the 2N that sum.
 
     Args:
-        mixup: the mix, or its config; ``None`` is ``dict(type='Mixup', alpha=20)``, the authors'
+        mixup: the mix, or its config; ``None`` is ``Mixup(alpha=20)``, the authors'
             for CIFAR-10. They use ``alpha=10`` for CIFAR-100.
         eta: weight of the mixed loss, 0 or more.
 
@@ -47,7 +48,7 @@ class RegMixup(Mix):
 
     def __init__(self, mixup: Mapping | Mix | None = None, eta: NonNegative = 1.0) -> None:
         super().__init__()
-        self.mixup = build_mix({"type": "Mixup", "alpha": 20.0} if mixup is None else mixup)
+        self.mixup = build_mix(Mixup(alpha=20.0) if mixup is None else mixup)
         if self.mixup.changes_batch:
             raise ValueError(
                 f"mixup must leave the number of samples as it is, got {type(self.mixup).__name__}"

@@ -26,9 +26,6 @@ class ResizeMix(PairMix):
         scale: smallest and largest :math:`\tau`, the sides of the box as a part of the image's;
             above 0 and at most 1.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``scale``.
-
     Source: ResizeMix (arXiv 2012.11101).
     """
 

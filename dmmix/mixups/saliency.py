@@ -11,7 +11,7 @@ from torch import Tensor
 from dmmix.functional import fine_grained_saliency, spectral_residual_saliency
 from dmmix.functional.labels import Labels
 from dmmix.functional.ranges import Positive
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import PlainMix
 from dmmix.mixups.build import Part, build
 
 __all__ = [
@@ -69,7 +69,7 @@ class SpectralResidualSaliency(Saliency):
         return spectral_residual_saliency(images)
 
 
-class SalientMix(PairMix):
+class SalientMix(PlainMix):
     """A mix of pairs that looks at where the images are salient.
 
     Args:

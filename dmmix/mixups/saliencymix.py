@@ -29,9 +29,6 @@ class SaliencyMix(SalientMix):
             default, :class:`SpectralResidualSaliency`, or :class:`GradientSaliency`, which asks the
             model.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``saliency``.
-
     Source: SaliencyMix (arXiv 2006.01791).
     """
 

@@ -27,9 +27,6 @@ class SmoothMix(PairMix):
         sigma: smallest and largest width, uniform between them, as fractions of height and width;
             without ``alpha``.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``sigma``.
-
     Source: SmoothMix: a Simple Yet Effective Data Augmentation to Train Robust Classifiers (CVPR
     Workshops 2020).
     """

@@ -29,9 +29,6 @@ class SnapMix(PairMix):
         weighted: weight each sample in the loss by what is seen of both objects together, as the
             loss of the paper does. ``False`` lets each count once.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``.
-
     Source: SnapMix (arXiv 2012.04846).
     """
 

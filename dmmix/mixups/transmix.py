@@ -28,9 +28,6 @@ class TransMix(CutMix):
         area: weight of the share of the area in the labels, in [0, 1]: 0 in the paper, 0.5 in its
             code.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``area``.
-
     Example::
 
         model = dict(mixup=dict(type='RandomMix', mixups=[

@@ -33,12 +33,8 @@ def attentivemix(
 
     A grid of :math:`g \times g` cells is laid over the images, and the attention of the partner
     resized to it. The :math:`k_i = \operatorname{round}((1 - \lambda_i) g^2)` cells of largest
-    attention are pasted; of equal ones those that come first, row by row. With the mask :math:`M`
-    of what is left of the first image, and its mean over the pixels :math:`\bar M`:
-
-    .. math::
-        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
-        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+    attention are pasted; of equal ones those that come first, row by row. With the mask of what is
+    left of the first image, images and labels are mixed as in :func:`cutmix`.
 
     Args:
         images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).

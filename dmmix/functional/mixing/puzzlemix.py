@@ -109,13 +109,10 @@ def puzzlemix(
     if n_labels < 2:
         raise ValueError(f"n_labels must be 2 or more, got {n_labels}")
     check_unit("gamma", gamma)
-    for name, weight in (("beta", beta), ("eta", eta)):
-        check_not_negative(name, weight)
-    for name, span in (
-        ("t_eps", t_eps),
-        ("pixel_range", 1 if pixel_range is None else pixel_range),
-    ):
-        check_positive(name, span)
+    check_not_negative("beta", beta)
+    check_not_negative("eta", eta)
+    check_positive("t_eps", t_eps)
+    check_positive("pixel_range", 1 if pixel_range is None else pixel_range)
     lam = lam.expand(images.shape[0])
     if images.numel() == 0:
         mask = images.new_ones(images.shape[0], 1, *images.shape[-2:], dtype=share_dtype(images))

@@ -30,12 +30,8 @@ def saliencymix(
 
     The box has the sides :math:`\sqrt{1 - \lambda}\,(H, W)`, rounded to whole pixels; its middle is
     the pixel of largest saliency of the partner (the first of them), and it is clipped at the
-    border of the image. With the mask :math:`M` of what is left of the first image, and its mean
-    over the pixels :math:`\bar M`:
-
-    .. math::
-        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
-        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+    border of the image. With the mask of what is left of the first image, images and labels are
+    mixed as in :func:`cutmix`.
 
     Args:
         images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W) and
