@@ -217,6 +217,11 @@ class PlacedMix(PairMix):
         index: Tensor  # type: ignore[assignment]
         centers: Tensor
 
+    def __init__(
+        self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
+    ) -> None:
+        super().__init__(alpha, per_batch, fixed_points)
+
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         pair = self.draw_pair(n, generator)
         return self.Draws(*pair, draw_centers(n, generator, self.per_batch))
