@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from dmmix.functional.tensors.checks import looks_at_values
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["MixedLabels", "as_mixed_labels"]
+__all__ = ["Labels", "MixedLabels", "as_mixed_labels"]
 
 # Shares come from float32 (or bfloat16) arithmetic; a sum further from 1 than this is a mistake.
 _SUM_TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}
@@ -353,3 +353,7 @@ def _check_row_sums(name: str, values: Tensor, tolerance: float) -> None:
             f"{name}: each row must sum to 1, row {row} sums to {float(total[row]):.6g}"
             + (hint if name == "soft labels" else "")
         )
+
+
+#: (N,) classes, sparse labels, or dense (N, C).
+Labels: TypeAlias = MixedLabels | Tensor

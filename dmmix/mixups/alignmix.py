@@ -31,9 +31,6 @@ class AlignMix(StageMix):
         epsilon: weight of the entropy of the transport, above 0.
         iterations: of Sinkhorn's algorithm, always all of them.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``stages``, ``epsilon`` or ``iterations``.
-
     Example::
 
         model = dict(type='MixupClassifier', mixup=dict(type='AlignMix', alpha=2.0))
@@ -61,16 +58,10 @@ class AlignMix(StageMix):
         self.iterations = iterations
 
     def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:
-        if not names:
-            raise ValueError(
-                "AlignMix knows no stages of this network: name them in "
-                "Guide(model, stages=[...]) or in AlignMix(stages=[...])"
-            )
         return [0, names[-1]]
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        pair = self.draw_lam(n, generator), self.draw_index(n, generator)
-        stage = self.draw_stage(generator)
+        pair, stage = self._draw_pair(n, generator), self.draw_stage(generator)
         keep = torch.rand(1 if self.per_batch else n, generator=generator) < 0.5
         return self.Draws(*pair, stage, keep)
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import Guide, MixedLabels, mixing
+from dmmix.functional import Guide, Mixed, mixing
+from dmmix.functional.labels import Labels
 from dmmix.functional.ranges import Count, Positive, Range
 from dmmix.functional.tensors.dtypes import share_dtype
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import PlainMix
 
 __all__ = ["AttentiveMix"]
 
 
-class AttentiveMix(PairMix):
+class AttentiveMix(PlainMix):
     r"""Attentive CutMix: the cells of another image that the network looks at most, pasted.
 
     The attention is the mean of the last feature map over its channels (of its absolute value,
@@ -33,22 +34,11 @@ class AttentiveMix(PairMix):
         guide: whom to ask instead of the model in training, which needs no guide then; the paper
             asks a network of its own, trained before.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``top_k``, ``grid`` or ``guide``.
-
-    Example::
-
-        model = dict(mixup=dict(type='AttentiveMix', top_k=6))
-
     Source: Attentive CutMix (arXiv 2003.13048).
     """
 
     function = staticmethod(mixing.attentivemix)
     options = ("grid",)
-
-    class Draws(NamedTuple):
-        lam: Tensor
-        index: Tensor  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -73,13 +63,17 @@ class AttentiveMix(PairMix):
     def needs(self) -> frozenset[str]:
         return frozenset({"features"} if self.guide is None else ())
 
-    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
         if self.alpha is not None:
-            return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))
-        kept = 1 - self.top_k / self.grid**2
-        return self.Draws(torch.full((1,), kept), self.draw_index(n, generator))
+            return super().draw(n, size, generator)
+        return self.Draws(None, self.draw_index(n, generator))
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Tensor:
         features = (guide if self.guide is None else self.guide).features(images)
-        dtype = share_dtype(features)
-        return features.abs().mean(1, dtype=dtype)
+        return features.abs().mean(1, dtype=share_dtype(features))
+
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
+        if draws.lam is None:  # top_k cells: no share is drawn, and none can be changed
+            kept = 1 - self.top_k / self.grid**2
+            draws = draws._replace(lam=torch.full((1,), kept, device=images.device))
+        return super().blend(images, labels, draws, answers)

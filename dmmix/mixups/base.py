@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from dmmix.functional import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing import Mixed, draw_centers, draw_lam, draw_pairing
 from dmmix.functional.ranges import Positive
 from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups.buffers import Buffers
-from dmmix.mixups.build import build
-from dmmix.mixups.checked import Checked
+from dmmix.mixups.build import Part, build
 from dmmix.mixups.randomness import step_generator
 
-__all__ = ["Mix", "PairMix", "PlacedMix", "build_mix", "draw_for"]
+__all__ = ["Mix", "PairMix", "PlacedMix", "PlainMix", "build_mix", "draw_for"]
 
 
-class Mix(Checked, ABC):
+class Mix(Part):
     """A mix with its parameters: it draws, asks the model, and blends.
 
     Calling it is what a loop of timm or torchvision does, ``mix(images, labels)``, and what a batch
     augment of mmpretrain is, ``mix(inputs, scores)``. A mix holds no parameters that are learned.
 
+    Example::
+
+        model = dict(mixup=dict(type='CutMix', alpha=0.2))
+        # what needs nothing of the model, also in a stock mmpretrain config:
+        model = dict(train_cfg=dict(augments=dict(type='dmmix.CutMix', alpha=0.2)))
+
     Attributes:
+        function: that :meth:`call` calls, of :mod:`dmmix.functional`.
+        options: the attributes that go there by keyword.
         needs: what it needs of the model: ``'saliency'``, ``'features'``, ``'activation'`` that it
             asks about the clean images; ``'stages'``, inside which it mixes; ``'attention'``, which
             it watches in the forward pass of the mixed ones. Empty for a mix of images alone. With
             any of them :meth:`mix` needs a guide.
         changes_batch: what comes out has another number of samples than what went in.
+
+    Raises:
+        TypeError, ValueError: an argument of another type than its annotation says, or out of the
+            range that is told of it.
     """
+
+    function: Callable[..., Mixed]
+    options: tuple[str, ...] = ()
 
     # Properties, for a mix in which they follow from its arguments; else a subclass sets them.
     @property
@@ -59,21 +74,19 @@ class Mix(Checked, ABC):
             generator: a CPU generator, which nothing else is drawn from.
         """
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Any:
         """What the model answers (:class:`dmmix.functional.Guide`); ``None`` for nothing asked."""
         return None
 
     @abstractmethod
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         """The mix, given what was drawn and answered, both on the device of the images: a pure
         function, but that it may reuse memory of an earlier result that nobody has any more."""
 
     def mix(
         self,
         images: Tensor,
-        labels: MixedLabels | Tensor,
+        labels: Labels,
         generator: Generator | None = None,
         guide: Any = None,
     ) -> Mixed:
@@ -103,13 +116,18 @@ class Mix(Checked, ABC):
         draws = draw_for(self, images, generator)
         return self.blend(images, labels, draws, self.ask(guide, images, labels, draws))
 
+    def _call(self, images: Tensor, labels: Labels, *given: Any, **options: Any) -> Mixed:
+        """What :attr:`function` makes of them, in memory that may be used again."""
+        for name in self.options:
+            options.setdefault(name, getattr(self, name))
+        out = self.buffer(images)
+        return type(self).function(images, labels, *given, **options, out=out, check=False)
+
     def buffer(self, images: Tensor) -> Tensor | None:
         """A tensor for ``out=`` of the functions, in memory that nothing refers to any more."""
         return self._buffers.take(images)
 
-    def __call__(
-        self, images: Tensor, labels: MixedLabels | Tensor
-    ) -> tuple[Tensor, MixedLabels | Tensor]:
+    def __call__(self, images: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
         """Mixed images and their labels.
 
         Args:
@@ -135,18 +153,14 @@ class Mix(Checked, ABC):
         mixed = self.mix(images, labels)
         return mixed.images, mixed.labels
 
-    def __repr__(self) -> str:
-        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
-        return f"{type(self).__name__}({options})"
-
 
 class PairMix(Mix):
     r"""A mix of pairs, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
-    A subclass says which ``function`` mixes: it takes what was drawn and answered in their order,
-    and by keyword the attributes that ``options`` names. What is drawn has ``lam``, (N,) or (1,),
-    or ``None`` where the mix has its shares from somewhere else; and ``index`` (N,), or ``None``
-    where the images themselves decide on the partners.
+    A subclass says which ``function`` mixes, by default of what was drawn and answered in their
+    order. What is drawn has ``lam``, (N,) or (1,), or ``None`` where the mix has its shares from
+    somewhere else; and ``index`` (N,), or ``None`` where the images themselves decide on the
+    partners; and what else a subclass draws.
 
     Args:
         alpha: above 0 and finite. A subclass that may have its shares from somewhere else takes
@@ -155,14 +169,7 @@ class PairMix(Mix):
             instead of one a sample.
         fixed_points: whether a sample may be paired with itself
             (see :func:`dmmix.functional.draw_pairing`).
-
-    Raises:
-        TypeError: ``alpha`` is no number.
-        ValueError: ``alpha`` is not above 0, or not finite.
     """
-
-    function: Callable[..., Mixed]
-    options: tuple[str, ...] = ()
 
     def __init__(
         self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
@@ -181,13 +188,26 @@ class PairMix(Mix):
         """The pairing, (n,)."""
         return draw_pairing(n, generator, self.fixed_points)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> Mixed:
-        given = draws if answers is None else (*draws, answers)
-        options = {name: getattr(self, name) for name in self.options}
-        out = self.buffer(images)
-        return type(self).function(images, labels, *given, **options, out=out, check=False)
+    def _draw_pair(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Both, in this order."""
+        return self.draw_lam(n, generator), self.draw_index(n, generator)
+
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
+        return self._call(images, labels, *draws, *(() if answers is None else (answers,)))
+
+
+class Pair(NamedTuple):
+    lam: Tensor
+    index: Tensor  # type: ignore[assignment]
+
+
+class PlainMix(PairMix):
+    """A mix of pairs that draws no more than the share and the partner of each image."""
+
+    Draws: Any = Pair
+
+    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
+        return self.Draws(*self._draw_pair(n, generator))
 
 
 class PlacedMix(PairMix):
@@ -198,12 +218,14 @@ class PlacedMix(PairMix):
         index: Tensor  # type: ignore[assignment]
         centers: Tensor
 
+    def __init__(
+        self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
+    ) -> None:
+        super().__init__(alpha, per_batch, fixed_points)
+
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            draw_centers(n, generator, self.per_batch),
-        )
+        pair = self._draw_pair(n, generator)
+        return self.Draws(*pair, draw_centers(n, generator, self.per_batch))
 
 
 def draw_for(
@@ -227,9 +249,9 @@ def draw_for(
     draws = draws if change is None else change(draws)
     if images.device.type == "cpu":
         return draws
-    tensors: list[Tensor] = []
-    _collect(draws, tensors)
-    return _replaced(draws, iter(to_device(tensors, images.device)))
+    parts, form = tree_flatten(draws)
+    moved = iter(to_device([t for t in parts if isinstance(t, Tensor)], images.device))
+    return tree_unflatten([next(moved) if isinstance(t, Tensor) else t for t in parts], form)
 
 
 def build_mix(config: Mapping | Mix) -> Mix:
@@ -243,22 +265,3 @@ def build_mix(config: Mapping | Mix) -> Mix:
         TypeError: what is built is not a mix of dmmix.
     """
     return build(config, Mix, "a mix of dmmix")  # type: ignore[type-abstract]
-
-
-def _collect(draws: Any, tensors: list[Tensor]) -> None:
-    """All tensors, in order."""
-    if isinstance(draws, Tensor):
-        tensors.append(draws)
-    elif isinstance(draws, tuple):
-        for part in draws:
-            _collect(part, tensors)
-
-
-def _replaced(draws: Any, tensors: Any) -> Any:
-    """The same with these tensors in the place of its own."""
-    if isinstance(draws, Tensor):
-        return next(tensors)
-    if not isinstance(draws, tuple):
-        return draws
-    parts = [_replaced(part, tensors) for part in draws]
-    return type(draws)(*parts) if hasattr(draws, "_fields") else tuple(parts)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["build", "set_builder"]
+from dmmix.mixups.checked import Checked
+
+__all__ = ["Part", "build", "set_builder"]
 
 _Kind = TypeVar("_Kind")
 _builder: Callable[[Mapping], Any] | None = None
+
+
+class Part(Checked, ABC):
+    """A mix, or a part of one: what it was built with are its attributes."""
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if k[0] != "_")
+        return f"{type(self).__name__}({options})"
 
 
 def set_builder(builder: Callable[[Mapping], Any]) -> None:

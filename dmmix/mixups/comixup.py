@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Count, NonNegative, Positive
 from dmmix.mixups.base import Mix
 
@@ -29,15 +31,11 @@ class CoMixup(Mix):
         iterations: how many times each output is chosen anew.
         starts: from how many random starts, of which the best result counts.
 
-    Raises:
-        TypeError, ValueError: an argument of another type, or out of its range.
-
-    Example::
-
-        model = dict(mixup=dict(type='CoMixup', alpha=2.0))
-
     Source: Co-Mixup (arXiv 2102.03065).
     """
+
+    function = staticmethod(mixing.comixup)
+    options = ("sources", "beta", "gamma", "eta", "threshold", "iterations")
 
     class Draws(NamedTuple):
         order: Tensor
@@ -72,27 +70,11 @@ class CoMixup(Mix):
         self.starts = starts
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            *mixing.draw_comixup(n, generator, self.alpha, self.partition, self.blocks, self.starts)
-        )
+        how = self.alpha, self.partition, self.blocks, self.starts
+        return self.Draws(*mixing.draw_comixup(n, generator, *how))
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Tensor:
         return guide.saliency(images, labels)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
-        return mixing.comixup(
-            images,
-            labels,
-            answers,
-            *draws,
-            sources=self.sources,
-            beta=self.beta,
-            gamma=self.gamma,
-            eta=self.eta,
-            threshold=self.threshold,
-            iterations=self.iterations,
-            out=self.buffer(images),
-            check=False,
-        )
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
+        return self._call(images, labels, answers, *draws)

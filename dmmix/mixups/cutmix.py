@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive, Probability
 from dmmix.mixups.base import PlacedMix
 
@@ -26,17 +28,10 @@ class CutMix(PlacedMix):
             and the box is shifted to lie wholly inside the image, so they hold up to the rounding
             of the box to pixels. Without, the box is clipped at the border, as in the paper.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``min_area`` or ``max_area``.
-
-    Example::
-
-        model = dict(mixup=dict(type='CutMix', alpha=0.2))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.CutMix', alpha=1.0)))
-
     Source: CutMix (arXiv 1905.04899).
     """
+
+    function = staticmethod(mixing.cutmix)
 
     def __init__(
         self,
@@ -52,14 +47,9 @@ class CutMix(PlacedMix):
         self.min_area = float(min_area)
         self.max_area = float(max_area)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         lam, index, centers = draws
         bounded = self.min_area > 0 or self.max_area < 1
         if bounded:
             lam = lam.clamp(1 - self.max_area, 1 - self.min_area)
-        out = self.buffer(images)
-        return mixing.cutmix(
-            images, labels, lam, index, centers, inside=bounded, out=out, check=False
-        )
+        return self._call(images, labels, lam, index, centers, inside=bounded)

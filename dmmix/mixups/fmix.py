@@ -28,15 +28,6 @@ class FMix(PairMix):
             paper; an int: up to so many waves along the longer side
             (see :func:`dmmix.functional.draw_noise`).
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``decay_power``, ``max_soft`` or ``band``.
-
-    Example::
-
-        model = dict(mixup=dict(type='FMix', alpha=0.2))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.FMix', alpha=1.0)))
-
     Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
     """
 
@@ -64,10 +55,6 @@ class FMix(PairMix):
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         height, width = size
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            mixing.draw_noise(
-                n, (height, width), generator, self.per_batch, self.band, self.decay_power
-            ),
-        )
+        pair = self._draw_pair(n, generator)
+        how = self.per_batch, self.band, self.decay_power
+        return self.Draws(*pair, mixing.draw_noise(n, (height, width), generator, *how))

@@ -15,9 +15,6 @@ class GMix(PlacedMix):
     Args:
         alpha, per_batch, fixed_points: see :class:`CutMix`.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``.
-
     Source: A Unified Analysis of Mixed Sample Data Augmentation (arXiv 2208.09913).
     """
 

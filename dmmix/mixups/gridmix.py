@@ -25,15 +25,6 @@ class GridMix(PairMix):
         fixed_points: whether a sample may be paired with itself.
         grid: cells along each side, at least 1; or a pair, rows and columns.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``grid``.
-
-    Example::
-
-        model = dict(mixup=dict(type='GridMix', alpha=0.2, grid=4))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.GridMix', alpha=1.0)))
-
     Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,
     2021; doi 10.1016/j.patcog.2020.107594).
     """
@@ -56,8 +47,5 @@ class GridMix(PairMix):
         self.grid = as_pair(grid)
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            mixing.draw_cells(n, self.grid, generator, self.per_batch),
-        )
+        pair = self._draw_pair(n, generator)
+        return self.Draws(*pair, mixing.draw_cells(n, self.grid, generator, self.per_batch))

@@ -7,16 +7,18 @@ from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Count, Positive
-from dmmix.mixups.base import PairMix
-from dmmix.mixups.pairing import Pairing, build_pairing
-from dmmix.mixups.saliency import GradientSaliency, Saliency, build_saliency
+from dmmix.mixups.build import build
+from dmmix.mixups.pairing import GreedyPairing, Pairing
+from dmmix.mixups.saliency import GradientSaliency, Saliency, SalientMix
 
 __all__ = ["GuidedMixup"]
 
 
-class GuidedMixup(PairMix):
+class GuidedMixup(SalientMix):
     r"""GuidedMixup: each pixel from the image in which it is the more salient, smoothly, and
     partners whose salient regions do not collide.
 
@@ -34,10 +36,6 @@ class GuidedMixup(PairMix):
             none.
         sigma: its standard deviation in pixels, above 0.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``, ``saliency``, ``pairing``, ``kernel_size`` or
-            ``sigma``.
-
     Example::
 
         model = dict(mixup=dict(type='GuidedMixup'))
@@ -47,6 +45,9 @@ class GuidedMixup(PairMix):
 
     Source: GuidedMixup (arXiv 2306.16612).
     """
+
+    function = staticmethod(mixing.guidedmixup)
+    usual_saliency = GradientSaliency
 
     class Draws(NamedTuple):
         lam: Tensor | None
@@ -62,31 +63,21 @@ class GuidedMixup(PairMix):
         kernel_size: Count = 7,
         sigma: Positive = 3.0,
     ) -> None:
-        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
-        self.alpha = None if alpha is None else float(alpha)
+        super().__init__(alpha, per_batch, fixed_points, saliency)
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {kernel_size}")
-        self.saliency = build_saliency(saliency, GradientSaliency)
-        self.pairing = build_pairing(pairing)
+        pairing = GreedyPairing() if pairing is None else pairing
+        what = "a pairing such as dict(type='RandomPairing')"
+        self.pairing = build(pairing, Pairing, what)  # type: ignore[type-abstract]
         self.kernel_size = kernel_size
         self.sigma = float(sigma)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return self.saliency.needs
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         lam = None if self.alpha is None else self.draw_lam(n, generator)
         return self.Draws(lam, self.pairing.draw(n, generator, self.fixed_points))
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
-        return self.saliency.ask(guide, images, labels)
-
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         saliency = self.saliency.of(images, answers)
         saliency = mixing.smooth_saliency(saliency, self.kernel_size, self.sigma)
         index = self.pairing.pair(saliency, draws.index)
-        out = self.buffer(images)
-        return mixing.guidedmixup(images, labels, draws.lam, index, saliency, out=out, check=False)
+        return self._call(images, labels, draws.lam, index, saliency)

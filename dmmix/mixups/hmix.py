@@ -17,9 +17,6 @@ class HMix(PlacedMix):
         alpha, per_batch, fixed_points: see :class:`CutMix`.
         ratio: which part of the partner's share is in the box, in [0, 1]: 0 is Mixup, 1 CutMix.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``ratio``.
-
     Source: A Unified Analysis of Mixed Sample Data Augmentation (arXiv 2208.09913).
     """
 

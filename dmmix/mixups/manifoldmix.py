@@ -11,7 +11,9 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Filled, Positive, Range
 from dmmix.mixups.base import PairMix
 
@@ -37,6 +39,7 @@ class StageMix(PairMix):
     """
 
     needs = frozenset({"stages"})
+    function = staticmethod(mixing.mixup)
 
     def __init__(
         self,
@@ -57,32 +60,33 @@ class StageMix(PairMix):
         the model says."""
         return torch.randint(_STAGE, (1,), generator=generator).tolist()[0]
 
-    def ask(
-        self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any
-    ) -> str | None:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> str | None:
         """The name of the stage that was drawn, or ``None`` for the images.
 
         Raises:
-            ValueError: a number or name that the network does not have.
+            ValueError: a number or name that the network does not have; none are known.
         """
-        known = guide.stages
+        stages = self.stages
+        if stages is None:
+            if not guide.stages:
+                name = type(self).__name__
+                raise ValueError(
+                    f"{name} knows no stages of this network: name them in "
+                    f"Guide(model, stages=[...]) or in {name}(stages=[...])"
+                )
+            stages = self.usual_stages(guide.stages)
         # All of them are looked up, so that a wrong one is an error in the first step.
-        names = [
-            self._name(stage, guide)
-            for stage in (self.usual_stages(known) if self.stages is None else self.stages)
-        ]
+        names = [self._name(stage, guide) for stage in stages]
         return names[draws.stage % len(names)]
 
     @abstractmethod
     def change(self, draws: Any, share: Tensor) -> Callable[[Tensor], Tensor]:
         """What becomes of the features of that stage, with (N,) shares of the first sample."""
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         lam, index = draws.lam, draws.index
         if answers is None:
-            return mixing.mixup(images, labels, lam, index, out=self.buffer(images), check=False)
+            return self._call(images, labels, lam, index)
         mixed = mixing.mix_later(images, labels, lam, index, check=False)
         change = self.change(draws, mixed.mask.flatten())
         return mixed._replace(inside=(mixing.Inside(answers, change),))
@@ -114,9 +118,6 @@ class ManifoldMix(StageMix):
             backbone (of ``Guide(stages=...)``), or names of modules of the backbone. ``None`` is
             the images and the first two stages, as in the paper.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``stages``.
-
     Example::
 
         model = dict(type='MixupClassifier', mixup=dict(type='ManifoldMix', alpha=2.0))
@@ -131,16 +132,10 @@ class ManifoldMix(StageMix):
         stage: int
 
     def usual_stages(self, names: tuple[str, ...]) -> list[int | str]:
-        if not names:
-            raise ValueError(
-                "ManifoldMix knows no stages of this network: name them in "
-                "Guide(model, stages=[...]) or in ManifoldMix(stages=[...])"
-            )
         return [0, *names[:2]]
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        pair = self.draw_lam(n, generator), self.draw_index(n, generator)
-        return self.Draws(*pair, self.draw_stage(generator))
+        return self.Draws(*self._draw_pair(n, generator), self.draw_stage(generator))
 
     def change(self, draws: Any, share: Tensor) -> Callable[[Tensor], Tensor]:
         return partial(mixing.mix_features, lam=share, index=draws.index, check=False)

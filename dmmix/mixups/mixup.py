@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from torch import Generator, Tensor
-
 from dmmix.functional import mixing
 from dmmix.functional.ranges import Positive
-from dmmix.mixups.base import PairMix
+from dmmix.mixups.base import PlainMix
 
 __all__ = ["Mixup"]
 
 
-class Mixup(PairMix):
+class Mixup(PlainMix):
     r"""Mixup: :math:`\lambda x_i + (1 - \lambda) x_j`, with
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -23,28 +19,12 @@ class Mixup(PairMix):
         per_batch: one share a batch instead of one a sample.
         fixed_points: whether a sample may be paired with itself.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha``.
-
-    Example::
-
-        model = dict(mixup=dict(type='Mixup', alpha=0.2))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.Mixup', alpha=0.8)))
-
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """
 
     function = staticmethod(mixing.mixup)
 
-    class Draws(NamedTuple):
-        lam: Tensor
-        index: Tensor  # type: ignore[assignment]
-
     def __init__(
         self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
     ) -> None:
         super().__init__(alpha, per_batch, fixed_points)
-
-    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))

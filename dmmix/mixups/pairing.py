@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
 
 from torch import Generator, Tensor
 
 from dmmix.functional import draw_pairing, greedy_pairing
-from dmmix.mixups.build import build
-from dmmix.mixups.checked import Checked
+from dmmix.mixups.build import Part
 
-__all__ = ["GreedyPairing", "Pairing", "RandomPairing", "build_pairing"]
+__all__ = ["GreedyPairing", "Pairing", "RandomPairing"]
 
 
-class Pairing(Checked, ABC):
+class Pairing(Part):
     """(N,) partners: drawn beforehand, or else told by the saliency of the images."""
 
     def draw(self, n: int, generator: Generator, fixed_points: bool) -> Tensor | None:
@@ -24,9 +22,6 @@ class Pairing(Checked, ABC):
     @abstractmethod
     def pair(self, saliency: Tensor, drawn: Tensor | None) -> Tensor:
         """The partners, by (N, H, W) maps if they were not drawn."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
 
 
 class GreedyPairing(Pairing):
@@ -45,10 +40,3 @@ class RandomPairing(Pairing):
     def pair(self, saliency: Tensor, drawn: Tensor | None) -> Tensor:
         assert drawn is not None
         return drawn
-
-
-def build_pairing(config: Mapping | Pairing | None) -> Pairing:
-    """From its config; ``None`` is the greedy one."""
-    if config is None:
-        return GreedyPairing()
-    return build(config, Pairing, "a pairing such as dict(type='RandomPairing')")  # type: ignore[type-abstract]

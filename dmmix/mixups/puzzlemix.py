@@ -8,7 +8,9 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Count, Filled, NonNegative, Positive, Probability, Range
 from dmmix.mixups.base import PairMix
 
@@ -37,15 +39,14 @@ class PuzzleMix(PairMix):
         pixel_range: what the brightest and the darkest pixel differ by, after normalisation;
             ``None`` takes each pair's own.
 
-    Raises:
-        TypeError, ValueError: a bad argument; see :func:`dmmix.functional.puzzlemix`.
-
-    Example::
-
-        model = dict(mixup=dict(type='PuzzleMix', alpha=2.0))
-
     Source: Puzzle Mix (arXiv 2009.06962).
     """
+
+    function = staticmethod(mixing.puzzlemix)
+    options = (
+        *("n_labels", "beta", "gamma", "eta", "neigh_size"),
+        *("transport", "t_size", "t_eps", "pixel_range"),
+    )
 
     class Draws(NamedTuple):
         lam: Tensor
@@ -83,35 +84,14 @@ class PuzzleMix(PairMix):
         self.pixel_range = pixel_range
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator), self.draw_index(n, generator), self._block_num(generator)
-        )
+        return self.Draws(*self._draw_pair(n, generator), self._block_num(generator))
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Tensor:
         return guide.saliency(images, labels)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
-        return mixing.puzzlemix(
-            images,
-            labels,
-            draws.lam,
-            draws.index,
-            answers,
-            block_num=draws.block_num,
-            n_labels=self.n_labels,
-            beta=self.beta,
-            gamma=self.gamma,
-            eta=self.eta,
-            neigh_size=self.neigh_size,
-            transport=self.transport,
-            t_size=self.t_size,
-            t_eps=self.t_eps,
-            pixel_range=self.pixel_range,
-            out=self.buffer(images),
-            check=False,
-        )
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
+        lam, index, block_num = draws
+        return self._call(images, labels, lam, index, answers, block_num=block_num)
 
     def _block_num(self, generator: Generator) -> int:
         if isinstance(self.block_num, int):

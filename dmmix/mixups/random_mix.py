@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing import Mixed, unmixed
 from dmmix.functional.ranges import Filled, Probability, Range
 from dmmix.mixups.base import Mix, build_mix
@@ -103,16 +103,14 @@ class RandomMix(Mix):
         )
         return self.Draws(rows, draws)
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> tuple:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> tuple:
         """What those ask that some sample gets."""
         return tuple(
             None if own is None else mix.ask(guide, images, labels, own)
             for mix, own in zip(self.mixups, draws.members, strict=True)
         )
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         result = unmixed(images, labels, check=False)
         answers = answers or (None,) * len(self.mixups)
         for mix, rows, own, told in zip(self.mixups, *draws, answers, strict=True):

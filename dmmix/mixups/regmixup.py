@@ -8,10 +8,13 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import NonNegative
 from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.mixups.base import Mix, build_mix
+from dmmix.mixups.mixup import Mixup
 
 __all__ = ["RegMixup"]
 
@@ -24,7 +27,7 @@ class RegMixup(Mix):
     weights of the samples (:attr:`.Mixed.weights`) make the mean loss of the 2N that sum.
 
     Args:
-        mixup: the mix, or its config; ``None`` is ``dict(type='Mixup', alpha=20)``, the authors'
+        mixup: the mix, or its config; ``None`` is ``Mixup(alpha=20)``, the authors'
             for CIFAR-10. They use ``alpha=10`` for CIFAR-100.
         eta: weight of the mixed loss, 0 or more.
 
@@ -45,7 +48,7 @@ class RegMixup(Mix):
 
     def __init__(self, mixup: Mapping | Mix | None = None, eta: NonNegative = 1.0) -> None:
         super().__init__()
-        self.mixup = build_mix({"type": "Mixup", "alpha": 20.0} if mixup is None else mixup)
+        self.mixup = build_mix(Mixup(alpha=20.0) if mixup is None else mixup)
         if self.mixup.changes_batch:
             raise ValueError(
                 f"mixup must leave the number of samples as it is, got {type(self.mixup).__name__}"
@@ -60,12 +63,10 @@ class RegMixup(Mix):
         """What the mix draws."""
         return self.mixup.draw(n, size, generator)
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Any:
         return self.mixup.ask(guide, images, labels, draws)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         mixed = self.mixup.blend(images, labels, draws, answers)
         out = self._both(images, mixed.images)
         return mixing.regmixup(images, labels, mixed, self.eta, out=out, check=False)

@@ -26,15 +26,6 @@ class ResizeMix(PairMix):
         scale: smallest and largest :math:`\tau`, the sides of the box as a part of the image's;
             above 0 and at most 1.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``scale``.
-
-    Example::
-
-        model = dict(mixup=dict(type='ResizeMix'))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.ResizeMix')))
-
     Source: ResizeMix (arXiv 2012.11101).
     """
 

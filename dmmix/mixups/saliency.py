@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-from dmmix.functional import (
-    MixedLabels,
-    fine_grained_saliency,
-    spectral_residual_saliency,
-)
-from dmmix.mixups.build import build
-from dmmix.mixups.checked import Checked
+from dmmix.functional import fine_grained_saliency, spectral_residual_saliency
+from dmmix.functional.labels import Labels
+from dmmix.functional.ranges import Positive
+from dmmix.mixups.base import PlainMix
+from dmmix.mixups.build import Part, build
 
 __all__ = [
     "FineGrainedSaliency",
     "GradientSaliency",
     "Saliency",
+    "SalientMix",
     "SpectralResidualSaliency",
-    "build_saliency",
 ]
 
 
-class Saliency(Checked, ABC):
+class Saliency(Part):
     """(N, H, W) maps of images.
 
     Attributes:
@@ -34,16 +32,13 @@ class Saliency(Checked, ABC):
 
     needs: frozenset[str] = frozenset()
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor) -> Tensor | None:
+    def ask(self, guide: Any, images: Tensor, labels: Labels) -> Tensor | None:
         """The model's answer; ``None`` if it is not asked."""
         return None
 
     @abstractmethod
     def of(self, images: Tensor, answers: Tensor | None) -> Tensor:
         """The maps, given that answer."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
 
 
 class GradientSaliency(Saliency):
@@ -52,7 +47,7 @@ class GradientSaliency(Saliency):
 
     needs = frozenset({"saliency"})
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor) -> Tensor:
+    def ask(self, guide: Any, images: Tensor, labels: Labels) -> Tensor:
         return guide.saliency(images, labels)
 
     def of(self, images: Tensor, answers: Tensor | None) -> Tensor:
@@ -74,9 +69,32 @@ class SpectralResidualSaliency(Saliency):
         return spectral_residual_saliency(images)
 
 
-def build_saliency(config: Mapping | Saliency | None, default: type[Saliency]) -> Saliency:
-    """From its config; ``None`` is the default."""
-    if config is None:
-        return default()
-    what = "a saliency such as dict(type='SpectralResidualSaliency')"
-    return build(config, Saliency, what)  # type: ignore[type-abstract]
+class SalientMix(PlainMix):
+    """A mix of pairs that looks at where the images are salient.
+
+    Args:
+        alpha, per_batch, fixed_points: see :class:`PairMix`.
+        saliency: or its config; ``None`` is the usual one.
+    """
+
+    usual_saliency: type[Saliency]
+
+    def __init__(
+        self,
+        alpha: Positive | None,
+        per_batch: bool,
+        fixed_points: bool,
+        saliency: Mapping | Saliency | None,
+    ) -> None:
+        super().__init__(1.0 if alpha is None else alpha, per_batch, fixed_points)
+        self.alpha = None if alpha is None else float(alpha)
+        saliency = self.usual_saliency() if saliency is None else saliency
+        what = "a saliency such as dict(type='SpectralResidualSaliency')"
+        self.saliency = build(saliency, Saliency, what)  # type: ignore[type-abstract]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.saliency.needs
+
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Any:
+        return self.saliency.ask(guide, images, labels)

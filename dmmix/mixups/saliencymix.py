@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive
-from dmmix.mixups.base import PairMix
-from dmmix.mixups.saliency import FineGrainedSaliency, Saliency, build_saliency
+from dmmix.mixups.saliency import FineGrainedSaliency, Saliency, SalientMix
 
 __all__ = ["SaliencyMix"]
 
 
-class SaliencyMix(PairMix):
+class SaliencyMix(SalientMix):
     r"""SaliencyMix: a box of area :math:`1 - \lambda` of another image, around its most salient
     pixel, with :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`.
 
@@ -28,21 +29,11 @@ class SaliencyMix(PairMix):
             default, :class:`SpectralResidualSaliency`, or :class:`GradientSaliency`, which asks the
             model.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``saliency``.
-
-    Example::
-
-        model = dict(mixup=dict(type='SaliencyMix', alpha=0.2))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.SaliencyMix', alpha=1.0)))
-
     Source: SaliencyMix (arXiv 2006.01791).
     """
 
-    class Draws(NamedTuple):
-        lam: Tensor
-        index: Tensor  # type: ignore[assignment]
+    function = staticmethod(mixing.saliencymix)
+    usual_saliency = FineGrainedSaliency
 
     def __init__(
         self,
@@ -51,27 +42,7 @@ class SaliencyMix(PairMix):
         fixed_points: bool = True,
         saliency: Mapping | Saliency | None = None,
     ) -> None:
-        super().__init__(alpha, per_batch, fixed_points)
-        self.saliency = build_saliency(saliency, FineGrainedSaliency)
+        super().__init__(alpha, per_batch, fixed_points, saliency)
 
-    @property
-    def needs(self) -> frozenset[str]:
-        return self.saliency.needs
-
-    def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(self.draw_lam(n, generator), self.draw_index(n, generator))
-
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Any:
-        return self.saliency.ask(guide, images, labels)
-
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
-        return mixing.saliencymix(
-            images,
-            labels,
-            *draws,
-            saliency=self.saliency.of(images, answers),
-            out=self.buffer(images),
-            check=False,
-        )
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
+        return self._call(images, labels, *draws, saliency=self.saliency.of(images, answers))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
 from torch import Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.ranges import Probability
-from dmmix.mixups.checked import Checked
+from dmmix.mixups.build import Part
 
 __all__ = ["AttentionShares", "ShareRule"]
 
 
-class ShareRule(Checked, ABC):
+class ShareRule(Part):
     """The shares that the loss sees, from the forward pass of the mixed images.
 
     Attributes:
@@ -25,10 +27,10 @@ class ShareRule(Checked, ABC):
     watches: str
 
     @abstractmethod
-    def settle(self, mixed: mixing.Mixed, seen: Tensor) -> Tensor:
+    def settle(self, mixed: Mixed, seen: Tensor) -> Tensor:
         """(N, K) shares of the sources, rows of sum 1, given what was seen."""
 
-    def on(self, mixed: mixing.Mixed, images: Tensor, labels: MixedLabels | Tensor) -> mixing.Mixed:
+    def on(self, mixed: Mixed, images: Tensor, labels: Labels) -> Mixed:
         """``mixed``, of these images and labels, with this rule; until the forward pass its labels
         stay as they are."""
         told = prepare_labels(labels, images, check=False)
@@ -51,9 +53,6 @@ class AttentionShares(ShareRule):
     def __init__(self, area: Probability = 0.0) -> None:
         self.area = float(area)
 
-    def settle(self, mixed: mixing.Mixed, seen: Tensor) -> Tensor:
+    def settle(self, mixed: Mixed, seen: Tensor) -> Tensor:
         first = mixing.attention_share(seen, mixed.mask, self.area)
         return torch.stack([first, 1 - first], 1)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(area={self.area})"

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive, PositiveBounds
 from dmmix.mixups.base import PairMix
 
@@ -25,18 +27,11 @@ class SmoothMix(PairMix):
         sigma: smallest and largest width, uniform between them, as fractions of height and width;
             without ``alpha``.
 
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``sigma``.
-
-    Example::
-
-        model = dict(mixup=dict(type='SmoothMix'))
-        # in a stock mmpretrain config:
-        model = dict(train_cfg=dict(augments=dict(type='dmmix.SmoothMix')))
-
     Source: SmoothMix: a Simple Yet Effective Data Augmentation to Train Robust Classifiers (CVPR
     Workshops 2020).
     """
+
+    function = staticmethod(mixing.smoothmix)
 
     class Draws(NamedTuple):
         lam: Tensor | None
@@ -64,11 +59,6 @@ class SmoothMix(PairMix):
         index = self.draw_index(n, generator)
         return self.Draws(lam, sigma, index, mixing.draw_centers(n, generator, self.per_batch))
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         lam, sigma, index, centers = draws
-        out = self.buffer(images)
-        return mixing.smoothmix(
-            images, labels, lam, index, centers, sigma=sigma, out=out, check=False
-        )
+        return self._call(images, labels, lam, index, centers, sigma=sigma)

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from torch import Generator, Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional import mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive
 from dmmix.mixups.base import PairMix
 
@@ -26,13 +28,6 @@ class SnapMix(PairMix):
         fixed_points: whether a sample may be paired with itself.
         weighted: weight each sample in the loss by what is seen of both objects together, as the
             loss of the paper does. ``False`` lets each count once.
-
-    Raises:
-        TypeError, ValueError: a bad ``alpha``.
-
-    Example::
-
-        model = dict(mixup=dict(type='SnapMix', alpha=5.0))
 
     Source: SnapMix (arXiv 2012.04846).
     """
@@ -59,19 +54,15 @@ class SnapMix(PairMix):
         self.weighted = weighted
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
-        return self.Draws(
-            self.draw_lam(n, generator),
-            self.draw_index(n, generator),
-            mixing.draw_centers(n, generator, self.per_batch),
-            self.draw_lam(n, generator),
-            mixing.draw_centers(n, generator, self.per_batch),
-        )
+        pair = self._draw_pair(n, generator)
+        centers = mixing.draw_centers(n, generator, self.per_batch)
+        source_lam = self.draw_lam(n, generator)
+        source_centers = mixing.draw_centers(n, generator, self.per_batch)
+        return self.Draws(*pair, centers, source_lam, source_centers)
 
-    def ask(self, guide: Any, images: Tensor, labels: MixedLabels | Tensor, draws: Any) -> Tensor:
+    def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Tensor:
         return guide.activation(images, mixing.main_class(labels))
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         mixed = super().blend(images, labels, draws, answers)
         return mixed if self.weighted else mixed._replace(weights=None)

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from dmmix.functional import MixedLabels, mixing
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive, Probability
 from dmmix.mixups.cutmix import CutMix
 from dmmix.mixups.shares import AttentionShares
@@ -26,9 +27,6 @@ class TransMix(CutMix):
         fixed_points: whether a sample may be paired with itself.
         area: weight of the share of the area in the labels, in [0, 1]: 0 in the paper, 0.5 in its
             code.
-
-    Raises:
-        TypeError, ValueError: a bad ``alpha`` or ``area``.
 
     Example::
 
@@ -50,8 +48,6 @@ class TransMix(CutMix):
         super().__init__(alpha, per_batch, fixed_points)
         self.shares = AttentionShares(area)
 
-    def blend(
-        self, images: Tensor, labels: MixedLabels | Tensor, draws: Any, answers: Any = None
-    ) -> mixing.Mixed:
+    def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         mixed = super().blend(images, labels, draws, answers)
         return self.shares.on(mixed, images, labels)

@@ -10,7 +10,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from dmmix import compat
+
 __all__ = ["PACKAGES", "peers"]
+
+compat.prepare()  # before they import a torchvision that was built for another torch
 
 PACKAGES = ("timm", "torchvision", "kornia", "mmpretrain")
 #: What they are called where they are installed from.

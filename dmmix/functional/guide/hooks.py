@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -11,9 +10,9 @@ from torch import Tensor
 
 from dmmix.functional.guide.layers import Attention, kind_of
 from dmmix.functional.mixing.mixed import Inside, per_sample
-from dmmix.functional.tensors.dtypes import at_least_float32
+from dmmix.functional.tensors.dtypes import at_least_float32, no_autocast
 
-__all__ = ["changed", "class_attention", "no_autocast"]
+__all__ = ["changed", "class_attention"]
 
 
 def changed(output: Any, inside: Inside) -> Any:
@@ -73,8 +72,3 @@ def _map_tensors(change: Callable[[Tensor], Tensor], output: Any) -> Any:
         parts = [_map_tensors(change, part) for part in output]
         return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
     return output
-
-
-def no_autocast(kind: str) -> AbstractContextManager:
-    """Without autocast, where it is on."""
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()

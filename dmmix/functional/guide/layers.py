@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from dmmix.functional.tensors.checks import check_counts
+
 __all__ = ["Attention", "Layers", "NamedLayers", "kind_of"]
 
 
@@ -112,9 +114,7 @@ class NamedLayers(Layers):
         extra_tokens: int = 1,
     ) -> None:
         super().__init__(model)
-        for option, number in (("heads", heads), ("extra_tokens", extra_tokens)):
-            if number < 1:
-                raise ValueError(f"{option} must be 1 or more, got {number}")
+        check_counts(heads=heads, extra_tokens=extra_tokens)
         self.stages = tuple(stages)
         self._features = features
         self._classifier = classifier

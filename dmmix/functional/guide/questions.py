@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmmix.functional.guide.hooks import no_autocast
 from dmmix.functional.guide.layers import Layers, NamedLayers, kind_of
 from dmmix.functional.guide.scope import Step
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels, MixedLabels
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.dtypes import at_least_float32
+from dmmix.functional.tensors.dtypes import at_least_float32, no_autocast
 
 __all__ = ["Guide"]
 
@@ -92,7 +91,7 @@ class Guide:
         with self._quiet(images), torch.no_grad():
             return self.layers.logits(images)
 
-    def gradient(self, images: Tensor, labels: MixedLabels | Tensor) -> Tensor:
+    def gradient(self, images: Tensor, labels: Labels) -> Tensor:
         r"""(N, ch, H, W) gradient of each sample's cross entropy in its pixels.
 
         Args:
@@ -115,7 +114,7 @@ class Guide:
             (gradient,) = torch.autograd.grad(loss, pixels)
         return gradient
 
-    def saliency(self, images: Tensor, labels: MixedLabels | Tensor) -> Tensor:
+    def saliency(self, images: Tensor, labels: Labels) -> Tensor:
         r"""(N, H, W), :math:`\sqrt{\frac1{ch} \sum_c (\partial \ell / \partial x_c)^2}`, float32
         (float64 for float64 images); see :meth:`gradient`."""
         # Squares of small gradients are 0 in float16.
@@ -185,7 +184,7 @@ def _autocast(kind: str) -> AbstractContextManager:
     return torch.autocast(kind, dtype, enabled=dtype != torch.float16, cache_enabled=False)
 
 
-def _cross_entropy(logits: Tensor, labels: MixedLabels | Tensor) -> Tensor:
+def _cross_entropy(logits: Tensor, labels: Labels) -> Tensor:
     """The sum over the samples, so that each one's gradient is its own."""
     if isinstance(labels, MixedLabels):
         logs = F.log_softmax(logits, 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from dmmix.functional.guide.hooks import changed, class_attention
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.mixed import Mixed
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Step:
         self._remove()
         self._waiting = waiting  # settle() tells of them
 
-    def settle(self) -> MixedLabels | Tensor:
+    def settle(self) -> Labels:
         """The labels after the forward pass, for mixes that label what the model has looked at.
 
         Raises:

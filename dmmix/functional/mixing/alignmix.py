@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from torch import Tensor
 
 from dmmix.functional.mixing.manifold import check_features
-from dmmix.functional.tensors.checks import check_index, check_lam
-from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.checks import check_counts, check_index, check_lam, check_positive
+from dmmix.functional.tensors.dtypes import no_autocast, share_dtype
 
 __all__ = ["align_features", "sinkhorn_assignment"]
 
@@ -39,22 +36,17 @@ def align_features(
     itself, and one whose whole share is that of the image whose places are kept, stay as they are.
 
     Args:
-        features: (N, D, h, w), not written to. Gradients flow to both samples, none through
-            :math:`R`.
-        lam: (N,) floats in [0, 1], the share of the first sample, rounded to the dtype of the
-            features.
-        index: (N,) integers, the pairing :math:`j`.
+        features: (N, D, h, w). Gradients flow to both samples, none through :math:`R`.
+        lam, index, check: see :func:`mix_features`.
         keep: (N,) bools, true where the places of the first image are kept.
         epsilon, iterations: see :func:`sinkhorn_assignment`.
-        check: see :func:`mixup`.
 
     Returns:
         (N, D, h, w) in the dtype of the features.
 
     Raises:
-        TypeError: features that are not floating point, or another wrong dtype.
-        ValueError: features that are no map; a wrong shape or device; with ``check``, a value out
-            of range.
+        TypeError, ValueError: see :func:`mix_features`; features that are no map; ``epsilon`` or
+            ``iterations`` out of range.
 
     Source: AlignMixup (arXiv 2103.15375).
     """
@@ -78,7 +70,7 @@ def align_features(
     # Rows: places of the map that is kept. Columns: those of the one that is laid over it.
     kept, moved = flat[torch.where(keep, own, index)], flat[torch.where(keep, index, own)]
     wide = share_dtype(features)
-    with _no_autocast(features):
+    with no_autocast(features.device.type):
         with torch.no_grad():
             cost = _distances(kept.to(wide), moved.to(wide))
             rows = sinkhorn_assignment(cost, epsilon, iterations)
@@ -107,10 +99,8 @@ def sinkhorn_assignment(cost: Tensor, epsilon: float = 0.1, iterations: int = 10
     Raises:
         ValueError: ``epsilon`` not above 0, ``iterations`` below 1, a cost of another shape.
     """
-    if not 0 < epsilon < math.inf:
-        raise ValueError(f"epsilon must be above 0 and finite, got {epsilon}")
-    if iterations < 1:
-        raise ValueError(f"iterations must be 1 or more, got {iterations}")
+    check_positive("epsilon", epsilon)
+    check_counts(iterations=iterations)
     if cost.ndim != 3 or cost.shape[1] != cost.shape[2]:
         raise ValueError(f"cost must be (N, r, r), got {tuple(cost.shape)}")
     kernel = cost / -epsilon
@@ -131,8 +121,3 @@ def _distances(first: Tensor, second: Tensor) -> Tensor:
     product = torch.bmm(first.transpose(1, 2), second)
     square = first.square().sum(1)[:, :, None] + second.square().sum(1)[:, None, :]
     return (square - 2 * product).clamp_min(0)
-
-
-def _no_autocast(tensor: Tensor) -> AbstractContextManager:
-    kind = tensor.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()

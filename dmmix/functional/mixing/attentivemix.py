@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import check_counts
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
+from dmmix.functional.tensors.grids import sized_cells
 from dmmix.functional.tensors.maps import check_maps, resize_maps
 
 __all__ = ["attentivemix"]
@@ -17,7 +19,7 @@ __all__ = ["attentivemix"]
 
 def attentivemix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     attention: Tensor,
@@ -31,49 +33,39 @@ def attentivemix(
 
     A grid of :math:`g \times g` cells is laid over the images, and the attention of the partner
     resized to it. The :math:`k_i = \operatorname{round}((1 - \lambda_i) g^2)` cells of largest
-    attention are pasted; of equal ones those that come first, row by row. With the mask :math:`M`
-    of what is left of the first image, and its mean over the pixels :math:`\bar M`:
-
-    .. math::
-        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
-        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+    attention are pasted; of equal ones those that come first, row by row. With the mask of what is
+    left of the first image, images and labels are mixed as in :func:`cutmix`.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: as for :func:`mixup`.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the share of the first image, of the cells. The paper pastes 6
             of 7 x 7 cells: ``1 - 6 / 49``.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         attention: (N, h, w) floats of any size, what is looked at in each of the ``images`` (in
             their order, not in that of the partners): the mean of the last feature map over its
             channels.
         grid: how many cells a side. A side with fewer pixels has one cell a pixel. Where the
             pixels do not divide evenly, cells differ by one pixel.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`; with it the attention has to be finite.
 
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
-        shares are exact pixel counts, float32 (float64 for float64 images).
+        shares are exact pixel counts.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device, a ``grid`` below 1; with ``check``, a value out of
-            range.
+        TypeError, ValueError: see :func:`mixup`; a ``grid`` below 1; with ``check``, attention that
+            is not finite.
 
     Source: Attentive CutMix (arXiv 2003.13048).
     """
     labels = prepare_pair(images, labels, lam, index, out, check)
     check_maps("attention", attention, images, check)
-    if grid < 1:
-        raise ValueError(f"grid must be at least 1, got {grid}")
+    check_counts(grid=grid)
     lam = lam.expand(images.shape[0])
     height, width = images.shape[-2:]
     # Never more cells than pixels: one without pixels could not be pasted.
     cells = resize_maps(attention, (min(grid, height), min(grid, width)), antialias=True)
     pasted = _largest(cells.flatten(1)[index], 1 - lam).view_as(cells)
-    rows, row_sizes = _cells(height, cells.shape[1], images.device)
-    columns, column_sizes = _cells(width, cells.shape[2], images.device)
+    rows, row_sizes = sized_cells(height, cells.shape[1], images.device)
+    columns, column_sizes = sized_cells(width, cells.shape[2], images.device)
     count = (pasted * (row_sizes[:, None] * column_sizes)).sum((1, 2))
     share = (height * width - count).to(share_dtype(images)) / (height * width)
     kept = ~pasted.index_select(1, rows).index_select(2, columns)
@@ -88,10 +80,3 @@ def _largest(values: Tensor, part: Tensor) -> Tensor:
     position = torch.arange(k, device=values.device).expand_as(order)
     rank = torch.empty_like(order).scatter_(1, order, position)
     return rank < (part * k).round()[:, None]
-
-
-def _cells(length: int, cells: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Which cell each pixel along a side is in, and how many pixels each cell has."""
-    edges = (torch.arange(cells + 1, device=device) * length).div(cells, rounding_mode="floor")
-    pixels = torch.arange(length, device=device)
-    return torch.bucketize(pixels, edges[1:], right=True), edges.diff()

@@ -5,15 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels, MixedLabels
 from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["blend_labels", "join_labels", "prepare_labels", "share_labels", "where_labels"]
 
 
-def prepare_labels(
-    labels: MixedLabels | Tensor, images: Tensor, check: bool | None = None
-) -> MixedLabels | Tensor:
+def prepare_labels(labels: Labels, images: Tensor, check: bool | None = None) -> Labels:
     """Labels that :func:`blend_labels` takes, with shares in the precision of the mix.
 
     Args:
@@ -47,9 +45,7 @@ def prepare_labels(
     return MixedLabels(labels[:, None], shares, check=check)
 
 
-def blend_labels(
-    first: MixedLabels | Tensor, second: MixedLabels | Tensor, share: Tensor
-) -> MixedLabels | Tensor:
+def blend_labels(first: Labels, second: Labels, share: Tensor) -> Labels:
     """``share`` (N,) of ``first`` and the rest of ``second``; both prepared, in the same form."""
     if isinstance(first, MixedLabels) and isinstance(second, MixedLabels):
         return first.blend(second, share)
@@ -58,7 +54,7 @@ def blend_labels(
     raise TypeError("labels of a pair must be in the same form")
 
 
-def join_labels(first: MixedLabels | Tensor, second: MixedLabels | Tensor) -> MixedLabels | Tensor:
+def join_labels(first: Labels, second: Labels) -> Labels:
     """One after the other; in the same form."""
     if isinstance(first, MixedLabels) and isinstance(second, MixedLabels):
         return MixedLabels.cat([first, second])
@@ -70,9 +66,7 @@ def join_labels(first: MixedLabels | Tensor, second: MixedLabels | Tensor) -> Mi
     )
 
 
-def share_labels(
-    labels: MixedLabels | Tensor, sources: Tensor, shares: Tensor
-) -> MixedLabels | Tensor:
+def share_labels(labels: Labels, sources: Tensor, shares: Tensor) -> Labels:
     """Labels of samples that are made of several; ``labels`` are prepared.
 
     Args:
@@ -88,9 +82,7 @@ def share_labels(
     return told
 
 
-def where_labels(
-    condition: Tensor, first: MixedLabels | Tensor, second: MixedLabels | Tensor
-) -> MixedLabels | Tensor:
+def where_labels(condition: Tensor, first: Labels, second: Labels) -> Labels:
     """Row by row, ``first`` where the (N,) ``condition`` holds, else ``second``; as above."""
     if isinstance(first, MixedLabels) and isinstance(second, MixedLabels):
         return MixedLabels.where(condition, first, second)

@@ -5,20 +5,29 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import blend_labels, prepare_labels
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing.blend import prepare_labels, share_labels
 from dmmix.functional.mixing.compose import gather
 from dmmix.functional.mixing.coselection import Coselection
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import check_images, check_index, check_out
+from dmmix.functional.tensors.checks import (
+    check_counts,
+    check_floats,
+    check_images,
+    check_index,
+    check_out,
+    check_positive,
+    looks_at_values,
+)
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
+from dmmix.functional.tensors.grids import cell_members, cell_of_pixel
 
 __all__ = ["comixup", "draw_comixup"]
 
 
 def comixup(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     saliency: Tensor,
     order: Tensor,
     start: Tensor,
@@ -51,8 +60,7 @@ def comixup(
     waiting for the device; the best of the local minima counts.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: as for :func:`mixup`.
+        images, labels, out, check: see :func:`mixup`; images are (N, ch, H, W).
         saliency: (N, H, W) floats, 0 or more (:meth:`Guide.saliency`). All 0 counts as even.
         order: (N,) integers, a permutation that says which images form a group.
         start: (N, T, R, C) floats in [0, 1), T random starts, for R x C blocks; fewer where the
@@ -66,8 +74,6 @@ def comixup(
         eta: weight of the prior.
         threshold: :math:`\tau`, how much of an image the other outputs may use for free.
         iterations: how many times each output is chosen anew.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`; looks at ``order``.
 
     Returns:
         :class:`Mixed`. The labels have ``sources`` slots, the largest share first, with the exact
@@ -75,29 +81,21 @@ def comixup(
         largest need not be the image of the same place in the batch.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; ``sources`` or ``iterations`` below 1; with ``check``,
-            an order that is no permutation.
+        TypeError, ValueError: see :func:`mixup`; ``sources`` or ``iterations`` below 1; with
+            ``check``, an order that is no permutation.
 
     Source: Co-Mixup (arXiv 2102.03065).
     """
     check_images(images)
     n, _, height, width = images.shape
-    check_index(order, images, check)
-    _check("saliency", saliency, (n, height, width), images)
-    _check("start", start, (n, None, None, None), images)
-    _check("prior", prior, (n, None), images)
-    for name, number in (("sources", sources), ("iterations", iterations)):
-        if number < 1:
-            raise ValueError(f"{name} must be 1 or more, got {number}")
+    check_index(order, images, check, "order")
+    check_floats("saliency", saliency, (n, height, width), images, one_for_all=False)
+    check_floats("start", start, (n, None, None, None), images, one_for_all=False)
+    check_floats("prior", prior, (n, None), images, one_for_all=False)
+    check_counts(sources=sources, iterations=iterations)
     _check_permutation(order, check)
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
-    if n == 0:
-        share = torch.ones(0, dtype=share_dtype(images), device=images.device)
-        mask = torch.ones(0, 1, height, width, dtype=torch.bool, device=images.device)
-        told = blend_labels(labels, labels, share)
-        return Mixed(images if out is None else out, told, order, mask)
 
     # Slot i of group g holds image order[i * G + g]; the last slot of some groups may be empty.
     size = prior.shape[1]
@@ -163,11 +161,8 @@ def draw_comixup(
     Raises:
         ValueError: ``alpha`` not above 0 or not finite; another number below 1.
     """
-    if not 0 < alpha < float("inf"):
-        raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
-    for name, number in (("partition", partition), ("blocks", blocks), ("starts", starts)):
-        if number < 1:
-            raise ValueError(f"{name} must be 1 or more, got {number}")
+    check_positive("alpha", alpha)
+    check_counts(partition=partition, blocks=blocks, starts=starts)
     groups = max(-(-n // partition), 1)
     size = max(-(-n // groups), 1)
     order = torch.randperm(n, generator=generator)
@@ -180,8 +175,7 @@ def draw_comixup(
 
 def _blocks(rows: int, columns: int, height: int, width: int, device: torch.device) -> Tensor:
     """(H, W), the number of the block of each pixel."""
-    row = torch.arange(height, device=device) * rows // height
-    column = torch.arange(width, device=device) * columns // width
+    row, column = cell_of_pixel(height, rows, device), cell_of_pixel(width, columns, device)
     return row[:, None] * columns + column
 
 
@@ -191,10 +185,8 @@ def _salient(saliency: Tensor, rows: int, columns: int, pixels: Tensor) -> Tenso
     saliency = at_least_float32(saliency)
     # Before it is summed: not to lose what is small in all of an image.
     saliency = saliency / saliency.amax((1, 2), keepdim=True).clamp_min(1e-30)
-    row = torch.arange(height, device=saliency.device) * rows // height
-    column = torch.arange(width, device=saliency.device) * columns // width
-    of_row = (row == torch.arange(rows, device=saliency.device)[:, None]).to(saliency.dtype)
-    of_column = (column == torch.arange(columns, device=saliency.device)[:, None]).to(of_row.dtype)
+    of_row = cell_members(height, rows, saliency.device).to(saliency.dtype)
+    of_column = cell_members(width, columns, saliency.device).to(saliency.dtype)
     salient = (of_row @ saliency @ of_column.T).flatten(1)
     total = salient.sum(1, keepdim=True)
     even = (pixels / (height * width)).to(salient.dtype)
@@ -203,7 +195,7 @@ def _salient(saliency: Tensor, rows: int, columns: int, pixels: Tensor) -> Tenso
 
 def _compose(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     chosen: Tensor,
     block: Tensor,
     pixels: Tensor,
@@ -222,39 +214,16 @@ def _compose(
     share = count.to(share_dtype(images)) / pixels.sum()
 
     index = source.unbind(1)
-    mixed, mixed_labels = gather(images, index[0], out), labels[index[0]]
-    reached = share[:, 0]
+    mixed = gather(images, index[0], out)
     planes = [chosen == index[0][:, None]]
     for k in range(1, sources):
         # Of no pixels where a row has fewer sources.
         planes.append((chosen == index[k][:, None]) & (count[:, k] > 0)[:, None])
         mixed = torch.where(planes[k][:, block][:, None], images[index[k]], mixed, out=out)
-        before, reached = reached, reached + share[:, k]
-        mixed_labels = blend_labels(mixed_labels, labels[index[k]], before / reached)
-    return Mixed(mixed, mixed_labels, source, torch.stack(planes, 1)[:, :, block])
+    told = share_labels(labels, source, share)
+    return Mixed(mixed, told, source, torch.stack(planes, 1)[:, :, block])
 
 
 def _check_permutation(order: Tensor, check: bool | None) -> None:
-    look = order.device.type == "cpu" if check is None else check
-    if torch.compiler.is_compiling() or not look:
-        return
-    if not torch.equal(order.sort().values, torch.arange(len(order)).to(order)):
+    if looks_at_values(check, order) and len(order.unique()) < len(order):
         raise ValueError("order must be a permutation, got an image twice")
-
-
-def _check(name: str, tensor: Tensor, shape: tuple[int | None, ...], images: Tensor) -> None:
-    if not isinstance(tensor, Tensor):
-        raise TypeError(f"{name} must be a Tensor, got {type(tensor).__name__}")
-    if not tensor.is_floating_point():
-        raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
-    wrong = tensor.ndim != len(shape) or any(
-        size < 1 if asked is None else size != asked
-        for size, asked in zip(tensor.shape, shape, strict=True)
-    )
-    if wrong:
-        wanted = ", ".join("any" if asked is None else str(asked) for asked in shape)
-        raise ValueError(f"{name} must be ({wanted}), got {tuple(tensor.shape)}")
-    if tensor.device != images.device:
-        raise ValueError(
-            f"{name} must be on the device of the images, {images.device}, got {tensor.device}"
-        )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels, MixedLabels
 from dmmix.functional.mixing.blend import blend_labels
 from dmmix.functional.mixing.mixed import Mixed, per_sample
 from dmmix.functional.tensors.dtypes import share_dtype
-from dmmix.functional.tensors.layout import is_channels_last
+from dmmix.functional.tensors.layout import as_bytes, is_channels_last
 
-__all__ = ["as_bytes", "as_weight", "by_box", "by_mask", "by_share", "gather"]
+__all__ = ["as_weight", "by_box", "by_mask", "by_share", "gather"]
 
 _PIECE = 2**18  # pixels
 
@@ -31,7 +31,7 @@ def gather(images: Tensor, index: Tensor, out: Tensor | None = None) -> Tensor:
 
 def by_share(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     share: Tensor,
     index: Tensor,
     out: Tensor | None = None,
@@ -53,7 +53,7 @@ def by_share(
 
 def by_mask(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     mask: Tensor,
     index: Tensor,
     *,
@@ -86,7 +86,7 @@ def by_mask(
 
 def by_box(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     rows: slice,
     columns: slice,
     index: Tensor,
@@ -124,13 +124,6 @@ def as_weight(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return as_bytes(mask).to(dtype)
 
 
-def as_bytes(mask: Tensor) -> Tensor:
-    """Bools as bytes, for which torch has vector instructions on a CPU; anything else as it is."""
-    if mask.dtype != torch.bool or torch.compiler.is_compiling():
-        return mask
-    return mask.view(torch.uint8)
-
-
 def _choose(
     mask: Tensor, images: Tensor, index: Tensor, second: Tensor | None, out: Tensor | None
 ) -> Tensor:
@@ -165,7 +158,7 @@ def _fresh(images: Tensor, *others: Tensor | None) -> Tensor | None:
     return None if needed and torch.is_grad_enabled() else torch.empty_like(images)
 
 
-def _pairs(labels: MixedLabels | Tensor, index: Tensor, share: Tensor) -> MixedLabels | Tensor:
+def _pairs(labels: Labels, index: Tensor, share: Tensor) -> Labels:
     second = (
         labels.take(index) if isinstance(labels, MixedLabels) else labels.index_select(0, index)
     )

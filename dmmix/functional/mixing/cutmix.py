@@ -7,18 +7,19 @@ import math
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.compose import as_bytes, by_box, by_mask
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing.boxes import box_edges, outside_box
+from dmmix.functional.mixing.compose import by_box, by_mask
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
+from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["box_edges", "cutmix", "outside_box"]
+__all__ = ["cutmix"]
 
 
 def cutmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     centers: Tensor,
@@ -38,25 +39,19 @@ def cutmix(
         \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
-            (N, C) soft labels, which stay dense.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the share of the first image before clipping and rounding.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         centers: (N, 2) floats in [0, 1), the centre of the box as fractions (y, x) of height and
             width.
         inside: shift the box to lie wholly inside the image instead of clipping it, so that
             ``lam`` is met up to the rounding of the sides.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`.
 
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
-        shares are exact pixel counts, float32 (float64 for float64 images).
+        shares are exact pixel counts.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; with ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`.
 
     Source: CutMix (arXiv 1905.04899).
     """
@@ -65,8 +60,8 @@ def cutmix(
     if _known_box(lam, centers):
         rows, columns = _one_box(lam, centers, height, width, inside)
         return by_box(images, labels, rows, columns, index, out=out)
-    start, stop = box_edges(lam, centers, height, width, inside)
-    mask = outside_box(start, stop, height, width).expand(n, 1, height, width)
+    start, stop = box_edges(lam, centers, (height, width), inside)
+    mask = outside_box(start, stop, (height, width)).expand(n, 1, height, width)
     kept = torch.rsub((stop - start).prod(1), height * width)
     share = kept.div_(height * width).to(share_dtype(images)).expand(n)
     return by_mask(images, labels, mask, index, share=share, out=out)
@@ -95,32 +90,3 @@ def _one_box(lam: Tensor, centers: Tensor, height: int, width: int, inside: bool
             start = min(max(start, 0), length - side)
         box.append(slice(max(start, 0), max(0, min(start + side, length))))
     return box
-
-
-def box_edges(
-    lam: Tensor, centers: Tensor, height: int, width: int, inside: bool = False
-) -> tuple[Tensor, Tensor]:
-    """First pixel of the box and the one after its last, (N, 2) each, along height and width.
-
-    Whole numbers, as floats. Both axes at once: on small images what costs is the number of
-    operations.
-    """
-    ratio = torch.rsub(at_least_float32(lam), 1).sqrt_()
-    # A tensor made of Python numbers would have to be copied to the device.
-    length = torch.linspace(height, width, 2, dtype=ratio.dtype, device=ratio.device)
-    side = (ratio[:, None] * length).round_()
-    # Rounding the edge, not the centre: the box is as likely to lean to either side.
-    start = (centers.to(ratio.dtype) * length).sub(side, alpha=0.5).round_()
-    if inside:
-        start = torch.minimum(start.clamp_min_(0), length - side)
-    stop = torch.minimum(start + side, length)
-    return start.clamp_min_(0), stop
-
-
-def outside_box(start: Tensor, stop: Tensor, height: int, width: int) -> Tensor:
-    """(N, 1, H, W) bool, true outside the box."""
-    pixel = torch.arange(max(height, width), dtype=start.dtype, device=start.device)
-    outside = (pixel < start[:, :, None]).logical_or_(pixel >= stop[:, :, None])
-    rows, columns = as_bytes(outside).unbind(1)
-    outside = rows[:, None, :height, None] | columns[:, None, None, :width]
-    return outside.view(torch.bool)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from dmmix.functional.tensors.checks import check_positive
+
 __all__ = ["draw_centers", "draw_lam", "draw_pairing"]
 
 
@@ -30,8 +32,7 @@ def draw_lam(
     Raises:
         ValueError: ``alpha`` not above 0 or not finite.
     """
-    if not 0 < alpha < float("inf"):
-        raise ValueError(f"alpha must be above 0 and finite, got {alpha}")
+    check_positive("alpha", alpha)
     shape = (2, 1 if per_batch else n)
     # lam = g1 / (g1 + g2) with g ~ Gamma(alpha). A Gamma of small alpha underflows to 0 and
     # 0 / (0 + 0) is nan; so take its logarithm, from Gamma(alpha) = Gamma(alpha + 1) U^(1/alpha).

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.fmix_band import (
     band_field,
@@ -19,7 +19,7 @@ from dmmix.functional.mixing.fmix_band import (
 )
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import check_tensor
+from dmmix.functional.tensors.checks import check_not_negative, check_tensor
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 
 __all__ = ["draw_noise", "fmix"]
@@ -27,7 +27,7 @@ __all__ = ["draw_noise", "fmix"]
 
 def fmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     noise: Tensor,
@@ -57,13 +57,10 @@ def fmix(
     taken together.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
-            (N, C) soft labels, which stay dense.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the share of the first image, met up to half a pixel. From a
             band it is met up to a few pixels where there are no more than 64 x 64, and on larger
             images up to 0.0001 or so, in rare cases 0.005.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         noise: (N, H, W // 2 + 1) complex normals (:func:`draw_noise`), or (1, H, W // 2 + 1) for
             one field that the whole batch shares. Or a band of it, (N or 1, h, c): from
             -(h - 1) / 2 to (h - 1) / 2 waves along the height, in the order of ``fftfreq``, and
@@ -73,17 +70,13 @@ def fmix(
         max_soft: half the width of the ramp from 1 to 0, as a share of all pixels, in [0, 0.5].
             It is narrowed to ``min(lam, 1 - lam)``, so that the mean of the mask stays. With 0
             the mask is binary.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`.
 
     Returns:
         :class:`Mixed`; the mask is (N, 1, H, W), bool, or floats with ``max_soft``. The shares are
         the mean of the mask.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; ``decay_power`` or ``max_soft`` out of range; with
-            ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`; ``decay_power`` or ``max_soft`` out of range.
 
     Source: FMix: Enhancing Mixed Sample Data Augmentation (arXiv 2002.12047).
     """
@@ -219,7 +212,6 @@ def _check_noise(noise: Tensor, images: Tensor) -> None:
 
 
 def _check_options(decay_power: float, max_soft: float = 0.0) -> None:
-    if not 0 <= decay_power < math.inf:
-        raise ValueError(f"decay_power must be 0 or more and finite, got {decay_power}")
+    check_not_negative("decay_power", decay_power)
     if not 0 <= max_soft <= 0.5:
         raise ValueError(f"max_soft must be in [0, 0.5], got {max_soft}")

@@ -7,18 +7,19 @@ import math
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.grids import pixel_centers
 
 __all__ = ["gmix"]
 
 
 def gmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     centers: Tensor,
@@ -54,8 +55,8 @@ def gmix(
     n, _, height, width = images.shape
     dtype = share_dtype(images)
     lam, (y, x) = lam.to(dtype)[:, None, None], centers.to(dtype)[:, :, None].unbind(1)
-    rows = torch.arange(height, device=images.device, dtype=dtype) + 0.5 - y * height
-    columns = torch.arange(width, device=images.device, dtype=dtype) + 0.5 - x * width
+    rows = pixel_centers(height, images.device, dtype) - y * height
+    columns = pixel_centers(width, images.device, dtype) - x * width
     square = rows.square()[:, :, None] + columns.square()[:, None, :]
     share = torch.minimum(lam, 1 - lam)
     spot = torch.exp(square * (-math.pi / (height * width)) / share)

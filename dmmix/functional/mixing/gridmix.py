@@ -5,18 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import check_floats, check_range, looks_at_values
+from dmmix.functional.tensors.checks import check_parts
+from dmmix.functional.tensors.grids import cell_of_pixel
 
 __all__ = ["draw_cells", "gridmix"]
 
 
 def gridmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     cells: Tensor,
@@ -40,36 +41,30 @@ def gridmix(
     with fewer pixels than cells on a side does not show some of the cells.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
-            (N, C) soft labels, which stay dense.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the probability that a cell is of the first image.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         cells: (N, r, s) floats in [0, 1), a uniform draw for each cell of a grid of any size
             (:func:`draw_cells`).
-        out: see :func:`mixup`.
-        check: see :func:`mixup`.
 
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
-        shares are exact pixel counts, float32 (float64 for float64 images).
+        shares are exact pixel counts.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; with ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`.
 
     Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,
     2021; doi 10.1016/j.patcog.2020.107594).
     """
     labels = prepare_pair(images, labels, lam, index, out, check)
-    _check_cells(cells, images, check)
-    height, width = images.shape[-2:]
+    n, _, height, width = images.shape
+    check_parts("cells", cells, (n, None, None), images, check)
     kept = cells < lam[:, None, None]
-    rows = _cell_of_pixel(height, cells.shape[1], images.device)
-    columns = _cell_of_pixel(width, cells.shape[2], images.device)
+    rows = cell_of_pixel(height, cells.shape[1], images.device)
+    columns = cell_of_pixel(width, cells.shape[2], images.device)
     # Rows last: they are copied whole.
     mask = kept.index_select(2, columns).index_select(1, rows)[:, None]
-    mask = mask.expand(images.shape[0], -1, -1, -1)
+    mask = mask.expand(n, -1, -1, -1)
     return by_mask(images, labels, mask, index, out=out)
 
 
@@ -87,21 +82,3 @@ def draw_cells(
     """
     # float32: a float64 draw could become 1 on a device without float64, and lam = 1 leave a cell.
     return torch.rand(1 if per_batch else n, *grid, generator=generator, dtype=torch.float32)
-
-
-def _cell_of_pixel(length: int, cells: int, device: torch.device) -> Tensor:
-    """(length,) the cell that each pixel along one side is in."""
-    return (torch.arange(length, device=device) * cells).floor_divide_(length)
-
-
-def _check_cells(cells: Tensor, images: Tensor, check: bool | None) -> None:
-    n = images.shape[0]
-    if isinstance(cells, Tensor) and (cells.ndim != 3 or 0 in cells.shape[1:]):
-        raise ValueError(
-            f"cells must be ({n}, rows, columns) for {n} images, got {tuple(cells.shape)}"
-        )
-    grid = tuple(cells.shape[1:]) if isinstance(cells, Tensor) else ()
-    check_floats("cells", cells, (n, *grid), images)
-    if looks_at_values(check, cells):
-        # 1 is let through, as in centers.
-        check_range("cells", cells, (cells >= 0) & (cells <= 1), "[0, 1)")

@@ -7,19 +7,19 @@ import math
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
-from dmmix.functional.tensors.maps import check_maps, resize_maps
+from dmmix.functional.tensors.maps import check_maps, normalised, resize_maps
 
 __all__ = ["greedy_pairing", "guidedmixup", "smooth_saliency"]
 
 
 def guidedmixup(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor | None,
     index: Tensor,
     saliency: Tensor,
@@ -42,26 +42,20 @@ def guidedmixup(
     The paper has no :math:`\lambda`, which is one of a half.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: as for :func:`mixup`.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W); the
+            pairing of the paper is :func:`greedy_pairing`.
         lam: (N,) floats in [0, 1], how much the saliency of the first image counts; ``None`` for
             as much as that of the second.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``. The
-            paper's is :func:`greedy_pairing`.
         saliency: (N, h, w) floats of any size, 0 or more (less counts as 0), of each of the
             ``images`` (in their order, not in that of the partners). The paper smooths it
             (:func:`smooth_saliency`). A map of zeros counts every pixel alike.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`; with it the saliency has to be finite.
 
     Returns:
         :class:`Mixed`; the mask (N, 1, H, W) is the share of the first image at each pixel, rounded
-        to the dtype of the images. Where neither image is salient it is ``lam``. Shares are
-        float32, float64 for float64 images.
+        to the dtype of the images. Where neither image is salient it is ``lam``.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; with ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`; with ``check``, saliency that is not finite.
 
     Source: GuidedMixup (arXiv 2306.16612).
     """
@@ -69,7 +63,7 @@ def guidedmixup(
     check_maps("saliency", saliency, images, check)
     height, width = images.shape[-2:]
     maps = resize_maps(saliency.detach(), (height, width)).to(share_dtype(images))
-    first = _normalised(maps)
+    first = normalised(maps.clamp_min(0))
     second = first[index]
     neutral: Tensor | float = 0.5
     if lam is not None:
@@ -100,7 +94,7 @@ def greedy_pairing(saliency: Tensor) -> Tensor:
     n, device = saliency.shape[0], saliency.device
     if n < 2:
         return torch.arange(n, device=device)
-    maps = _normalised(at_least_float32(saliency)).flatten(1)
+    maps = normalised(at_least_float32(saliency).clamp_min(0)).flatten(1)
     distance = torch.cdist(maps, maps).fill_diagonal_(-1)
     first = distance.amax(1).argmax(0, keepdim=True)
     index = torch.zeros(n, dtype=torch.int64, device=device)
@@ -142,11 +136,3 @@ def smooth_saliency(saliency: Tensor, kernel_size: int = 7, sigma: float = 3.0) 
         weighted = (b / sum(bell) * wide.narrow(dim, k, length) for k, b in enumerate(bell))
         maps = sum(weighted)  # type: ignore[assignment]  # 0 where there is nothing to sum
     return maps
-
-
-def _normalised(maps: Tensor) -> Tensor:
-    """(N, h, w) maps, 0 or more, that sum to 1; one of zeros becomes even."""
-    maps = maps.clamp_min(0)
-    total = maps.sum((1, 2), keepdim=True)
-    even = 1 / (maps.shape[1] * maps.shape[2])
-    return torch.where(total > 0, maps / torch.where(total > 0, total, 1), even)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing.boxes import box_edges, outside_box
 from dmmix.functional.mixing.compose import by_mask
-from dmmix.functional.mixing.cutmix import box_edges, outside_box
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
+from dmmix.functional.tensors.checks import check_unit
 
 __all__ = ["hmix"]
 
 
 def hmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     centers: Tensor,
@@ -45,11 +46,10 @@ def hmix(
     Source: A Unified Analysis of Mixed Sample Data Augmentation (arXiv 2208.09913).
     """
     labels = prepare_pair(images, labels, lam, index, out, check, centers=centers)
-    if not 0 <= ratio <= 1:
-        raise ValueError(f"ratio must be in [0, 1], got {ratio}")
+    check_unit("ratio", ratio)
     n, _, height, width = images.shape
-    start, stop = box_edges(1 - ratio * (1 - lam), centers, height, width)
+    start, stop = box_edges(1 - ratio * (1 - lam), centers, (height, width))
     area = (stop - start).prod(1) / (height * width)
     around = (lam / (1 - area).clamp_min(1e-12)).clamp_max(1)
-    mask = outside_box(start, stop, height, width) * around[:, None, None, None]
+    mask = outside_box(start, stop, (height, width)) * around[:, None, None, None]
     return by_mask(images, labels, mask.expand(n, -1, -1, -1), index, out=out)

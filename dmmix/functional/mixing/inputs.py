@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.tensors.checks import (
     check_centers,
@@ -19,7 +19,7 @@ __all__ = ["prepare_pair"]
 
 def prepare_pair(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor | None,
     index: Tensor,
     out: Tensor | None,
@@ -27,7 +27,7 @@ def prepare_pair(
     *,
     any_axes: bool = False,
     **centers: Tensor,
-) -> MixedLabels | Tensor:
+) -> Labels:
     """Raises TypeError or ValueError for what a mix of pairs does not take; see :func:`mixup`.
 
     Args:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
-from dmmix.functional.mixing.blend import blend_labels, prepare_labels
+from dmmix.functional.labels import Labels
+from dmmix.functional.mixing.blend import blend_labels
+from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import check_images, check_index, check_lam
+from dmmix.functional.tensors.checks import check_index, check_lam
 from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["mix_features", "mix_later"]
@@ -48,7 +49,7 @@ def mix_features(
 
 def mix_later(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     *,
@@ -69,10 +70,7 @@ def mix_later(
     Raises:
         TypeError, ValueError: see :func:`mixup`.
     """
-    check_images(images)
-    check_lam(lam, images, check)
-    check_index(index, images, check)
-    labels = prepare_labels(labels, images, check)
+    labels = prepare_pair(images, labels, lam, index, None, check)
     share = lam.to(images.dtype).to(share_dtype(images)).expand(images.shape[0])
     told = blend_labels(labels, labels[index], share)
     return Mixed(images, told, index, share[:, None, None, None])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.blend import (
     blend_labels,
     join_labels,
@@ -41,7 +41,7 @@ class Mixed(NamedTuple):
     """
 
     images: Tensor
-    labels: MixedLabels | Tensor
+    labels: Labels
     index: Tensor  # type: ignore[assignment]  # not that of a tuple
     mask: Tensor
     weights: Tensor | None = None
@@ -119,12 +119,12 @@ class Watched(NamedTuple):
     """
 
     rule: Any
-    labels: MixedLabels | Tensor
+    labels: Labels
     mixed: Mixed
     rows: Tensor | None = None
     start: int = 0
 
-    def settle(self, labels: MixedLabels | Tensor, seen: Tensor) -> MixedLabels | Tensor:
+    def settle(self, labels: Labels, seen: Tensor) -> Labels:
         """The labels of all samples of the pass, of which these are told anew."""
         shares = self.rule.settle(self.mixed, seen[self.start :])
         told = share_labels(self.labels, self.mixed.sources, shares)
@@ -140,7 +140,7 @@ def per_sample(values: Tensor, images: Tensor) -> Tensor:
     return values.view(-1, *[1] * (images.ndim - 1))
 
 
-def unmixed(images: Tensor, labels: MixedLabels | Tensor, *, check: bool | None = None) -> Mixed:
+def unmixed(images: Tensor, labels: Labels, *, check: bool | None = None) -> Mixed:
     """The samples as they are, in the form that a mix returns.
 
     Each sample is the mix of itself with itself, all of it the first. So the labels have as many

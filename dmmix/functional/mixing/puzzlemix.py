@@ -9,14 +9,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask, gather
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.mixing.puzzle_energy import minimise_grid_energy
 from dmmix.functional.mixing.puzzle_transport import assign_blocks, move_blocks
+from dmmix.functional.tensors.checks import (
+    check_counts,
+    check_not_negative,
+    check_positive,
+    check_unit,
+)
 from dmmix.functional.tensors.dtypes import share_dtype
-from dmmix.functional.tensors.maps import check_maps, resize_maps
+from dmmix.functional.tensors.maps import check_maps, normalised, resize_maps
 
 __all__ = ["puzzlemix"]
 
@@ -25,7 +31,7 @@ _EPS = 1e-6
 
 def puzzlemix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     saliency: Tensor,
@@ -65,11 +71,9 @@ def puzzlemix(
         \tilde y = \bar z\, y + (1 - \bar z)\, y'
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: as for :func:`mixup`.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the share of the first image that the prior pulls to. What is
             got also depends on the saliency; 0 and 1 give one image alone.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         saliency: (N, h, w), 0 or more, of each of the ``images`` (in their order); resized to them
             if it is of another size. The paper takes the norm of the gradient
             (:meth:`dmmix.functional.Guide.saliency`). All zero counts as the same everywhere.
@@ -88,23 +92,27 @@ def puzzlemix(
         t_eps: what moving costs, above 0.
         pixel_range: what the brightest and the darkest pixel differ by, which differences are
             measured against. ``None`` takes each pair's own, channel by channel.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`; with it the saliency has to be finite.
 
     Returns:
-        :class:`Mixed`; the mask is float, (N, 1, H, W), the part of the first image. The shares
-        are its mean, float32 (float64 for float64 images). No gradient goes through the mask.
+        :class:`Mixed`; the mask is float, (N, 1, H, W), the part of the first image, and the shares
+        are its mean. No gradient goes through the mask.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device, a parameter out of its range; with ``check``, a value
-            out of range.
+        TypeError, ValueError: see :func:`mixup`; a parameter out of its range; with ``check``,
+            saliency that is not finite.
 
     Source: Puzzle Mix (arXiv 2009.06962).
     """
     labels = prepare_pair(images, labels, lam, index, out, check)
     check_maps("saliency", saliency, images, check)
-    check_puzzle(block_num, n_labels, beta, gamma, eta, neigh_size, t_size, t_eps, pixel_range)
+    check_counts(block_num=block_num, neigh_size=neigh_size, t_size=1 if t_size is None else t_size)
+    if n_labels < 2:
+        raise ValueError(f"n_labels must be 2 or more, got {n_labels}")
+    check_unit("gamma", gamma)
+    check_not_negative("beta", beta)
+    check_not_negative("eta", eta)
+    check_positive("t_eps", t_eps)
+    check_positive("pixel_range", 1 if pixel_range is None else pixel_range)
     lam = lam.expand(images.shape[0])
     if images.numel() == 0:
         mask = images.new_ones(images.shape[0], 1, *images.shape[-2:], dtype=share_dtype(images))
@@ -137,36 +145,6 @@ def puzzlemix(
         first = fine.move(images, first)
         second = fine.move(gather(images, index, out), second)
     return by_mask(first, labels, mask, index, second=second, out=out)
-
-
-def check_puzzle(
-    block_num: int,
-    n_labels: int,
-    beta: float,
-    gamma: float,
-    eta: float,
-    neigh_size: int,
-    t_size: int | None,
-    t_eps: float,
-    pixel_range: float | None,
-) -> None:
-    """Raises ValueError unless all are in range."""
-    for name, value, least in (
-        ("block_num", block_num, 1),
-        ("n_labels", n_labels, 2),
-        ("neigh_size", neigh_size, 1),
-        ("t_size", 1 if t_size is None else t_size, 1),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
-    for name, weight in (("beta", beta), ("eta", eta)):
-        if not 0 <= weight < math.inf:
-            raise ValueError(f"{name} must be 0 or more and finite, got {weight}")
-    if not 0 <= gamma <= 1:
-        raise ValueError(f"gamma must be in [0, 1], got {gamma}")
-    for name, size in (("t_eps", t_eps), ("pixel_range", pixel_range)):
-        if size is not None and not 0 < size < math.inf:
-            raise ValueError(f"{name} must be above 0 and finite, got {size}")
 
 
 class _Layout(NamedTuple):
@@ -205,9 +183,7 @@ class _Layout(NamedTuple):
     def pool(self, saliency: Tensor) -> Tensor:
         """(N, rows, columns) with a sum of 1."""
         blocks = F.avg_pool2d(self.core(saliency)[:, None], (self.tall, self.wide))[:, 0]
-        total = blocks.sum((1, 2), keepdim=True)
-        even = torch.full_like(blocks, 1 / (self.rows * self.columns))
-        return torch.where(total > 0, blocks / total, even)
+        return normalised(blocks)
 
     def spread(self, blocks: Tensor) -> Tensor:
         """(N, height, width): each pixel what its block, or the block next to it, has."""

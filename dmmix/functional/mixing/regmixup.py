@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.blend import join_labels, prepare_labels
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.checks import check_images
+from dmmix.functional.tensors.checks import check_images, check_out
 from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["regmixup"]
@@ -16,7 +16,7 @@ __all__ = ["regmixup"]
 
 def regmixup(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     mixed: Mixed,
     eta: float = 1.0,
     *,
@@ -58,13 +58,8 @@ def regmixup(
     _check_alike(images, mixed.images)
     labels = prepare_labels(labels, images, check)
     n, m = images.shape[0], mixed.images.shape[0]
-    if out is None:
-        both = torch.cat([images, mixed.images])
-    else:
-        _check_out(out, images, mixed.images)
-        out[:n].copy_(images)
-        out[n:].copy_(mixed.images)
-        both = out
+    check_out(out, images, mixed.images)
+    both = torch.cat([images, mixed.images], out=out)
     dtype = share_dtype(images)
     weights = mixed.weights
     if weights is None:
@@ -96,19 +91,3 @@ def _check_alike(images: Tensor, mixed: Tensor) -> None:
         raise ValueError(
             f"mixed must be images of {tuple(images.shape[1:])}, got {tuple(mixed.shape[1:])}"
         )
-
-
-def _check_out(out: Tensor, images: Tensor, mixed: Tensor) -> None:
-    shape = (images.shape[0] + mixed.shape[0], *images.shape[1:])
-    if out.shape != shape or out.dtype != images.dtype or out.device != images.device:
-        raise ValueError(
-            f"out must be {shape}, {images.dtype} on {images.device}, got {tuple(out.shape)}, "
-            f"{out.dtype} on {out.device}"
-        )
-    if torch.is_grad_enabled() and any(t.requires_grad for t in (out, images, mixed)):
-        raise ValueError("out cannot be used with images (or an out) that need a gradient")
-    if torch.compiler.is_compiling() or not len(out):
-        return
-    theirs = {t.untyped_storage().data_ptr() for t in (images, mixed)}
-    if out.untyped_storage().data_ptr() in theirs:
-        raise ValueError("out must have memory of its own, got that of the images")

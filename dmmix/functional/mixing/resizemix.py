@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.boxes import paste_box
 from dmmix.functional.mixing.compose import gather
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
-from dmmix.functional.tensors.dtypes import at_least_float32
 from dmmix.functional.tensors.resampling import resize_boxes
+from dmmix.functional.tensors.spans import placed, side_ratio, whole
 
 __all__ = ["resizemix"]
 
 
 def resizemix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     places: Tensor,
@@ -41,43 +40,30 @@ def resizemix(
     same, for one size at a time). It is computed in float32 at least, also under autocast.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
-            (N, C) soft labels, which stay dense.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the share of the first image before rounding.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         places: (N, 2) floats in [0, 1), where the box is, (y, x): 0 is the first of the places
             that it can have in the image, 1 the end of the last. Uniform values
             (:func:`draw_centers`) make all of these places equally likely.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`.
 
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
-        shares are exact pixel counts, float32 (float64 for float64 images).
+        shares are exact pixel counts.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; with ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`.
 
     Source: ResizeMix (arXiv 2012.11101).
     """
     labels = prepare_pair(images, labels, lam, index, out, check, places=places)
     lam = lam.expand(images.shape[0])
     height, width = images.shape[-2:]
-    tau = (1 - at_least_float32(lam)).sqrt()
-    places = places.to(tau.dtype).expand(images.shape[0], 2)
-    rows = _span(tau, places[:, 0], height)
-    columns = _span(tau, places[:, 1], width)
-    zero = torch.zeros_like(rows[0])
-    whole = (zero, zero + height), (zero, zero + width)
-    second = resize_boxes(gather(images, index, out), whole, (rows, columns))
+    ratio = side_ratio(lam)
+    places = places.to(ratio.dtype).expand(images.shape[0], 2)
+    rows, columns = (
+        placed(places[:, axis], (ratio * length).round().long(), length)
+        for axis, length in enumerate((height, width))
+    )
+    full = whole(rows[0], height), whole(rows[0], width)
+    second = resize_boxes(gather(images, index, out), full, (rows, columns))
     return paste_box(images, labels, index, rows, columns, second=second, out=out)
-
-
-def _span(tau: Tensor, place: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """First pixel and the one after the last, along one side of the image."""
-    side = (tau * length).round()
-    room = length - side
-    start = torch.minimum((place * (room + 1)).floor(), room)
-    return start.long(), (start + side).long()

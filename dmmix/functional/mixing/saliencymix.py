@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.boxes import paste_box
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.saliency import fine_grained_saliency
-from dmmix.functional.tensors.dtypes import at_least_float32
+from dmmix.functional.tensors.checks import check_floats
+from dmmix.functional.tensors.spans import around, side_ratio
 
 __all__ = ["saliencymix"]
 
 
 def saliencymix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     *,
@@ -29,62 +30,32 @@ def saliencymix(
 
     The box has the sides :math:`\sqrt{1 - \lambda}\,(H, W)`, rounded to whole pixels; its middle is
     the pixel of largest saliency of the partner (the first of them), and it is clipped at the
-    border of the image. With the mask :math:`M` of what is left of the first image, and its mean
-    over the pixels :math:`\bar M`:
-
-    .. math::
-        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
-        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+    border of the image. With the mask of what is left of the first image, images and labels are
+    mixed as in :func:`cutmix`.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to. They may
-            be normalised: see the function below.
-        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
-            (N, C) soft labels, which stay dense.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W) and
+            may be normalised: see the function below.
         lam: (N,) floats in [0, 1], the share of the first image before clipping and rounding.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         saliency: (N, H, W) floats, what is salient in the ``images`` (not in the partners);
             ``None`` is :func:`~dmmix.functional.fine_grained_saliency`, as in the paper.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`.
 
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
-        shares are exact pixel counts, float32 (float64 for float64 images).
+        shares are exact pixel counts.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; with ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`.
 
     Source: SaliencyMix (arXiv 2006.01791).
     """
     labels = prepare_pair(images, labels, lam, index, out, check)
-    lam = lam.expand(images.shape[0])
-    height, width = images.shape[-2:]
-    maps = fine_grained_saliency(images) if saliency is None else _checked(saliency, images)
-    peak = maps.flatten(1).argmax(1)[index]
-    ratio = (1 - at_least_float32(lam)).sqrt()
-    rows = _span(ratio, peak // width, height)
-    columns = _span(ratio, peak % width, width)
+    n, _, height, width = images.shape
+    if saliency is None:
+        saliency = fine_grained_saliency(images)
+    check_floats("saliency", saliency, (n, height, width), images, one_for_all=False)
+    peak = saliency.flatten(1).argmax(1)[index]
+    ratio = side_ratio(lam.expand(n))
+    rows = around(peak // width, (ratio * height).round().long(), height)
+    columns = around(peak % width, (ratio * width).round().long(), width)
     return paste_box(images, labels, index, rows, columns, out=out)
-
-
-def _checked(saliency: Tensor, images: Tensor) -> Tensor:
-    if not isinstance(saliency, Tensor):
-        raise TypeError(f"saliency must be a Tensor, got {type(saliency).__name__}")
-    shape = (images.shape[0], *images.shape[-2:])
-    if not saliency.is_floating_point():
-        raise TypeError(f"saliency must be floating point, got {saliency.dtype}")
-    if saliency.shape != shape or saliency.device != images.device:
-        raise ValueError(
-            f"saliency must be {shape} on {images.device} for these images, got "
-            f"{tuple(saliency.shape)} on {saliency.device}"
-        )
-    return saliency
-
-
-def _span(ratio: Tensor, middle: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """First pixel and the one after the last, along one side of the image."""
-    side = (ratio * length).round().long()
-    start = middle - side // 2
-    return start.clamp_min(0), (start + side).clamp_max(length)

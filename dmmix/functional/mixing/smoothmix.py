@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_floats, check_range, looks_at_values
 from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.grids import pixel_centers
 
 __all__ = ["draw_sigma", "smoothmix"]
 
@@ -19,7 +20,7 @@ _STEPS = 32  # halvings that find sigma for a given share
 
 def smoothmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor | None,
     index: Tensor,
     centers: Tensor,
@@ -44,25 +45,18 @@ def smoothmix(
     On an image that is not square the spot is an ellipse of its proportions.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: (N,) integer classes; :class:`MixedLabels` of any K (several mixes in a row); or
-            (N, C) soft labels, which stay dense.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the share of the first image; the width that gives it is found
             for each sample. ``None`` where ``sigma`` is given.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         centers: (N, 2) floats in [0, 1), the centre of the spot as fractions (y, x) of height and
             width.
         sigma: (N,) floats above 0, the width of the spot, as in the paper; instead of ``lam``.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`.
 
     Returns:
         :class:`Mixed`; the mask is (N, 1, H, W) floats, and the shares are its mean.
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; both or neither of ``lam`` and ``sigma``; with
-            ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`; both or neither of ``lam`` and ``sigma``.
 
     Source: SmoothMix: a Simple Yet Effective Data Augmentation to Train Robust Classifiers (CVPR
     Workshops 2020).
@@ -120,7 +114,7 @@ def draw_sigma(
 
 def _squared_distance(center: Tensor, length: int, dtype: torch.dtype) -> Tensor:
     """(N, length) from the centre to the middle of each pixel, squared, in lengths."""
-    pixel = (torch.arange(length, device=center.device, dtype=dtype) + 0.5) / length
+    pixel = pixel_centers(length, center.device, dtype) / length
     return (pixel - center.to(dtype)[:, None]).square()
 
 

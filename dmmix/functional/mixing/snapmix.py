@@ -5,22 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmmix.functional.labels import MixedLabels
+from dmmix.functional.labels import Labels, MixedLabels
+from dmmix.functional.mixing.boxes import box_edges
 from dmmix.functional.mixing.compose import by_mask, gather
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_lam
-from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
-from dmmix.functional.tensors.maps import check_maps, resize_maps
+from dmmix.functional.tensors.dtypes import share_dtype
+from dmmix.functional.tensors.maps import check_maps, normalised, resize_maps
 from dmmix.functional.tensors.resampling import resize_boxes
-from dmmix.functional.tensors.spans import Span, within
+from dmmix.functional.tensors.spans import Span, box_area, box_mask
 
 __all__ = ["main_class", "snapmix"]
 
 
 def snapmix(
     images: Tensor,
-    labels: MixedLabels | Tensor,
+    labels: Labels,
     lam: Tensor,
     index: Tensor,
     centers: Tensor,
@@ -52,10 +53,8 @@ def snapmix(
     is the loss of the paper.
 
     Args:
-        images: (N, ch, H, W), any float dtype, device and memory format; not written to.
-        labels: as for :func:`mixup`.
+        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], what is left of the first image before clipping and rounding.
-        index: (N,) integers, the pairing :math:`j`: the second image is ``images[index]``.
         centers: (N, 2) floats in [0, 1), the centre of the box in the first image, as fractions
             (y, x) of height and width.
         source_lam: (N,) floats in [0, 1], what is not taken of the partner.
@@ -63,8 +62,6 @@ def snapmix(
         activation: (N, h, w) floats of any size, the class activation map of each of the ``images``
             for its own class (in their order, not in that of the partners). A constant map says
             nothing and counts every pixel alike.
-        out: see :func:`mixup`.
-        check: see :func:`mixup`; with it the activation has to be finite.
 
     Returns:
         :class:`Mixed` with ``weights`` (N,) in [0, 2]; the mask is bool, (N, 1, H, W), true where
@@ -73,8 +70,7 @@ def snapmix(
         weights are float32 (float64 for float64 images).
 
     Raises:
-        TypeError: images that are not floating point (uint8), or another wrong dtype.
-        ValueError: a wrong shape or device; with ``check``, a value out of range.
+        TypeError, ValueError: see :func:`mixup`; with ``check``, an activation that is not finite.
 
     Source: SnapMix (arXiv 2012.04846). The box is resized bilinearly, with antialiasing.
     """
@@ -86,20 +82,19 @@ def snapmix(
     n = images.shape[0]
     lam, source_lam = lam.expand(n), source_lam.expand(n)
     centers, source_centers = centers.expand(n, 2), source_centers.expand(n, 2)
-    height, width = images.shape[-2:]
-    target = _box(lam, centers, height, width)
-    source = _box(source_lam, source_centers, height, width)
-    some = (_area(target) > 0) & (_area(source) > 0)
+    height, width = size = (images.shape[2], images.shape[3])
+    target, source = _box(lam, centers, size), _box(source_lam, source_centers, size)
+    some = (box_area(*target) > 0) & (box_area(*source) > 0)
     target = _only(some, target)
-    pasted = _inside(target, height, width)
+    pasted = box_mask(*target, size)
 
     dtype = share_dtype(images)
-    meaning = _shares_of_pixels(activation, (height, width)).to(dtype)
+    meaning = _shares_of_pixels(activation, size).to(dtype)
     first = (1 - (meaning * pasted).sum((1, 2))).clamp(0, 1)
-    taken = _inside(_only(some, source), height, width)
+    taken = box_mask(*_only(some, source), size)
     second = (meaning[index] * taken).sum((1, 2)).clamp(0, 1)
     weights = first + second
-    by_pixels = (height * width - _area(target)).to(dtype) / (height * width)
+    by_pixels = (height * width - box_area(*target)).to(dtype) / (height * width)
     share = torch.where(weights > 0, first / weights.clamp_min(1e-30), by_pixels)
 
     resized = resize_boxes(gather(images, index, out), source, target)
@@ -107,29 +102,17 @@ def snapmix(
     return mixed._replace(weights=weights)
 
 
-def main_class(labels: MixedLabels | Tensor) -> Tensor:
+def main_class(labels: Labels) -> Tensor:
     """(N,) the class of the largest share of each sample; integer labels as they are."""
     if isinstance(labels, MixedLabels):
         return labels.classes.gather(1, labels.shares.argmax(1, keepdim=True))[:, 0]
     return labels.argmax(1) if labels.is_floating_point() else labels
 
 
-def _box(lam: Tensor, centers: Tensor, height: int, width: int) -> tuple[Span, Span]:
-    ratio = (1 - at_least_float32(lam)).sqrt()
-    centers = centers.to(ratio.dtype)
-    return _span(ratio, centers[:, 0], height), _span(ratio, centers[:, 1], width)
-
-
-def _span(ratio: Tensor, center: Tensor, length: int) -> Span:
-    """First pixel and the one after the last, along one side of the image."""
-    side = (ratio * length).round()
-    start = (center * length - side / 2).round()
-    return start.clamp_min(0).long(), (start + side).clamp_max(length).long()
-
-
-def _area(box: tuple[Span, Span]) -> Tensor:
-    (top, bottom), (left, right) = box
-    return (bottom - top) * (right - left)
+def _box(lam: Tensor, centers: Tensor, size: tuple[int, int]) -> tuple[Span, Span]:
+    start, stop = box_edges(lam, centers, size)
+    (top, left), (bottom, right) = start.long().unbind(1), stop.long().unbind(1)
+    return (top, bottom), (left, right)
 
 
 def _only(some: Tensor, box: tuple[Span, Span]) -> tuple[Span, Span]:
@@ -138,15 +121,8 @@ def _only(some: Tensor, box: tuple[Span, Span]) -> tuple[Span, Span]:
     return (top, torch.where(some, bottom, top)), columns
 
 
-def _inside(box: tuple[Span, Span], height: int, width: int) -> Tensor:
-    return within(*box[0], height)[:, :, None] & within(*box[1], width)[:, None, :]
-
-
 def _shares_of_pixels(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """(N, H, W), 0 or more, what each pixel has of its map; sums to 1."""
     # Shifted before it is resized as well: a constant map stays 0 to the last digit.
     maps = resize_maps(maps - maps.amin((1, 2), keepdim=True), size)
-    maps = maps - maps.amin((1, 2), keepdim=True)
-    total = maps.sum((1, 2), keepdim=True)
-    even = 1 / (size[0] * size[1])
-    return torch.where(total > 0, maps / torch.where(total > 0, total, 1), even)
+    return normalised(maps - maps.amin((1, 2), keepdim=True))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dmmix.functional.tensors.checks import check_unit
 from dmmix.functional.tensors.dtypes import share_dtype
 
 __all__ = ["attention_share", "token_grid"]
@@ -48,8 +49,7 @@ def attention_share(attention: Tensor, mask: Tensor, area: float = 0.0) -> Tenso
             "attention must be (N, T) and mask (N, 1, H, W), got "
             f"{tuple(attention.shape)} and {tuple(mask.shape)}"
         )
-    if not 0 <= area <= 1:
-        raise ValueError(f"area must be in [0, 1], got {area}")
+    check_unit("area", area)
     dtype = share_dtype(attention)
     attention, mask = attention.to(dtype), mask.to(dtype)
     grid = token_grid(attention.shape[1], (mask.shape[2], mask.shape[3]))

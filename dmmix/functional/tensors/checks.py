@@ -14,12 +14,15 @@ from torch import Tensor
 
 __all__ = [
     "check_centers",
+    "check_counts",
     "check_floats",
     "check_images",
     "check_index",
     "check_integers",
     "check_lam",
+    "check_not_negative",
     "check_out",
+    "check_parts",
     "check_positive",
     "check_range",
     "check_rows",
@@ -27,6 +30,8 @@ __all__ = [
     "check_unit",
     "looks_at_values",
 ]
+
+Shape = tuple[int | None, ...]
 
 
 def check_images(images: Tensor, any_axes: bool = False) -> None:
@@ -45,38 +50,52 @@ def check_images(images: Tensor, any_axes: bool = False) -> None:
 
 
 def check_lam(lam: Tensor, images: Tensor, check: bool | None = None, name: str = "lam") -> None:
-    check_floats(name, lam, (images.shape[0],), images)
-    if looks_at_values(check, lam):
-        check_range(name, lam, (lam >= 0) & (lam <= 1), "[0, 1]")
+    check_parts(name, lam, (images.shape[0],), images, check, "[0, 1]")
 
 
-def check_index(index: Tensor, images: Tensor, check: bool | None = None) -> None:
+def check_index(
+    index: Tensor, images: Tensor, check: bool | None = None, name: str = "index"
+) -> None:
     n = images.shape[0]
-    check_integers("index", index, (n,), images)
+    check_integers(name, index, (n,), images)
     if looks_at_values(check, index):
-        check_range("index", index, (index >= 0) & (index < n), f"[0, {n})")
+        check_range(name, index, (index >= 0) & (index < n), f"[0, {n})")
 
 
 def check_centers(
     centers: Tensor, images: Tensor, check: bool | None = None, name: str = "centers"
 ) -> None:
-    check_floats(name, centers, (images.shape[0], 2), images)
-    if looks_at_values(check, centers):
+    check_parts(name, centers, (images.shape[0], 2), images, check)
+
+
+def check_parts(
+    name: str,
+    parts: Tensor,
+    shape: Shape,
+    images: Tensor,
+    check: bool | None = None,
+    allowed: str = "[0, 1)",
+) -> None:
+    """Floats of this shape, or one row of them for all samples, from 0 to 1."""
+    check_floats(name, parts, shape, images)
+    if looks_at_values(check, parts):
         # 1 is let through: a float64 draw just below it becomes 1 in float32.
-        check_range(name, centers, (centers >= 0) & (centers <= 1), "[0, 1)")
+        check_range(name, parts, (parts >= 0) & (parts <= 1), allowed)
 
 
-def check_out(out: Tensor | None, images: Tensor) -> None:
+def check_out(out: Tensor | None, images: Tensor, *more: Tensor) -> None:
+    """``out`` has room for the images, and for more of them after these."""
     if out is None:
         return
-    check_tensor("out", out, tuple(images.shape), images)
+    given = (images, *more)
+    check_tensor("out", out, (sum(len(some) for some in given), *images.shape[1:]), images)
     if out.dtype != images.dtype:
         raise TypeError(f"out must be {images.dtype} like the images, got {out.dtype}")
-    if torch.is_grad_enabled() and (images.requires_grad or out.requires_grad):
+    if torch.is_grad_enabled() and any(some.requires_grad for some in (out, *given)):
         raise ValueError("out cannot be used with images (or an out) that need a gradient")
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or not len(out):
         return
-    if out.untyped_storage().data_ptr() == images.untyped_storage().data_ptr() and len(out):
+    if out.untyped_storage().data_ptr() in [t.untyped_storage().data_ptr() for t in given]:
         raise ValueError("out must have memory of its own, got that of the images")
 
 
@@ -86,12 +105,15 @@ def looks_at_values(check: bool | None, tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" if check is None else check
 
 
-def check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+def check_tensor(name: str, tensor: Tensor, shape: Shape, images: Tensor) -> None:
+    """Of this shape; ``None`` in it is any length from 1."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name} must be a Tensor, got {type(tensor).__name__}")
-    if tensor.shape != shape:
+    if tensor.shape != shape and not _fits(tensor, shape):
+        wanted = ", ".join("any" if length is None else str(length) for length in shape)
         raise ValueError(
-            f"{name} must be {shape} for {images.shape[0]} images, got {tuple(tensor.shape)}"
+            f"{name} must be ({wanted}{',' * (len(shape) == 1)}) for {images.shape[0]} images, got "
+            f"{tuple(tensor.shape)}"
         )
     if tensor.device != images.device:
         raise ValueError(
@@ -99,19 +121,25 @@ def check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tens
         )
 
 
-def check_floats(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+def check_floats(
+    name: str, tensor: Tensor, shape: Shape, images: Tensor, one_for_all: bool = True
+) -> None:
     """Floats of this shape, or one row of them for all samples."""
     one = (1, *shape[1:])
-    check_tensor(name, tensor, one if _shape(tensor) == one else shape, images)
+    shared = one_for_all and isinstance(tensor, Tensor) and _fits(tensor, one)
+    check_tensor(name, tensor, one if shared else shape, images)
     if not tensor.is_floating_point():
         raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
 
 
-def _shape(tensor: Tensor) -> tuple[int, ...]:
-    return tuple(getattr(tensor, "shape", ()))
+def _fits(tensor: Tensor, shape: Shape) -> bool:
+    return tensor.ndim == len(shape) and all(
+        found > 0 if length is None else found == length
+        for found, length in zip(tensor.shape, shape, strict=True)
+    )
 
 
-def check_integers(name: str, tensor: Tensor, shape: tuple[int, ...], images: Tensor) -> None:
+def check_integers(name: str, tensor: Tensor, shape: Shape, images: Tensor) -> None:
     check_tensor(name, tensor, shape, images)
     if tensor.dtype not in (torch.int64, torch.int32):
         # uint8 and bool would be taken for masks.
@@ -142,3 +170,14 @@ def check_unit(name: str, value: float) -> None:
 def check_positive(name: str, value: float) -> None:
     if not 0 < value < math.inf:
         raise ValueError(f"{name} must be above 0 and finite, got {value}")
+
+
+def check_not_negative(name: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be 0 or more and finite, got {value}")
+
+
+def check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be 1 or more, got {count}")

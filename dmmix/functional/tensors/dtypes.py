@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
-__all__ = ["at_least_float32", "share_dtype"]
+__all__ = ["at_least_float32", "no_autocast", "share_dtype"]
 
 
 def share_dtype(images: Tensor) -> torch.dtype:
@@ -17,3 +19,8 @@ def share_dtype(images: Tensor) -> torch.dtype:
 def at_least_float32(values: Tensor) -> Tensor:
     """The same numbers in float32; float64 stays."""
     return values if values.dtype == torch.float64 else values.float()
+
+
+def no_autocast(kind: str) -> AbstractContextManager:
+    """Without autocast on devices of this kind, where it is on."""
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()

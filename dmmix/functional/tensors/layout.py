@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "as_bytes",
     "as_column",
     "as_planes",
     "from_planes",
@@ -62,6 +63,13 @@ def to_bytes(values: Tensor) -> Tensor:
     The detour over int16 is several times faster on a CPU than the direct conversion.
     """
     return values.to(torch.int16).to(torch.uint8)
+
+
+def as_bytes(mask: Tensor) -> Tensor:
+    """Bools as bytes, for which torch has vector instructions on a CPU; anything else as it is."""
+    if mask.dtype != torch.bool or torch.compiler.is_compiling():
+        return mask
+    return mask.view(torch.uint8)
 
 
 def take(images: Tensor, index: Tensor) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from dmmix.functional.tensors.checks import looks_at_values
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["check_maps", "resize_maps"]
+__all__ = ["check_maps", "normalised", "resize_maps"]
 
 
 def check_maps(name: str, maps: Tensor, images: Tensor, check: bool | None = None) -> None:
@@ -43,3 +44,12 @@ def resize_maps(maps: Tensor, size: tuple[int, int], antialias: bool = False) ->
         maps[:, None], size, mode="bilinear", align_corners=False, antialias=antialias
     )
     return maps[:, 0]
+
+
+def normalised(maps: Tensor) -> Tensor:
+    """(N, h, w) maps, 0 or more, scaled to a sum of 1; one of zeros becomes even."""
+    total = maps.sum((1, 2), keepdim=True)
+    some = total > 0
+    return torch.where(
+        some, maps / torch.where(some, total, 1), 1 / (maps.shape[1] * maps.shape[2])
+    )

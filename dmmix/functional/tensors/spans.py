@@ -36,7 +36,7 @@ def centered(ratio: Tensor, center: Tensor, length: int | Tensor, *, inside: boo
     """Spans of ``round(ratio * length)`` pixels around a point, cut off at both ends of the axis.
 
     Args:
-        ratio, center: parts of the length, (N,) floats of one dtype.
+        ratio, center: parts of the length, (N,) or (1,) floats of one dtype.
         length: of the axis. A tensor with an axis more, and ``ratio`` and ``center`` with it, are
             several axes at once.
         inside: move the spans onto the axis as a whole instead of cutting them off.
@@ -46,7 +46,7 @@ def centered(ratio: Tensor, center: Tensor, length: int | Tensor, *, inside: boo
     """
     side = (ratio * length).round_()
     # Rounding the edge, not the centre: the span is as likely to lean to either side.
-    start = (center * length).sub_(side, alpha=0.5).round_()
+    start = (center * length).sub(side, alpha=0.5).round_()
     if inside:
         start = torch.minimum(start.clamp_min_(0), length - side)
     stop = (start + side).clamp_max(length)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dmmix.functional.mixing.compose import as_bytes
-from dmmix.functional.tensors.layout import is_channels_last
+from dmmix.functional.tensors.layout import as_bytes, is_channels_last
 from dmmix.functional.tensors.spans import within
 from dmmix.functional.transforms.checks import (
     check_boxes,

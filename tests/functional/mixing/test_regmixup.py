@@ -111,7 +111,7 @@ def test_labels_of_other_kinds():
         (dict(images=torch.zeros(5, 3, 6, 8)), ValueError, r"mixed must be images of \(3, 6, 8\)"),
         (dict(images=torch.zeros(5, 3, 6, 9).half()), ValueError, "mixed must be torch.float16"),
         (dict(out=torch.zeros(5, 3, 6, 9)), ValueError, r"out must be \(10, 3, 6, 9\)"),
-        (dict(out=torch.zeros(10, 3, 6, 9).double()), ValueError, "out must be .*float64"),
+        (dict(out=torch.zeros(10, 3, 6, 9).double()), TypeError, "out must be .*float64"),
     ],
 )
 def test_bad_arguments(change, error, message):
