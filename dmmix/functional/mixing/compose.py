@@ -11,7 +11,7 @@ from dmmix.functional.mixing.mixed import Mixed, per_sample
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.layout import as_bytes, is_channels_last
 
-__all__ = ["as_weight", "by_box", "by_mask", "by_share", "gather"]
+__all__ = ["by_box", "by_mask", "by_share", "gather"]
 
 _PIECE = 2**18  # pixels
 
@@ -65,10 +65,10 @@ def by_mask(
 
     Args:
         labels: prepared (:func:`prepare_labels`).
-        mask: (N, 1, H, W) of the first image: bools, or floats in [0, 1] (rounded to the dtype of
-            the images).
+        mask: (N, 1, H, W) of the first image, or (1, 1, H, W) of the whole batch: bools, or floats
+            in [0, 1] (rounded to the dtype of the images).
         second: (N, ch, H, W), what is put in where the first image is not; ``images[index]``.
-        share: (N,) of the first image where it is known already; else the mean of the mask.
+        share: (N,) or (1,) of the first image where it is known already; else the mean of the mask.
         out: see :func:`dmmix.functional.mixup`.
     """
     out = _fresh(images, mask, second) if out is None else out
@@ -80,8 +80,10 @@ def by_mask(
         mixed = torch.lerp(second, images, mask, out=out)
         mask = mask.to(share_dtype(images))
     if share is None:
-        share = as_weight(mask, share_dtype(images)).mean((1, 2, 3))
-    return Mixed(mixed, _pairs(labels, index, share), index, mask)
+        share = as_bytes(mask).to(share_dtype(images)).mean((1, 2, 3))
+    n = images.shape[0]
+    mask = mask.expand(n, -1, -1, -1)
+    return Mixed(mixed, _pairs(labels, index, share.expand(n)), index, mask)
 
 
 def by_box(
@@ -103,7 +105,6 @@ def by_box(
     n, _, height, width = images.shape
     mask = torch.ones(1, 1, height, width, dtype=torch.bool, device=images.device)
     mask[:, :, rows, columns] = False
-    mask = mask.expand(n, 1, height, width)
     kept = height * width - (rows.stop - rows.start) * (columns.stop - columns.start)
     share = torch.full(
         (n,), kept / (height * width), dtype=share_dtype(images), device=images.device
@@ -114,14 +115,7 @@ def by_box(
     # Only the pixels of the box are read from the partners.
     out.copy_(images)
     torch.index_select(images[:, :, rows, columns], 0, index, out=out[:, :, rows, columns])
-    return Mixed(out, _pairs(labels, index, share), index, mask)
-
-
-def as_weight(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """A mask as floats; one that is expanded from a single sample stays so."""
-    if mask.stride(0) == 0 and mask.shape[0] > 1:
-        return as_weight(mask[:1], dtype).expand(mask.shape)
-    return as_bytes(mask).to(dtype)
+    return Mixed(out, _pairs(labels, index, share), index, mask.expand(n, -1, -1, -1))
 
 
 def _choose(
@@ -134,16 +128,16 @@ def _choose(
     # Weights of 0 and 1 give the same (for finite pixels), and on a CPU lerp uses vector
     # instructions, where does not. In pieces of several images, so that partners and weights are
     # still in the cache when they are used.
-    n = len(mask)
+    n = len(images)
     size = max(1, _PIECE // max(1, mask.shape[-2] * mask.shape[-1]))
-    if n <= size or mask.stride(0) == 0:
+    if n <= size or len(mask) == 1:
         second = gather(images, index, out) if second is None else second
-        return torch.lerp(second, images, as_weight(mask, images.dtype), out=out)
+        return torch.lerp(second, images, as_bytes(mask).to(images.dtype), out=out)
     for start in range(0, n, size):
         piece = slice(start, start + size)
         into = out[piece]
         other = gather(images, index[piece], into) if second is None else second[piece]
-        torch.lerp(other, images[piece], as_weight(mask[piece], images.dtype), out=into)
+        torch.lerp(other, images[piece], as_bytes(mask[piece]).to(images.dtype), out=into)
     return out
 
 

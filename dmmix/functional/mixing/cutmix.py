@@ -56,14 +56,14 @@ def cutmix(
     Source: CutMix (arXiv 1905.04899).
     """
     labels = prepare_pair(images, labels, lam, index, out, check, centers=centers)
-    n, _, height, width = images.shape
+    height, width = images.shape[-2:]
     if _known_box(lam, centers):
         rows, columns = _one_box(lam, centers, height, width, inside)
         return by_box(images, labels, rows, columns, index, out=out)
     start, stop = box_edges(lam, centers, (height, width), inside)
-    mask = outside_box(start, stop, (height, width)).expand(n, 1, height, width)
+    mask = outside_box(start, stop, (height, width))
     kept = torch.rsub((stop - start).prod(1), height * width)
-    share = kept.div_(height * width).to(share_dtype(images)).expand(n)
+    share = kept.div_(height * width).to(share_dtype(images))
     return by_mask(images, labels, mask, index, share=share, out=out)
 
 

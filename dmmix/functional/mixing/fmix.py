@@ -83,7 +83,7 @@ def fmix(
     labels = prepare_pair(images, labels, lam, index, out, check)
     _check_noise(noise, images)
     _check_options(decay_power, max_soft)
-    n, _, height, width = images.shape
+    height, width = images.shape[-2:]
     lam = at_least_float32(lam)
     lam = lam.expand(len(noise)) if len(lam) == 1 else lam
     number = (lam * (height * width)).round()
@@ -100,8 +100,8 @@ def fmix(
         else:
             field = low_frequency_field(noise, size, decay_power).flatten(1)
             mask = _top(field.float(), number.float())
-        share = (number.to(share_dtype(images)) / (height * width)).expand(n)
-    mask = mask.view(-1, 1, height, width).expand(n, -1, -1, -1)
+        share = number.to(share_dtype(images)) / (height * width)
+    mask = mask.view(-1, 1, height, width)
     return by_mask(images, labels, mask, index, share=share, out=out)
 
 

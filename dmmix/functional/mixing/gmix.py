@@ -52,7 +52,7 @@ def gmix(
     Source: A Unified Analysis of Mixed Sample Data Augmentation (arXiv 2208.09913).
     """
     labels = prepare_pair(images, labels, lam, index, out, check, centers=centers)
-    n, _, height, width = images.shape
+    height, width = images.shape[-2:]
     dtype = share_dtype(images)
     lam, (y, x) = lam.to(dtype)[:, None, None], centers.to(dtype)[:, :, None].unbind(1)
     rows = pixel_centers(height, images.device, dtype) - y * height
@@ -62,4 +62,4 @@ def gmix(
     spot = torch.exp(square * (-math.pi / (height * width)) / share)
     spot = torch.where(share > 0, spot, 0)  # also in the very middle of a pixel
     mask = torch.where(lam < 0.5, spot, 1 - spot)[:, None]
-    return by_mask(images, labels, mask.expand(n, -1, -1, -1), index, out=out)
+    return by_mask(images, labels, mask, index, out=out)

@@ -64,7 +64,6 @@ def gridmix(
     columns = cell_of_pixel(width, cells.shape[2], images.device)
     # Rows last: they are copied whole.
     mask = kept.index_select(2, columns).index_select(1, rows)[:, None]
-    mask = mask.expand(n, -1, -1, -1)
     return by_mask(images, labels, mask, index, out=out)
 
 

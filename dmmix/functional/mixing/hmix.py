@@ -47,9 +47,9 @@ def hmix(
     """
     labels = prepare_pair(images, labels, lam, index, out, check, centers=centers)
     check_unit("ratio", ratio)
-    n, _, height, width = images.shape
+    height, width = images.shape[-2:]
     start, stop = box_edges(1 - ratio * (1 - lam), centers, (height, width))
     area = (stop - start).prod(1) / (height * width)
     around = (lam / (1 - area).clamp_min(1e-12)).clamp_max(1)
     mask = outside_box(start, stop, (height, width)) * around[:, None, None, None]
-    return by_mask(images, labels, mask.expand(n, -1, -1, -1), index, out=out)
+    return by_mask(images, labels, mask, index, out=out)

@@ -81,7 +81,6 @@ def smoothmix(
         along_y, along_x = _spot(squares, sigma.to(dtype) ** -2)
     one = along_y.new_ones(())
     mask = torch.addcmul(one, along_y[:, None, :, None], along_x[:, None, None, :], value=-1)
-    mask = mask.expand(images.shape[0], -1, -1, -1)
     return by_mask(images, labels, mask, index, out=out)
 
 

@@ -28,10 +28,3 @@ def test_a_mask_of_bools_takes_pixels_as_they_are(dtype, once, piece, monkeypatc
         assert out is None or mixed.images is out
         share = mixed.labels.shares[:, 0].double()
         torch.testing.assert_close(share, mask.double().mean((1, 2, 3)), rtol=0, atol=1e-7)
-
-
-def test_the_weight_of_one_mask_is_one_in_memory():
-    mask = (torch.rand(1, 1, 4, 4) < 0.5).expand(9, 1, 4, 4)
-    weight = compose.as_weight(mask, torch.float32)
-    assert weight.stride(0) == 0
-    assert torch.equal(weight, mask.float())

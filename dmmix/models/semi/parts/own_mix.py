@@ -9,7 +9,6 @@ import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import Mixed
-from dmmix.functional.mixing.compose import as_weight
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.mixups import Mix, RandomMix, RandomStream, build_mix, draw_for, step_generator
 from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
@@ -50,7 +49,7 @@ class OwnMix:
 
 def rate_below_half(mixed: Mixed) -> Tensor:
     """The part of the samples of which the own image got less than half of the pixels."""
-    share = as_weight(mixed.mask, share_dtype(mixed.images)).mean((1, 2, 3))
+    share = mixed.mask.to(share_dtype(mixed.images)).mean((1, 2, 3))
     return (share < 0.5 - 2**-20).to(share.dtype).mean()
 
 
