@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -131,14 +131,18 @@ class SemiClassifier(Checked, BatchClassifier):
 
     def logits(self, *views: Tensor) -> tuple[Tensor, ...]:
         """Logits of each of these views, (N, C) each, in one forward pass (``joint_forward``)."""
-        if not self.joint_forward:
-            return tuple(self.logits_of(view) for view in views)
-        sizes = [len(view) for view in views]
-        return self.logits_of(torch.cat(views)).split(sizes)
+        (logits,) = self.passed(lambda images: (self.head(self.extract_feat(images)),), *views)
+        return logits
 
-    def logits_of(self, images: Tensor) -> Tensor:
-        """(N, ch, H, W) to (N, C), in a forward pass of its own."""
-        return self.head(self.extract_feat(images))
+    def passed(
+        self, network: Callable[[Tensor], tuple[Tensor, ...]], *views: Tensor
+    ) -> tuple[tuple[Tensor, ...], ...]:
+        """What a network makes of these views in one forward pass, or (``joint_forward=False``) in
+        one each: for each of its results that of each view, (N, ...)."""
+        if not self.joint_forward:
+            return tuple(zip(*map(network, views), strict=True))
+        sizes = [len(view) for view in views]
+        return tuple(result.split(sizes) for result in network(torch.cat(views)))
 
     def labelled_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The head's loss on labelled images, one number."""

@@ -32,4 +32,14 @@ class FlexMatch(ComposedMethod):
         self, *args: Any, threshold: Probability = 0.95, warmup: bool = True, **kwargs: Any
     ) -> None:
         masking = dict(type="FlexThreshold", threshold=threshold, warmup=warmup)
-        super().__init__(*args, masking=masking, **kwargs)
+        super().__init__(*args, **self.naming(kwargs, masking=masking))
+        self.register_load_state_dict_pre_hook(_under_the_name_of_today)
+
+
+def _under_the_name_of_today(
+    model: FlexMatch, state_dict: dict[str, Any], prefix: str, *_: Any
+) -> None:
+    """Checkpoints of dmmix before its methods were made of parts: thresholds, not masking."""
+    before = f"{prefix}thresholds.learned"
+    if before in state_dict:
+        state_dict[f"{prefix}masking.learned"] = state_dict.pop(before)

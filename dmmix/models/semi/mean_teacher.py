@@ -47,14 +47,13 @@ class MeanTeacher(ComposedMethod):
         ramp: Probability = 0.4,
         **kwargs: Any,
     ) -> None:
+        parts = dict(pseudo_labels=SoftLabels(), consistency=MeanSquaredConsistency())
         super().__init__(
             *args,
-            pseudo_labels=SoftLabels(),
-            consistency=MeanSquaredConsistency(),
             teacher_momentum=teacher_momentum,
             unlabelled_weight=unlabelled_weight,
             ramp=ramp,
-            **kwargs,
+            **self.naming(kwargs, **parts),
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -15,7 +15,6 @@ from dmmix.functional.semi import (
     probabilities,
     sharpen,
 )
-from dmmix.functional.semi.pseudo_labels import one_hot
 from dmmix.mixups import Mix
 from dmmix.models.semi.base import TWO_WEAK_VIEWS, SemiClassifier, Views
 from dmmix.models.semi.parts.own_mix import OwnMix, rate_below_half
@@ -69,14 +68,9 @@ class MixMatch(SemiClassifier):
         with torch.no_grad(), frozen_statistics(self):
             mean = torch.stack([probabilities(z) for z in self.logits(*views)]).mean(dim=0)
         guess = sharpen(mean, self.temperature)
-
-        n = len(labels)
-        known = one_hot(labels, guess)
-        mixed, _ = self.own_mix(
-            torch.cat([inputs["labelled"], *views]), torch.cat([known, guess, guess])
-        )
+        mixed, _ = self.own_mix(inputs["labelled"], labels, views, guess)
+        n, targets = len(labels), cast(Tensor, mixed.labels)  # dense
         labelled, unlabelled = self.logits(mixed.images[:n], mixed.images[n:])
-        targets: Any = mixed.labels  # dense, as they went in
         consistency = mean_squared_consistency(unlabelled, targets[n:])
         confidence, pseudo = mean.max(dim=1)
         return {

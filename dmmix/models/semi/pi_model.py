@@ -41,11 +41,10 @@ class PiModel(ComposedMethod):
         ramp: Probability = 0.4,
         **kwargs: Any,
     ) -> None:
+        parts = dict(pseudo_labels=SoftLabels(gradient=True), consistency=MeanSquaredConsistency())
         super().__init__(
             *args,
-            pseudo_labels=SoftLabels(gradient=True),
-            consistency=MeanSquaredConsistency(),
             unlabelled_weight=unlabelled_weight,
             ramp=ramp,
-            **kwargs,
+            **self.naming(kwargs, **parts),
         )

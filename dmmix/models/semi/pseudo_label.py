@@ -38,4 +38,5 @@ class PseudoLabel(ComposedMethod):
     def __init__(
         self, *args: Any, threshold: Probability = 0.95, ramp: Probability = 0.4, **kwargs: Any
     ) -> None:
-        super().__init__(*args, masking=FixedThreshold(threshold), ramp=ramp, **kwargs)
+        parts = self.naming(kwargs, masking=FixedThreshold(threshold))
+        super().__init__(*args, ramp=ramp, **parts)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from dmmix.functional.ranges import Count, NonNegative, Positive, Probability
 from dmmix.functional.semi import masked_cross_entropy, probabilities, sharpen
-from dmmix.functional.semi.pseudo_labels import one_hot
 from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups import Mix
 from dmmix.models.semi.base import SemiClassifier
@@ -82,21 +81,17 @@ class ReMixMatch(SemiClassifier):
         self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
     ) -> dict[str, Tensor]:
         with torch.no_grad(), frozen_statistics(self):
-            weak = probabilities(self.logits_of(inputs["weak"]))
-        aligned = self.alignment(weak)
+            (logits,) = self.logits(inputs["weak"])
+        aligned = self.alignment(probabilities(logits))
         guess = sharpen(aligned, self.temperature)
-
         views = [inputs["weak"], *(inputs[name] for name in self.strong)]
-        n, m = len(labels), len(guess)
-        known = one_hot(labels, guess)
-        mixed, generator = self.own_mix(
-            torch.cat([inputs["labelled"], *views]), torch.cat([known, *[guess] * len(views)])
+        mixed, generator = self.own_mix(inputs["labelled"], labels, views, guess)
+        n, targets = len(labels), cast(Tensor, mixed.labels)  # dense
+        turns = draw_turns(len(guess), generator)
+        images = mixed.images[:n], mixed.images[n:], views[1], rotate(views[1], turns)
+        (labelled, unlabelled, strong, _), (*_, turned) = self.passed(
+            self._classes_and_turns, *images
         )
-        targets: Any = mixed.labels  # dense, as they went in
-        first = inputs["strong"]
-        turns = draw_turns(m, generator)
-        images = (mixed.images[:n], mixed.images[n:], first, rotate(first, turns))
-        labelled, unlabelled, strong, turned = self._all_logits(*images)
         (turns,) = to_device([turns], turned.device)
         weight = self.ramped_weight()
         ramp = weight / self.unlabelled_weight if self.unlabelled_weight else 0.0
@@ -111,15 +106,7 @@ class ReMixMatch(SemiClassifier):
             **self.mixed_losses(inputs["labelled"], labels, inputs["weak"], pseudo, confidence),
         }
 
-    def _all_logits(self, *images: Tensor) -> tuple[Tensor, ...]:
-        """Logits of the classes, for the last images those of the quarter turns."""
-        if not self.joint_forward:
-            classes = [self.logits_of(part) for part in images[:-1]]
-            return *classes, self._turn_logits(self.extract_feat(images[-1]))
-        sizes = [len(part) for part in images]
-        feats = self.extract_feat(torch.cat(images))
-        *classes, _ = self.head(feats).split(sizes)
-        return *classes, self._turn_logits(feats).split(sizes)[-1]
-
-    def _turn_logits(self, feats: tuple) -> Tensor:
-        return self.rotation_head(self.head.pre_logits(feats))
+    def _classes_and_turns(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the classes, and those of the quarter turns."""
+        feats = self.extract_feat(images)
+        return self.head(feats), self.rotation_head(self.head.pre_logits(feats))

@@ -48,7 +48,7 @@ class Supervised(SemiClassifier):
             own = self.extract_feat(views[0])
             labelled, weak = self.head(own), None
             if len(views) > 1:
-                weak = self.logits_of(views[1])
+                (weak,) = self.logits(views[1])
         losses = self.labelled_losses(own, labelled, labels)
         if self.stream_mix is not None:
             pseudo = hard_pseudo_labels(weak)

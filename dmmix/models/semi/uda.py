@@ -51,13 +51,13 @@ class UDA(ComposedMethod):
         annealing: Literal["linear", "exp", "log"] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            *args,
+        parts = self.naming(
+            kwargs,
             pseudo_labels=SoftLabels(temperature),
             masking=FixedThreshold(threshold),
             consistency=KLConsistency(),
-            **kwargs,
         )
+        super().__init__(*args, **parts)
         self.annealing = annealing
 
     def labelled_loss(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -73,17 +73,23 @@ class SelfTuning(SemiClassifier):
     def step_losses(
         self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None
     ) -> dict[str, Tensor]:
-        (labelled, strong), queries = self._logits_and_queries(inputs["labelled"], inputs["strong"])
+        views = inputs["labelled"], inputs["strong"]
+        (labelled, strong), queries = self.passed(self._logits_and_queries, *views)
         pseudo = hard_pseudo_labels(strong)
-        keys = self._keys(inputs["labelled2"], inputs["strong2"])
-        groups = torch.cat([labels, pseudo.classes])
+        views = inputs["labelled2"], inputs["strong2"]
+        (keys,) = self.passed(lambda images: (self.teacher(images),), *views)
         contrast = pseudo_group_contrast(
-            queries, keys, self.queues.keys, self.queues.valid, groups, self.temperature
+            torch.cat(queries),
+            torch.cat(keys),
+            self.queues.keys,
+            self.queues.valid,
+            torch.cat([labels, pseudo.classes]),
+            self.temperature,
         )
         n = len(labels)
         # Labelled keys of all processes first: the order of one process with all their images.
-        self._push(keys[:n], labels)
-        self._push(keys[n:], pseudo.classes)
+        self._push(keys[0], labels)
+        self._push(keys[1], pseudo.classes)
         return {
             "loss_labelled": self.labelled_loss(labelled, labels),
             "loss_contrast": contrast[:n].mean(),
@@ -92,20 +98,9 @@ class SelfTuning(SemiClassifier):
             **self.mixed_losses(inputs["labelled"], labels, inputs["strong"], *pseudo),
         }
 
-    def _logits_and_queries(self, *views: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Logits of each view, and the queries of all."""
-        if self.joint_forward:
-            feats = [self.extract_feat(torch.cat(views))]
-        else:
-            feats = [self.extract_feat(view) for view in views]
-        logits = torch.cat([self.head(part) for part in feats])
-        queries = [F.normalize(self.projector(self.head.pre_logits(part)), dim=1) for part in feats]
-        return logits.split([len(view) for view in views]), torch.cat(queries)
-
-    def _keys(self, *views: Tensor) -> Tensor:
-        if self.joint_forward:
-            return self.teacher(torch.cat(views))
-        return torch.cat([self.teacher(view) for view in views])
+    def _logits_and_queries(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        feats = self.extract_feat(images)
+        return self.head(feats), _projected(self, feats)
 
     def _push(self, keys: Tensor, classes: Tensor) -> None:
         self.queues.push(torch.cat(all_gather(keys)), torch.cat(all_gather(classes)))
@@ -119,4 +114,9 @@ class _KeyNetwork(Network):
         self.projector = classifier.projector
 
     def forward(self, images: Tensor) -> Tensor:
-        return F.normalize(self.projector(self.head.pre_logits(self.extract_feat(images))), dim=1)
+        return _projected(self, self.extract_feat(images))
+
+
+def _projected(network: Any, feats: tuple) -> Tensor:
+    """Queries and keys are features by way of the projector, of length 1."""
+    return F.normalize(network.projector(network.head.pre_logits(feats)), dim=1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from dmmix.functional import Mixed
+from dmmix.functional.semi.pseudo_labels import one_hot
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.mixups import Mix, RandomMix, RandomStream, build_mix, draw_for, step_generator
 from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
@@ -37,11 +38,17 @@ class OwnMix:
             )
         check_draws_pairs(self.mixup, "mixup")
 
-    def __call__(self, images: Tensor, targets: Tensor) -> tuple[Mixed, Generator]:
-        """The mix of (N, ch, H, W) images and (N, C) targets, and the generator of its draws.
+    def __call__(
+        self, labelled: Tensor, labels: Tensor, views: Sequence[Tensor], guess: Tensor
+    ) -> tuple[Mixed, Generator]:
+        """Labelled images (B, ch, H, W) with (B,) labels, and V views of unlabelled ones with one
+        (M, C) guess, all mixed with all; and the generator of the draws.
 
-        Some mixes (GridMix) give the own image less than was drawn: :func:`rate_below_half`.
+        The labels are dense, (B + V M, C). Some mixes (GridMix) give the own image less than was
+        drawn: :func:`rate_below_half`.
         """
+        images = torch.cat([labelled, *views])
+        targets = torch.cat([one_hot(labels, guess), *[guess] * len(views)])
         generator = step_generator(RandomStream.OWN_MIX)
         draws = draw_for(self.mixup, images, generator, partial(paired, change=_the_larger_share))
         return self.mixup.blend(images, targets, draws), generator
