@@ -53,6 +53,12 @@ def batch(model, *, labelled=3, mu=2, seed=1):
     return inputs, labels, index
 
 
+def logits_of(model, images):
+    """What it makes of images, as lists."""
+    with torch.no_grad():
+        return model.head((images.flatten(1),)).tolist()
+
+
 def watch(mix):
     """The images, the labels and what was made of them, of each blend of a mix from here on."""
     made, blend = [], mix.blend

@@ -3,41 +3,11 @@
 import pytest
 import torch
 
-from dmmix.models.semi import FixMatch, PseudoLabel, Supervised
+from dmmix.models.semi import FixMatch, PseudoLabel
 from tests.engine.test_semi_training import config, trained
+from tests.laws.methods import ready
 
 from .small import CLASSES
-from .test_what_must_hold import METHODS, MIX, ready
-
-ALL = [*METHODS, Supervised]
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_nothing_learns_from_hidden_labels(kind):
-    found = []
-    for hidden in (None, 0, 1):
-        model, inputs, labels, index = ready(kind, stream_mix=MIX)
-        given = None if hidden is None else torch.full((len(index),), hidden)
-        torch.manual_seed(0)
-        losses = model.loss(inputs, labels, index, given)
-        assert ("pseudo_accuracy" in losses) == (hidden is not None)
-        losses.pop("pseudo_accuracy", None)
-        found.append({name: float(value.detach()) for name, value in losses.items()})
-    assert found[0] == found[1] == found[2]
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_the_classes_add_up(kind):
-    """Each image has one pseudo-label: over all classes taken for the truth, 100 %."""
-    shares = []
-    for truth in range(CLASSES):
-        model, inputs, labels, index = ready(kind, stream_mix=MIX)
-        if getattr(model, "masking", None) is not None:
-            model.masking = None
-        hidden = torch.full((len(index),), truth)
-        torch.manual_seed(0)
-        shares.append(float(model.loss(inputs, labels, index, hidden)["pseudo_accuracy"]))
-    assert sum(shares) == pytest.approx(100)
 
 
 @pytest.mark.parametrize("kind", [FixMatch, PseudoLabel])
@@ -60,12 +30,6 @@ def test_only_those_that_count(kind):
 def test_none_counts():
     model, inputs, labels, index = ready(FixMatch, threshold=1.0)
     assert float(model.loss(inputs, labels, index, index * 0)["pseudo_accuracy"]) == 0
-
-
-def test_they_are_forgotten_after_a_step():
-    model, inputs, labels, index = ready(FixMatch)
-    model.loss(inputs, labels, index, index * 0)
-    assert "pseudo_accuracy" not in model.loss(inputs, labels, index)
 
 
 @pytest.mark.slow

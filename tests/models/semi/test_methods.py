@@ -14,14 +14,9 @@ from dmmix.models.semi import (
 )
 
 from . import reference
-from .small import CLASSES, batch, make, watch
+from .small import CLASSES, batch, logits_of, make, watch
 
 SIX = dict(rel=1e-9, abs=1e-9)
-
-
-def logits_of(model, images):
-    with torch.no_grad():
-        return model.head((images.flatten(1),)).tolist()
 
 
 def views_of(model, inputs, *names):

@@ -15,20 +15,12 @@ from torch.testing import assert_close
 
 from dmmix.models.semi import UDA, DistributionAlignment, FixMatch, FlexMatch, MeanTeacher
 from dmmix.models.transfer import SelfTuning
+from tests.laws.methods import build, tell
 
-from .small import batch, make, total
+from .small import batch, total
 
+OPTIONS = {FlexMatch: dict(threshold=0.45)}
 KINDS = [FixMatch, FlexMatch, UDA, MeanTeacher, SelfTuning]
-
-
-def ready(kind):
-    options = {FlexMatch: dict(threshold=0.45), SelfTuning: dict(projection_dim=6, queue_size=4)}
-    model = make(kind, **options.get(kind, {}))
-    if kind is FlexMatch:
-        model.masking.resize(16)
-    if kind in (MeanTeacher, SelfTuning):
-        model.start_training()
-    return model
 
 
 def half(tensor, rank):
@@ -47,7 +39,9 @@ def one_process():
 
 def compare(kind, rank):
     """Gradients and what is remembered, over three steps."""
-    model, alone = ready(kind), ready(kind)
+    model, alone = (build(kind, **OPTIONS.get(kind, {})) for _ in range(2))
+    for each in (model, alone):
+        tell(each, 16)
     parallel = DistributedDataParallel(model)
     for step in range(3):
         inputs, labels, index = batch(model, labelled=4, mu=4, seed=step)

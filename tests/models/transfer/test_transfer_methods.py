@@ -1,7 +1,5 @@
 """BSS, Co-Tuning and Self-Tuning: losses against loops, and what they remember."""
 
-import copy
-
 import pytest
 import torch
 from torch import nn
@@ -12,22 +10,9 @@ from dmmix.models.semi import Supervised
 from dmmix.models.transfer import BSS, CoTuning, SelfTuning
 from dmmix.models.transfer.class_queues import ClassQueues
 from tests.functional.transfer.test_transfer_functions import loop
+from tests.laws.methods import MIX, SOURCE_HEAD, build, ready
 from tests.models.semi import reference
-from tests.models.semi.small import CLASSES, batch, make, total
-
-MIX = dict(mixup=dict(type="Mixup", alpha=0.5), threshold=0.2, mix_threshold=0.2)
-OLD = 7  # classes of the old task
-
-
-def co_tuning(**options):
-    head = dict(type="dmmix.DMLinearClsHead", num_classes=OLD, in_channels=32)
-    return make(CoTuning, source_head=head, **options)
-
-
-def logits_of(model, images):
-    with torch.no_grad():
-        return model.head((images.flatten(1),)).tolist()
-
+from tests.models.semi.small import CLASSES, batch, logits_of, make, total
 
 # -- the labels alone --------------------------------------------------------------------
 
@@ -69,7 +54,7 @@ def test_bss(k, mix):
 
 
 def test_co_tuning():
-    model = co_tuning(source_weight=1.7, source_temperature=2.0)
+    model = build(CoTuning, source_weight=1.7, source_temperature=2.0)
     images = torch.randn(3 * CLASSES, 2, 4, 4, generator=torch.Generator().manual_seed(5)).double()
     classes = torch.arange(3 * CLASSES) % CLASSES
     model.relate(images, classes)
@@ -82,7 +67,9 @@ def test_co_tuning():
             for row, y in zip(rows, classes.tolist(), strict=True)
             if y == c
         ]
-        relationship.append([reference.mean(p[s] for p in probs) for s in range(OLD)])
+        relationship.append(
+            [reference.mean(p[s] for p in probs) for s in range(SOURCE_HEAD["num_classes"])]
+        )
     assert model.relationship.tolist() == [pytest.approx(row) for row in relationship]
 
     inputs, labels, index = batch(model)
@@ -117,15 +104,15 @@ def single(inputs, labels, index):
 
 
 def test_a_runner_works_out_the_relationship():
-    model, data = co_tuning().float(), Data()
+    model, data = build(CoTuning).float(), Data()
     with pytest.raises(RuntimeError, match="the relationship of the classes is not worked out"):
         model.loss(*single(*batch(model)))
     model.see_dataset(data)
     model.start_training()
-    other = co_tuning().float()
+    other = build(CoTuning).float()
     other.relate(data.images.float(), data.labels)  # as for evaluation, nothing augmented
     torch.testing.assert_close(model.relationship, other.relationship)
-    resumed = co_tuning().float()
+    resumed = build(CoTuning).float()
     resumed.load_state_dict(model.state_dict())
     assert resumed.loss(*single(*batch(resumed)))["loss_source"].isfinite()
     assert not hasattr(model._dataset, "images")  # let go
@@ -159,12 +146,6 @@ def test_queues(per_step):
             ClassQueues(**{**dict(num_classes=3, size=3, dimension=2), name: 0})
 
 
-def self_tuning(**options):
-    model = make(SelfTuning, projection_dim=6, queue_size=4, **options)
-    model.start_training()
-    return model
-
-
 def keys_of(model, images):
     network = model.teacher.network
     with torch.no_grad():
@@ -173,7 +154,7 @@ def keys_of(model, images):
 
 @pytest.mark.parametrize("joint", [True, False])
 def test_self_tuning(joint):
-    model = self_tuning(temperature=0.5, unlabelled_weight=1.3, joint_forward=joint)
+    model = ready(SelfTuning, temperature=0.5, unlabelled_weight=1.3, joint_forward=joint)[0]
     with torch.no_grad():
         for parameter in model.teacher.parameters():
             parameter.mul_(0.9)
@@ -206,56 +187,13 @@ def test_self_tuning(joint):
         push_loop(lists, [*keys[0], *keys[1]], torch.cat([labels, pseudo]), 4)
 
 
-def test_keys_have_no_gradient():
-    model = self_tuning(stream_mix=MIX)
-    inputs, labels, index = batch(model)
-    inputs = {name: images.requires_grad_() for name, images in inputs.items()}
-    total(model.loss(inputs, labels, index)).backward()
-    assert inputs["labelled2"].grad is None
-    assert inputs["strong2"].grad is None
-    assert all(p.grad is None for p in model.teacher.parameters())
-    assert all(p.grad is not None for p in model.projector.parameters())
-
-
 def test_the_average_has_the_projector():
-    model = self_tuning(key_momentum=0.5)
+    model = ready(SelfTuning, key_momentum=0.5)[0]
     with torch.no_grad():
         model.projector[0].weight.add_(2.0)
     before = model.teacher.network.projector[0].weight.clone()
     model.after_update()
     torch.testing.assert_close(model.teacher.network.projector[0].weight, before + 1.0)
-
-
-@pytest.mark.parametrize("make_one", [lambda **o: make(BSS, **o), co_tuning, self_tuning])
-def test_mixing_between_the_streams(make_one):
-    model = make_one(stream_mix=MIX)
-    inputs, labels, index = batch(model)
-    if isinstance(model, CoTuning):
-        model.relate(torch.randn(CLASSES, 2, 4, 4).double(), torch.arange(CLASSES))
-    before = copy.deepcopy(inputs)
-    losses = model.loss(inputs, labels, index)
-    assert losses["loss_stream_mix"] > 0
-    assert "loss_stream_decoupled" in losses
-    total(losses).backward()
-    assert all(torch.equal(inputs[name], before[name]) for name in inputs)
-
-
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        (lambda: make(BSS, k=0), "k must be an int of at least 1, got 0"),
-        (lambda: make(BSS, shrinkage_weight=-1), "shrinkage_weight must be a finite number of"),
-        (lambda: co_tuning(source_temperature=0), "temperature must be a finite number above 0"),
-        (lambda: co_tuning(source_weight=-1), "source_weight must be a finite number of"),
-        (lambda: make(SelfTuning, projection_dim=0), "projection_dim must be an int of"),
-        (lambda: make(SelfTuning, queue_size=0), "queue_size must be an int of at"),
-        (lambda: make(SelfTuning, temperature=-1), "temperature must be a finite number above 0"),
-        (lambda: make(SelfTuning, key_momentum=1), "key_momentum must be above 0 and below 1"),
-    ],
-)
-def test_bad_arguments(call, says):
-    with pytest.raises(ValueError, match=says):
-        call()
 
 
 def test_more_singular_values_than_images():
@@ -266,11 +204,11 @@ def test_more_singular_values_than_images():
 
 def test_a_source_head_that_is_built():
     model = make(CoTuning, source_head=SourceHead())
-    assert model.relationship.shape == (CLASSES, OLD)
+    assert model.relationship.shape == (CLASSES, SOURCE_HEAD["num_classes"])
 
 
 class SourceHead(nn.Module):
-    num_classes = OLD
+    num_classes = 7
 
     def forward(self, feats):
-        return feats[-1][:, :OLD]
+        return feats[-1][:, : SOURCE_HEAD["num_classes"]]
