@@ -141,7 +141,7 @@ def test_mixmatch():
     )
     # Each mix is lam x + (1 - lam) of another, label and image alike, lam at least a half.
     for k in range(len(sources)):
-        lam, partner = origin(mixed.images[k], sources, k)
+        lam, partner = pair(mixed.images[k], sources[k], sources)
         assert lam >= 0.5
         label = lam * targets[k] + (1 - lam) * targets[partner]
         torch.testing.assert_close(mixed.labels[k], label.to(mixed.labels), rtol=1e-5, atol=1e-5)
@@ -155,21 +155,6 @@ def test_mixmatch():
         for z, y in zip(logits[n:], soft[n:], strict=True)
     )
     assert float(losses["loss_unlabelled"]) == pytest.approx(expected, rel=1e-6)
-
-
-def origin(image, sources, k):
-    """lam and partner with which image ``k`` became ``image``."""
-    best = None
-    for j in range(len(sources)):
-        direction = sources[k] - sources[j]
-        size = float((direction * direction).sum())
-        lam = 1.0 if size == 0 else float(((image - sources[j]) * direction).sum()) / size
-        gap = float((lam * sources[k] + (1 - lam) * sources[j] - image).abs().max())
-        if best is None or gap < best[0]:
-            best = (gap, lam, j)
-    gap, lam, j = best
-    assert gap < 1e-9
-    return lam, j
 
 
 def test_remixmatch():
@@ -240,13 +225,14 @@ def test_mixing_between_the_streams(kind, eta, keep):
         torch.testing.assert_close(losses[name], plain[name])
 
 
-def pair(image, labelled, unlabelled):
-    """Share of the labelled image, and which unlabelled one it was mixed with."""
+def pair(image, own, others):
+    """Share of its own image, and which other one it was mixed with."""
     gaps = []
-    for j, u in enumerate(unlabelled):
-        direction = labelled - u
-        lam = float(((image - u) * direction).sum() / (direction * direction).sum())
-        gaps.append((float((lam * labelled + (1 - lam) * u - image).abs().max()), lam, j))
+    for j, other in enumerate(others):
+        direction = own - other
+        size = float((direction * direction).sum())
+        lam = 1.0 if size == 0 else float(((image - other) * direction).sum()) / size
+        gaps.append((float((lam * own + (1 - lam) * other - image).abs().max()), lam, j))
     gap, lam, j = min(gaps)
     assert gap < 1e-9
     return lam, j
