@@ -33,7 +33,7 @@ class Mix(Part):
         model = dict(train_cfg=dict(augments=dict(type='dmmix.CutMix', alpha=0.2)))
 
     Attributes:
-        function: that :meth:`call` calls, of :mod:`dmmix.functional`.
+        function: of :mod:`dmmix.functional`, that mixes.
         options: the attributes that go there by keyword.
         needs: what it needs of the model: ``'saliency'``, ``'features'``, ``'activation'`` that it
             asks about the clean images; ``'stages'``, inside which it mixes; ``'attention'``, which
@@ -164,7 +164,7 @@ class PairMix(Mix):
 
     Args:
         alpha: above 0 and finite. A subclass that may have its shares from somewhere else takes
-            ``None`` too, and sets its :attr:`alpha` so.
+            ``None`` too, and sets its ``alpha`` so.
         per_batch: draw one share (and one place) a batch, as the first implementations did,
             instead of one a sample.
         fixed_points: whether a sample may be paired with itself

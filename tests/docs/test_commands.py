@@ -132,7 +132,7 @@ class Line:
                 read_config(args.config, getattr(args, "cfg_options", None))
 
     def done(self, verb, *words):
-        ran = self._call(verb, *words)
+        ran = self.call(verb, *words)
         assert ran.status == 0, ran.err
 
     @staticmethod

@@ -71,13 +71,13 @@ def test_the_method(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
-def test_its_config_trains(page, tmp_path, start_fork):
+def test_its_config_trains(page, tmp_path, start):
     titles, name, logged = PAGES[page]
     config, code = config_of(page), sections(ROOT / page)
     text = "\n".join(without_config(code[title]) for title in titles)
     assert f'imports=["{name}"]' in config
     (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     (tmp_path / "mine.py").write_text(config, encoding="utf-8")
-    said = start_fork("train", "mine.py", "--dry-run", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    said = start("train", "mine.py", "--dry-run", cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert "dry run: 3 step(s) trained" in said
     assert logged in said
