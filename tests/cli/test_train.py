@@ -51,7 +51,7 @@ def test_helper_variables_are_no_mistake(call, child):
         ),
         (
             "train_dataloader.dataset.dataset.labels_per_class=0",
-            "labels_per_class must be at least 1",
+            "labels_per_class must be an int of at least 1",
         ),
         (
             "train_dataloader.dataset.dataset.split=val",
