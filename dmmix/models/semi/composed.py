@@ -78,11 +78,11 @@ class ComposedMethod(SemiClassifier):
         self.teacher = None if teacher_momentum is None else Teacher(self, teacher_momentum)
 
     @classmethod
-    def naming(cls, given: dict[str, Any], **parts: Any) -> dict[str, Any]:
-        """Arguments of a method that names these parts itself; a TypeError if one is given too."""
-        for name in parts.keys() & given.keys():
-            raise TypeError(f"{cls.__name__} names its {name} itself, ComposedMethod takes any")
-        return {**given, **parts}
+    def check_not_given(cls, given: dict[str, Any], *parts: str) -> None:
+        """For a method that names these parts itself: a TypeError if one is given too."""
+        for name in parts:
+            if name in given:
+                raise TypeError(f"{cls.__name__} names its {name} itself, ComposedMethod takes any")
 
     def step_losses(
         self, inputs: dict[str, Tensor], labels: Tensor, index: Tensor | None

@@ -34,4 +34,5 @@ class FixMatch(ComposedMethod):
     """
 
     def __init__(self, *args: Any, threshold: Probability = 0.95, **kwargs: Any) -> None:
-        super().__init__(*args, **self.naming(kwargs, masking=FixedThreshold(threshold)))
+        self.check_not_given(kwargs, "masking")
+        super().__init__(*args, masking=FixedThreshold(threshold), **kwargs)

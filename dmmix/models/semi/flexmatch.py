@@ -32,7 +32,8 @@ class FlexMatch(ComposedMethod):
         self, *args: Any, threshold: Probability = 0.95, warmup: bool = True, **kwargs: Any
     ) -> None:
         masking = dict(type="FlexThreshold", threshold=threshold, warmup=warmup)
-        super().__init__(*args, **self.naming(kwargs, masking=masking))
+        self.check_not_given(kwargs, "masking")
+        super().__init__(*args, masking=masking, **kwargs)
         self.register_load_state_dict_pre_hook(_under_the_name_of_today)
 
 

@@ -47,13 +47,15 @@ class MeanTeacher(ComposedMethod):
         ramp: Probability = 0.4,
         **kwargs: Any,
     ) -> None:
-        parts = dict(pseudo_labels=SoftLabels(), consistency=MeanSquaredConsistency())
+        self.check_not_given(kwargs, "pseudo_labels", "consistency")
         super().__init__(
             *args,
             teacher_momentum=teacher_momentum,
             unlabelled_weight=unlabelled_weight,
             ramp=ramp,
-            **self.naming(kwargs, **parts),
+            pseudo_labels=SoftLabels(),
+            consistency=MeanSquaredConsistency(),
+            **kwargs,
         )
 
     @property

@@ -41,10 +41,12 @@ class PiModel(ComposedMethod):
         ramp: Probability = 0.4,
         **kwargs: Any,
     ) -> None:
-        parts = dict(pseudo_labels=SoftLabels(gradient=True), consistency=MeanSquaredConsistency())
+        self.check_not_given(kwargs, "pseudo_labels", "consistency")
         super().__init__(
             *args,
             unlabelled_weight=unlabelled_weight,
             ramp=ramp,
-            **self.naming(kwargs, **parts),
+            pseudo_labels=SoftLabels(gradient=True),
+            consistency=MeanSquaredConsistency(),
+            **kwargs,
         )

@@ -38,5 +38,5 @@ class PseudoLabel(ComposedMethod):
     def __init__(
         self, *args: Any, threshold: Probability = 0.95, ramp: Probability = 0.4, **kwargs: Any
     ) -> None:
-        parts = self.naming(kwargs, masking=FixedThreshold(threshold))
-        super().__init__(*args, ramp=ramp, **parts)
+        self.check_not_given(kwargs, "masking")
+        super().__init__(*args, ramp=ramp, masking=FixedThreshold(threshold), **kwargs)

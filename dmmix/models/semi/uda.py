@@ -51,13 +51,14 @@ class UDA(ComposedMethod):
         annealing: Literal["linear", "exp", "log"] | None = None,
         **kwargs: Any,
     ) -> None:
-        parts = self.naming(
-            kwargs,
+        self.check_not_given(kwargs, "pseudo_labels", "masking", "consistency")
+        super().__init__(
+            *args,
             pseudo_labels=SoftLabels(temperature),
             masking=FixedThreshold(threshold),
             consistency=KLConsistency(),
+            **kwargs,
         )
-        super().__init__(*args, **parts)
         self.annealing = annealing
 
     def labelled_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
