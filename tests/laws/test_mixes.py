@@ -15,7 +15,6 @@ from dmmix.testing import assert_labels_match_pixels
 from tests.laws.data import LAYOUTS, batch, generator, images_in
 from tests.laws.mixes import ALONE, CASES, MIXES, SETTINGS, by, forms_of, run, setting_of, tensors
 from tests.laws.small_model import SmallModel, left_alone
-from tests.machine import needs_a_compiler
 from tests.mixups.waits import Waits
 from tests.pairwise import pairwise
 
@@ -346,7 +345,6 @@ def test_cuda_gives_what_the_cpu_gives_without_waiting(case):
         assert_close(a.cpu(), b)
 
 
-@needs_a_compiler
 @pytest.mark.slow
 @every_mix
 def test_blending_compiles_into_one_graph(case):
@@ -362,7 +360,7 @@ def test_blending_compiles_into_one_graph(case):
         return out, mixed.labels.classes, mixed.labels.shares, mixed.planes
 
     torch.compiler.reset()
-    compiled = torch.compile(blend, fullgraph=True, dynamic=False)
+    compiled = torch.compile(blend, fullgraph=True, dynamic=False, backend="aot_eager")
     assert_same(
         compiled(images, draws, answers), blend(images, draws, answers), rtol=1e-5, atol=1e-5
     )
