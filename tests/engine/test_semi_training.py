@@ -123,7 +123,7 @@ def test_a_step_waits_for_nothing(root, tmp_path, monkeypatch, method):
     batch = next(iter(run.train_dataloader))
     data = run.model.data_preprocessor(batch, training=True)
     # Values of labels are looked at on the CPU only.
-    monkeypatch.setattr("dmmix.functional.labels._look_at_values", lambda *args: False)
+    monkeypatch.setattr("dmmix.functional.labels.looks_at_values", lambda *args: False)
     # Outside of the training, a seed is read from the CPU's generator.
     monkeypatch.setattr("dmmix.mixups.randomness._drawn", lambda: 7)
     with Waits() as waits:
