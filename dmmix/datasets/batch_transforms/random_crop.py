@@ -71,7 +71,8 @@ class BatchRandomCrop(BatchTransform):
         return windows.at(*to_device(places, images.device))
 
     def _windows(self, images: Tensor) -> Windows:
-        """Those of the padded images, in memory that the next batch of their kind takes again."""
+        """Those of the padded images, on a CPU in memory that the next batch of their kind takes
+        again; elsewhere torch's allocator does as much."""
         options = self.crop_size, self.padding, self.pad_val, self.padding_mode
         kind = get_ident(), options, images.shape, images.stride(), images.dtype, images.device
         if kind in self._rooms and not images.requires_grad:
@@ -82,7 +83,8 @@ class BatchRandomCrop(BatchTransform):
             padded, top, left = self._padded(images)
             windows = Windows(padded, self.crop_size)
         # What is mirrored is another border for each batch.
-        if self.padding_mode == "constant" and padded is not images and not padded.requires_grad:
+        stays = images.device.type == "cpu" and self.padding_mode == "constant"
+        if stays and padded is not images and not padded.requires_grad:
             if len(self._rooms) == _KINDS:
                 self._rooms.clear()
             height, width = images.shape[-2:]
