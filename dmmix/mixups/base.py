@@ -20,6 +20,14 @@ from dmmix.mixups.randomness import step_generator
 __all__ = ["Mix", "PairMix", "PlacedMix", "PlainMix", "build_mix", "draw_for"]
 
 
+#: What a mix of one's own had before it drew, asked and blended.
+_BEFORE = {
+    "apply": "write draw(n, size, generator), ask if it asks the model, and blend",
+    "needs_guide": "name what is asked in needs, such as frozenset({'saliency'})",
+    "mixes_features": "put 'stages' into needs, and what is done there into Mixed.inside",
+}
+
+
 class Mix(Part):
     """A mix with its parameters: it draws, asks the model, and blends.
 
@@ -48,6 +56,12 @@ class Mix(Part):
 
     function: Callable[..., Mixed]
     options: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, today in _BEFORE.items():  # nothing would call or read them any more
+            if name in vars(cls):
+                raise TypeError(f"{cls.__name__}.{name} is of dmmix up to 0.2: {today}")
 
     # Properties, for a mix in which they follow from its arguments; else a subclass sets them.
     @property

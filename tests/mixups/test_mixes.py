@@ -90,3 +90,9 @@ def test_a_stock_data_preprocessor_mixes():
 def test_labels_of_another_shape_in_a_call():
     with pytest.raises(TypeError, match="labels must be MixedLabels"):
         Mixup()(torch.randn(4, 3, 8, 8), torch.zeros(4, 2, 2, dtype=torch.long))
+
+
+@pytest.mark.parametrize("name", ["apply", "needs_guide", "mixes_features"])
+def test_a_mix_of_ones_own_of_before_is_told_what_is_called_today(name):
+    with pytest.raises(TypeError, match=f"Mine.{name} is of dmmix up to 0.2: "):
+        type("Mine", (CutMix,), {name: True})
