@@ -36,7 +36,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dmmix.functional.losses.kernels.second_order import once_differentiable_gradient
+from dmmix.functional.losses.kernels.second_order import gradient_of_logits
 from dmmix.functional.losses.slots import Slots
 
 __all__ = ["CHUNK_ELEMENTS", "cpu_terms"]
@@ -119,14 +119,11 @@ class _ChunkedTerms(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor | None, h: Tensor | None) -> tuple[Tensor | None, ...]:
-        if not ctx.needs_input_grad[0] or (g is None and h is None):
-            return (None,) * 9
         # The gradient is made in place of phi. A second time (retain_graph) and where the gradient
         # becomes part of a graph, it is made from the logits again.
         phi = None if torch.is_grad_enabled() else ctx.phi
         ctx.phi = None
-        grad = once_differentiable_gradient(_gradient, g, h, *ctx.saved_tensors, phi)
-        return grad, *(None,) * 8
+        return gradient_of_logits(_gradient, ctx, g, h, phi)
 
 
 def _gradient(

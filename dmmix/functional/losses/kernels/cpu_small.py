@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dmmix.functional.losses.kernels.second_order import once_differentiable_gradient
+from dmmix.functional.losses.kernels.second_order import gradient_of_logits
 from dmmix.functional.losses.slots import Slots
 
 __all__ = ["FEW_LOGITS", "small_terms"]
@@ -61,9 +61,7 @@ class _SmallTerms(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor | None, h: Tensor | None) -> tuple[Tensor | None, ...]:
-        if not ctx.needs_input_grad[0] or (g is None and h is None):
-            return (None,) * 5
-        return once_differentiable_gradient(_gradient, g, h, *ctx.saved_tensors), *(None,) * 4
+        return gradient_of_logits(_gradient, ctx, g, h)
 
 
 def _gradient(

@@ -19,7 +19,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from dmmix.functional.losses.kernels.second_order import once_differentiable_gradient
+from dmmix.functional.losses.kernels.second_order import gradient_of_logits
 from dmmix.functional.losses.slots import Slots
 
 __all__ = ["CLASSES_A_THREAD", "MAX_BLOCK", "triton_terms"]
@@ -74,9 +74,7 @@ class _TritonTerms(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, g: Tensor | None, h: Tensor | None) -> tuple[Tensor | None, ...]:
-        if not ctx.needs_input_grad[0] or (g is None and h is None):
-            return (None,) * 7
-        return once_differentiable_gradient(_gradient, g, h, *ctx.saved_tensors), *(None,) * 6
+        return gradient_of_logits(_gradient, ctx, g, h)
 
 
 def _gradient(
