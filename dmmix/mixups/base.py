@@ -95,7 +95,11 @@ class Mix(Part):
     @abstractmethod
     def blend(self, images: Tensor, labels: Labels, draws: Any, answers: Any = None) -> Mixed:
         """The mix, given what was drawn and answered, both on the device of the images: a pure
-        function, but that it may reuse memory of an earlier result that nobody has any more."""
+        function, but that it may reuse memory of an earlier result that nobody has any more.
+
+        The values of what was drawn are not looked at; the function of the mix does so where it
+        is asked.
+        """
 
     def mix(
         self,
