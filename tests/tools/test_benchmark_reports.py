@@ -1,6 +1,5 @@
 """tools/benchmarks/_report.py: a file of numbers says what made it."""
 
-import importlib
 import json
 import re
 import subprocess
@@ -11,11 +10,8 @@ import torch
 
 
 @pytest.fixture
-def report(root, monkeypatch):
-    monkeypatch.syspath_prepend(str(root / "tools" / "benchmarks"))
-    monkeypatch.delitem(sys.modules, "_report", raising=False)
-    yield importlib.import_module("_report")
-    sys.modules.pop("_report", None)
+def report(tool):
+    return tool("_report")
 
 
 @pytest.fixture

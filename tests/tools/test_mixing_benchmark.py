@@ -1,8 +1,6 @@
 """tools/benchmarks/mixing.py: what its table and file hold, and that its loops are our mixes."""
 
-import importlib
 import json
-import sys
 from importlib.util import find_spec
 
 import cv2
@@ -14,51 +12,19 @@ from torch.testing import assert_close
 from dmmix import functional
 from dmmix.functional import mixing
 
-TOOLS = ("_timing", "_report", "mixing_loops", "mixing_peers", "mixing")
-
-
-@pytest.fixture
-def tools(root, monkeypatch):
-    """The modules of the tool by name, under which nothing else finds them."""
-    monkeypatch.syspath_prepend(str(root / "tools" / "benchmarks"))
-    for name in TOOLS:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield {name: importlib.import_module(name) for name in TOOLS}
-    for name in TOOLS:
-        sys.modules.pop(name, None)
-
-
-@pytest.fixture
-def run(tools, monkeypatch, capsys):
-    """``run(OPTION...)`` calls main() and returns what it prints."""
-
-    def call(*options):
-        monkeypatch.setattr(sys, "argv", ["mixing.py", *map(str, options)])
-        threads = torch.get_num_threads()
-        try:
-            tools["mixing"].main()
-        finally:
-            torch.set_num_threads(threads)
-        return capsys.readouterr().out
-
-    return call
-
-
-# -- the tool --------------------------------------------------------------------------------------
-
 
 @pytest.mark.slow
-def test_all_methods_and_their_peers(tools, run, tmp_path):
+def test_all_methods_and_their_peers(tool, run, tmp_path):
     file, n, size = tmp_path / "mixing.json", 4, 32
     shape = f"{n}x3x{size}x{size}"
-    shown = run("--shapes", shape, "--rounds", 1, "--loop-shape", shape, "--out", file)
+    shown = run("mixing", "--shapes", shape, "--rounds", 1, "--loop-shape", shape, "--out", file)
     report = json.loads(file.read_text(encoding="utf-8"))
     assert report["rounds"] == 1
     assert report["environment"]["torch"] == torch.__version__
     (result,) = report["results"]
     assert result["shape"] == [n, 3, size, size]
     methods = result["methods"]
-    assert list(methods) == tools["mixing"].known_methods()
+    assert list(methods) == tool("mixing").known_methods()
     assert {"Mixup", "CutMix"} <= set(methods)
     assert not {"Mix", "PairMix", "RandomMix", "ManifoldMix"} & set(methods)
     for method, rows in methods.items():
@@ -81,7 +47,7 @@ def test_all_methods_and_their_peers(tools, run, tmp_path):
         fastest = min(r["seconds"] for r in safe if r is not rows["copy"])
         for form in ("dmmix, per batch", "dmmix, per sample"):
             assert rows[form]["ratio_to_fastest_peer"] == rows[form]["seconds"] / fastest
-    assert set(report["loops"]) <= set(tools["mixing"].LOOPS)
+    assert set(report["loops"]) <= set(tool("mixing").LOOPS)
     for name, row in report["loops"].items():
         assert name in shown
         assert row["ratio"] == row["loop"] / row["ours"]
@@ -89,8 +55,8 @@ def test_all_methods_and_their_peers(tools, run, tmp_path):
 
 def test_some_methods_alone(run, tmp_path):
     file = tmp_path / "mixing.json"
-    options = ["--shapes", "2x1x5x7", "--rounds", 2, "--clock", "cpu", "--no-loops"]
-    shown = run("--methods", "Mixup", *options, "--threads", 1, "--out", file)
+    options = ["--shapes", "2x1x5x7", "--rounds", 2, "--clock", "cpu"]
+    shown = run("mixing", "--methods", "Mixup", *options, "--threads", 1, "--out", file)
     report = json.loads(file.read_text(encoding="utf-8"))
     assert list(report["results"][0]["methods"]) == ["Mixup"]
     assert report["loops"] == {}
@@ -98,8 +64,8 @@ def test_some_methods_alone(run, tmp_path):
     assert "beside a loop" not in shown
 
 
-def test_bytes_are_counted_from_shapes(tools):
-    count = tools["_timing"].bytes_moved
+def test_bytes_are_counted_from_shapes(tool):
+    count = tool("_timing").bytes_moved
     a, b, index = torch.ones(6, 5), torch.ones(6, 5), torch.arange(6)
     assert count(lambda: a.copy_(b)) == 2 * 120
     assert count(lambda: a.fill_(1)) == 120
@@ -132,32 +98,32 @@ def check(loop, mixed, images):
     assert_close(torch.from_numpy(shares), mixed.labels.shares[:, 0])
 
 
-def test_the_loop_of_fmix_is_fmix(tools, drawn):
+def test_the_loop_of_fmix_is_fmix(tool, drawn):
     images, lam, index, arrays = drawn
     noise = mixing.draw_noise(7, (18, 13), torch.Generator().manual_seed(0)).to(torch.complex128)
     mixed = mixing.fmix(images, torch.arange(7), lam, index, noise)
-    check(lambda: tools["mixing_loops"].fmix(*arrays, noise.numpy()), mixed, arrays[0])
+    check(lambda: tool("mixing_loops").fmix(*arrays, noise.numpy()), mixed, arrays[0])
 
 
 @pytest.mark.skipif(hasattr(cv2, "saliency"), reason="OpenCV's own saliency rounds to bytes")
-def test_the_loop_of_saliencymix_is_saliencymix(tools, drawn):
+def test_the_loop_of_saliencymix_is_saliencymix(tool, drawn):
     images, lam, index, arrays = drawn
     mixed = mixing.saliencymix(images, torch.arange(7), lam, index)
-    check(lambda: tools["mixing_loops"].saliencymix(*arrays), mixed, arrays[0])
+    check(lambda: tool("mixing_loops").saliencymix(*arrays), mixed, arrays[0])
 
 
-def test_the_loop_of_gridmix_is_gridmix(tools, drawn):
+def test_the_loop_of_gridmix_is_gridmix(tool, drawn):
     images, lam, index, arrays = drawn
     cells = mixing.draw_cells(7, (4, 4), torch.Generator().manual_seed(0))
     mixed = mixing.gridmix(images, torch.arange(7), lam, index, cells)
-    check(lambda: tools["mixing_loops"].gridmix(*arrays, cells.numpy()), mixed, arrays[0])
+    check(lambda: tool("mixing_loops").gridmix(*arrays, cells.numpy()), mixed, arrays[0])
 
 
-def test_the_loop_of_puzzlemix_mixes(tools, drawn):
+def test_the_loop_of_puzzlemix_mixes(tool, drawn):
     pytest.importorskip("maxflow", reason="there is no PyMaxflow for this Python or platform")
     *_, arrays = drawn
     before = arrays[0].copy()
-    found, shares = tools["mixing_loops"].puzzlemix(*arrays, np.abs(before).mean(1))
+    found, shares = tool("mixing_loops").puzzlemix(*arrays, np.abs(before).mean(1))
     assert np.array_equal(before, arrays[0])
     assert found.shape == before.shape
     assert 0 <= shares.min() <= shares.max() <= 1

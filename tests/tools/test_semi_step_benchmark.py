@@ -1,40 +1,11 @@
 """tools/benchmarks/semi_step.py: what its table and file hold."""
 
-import importlib
 import json
-import sys
 
 import pytest
 import torch
 
 pytestmark = pytest.mark.openmmlab
-TOOLS = ("_timing", "_report", "semi_step")
-
-
-@pytest.fixture
-def tool(root, monkeypatch, tmp_path):
-    """The module, in a folder of its own, under a name that nothing else finds."""
-    monkeypatch.syspath_prepend(str(root / "tools" / "benchmarks"))
-    monkeypatch.chdir(tmp_path)
-    for name in TOOLS:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    yield importlib.import_module("semi_step")
-    for name in TOOLS:
-        sys.modules.pop(name, None)
-
-
-@pytest.fixture
-def run(tool, monkeypatch, capsys):
-    def call(*options):
-        monkeypatch.setattr(sys, "argv", ["semi_step.py", *map(str, options)])
-        threads = torch.get_num_threads()
-        try:
-            tool.main()
-        finally:
-            torch.set_num_threads(threads)
-        return capsys.readouterr()
-
-    return call
 
 
 @pytest.mark.slow
@@ -42,7 +13,7 @@ def run(tool, monkeypatch, capsys):
 def test_rows(run, tmp_path, row):
     methods = ["FixMatch + Mixup", "FixMatch + DM"]
     options = ["--row", row, "--rounds", 1, "--batch-size", 2, "--device", "cpu"]
-    shown = run(*options, "--methods", *methods, "--out", tmp_path / "out.json").out
+    shown = run("semi_step", *options, "--methods", *methods, "--out", tmp_path / "out.json")
     report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert report["environment"]["torch"] == torch.__version__
     assert list(report["rows"]) == methods
@@ -57,7 +28,7 @@ def test_rows(run, tmp_path, row):
 @pytest.mark.slow
 def test_without_the_baseline_there_is_no_ratio(run, tmp_path):
     run(
-        *("--rounds", 1, "--batch-size", 2, "--device", "cpu"),
+        *("semi_step", "--rounds", 1, "--batch-size", 2, "--device", "cpu"),
         *("--methods", "Supervised", "--out", tmp_path / "out.json"),
     )
     (found,) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["rows"].values()
@@ -77,12 +48,14 @@ def test_without_the_baseline_there_is_no_ratio(run, tmp_path):
     ],
 )
 def test_passes_of_a_step(tool, method, passes):
+    tool = tool("semi_step")
     stepper = tool.Stepper("digits", tool.METHODS[method], 2, "cpu")
     assert [(len(images), learns) for images, learns in stepper._passes] == passes
 
 
 @pytest.mark.slow
 def test_the_parts_leave_the_training_alone(tool):
+    tool = tool("semi_step")
     stepper = tool.Stepper("digits", tool.METHODS["Mean Teacher"], 2, "cpu")
     weights = {name: w.detach().clone() for name, w in stepper.model.named_parameters()}
     for part in tool.PARTS:

@@ -21,10 +21,9 @@ def test_it_measures(start_tool, name, tmp_path):
     assert json.loads(out.read_text(encoding="utf-8"))["environment"]["threads"] == 1
 
 
-def test_what_the_look_costs_is_told_turn_by_turn(root, monkeypatch):
+def test_what_the_look_costs_is_told_turn_by_turn(tool):
     """With its turns, and without them, in an order that favours neither."""
-    monkeypatch.syspath_prepend(str(root / "tools" / "benchmarks"))
-    finite = pytest.importorskip("finite")
+    finite = tool("finite")
     turns = finite.Turns(steps=2, rounds=3, say=lambda **_: None)
     turns.seconds = {True: [4.0, 4.0, 6.0], False: [4.0, 2.0, 4.0]}
     found = finite.summary(turns)

@@ -1,8 +1,6 @@
 """tools/benchmarks/startup.py: how long commands take to answer."""
 
-import importlib
 import json
-import sys
 
 import pytest
 
@@ -10,15 +8,12 @@ pytestmark = pytest.mark.openmmlab
 
 
 @pytest.fixture
-def benchmark(root, monkeypatch):
-    monkeypatch.syspath_prepend(str(root / "tools" / "benchmarks"))
-    monkeypatch.delitem(sys.modules, "startup", raising=False)
-    yield importlib.import_module("startup")
-    sys.modules.pop("startup", None)
+def startup(tool):
+    return tool("startup")
 
 
-def test_the_import_profile(benchmark):
-    profile = benchmark.import_profile(
+def test_the_import_profile(startup):
+    profile = startup.import_profile(
         "import time: self [us] | cumulative | imported package\n"
         "import time:      2000 |       2000 |   torch._C\n"
         "other output\n"
@@ -29,29 +24,27 @@ def test_the_import_profile(benchmark):
     assert list(profile) == ["numpy", "torch"]
 
 
-def test_ratios_are_of_the_same_round(benchmark):
+def test_ratios_are_of_the_same_round(startup):
     times = {
         "first": [(1.0, 2.0), (3.0, 3.0), (8.0, 1.0)],
         "first, mmpretrain": [(2.0, 2.0), (3.0, 6.0), (2.0, 1.0)],
         "--help": [(1.0, 1.0)] * 3,
     }
-    assert benchmark._ratios(times) == {
+    assert startup._ratios(times) == {
         "first, over mmpretrain": {"seconds": 1.0, "cpu_seconds": 1.0}
     }
 
 
-def test_a_program_that_ends_otherwise_is_an_error(benchmark, tool_environment):
-    program = benchmark.Program(["-c", "print('oops'); raise SystemExit(3)"], tool_environment, 0)
+def test_a_program_that_ends_otherwise_is_an_error(startup, tool_environment):
+    program = startup.Program(["-c", "print('oops'); raise SystemExit(3)"], tool_environment, 0)
     with pytest.raises(RuntimeError, match="oops"):
         program.run()
 
 
-def test_the_benchmark_measures(benchmark, monkeypatch, capsys, tmp_path):
+def test_the_benchmark_measures(run, tmp_path):
     out = tmp_path / "out.json"
-    options = ["--rounds", "1", "--cases", "wrong path", "base", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", ["startup.py", *options])
-    benchmark.main()
-    assert "wrong path" in capsys.readouterr().out
+    shown = run("startup", "--rounds", 1, "--cases", "wrong path", "base", "--out", out)
+    assert "wrong path" in shown
     results = json.loads(out.read_text(encoding="utf-8"))["results"]
     assert set(results) == {"wrong path", "wrong base file"}
     assert all(row["cpu_seconds"] > 0 and row["seconds"] > 0 for row in results.values())

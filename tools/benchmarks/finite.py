@@ -107,7 +107,7 @@ def measure(name: str, turns: Turns) -> None:
     with tempfile.TemporaryDirectory() as folder:
         row = ROWS[name]
         data = write_data(row, Path(folder))
-        config = ours(row, "batched", data, folder, workers=0, cuda=False, step={})
+        config = ours(row, data, folder, workers=0, cuda=False, step={})
         config.log_level = "ERROR"
         runner = DmmixRunner.from_cfg(config)
         runner.register_hook(turns)

@@ -56,7 +56,7 @@ def main() -> None:
         mixing_loops.cv2.setNumThreads(args.threads)
     console = Console(stderr=True)
     results = []
-    loops = [name for name in LOOPS if LOOPS[name][0] in args.methods and not args.no_loops]
+    loops = [name for name in LOOPS if LOOPS[name][0] in args.methods]
     if not find_spec("maxflow"):
         loops = [name for name in loops if LOOPS[name][0] != "PuzzleMix"]
     missing = [package for package in mixing_peers.PACKAGES if not find_spec(package)]
@@ -106,10 +106,8 @@ def parse_args() -> argparse.Namespace:
         "--clock",
         default="wall",
         choices=list(CLOCKS),
-        help="cpu: processor time of this process; with one thread, what a step takes on a "
-        "machine that others use as well",
+        help="cpu: processor time of this process",
     )
-    parser.add_argument("--no-loops", action="store_true", help="leave out the loops over samples")
     parser.add_argument("--loop-shape", default=LOOP_SHAPE, metavar="NxCHxHxW")
     parser.add_argument("--out", type=Path, help="JSON file for the numbers")
     args = parser.parse_args()

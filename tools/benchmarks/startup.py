@@ -153,7 +153,6 @@ def main() -> None:
     parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--before", type=Path, help="another checkout, measured in turn")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="only those named like this")
-    parser.add_argument("--packages", type=count, default=12, help="rows of the import profile")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
     if args.before is not None and not (args.before / "tools" / "train.py").is_file():
@@ -292,7 +291,7 @@ def _show(results: dict, ratios: dict, profiles: dict, args: argparse.Namespace)
     console.print(table)
     for name, profile in profiles.items():
         table = Table("package", "own s", title=f"imports, {name}: {sum(profile.values()):.2f} s")
-        for package, seconds in list(profile.items())[: args.packages]:
+        for package, seconds in list(profile.items())[:12]:
             table.add_row(package, f"{seconds:.3f}")
         console.print(table)
 

@@ -13,12 +13,14 @@ that whatever else the machine does hits all alike; a ratio is the median of the
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import random
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -31,7 +33,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
-from throughput_limit import TimeLimit
 from throughput_memory import PeakMemory
 from throughput_rows import ROWS, default_step, write_data
 from throughput_turns import CLOCKS, Contender, train_in_turns
@@ -41,6 +42,9 @@ OURS, STOCK, BARE = "dmmix", "mmpretrain", "bare loop"
 PROFILED = "profile"
 #: How long a contender takes to start, in turns; only the time left on display depends on it.
 START = 3
+#: Of a row's time, the part that turns are timed in; the rest is their lead-in and the way between
+#: processes.
+TIMED = 0.7
 
 
 class ContenderFailed(Exception):
@@ -89,28 +93,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--rounds", type=count, default=5, help="turns that these are split into")
     parser.add_argument("--threads", type=count, help="CPU threads of each process")
     parser.add_argument(
-        "--ours", choices=["batched", "per_image"], default="batched", help="dmmix's data"
-    )
-    parser.add_argument(
-        "--workers", type=int, help="of dmmix's loader (default: 0; as the peer's, for a folder)"
-    )
-    parser.add_argument(
-        "--peer-workers",
-        type=int,
-        help="of mmpretrain's loader (default: 2; 8 with a GPU; 0 with --clock cpu)",
-    )
-    parser.add_argument(
         "--clock",
         choices=list(CLOCKS),
         default="wall",
-        help="cpu: processor time, for a busy machine; without loader workers and with one thread",
+        help="cpu: processor time, for a busy machine; mmpretrain's loader has no workers then",
     )
     # Without these dmmix runs as its configs say.
     parser.add_argument("--precision", choices=["fp32", "bf16"], help="dmmix's")
     parser.add_argument("--compile", action="store_true", help="compile dmmix's step")
-    parser.add_argument(
-        "--no-switches", action="store_true", help="no fused optimiser, no channels-last for dmmix"
-    )
     parser.add_argument(
         "--bare-compile", action="store_true", help="also a bare loop with torch.compile and bf16"
     )
@@ -129,37 +119,24 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    for name in ("workers", "peer_workers", "warm_up"):
-        value = getattr(args, name)
-        if value is not None and value < 0:
-            parser.error(f"--{name.replace('_', '-')} must be at least 0, got {value}")
-    for name in ("seconds", "minutes"):
-        value = getattr(args, name)
-        if value is not None and not value > 0:
-            parser.error(f"--{name} must be above 0, got {value}")
     if args.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: torch sees no GPU")
     if args.rows is None:
         args.rows = CPU_ROWS if args.device == "cpu" else list(ROWS)
-    if args.peer_workers is None:
-        args.peer_workers = 8 if args.device == "cuda" else 2 if args.clock == "wall" else 0
-    if args.clock == "cpu" and (args.device == "cuda" or args.peer_workers or args.workers):
-        parser.error("--clock cpu sees neither a GPU nor workers: --device cpu, no workers")
+    if args.device == "cuda" and args.clock == "cpu":
+        parser.error("--clock cpu does not see a GPU")
     return args
 
 
 def contenders(row: str, data: str, folder: str, args: argparse.Namespace) -> dict[str, Contender]:
     """All that trains ``row``, by name."""
     switches = default_step()
-    if args.no_switches:
-        switches.update(fused_optimizer=False, channels_last=False)
     if args.precision:
         switches["precision"] = args.precision
     if args.compile:
         switches["compile"] = True
-    workers = args.workers
-    if workers is None:
-        workers = args.peer_workers if ROWS[row].data == "folder" else 0
+    # Of processor time, that of workers would not be seen.
+    workers = 8 if args.device == "cuda" else 2 if args.clock == "wall" else 0
     shared = Contender(
         "bare",
         row,
@@ -173,14 +150,18 @@ def contenders(row: str, data: str, folder: str, args: argparse.Namespace) -> di
         warm_up=args.warm_up,
     )
     found = {
-        OURS: replace(shared, kind="dmmix", form=args.ours, workers=workers, switches=switches),
-        STOCK: replace(shared, kind="mmpretrain", workers=args.peer_workers),
+        OURS: replace(
+            shared,
+            kind="dmmix",
+            workers=workers if ROWS[row].data == "folder" else 0,
+            switches=switches,
+        ),
+        STOCK: replace(shared, kind="mmpretrain", workers=workers),
         BARE: shared,
     }
     # What a bare loop has too: it looks for no NaN.
     plain = {name: value for name, value in switches.items() if name != "non_finite"}
-    if any(value not in (False, "fp32") for value in plain.values()):
-        found[f"{BARE}, dmmix's switches"] = replace(shared, switches=plain)
+    found[f"{BARE}, dmmix's switches"] = replace(shared, switches=plain)
     if args.bare_compile:
         compiled = dict(plain, precision="bf16", compile=True)
         found[f"{BARE}, compiled, bf16"] = replace(shared, switches=compiled)
@@ -239,6 +220,35 @@ def take_turns(
     return turns
 
 
+class TimeLimit:
+    """How long a measurement may take: rows share what is left, turns their row's part.
+
+    Args:
+        minutes: for everything; ``None`` for as long as it takes.
+        rows: how many rows share them. A row that takes less leaves the rest to those after it.
+    """
+
+    def __init__(
+        self, minutes: float | None, rows: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.clock, self.rows = clock, rows
+        self.end = self.row_end = math.inf if minutes is None else clock() + 60 * minutes
+
+    def next_row(self) -> None:
+        """A row begins."""
+        now = self.clock()
+        self.row_end = now + (self.end - now) / max(1, self.rows)
+        self.rows -= 1
+
+    def left(self) -> float:
+        """Seconds left to this row, 0 or more."""
+        return max(0.0, self.row_end - self.clock())
+
+    def turn(self, wanted: float, turns: int) -> float:
+        """Seconds of a turn, if this and ``turns`` in all are still to come in this row."""
+        return min(wanted, TIMED * self.left() / turns)
+
+
 class Running:
     """The process of a contender."""
 
@@ -252,13 +262,13 @@ class Running:
         self.host = PeakMemory(self.process.pid)
         self.device_memory: int | None = None
 
-    def wait_until_warm(self, seconds: float | None = None) -> None:
+    def wait_until_warm(self, seconds: float = math.inf) -> None:
         """Until it could start a turn at once.
 
         Raises:
             ContenderFailed: it failed, or is not warm after so many seconds.
         """
-        if seconds is not None and not self.pipe.poll(seconds):
+        if not self.pipe.poll(None if seconds == math.inf else seconds):
             raise ContenderFailed(f"{self.name}: not warm when its time was up; more --minutes")
         self._answer("ready")
         self.host.stop()
@@ -343,7 +353,7 @@ def table(name: str, result: dict[str, Any], args: argparse.Namespace) -> Table:
     row = ROWS[name].but(args.images, args.batch_size)
     title = (
         f"{name}: {row.channels} x {row.size} x {row.size}, batch {row.batch_size}, "
-        f"{args.device}, data {args.ours}, {args.clock} clock"
+        f"{args.device}, {args.clock} clock"
     )
     made = Table(title=title, title_justify="left")
     made.add_column("training")

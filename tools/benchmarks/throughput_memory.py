@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import psutil
+
 __all__ = ["PeakMemory", "tree_memory"]
 
 PROC = Path("/proc")
@@ -19,37 +21,27 @@ def tree_memory(pid: int) -> int | None:
     that has most of them.
     """
     own = files = 0
-    found = False
     for member in _tree(pid):
         try:
             rollup = _fields(PROC / str(member) / "smaps_rollup")
             own += rollup["Pss_Anon"] + rollup["Pss_Shmem"]
             files = max(files, _fields(PROC / str(member) / "status")["RssFile"])
-            found = True
         except (OSError, KeyError):  # it has ended, or this is another kind of system
             continue
-    return own + files if found else None
+    return own + files or None
 
 
 def _tree(pid: int) -> list[int]:
-    members = [pid]
-    for member in members:  # grows as it goes
-        for task in (PROC / str(member) / "task").glob("*/children"):
-            try:
-                members += map(int, task.read_text(encoding="utf-8").split())
-            except OSError:
-                continue
-    return members
+    try:
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _fields(file: Path) -> dict[str, int]:
     """Lines such as ``Name:  12 kB`` in bytes."""
-    found = {}
-    for line in file.read_text(encoding="utf-8").splitlines():
-        words = line.split()
-        if len(words) == 3 and words[2] == "kB":
-            found[words[0].rstrip(":")] = 1024 * int(words[1])
-    return found
+    lines = map(str.split, file.read_text(encoding="utf-8").splitlines())
+    return {words[0].rstrip(":"): 1024 * int(words[1]) for words in lines if words[2:] == ["kB"]}
 
 
 class PeakMemory:

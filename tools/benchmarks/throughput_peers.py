@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mmpretrain.datasets import BaseDataset
 from mmpretrain.registry import DATASETS, MODELS
-from throughput_rows import Row, dataset, pipeline
+from throughput_rows import FOLDER_REPEATS, Row, listed
 from torch import Tensor, nn
 
 __all__ = ["ImagesInMemory", "bare_step", "stock"]
@@ -69,7 +69,7 @@ def stock(row: Row, data: str, work_dir: str, workers: int, cuda: bool, alpha: f
             train_dataloader=dict(
                 batch_size=row.batch_size,
                 num_workers=workers,
-                dataset=dataset(row, data, [*pipeline(row), dict(type="PackInputs")]),
+                dataset=_dataset(row, data),
                 sampler=dict(type="DefaultSampler", shuffle=True),
                 # What its tools/train.py adds:
                 collate_fn=dict(type="default_collate"),
@@ -101,6 +101,22 @@ def stock(row: Row, data: str, work_dir: str, workers: int, cuda: bool, alpha: f
             work_dir=work_dir,
         )
     )
+
+
+def _dataset(row: Row, data: str) -> dict:
+    """One image at a time, augmented and packed."""
+    flip = dict(type="RandomFlip", prob=0.5, direction="horizontal")
+    if row.data == "folder":
+        load, crop = "LoadImageFromFile", dict(type="RandomResizedCrop", scale=row.size)
+        pipeline = [dict(type=load), crop, flip, dict(type="PackInputs")]
+        files = dict(type="CustomDataset", **listed(data), pipeline=pipeline)
+        return dict(type="RepeatDataset", times=FOLDER_REPEATS, dataset=files)
+    crop = dict(type="RandomCrop", crop_size=row.size, padding=row.padding, pad_val=0)
+    if row.data == "digits":
+        pipeline = [crop, dict(type="PackInputs")]
+        return dict(type="dmmix.Digits", split="train", pipeline=pipeline)
+    pipeline = [crop, flip, dict(type="PackInputs")]
+    return dict(type="mmpretrain.ImagesInMemory", data_file=data, pipeline=pipeline)
 
 
 class _Net(nn.Module):

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from _photographs import noise_photographs
 
-__all__ = ["ROWS", "Row", "dataset", "default_step", "ours", "pipeline", "write_data"]
+__all__ = ["FOLDER_REPEATS", "ROWS", "Row", "default_step", "listed", "ours", "write_data"]
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _INIT = [
@@ -20,7 +20,7 @@ _INIT = [
 ]
 #: Written once, read this many times an epoch: as many images as a large data set has, so that a
 #: new epoch is as rare as there.
-_FOLDER_REPEATS = 128
+FOLDER_REPEATS = 128
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Row:
     @property
     def length(self) -> int:
         """Images an epoch."""
-        return self.images * (_FOLDER_REPEATS if self.data == "folder" else 1)
+        return self.images * (FOLDER_REPEATS if self.data == "folder" else 1)
 
     def but(self, images: int | None = None, batch_size: int | None = None) -> Row:
         """The same with so many images (scikit-learn's digits are as many as they are), or with
@@ -97,7 +97,7 @@ ROWS: dict[str, Row] = {
 
 
 def write_data(row: Row, folder: Path) -> str:
-    """Makes the images of ``row`` in ``folder``; returns what :func:`dataset` calls them."""
+    """Makes the images of ``row`` in ``folder``; returns what the data sets call them."""
     if row.data == "digits":
         return ""
     labels = np.arange(row.images, dtype=np.int64) % row.num_classes
@@ -127,29 +127,17 @@ def default_step() -> dict:
     return dict(Config.fromfile(CONFIGS / "_base_" / "default_runtime.py").get("step", {}))
 
 
-def dataset(row: Row, data: str, pipeline: list[dict]) -> dict:
-    """The config of a data set that reads one image at a time, for dmmix and for mmpretrain."""
-    if row.data == "digits":
-        return dict(type="dmmix.Digits", split="train", pipeline=pipeline)
-    if row.data == "memory":
-        return dict(type="mmpretrain.ImagesInMemory", data_file=data, pipeline=pipeline)
-    files = dict(type="CustomDataset", **_listed(data), pipeline=pipeline)
-    return dict(type="RepeatDataset", times=_FOLDER_REPEATS, dataset=files)
-
-
-def _listed(data: str) -> dict:
+def listed(data: str) -> dict:
     """Arguments of a data set whose files and classes :func:`write_data` has listed."""
     return dict(data_root=data, ann_file="labels.txt", classes=f"{data}/classes.txt")
 
 
-def ours(
-    row: Row, form: str, data: str, work_dir: str, workers: int, cuda: bool, step: Mapping
-) -> Any:
+def ours(row: Row, data: str, work_dir: str, workers: int, cuda: bool, step: Mapping) -> Any:
     """The config that dmmix trains ``row`` with: CutMix and DM(CE), as the quickstart's.
 
+    Data lie in memory, but for a folder's, and whole batches are augmented.
+
     Args:
-        form: ``'per_image'``, a pipeline for each image; or ``'batched'``, data in memory and
-            transforms of whole batches.
         data: what :func:`write_data` returned.
         workers: of the data loader.
         cuda: whether there is a GPU.
@@ -160,21 +148,22 @@ def ours(
     cfg = Config.fromfile(CONFIGS / "quickstart" / "digits_cutmix_dm.py")
     cfg.model.backbone = dict(row.backbone)
     cfg.model.head.update(num_classes=row.num_classes, in_channels=row.features)
-    normalise = dict(num_classes=row.num_classes, mean=row.mean, std=row.std)
     cfg.data_preprocessor = dict(
-        type="MixupDataPreprocessor", to_rgb=row.data == "folder", **normalise
+        type="MixupDataPreprocessor",
+        num_classes=row.num_classes,
+        mean=row.mean,
+        std=row.std,
+        to_rgb=False,
+        batch_transforms=_batch_transforms(row),
     )
-    batched = form == "batched"
-    if batched:
-        cfg.data_preprocessor.update(to_rgb=False, batch_transforms=_batch_transforms(row))
     cfg.train_dataloader = dict(
         batch_size=row.batch_size,
         num_workers=workers,
-        dataset=_batched_dataset(row, data) if batched else _per_image_dataset(row, data),
+        dataset=_batched_dataset(row, data),
         sampler=dict(type="DefaultSampler", shuffle=True),
         collate_fn=dict(type="default_collate"),
         # What tools/train.py adds:
-        pin_memory=cuda and not (batched and row.data != "folder"),  # may be there already
+        pin_memory=cuda and row.data == "folder",  # the others may be there already
         persistent_workers=False,
         worker_init_fn=dict(type="seed_worker"),
     )
@@ -191,28 +180,10 @@ def ours(
     return cfg
 
 
-def _per_image_dataset(row: Row, data: str) -> dict:
-    return dataset(row, data, [*pipeline(row), dict(type="PackLabels")])
-
-
-def pipeline(row: Row) -> list[dict]:
-    """Augmentation image by image, without the packing at its end."""
-    if row.data == "folder":
-        return [
-            dict(type="LoadImageFromFile"),
-            dict(type="RandomResizedCrop", scale=row.size),
-            dict(type="RandomFlip", prob=0.5, direction="horizontal"),
-        ]
-    crop = dict(type="RandomCrop", crop_size=row.size, padding=row.padding, pad_val=0)
-    if row.data == "digits":
-        return [crop]
-    return [crop, dict(type="RandomFlip", prob=0.5, direction="horizontal")]
-
-
 def _batched_dataset(row: Row, data: str) -> dict:
     if row.data == "folder":  # images of many sizes: cut to one size in the workers
-        files = dict(type="DecodedFolder", **_listed(data), size=row.size)
-        return dict(type="RepeatDataset", times=_FOLDER_REPEATS, dataset=files)
+        files = dict(type="DecodedFolder", **listed(data), size=row.size)
+        return dict(type="RepeatDataset", times=FOLDER_REPEATS, dataset=files)
     if row.data == "digits":
         return dict(type="InMemory", dataset=dict(type="Digits", split="train"))
     return dict(type="InMemory", dataset=dict(type="NPZDataset", data_file=data, split="train"))

@@ -12,6 +12,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import torch
+from throughput_rows import ROWS, Row, ours
+
 __all__ = ["CLOCKS", "Contender", "Turns", "train_in_turns"]
 
 #: ``cpu`` is the processor time of the training process: workers of a loader are not in it.
@@ -26,7 +29,6 @@ class Contender:
         kind: ``'dmmix'``, ``'mmpretrain'`` or ``'bare'``.
         row: name of the row.
         switches: ``step`` of a dmmix config; for ``'bare'`` the same switches.
-        form: of dmmix's data, ``'per_image'`` or ``'batched'``.
         workers: of the data loader.
         images, batch_size: override those of the row.
         clock: of ``CLOCKS``.
@@ -41,7 +43,6 @@ class Contender:
     device: str
     threads: int | None = None
     switches: dict = field(default_factory=dict)
-    form: str = "per_image"
     workers: int = 0
     images: int | None = None
     batch_size: int | None = None
@@ -110,15 +111,11 @@ class Turns:
             if self.parts is not None:
                 done["parts"] = self.parts.read(self.iterations)
             if self.device != "cpu":
-                import torch
-
                 done["device_memory"] = torch.cuda.max_memory_allocated()
             self._obey("ran", done)
 
     def _obey(self, what: str, told: Any) -> None:
         if self.device != "cpu":
-            import torch
-
             torch.cuda.empty_cache()  # the others need it now
         self.pipe.send((what, told))
         command, self.seconds = self.pipe.recv()
@@ -135,8 +132,6 @@ class Turns:
 
     def _wait_for_device(self) -> None:
         if self.device != "cpu":
-            import torch
-
             torch.cuda.synchronize()
 
 
@@ -163,9 +158,6 @@ def train_in_turns(pipe: Connection, contender: Contender) -> None:
 
 
 def _train(pipe: Connection, contender: Contender) -> None:
-    import torch
-    from throughput_rows import ROWS
-
     if contender.threads:
         torch.set_num_threads(contender.threads)
     row = ROWS[contender.row].but(contender.images, contender.batch_size)
@@ -182,8 +174,12 @@ def _train(pipe: Connection, contender: Contender) -> None:
     import dmmix.registry  # noqa: F401 - first: mmpretrain may need what it prepares
 
     if contender.kind == "bare":
-        _train_bare(turns, contender, row)
-        return
+        from throughput_peers import bare_step
+
+        step = bare_step(row, contender.device, contender.switches)
+        while True:
+            step()
+            turns.after_iteration(row.batch_size)
     runner = _runner(contender, row)
     runner.register_hook(_hook(turns), priority="LOWEST")
     if contender.profile:
@@ -194,32 +190,20 @@ def _train(pipe: Connection, contender: Contender) -> None:
     runner.train()
 
 
-def _train_bare(turns: Turns, contender: Contender, row: Any) -> None:
-    from throughput_peers import bare_step
-
-    step = bare_step(row, contender.device, contender.switches)
-    while True:
-        step()
-        turns.after_iteration(row.batch_size)
-
-
-def _runner(contender: Contender, row: Any) -> Any:
-    import throughput_peers
-    from throughput_rows import ours
-
+def _runner(contender: Contender, row: Row) -> Any:
     cuda = contender.device != "cpu"
     place = dict(
         data=contender.data, work_dir=contender.work_dir, workers=contender.workers, cuda=cuda
     )
-    config = ours(row, contender.form, step=contender.switches, **place)
+    config = ours(row, step=contender.switches, **place)
     if contender.kind == "dmmix":
-        import dmmix.engine
+        from dmmix.engine import DmmixRunner
 
-        return dmmix.engine.DmmixRunner.from_cfg(config)
+        return DmmixRunner.from_cfg(config)
     from mmengine.runner import Runner
+    from throughput_peers import stock
 
-    alpha = config.model.mixup.alpha
-    return Runner.from_cfg(throughput_peers.stock(row, alpha=alpha, **place))
+    return Runner.from_cfg(stock(row, alpha=config.model.mixup.alpha, **place))
 
 
 def _hook(turns: Turns) -> Any:
