@@ -1,14 +1,14 @@
 """What the stack needs before dmmix can run on it.
 
 :func:`prepare` is called by :mod:`dmmix.registry` before anything of mmpretrain is imported. It
-says what to do where OpenCV does not load (``opencv.py``), makes ``import torchvision`` work
+says what to do where OpenCV does not load (``needed.py``), makes ``import torchvision`` work
 beside a torch of another build (``torchvision.py``), and makes mmengine read checkpoints, YAML
 and annotations without running code from them, and write checkpoints in one piece and as data
 (``checkpoint.py``, ``plain_files.py``); weights to begin with are compared with the network
 first (``pretrained.py``). Importing this package changes nothing and imports nothing heavy.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dmmix.compat.errors import (
     CheckpointError,
@@ -31,6 +31,7 @@ __all__ = [
 _Class = TypeVar("_Class")
 
 _prepared = False
+_allowed: list[Any] = []
 
 
 def prepare() -> None:
@@ -44,9 +45,9 @@ def prepare() -> None:
         return
 
     # Imported here, not above: `import dmmix.compat` must not import torch.
-    from dmmix.compat import checkpoint, opencv, plain_files, pretrained, torchvision
+    from dmmix.compat import checkpoint, needed, plain_files, pretrained, torchvision
 
-    opencv.prepare()
+    needed.import_opencv()
     torchvision.prepare()
     checkpoint.prepare()
     pretrained.prepare()
@@ -73,6 +74,8 @@ def allow_checkpoint_class(cls: _Class) -> _Class:
     Raises:
         TypeError: ``cls`` is neither a class nor a function, or it is a name.
     """
-    from dmmix.compat import allowlist
-
-    return allowlist.allow(cls)
+    if not callable(cls) or not hasattr(cls, "__module__") or not hasattr(cls, "__qualname__"):
+        raise TypeError(f"a class (or function) is needed, not {cls!r}")
+    if cls not in _allowed:
+        _allowed.append(cls)
+    return cls

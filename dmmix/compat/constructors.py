@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from dmmix.compat.allowlist import allowed_classes
+from dmmix import compat
 from dmmix.compat.plain_data import check_key
 from dmmix.compat.plain_numpy import NUMPY
 from dmmix.compat.plain_tensors import TENSORS
@@ -153,7 +153,8 @@ class CheckpointNames(ArrayNames):
     _made = _CHECKPOINT
 
     def __init__(self) -> None:
-        self._own = allowed_classes()
+        # By the name that a pickle has for it.
+        self._own = {f"{cls.__module__}.{cls.__qualname__}": cls for cls in compat._allowed}
         self.classes = tuple(cls for cls in self._own.values() if isinstance(cls, type))
 
     def find(self, full: str) -> Any:

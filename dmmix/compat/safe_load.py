@@ -1,8 +1,8 @@
 """Reading checkpoints without running code from them, and telling damage from danger."""
 
-import contextlib
 import hashlib
 import os
+import pickletools
 import re
 import struct
 import zlib
@@ -16,11 +16,10 @@ from zipfile import BadZipFile
 import torch
 from mmengine.logging import print_log
 
-from dmmix.compat.diagnosis import find_damage
 from dmmix.compat.digest import digest_damage, has_digest
 from dmmix.compat.errors import CheckpointError, CorruptCheckpointError, UnsafeCheckpointError
 from dmmix.compat.plain_checkpoint import for_mmengine
-from dmmix.compat.torch_files import opened, read_checkpoint
+from dmmix.compat.torch_files import OLD_MAGIC, ZIP_MAGIC, opened, read_checkpoint
 
 __all__ = ["load", "load_url"]
 
@@ -104,36 +103,45 @@ def load_url(
 
 def _load(file: Any, map_location: Any, name: str) -> Any:
     with opened(file) as stream:
+        start = stream.tell()
+        archive = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+        stream.seek(start)
         damage = digest_damage(stream)
         if damage:
             raise CorruptCheckpointError(f"{name} is damaged: {damage}")
         if not has_digest(stream):
-            _tell(f"{name} carries no digest of dmmix's: {_other_sums(stream)}.")
+            sums = "nothing in it tells whether it is as it was written"
+            if archive:
+                sums = "the checksums of the archive's records are checked instead"
+            _tell(f"{name} carries no digest of dmmix's: {sums}.")
         try:
             return for_mmengine(read_checkpoint(stream, map_location))
-        except (UnpicklingError, *_DAMAGE) as error:
-            with contextlib.suppress(OSError):
-                damage = find_damage(file)
-            if damage is None and not isinstance(error, UnpicklingError):
-                damage = _first_line(error)
+        except _DAMAGE as error:
+            raise CorruptCheckpointError(f"{name} is damaged: {_first_line(error)}") from error
+        except UnpicklingError as error:
+            stream.seek(start)
+            # Of an archive's pickle the checksum was right.
+            damage = None if archive else _pickle_damage(stream)
             if damage:
                 raise CorruptCheckpointError(f"{name} is damaged: {damage}") from error
             raise UnsafeCheckpointError(_refusal(name, _first_line(error))) from error
+
+
+def _pickle_damage(stream: IO[bytes]) -> str | None:
+    """What is broken in a file of the old format, or a bare pickle; nothing is built."""
+    try:
+        first = [argument for _, argument, _ in pickletools.genops(stream)]
+        for _ in range(4 if OLD_MAGIC in first else 0):
+            list(pickletools.genops(stream))
+    except Exception as error:  # it meets arbitrary bytes here and raises all sorts
+        return f"the pickle stream is broken ({error})"
+    return None
 
 
 def _tell(line: str) -> None:
     if line not in _told:  # a file is read more than once on the way to its use
         _told.add(line)
         print_log(line, logger="current")
-
-
-def _other_sums(stream: IO[bytes]) -> str:
-    position = stream.tell()
-    head = stream.read(2)
-    stream.seek(position)
-    if head == b"PK":
-        return "the checksums of the archive's records are checked instead"
-    return "nothing in it tells whether it is as it was written"
 
 
 def _sha256(path: Path) -> str:

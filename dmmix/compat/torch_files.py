@@ -21,10 +21,10 @@ from dmmix.compat.constructors import CheckpointNames
 from dmmix.compat.plain_tensors import STORAGES, Storage
 from dmmix.compat.unpickling import Name, PlainUnpickler, UnpicklingError
 
-__all__ = ["opened", "read_checkpoint"]
+__all__ = ["OLD_MAGIC", "ZIP_MAGIC", "opened", "read_checkpoint"]
 
-_ZIP_MAGIC = b"PK\x03\x04"
-_OLD_MAGIC, _OLD_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+ZIP_MAGIC = b"PK\x03\x04"
+OLD_MAGIC, _OLD_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _MAX_INFLATION, _ALWAYS_ALLOWED = 16, 64 * 2**20
 _CHUNK = 1 << 24
 
@@ -42,12 +42,12 @@ def read_checkpoint(file: Any, map_location: Any = None) -> Any:
         EOFError: it ends too early.
         ValueError: it is no checkpoint.
     """
-    head = file.read(len(_ZIP_MAGIC))
+    head = file.read(len(ZIP_MAGIC))
     file.seek(-len(head), io.SEEK_CUR)
     if not head:
         raise EOFError("the file is empty")
     restore = _get_restore_location(map_location)
-    return _read_zip(file, restore) if head == _ZIP_MAGIC else _read_old(file, restore)
+    return _read_zip(file, restore) if head == ZIP_MAGIC else _read_old(file, restore)
 
 
 @contextmanager
@@ -108,7 +108,10 @@ def _read_zip(file: Any, restore: Callable) -> Any:
         root = roots[0]
         if f"{root}constants.pkl" in names:
             raise UnpicklingError("a TorchScript program")
-        order = _small(archive, f"{root}byteorder", names) or sys.byteorder.encode()
+        order = sys.byteorder.encode()
+        if f"{root}byteorder" in names:
+            with archive.open(f"{root}byteorder") as record:
+                order = record.read(64) or order
         if order not in (b"little", b"big"):
             raise zipfile.BadZipFile(f"byte order {order[:20]!r}")
         for name in names:  # the storages are read, with their checksums, as they are needed
@@ -126,6 +129,7 @@ def _read_zip(file: Any, restore: Callable) -> Any:
                     raise zipfile.BadZipFile(f"the record {name} has another size than it says")
                 with archive.open(name) as record:
                     data = _fill(record, count * dtype.itemsize)
+                    record.read(1)  # past the end: the checksum is compared there
                 if order != sys.byteorder.encode():
                     data.byteswap(dtype)
                 found[key] = restore(data, location), dtype, count
@@ -138,13 +142,6 @@ def _read_zip(file: Any, restore: Callable) -> Any:
             if name.startswith(f"{root}data/") and name[len(f"{root}data/") :] not in found:
                 _crc(archive, name)
         return value
-
-
-def _small(archive: zipfile.ZipFile, name: str, names: list[str]) -> bytes:
-    if name not in names:
-        return b""
-    with archive.open(name) as record:
-        return record.read(64)
 
 
 def _crc(archive: zipfile.ZipFile, name: str) -> None:
@@ -171,7 +168,6 @@ def _fill(record: Any, size: int) -> torch.UntypedStorage:
         if not read:
             raise EOFError("a storage is cut off")
         filled += read
-    record.read(1)  # past the end: the checksum is compared there
     return content.untyped_storage()
 
 
@@ -182,7 +178,7 @@ def _read_old(file: Any, restore: Callable) -> Any:
     here = file.tell()
     left = file.seek(0, io.SEEK_END) - here
     file.seek(here)
-    if _unpickle(file) != _OLD_MAGIC:
+    if _unpickle(file) != OLD_MAGIC:
         raise UnpicklingError("a pickle that torch.save has not written")
     if _unpickle(file) != _OLD_PROTOCOL:
         raise ValueError("an unknown version of the format")
@@ -210,7 +206,7 @@ def _read_old(file: Any, restore: Callable) -> Any:
         _, dtype, count, location = data[key]
         if int.from_bytes(file.read(8), "little") != count:
             raise ValueError("a storage of another size")
-        ready[key] = restore(_fill_exactly(file, count * dtype.itemsize), location)
+        ready[key] = restore(_fill(file, count * dtype.itemsize), location)
     end = file.tell()
     file.seek(start)
 
@@ -221,13 +217,6 @@ def _read_old(file: Any, restore: Callable) -> Any:
     value = _unpickle(file, storage)
     file.seek(end)
     return value
-
-
-def _fill_exactly(file: Any, size: int) -> torch.UntypedStorage:
-    content = torch.empty(size, dtype=torch.uint8)
-    if size and file.readinto(content.numpy().data) != size:
-        raise EOFError("a storage is cut off")
-    return content.untyped_storage()
 
 
 def _part(data: torch.UntypedStorage, dtype: torch.dtype, view: Any) -> torch.UntypedStorage:

@@ -30,7 +30,11 @@ _FORBIDDEN = [
     *("numpy.array", "numpy.frombuffer", "numpy.core.multiarray.fromstring", "torch.load"),
     *("torch._utils._rebuild_sparse_tensor", "torch.storage.TypedStorage", "torch.hub.load"),
     *("mmengine.config.config.Config.fromstring", f"{_BAIT}.bait", f"{_BAIT}.Bait"),
-    *("dmmix.compat.unpickling.Name", "dmmix.compat.allowlist.allow", "builtins.getattr.__self__"),
+    *(
+        "dmmix.compat.unpickling.Name",
+        "dmmix.compat.allow_checkpoint_class",
+        "builtins.getattr.__self__",
+    ),
 ]
 NAMES = [*constructors._CHECKPOINT, *constructors._dtypes()]
 _CODES = ["f8", "i4", "u1", "b1", "U2", "S3", "c16", "f16", "U0", "O", "O8", "V4", "M8", "f8,O", ""]

@@ -58,7 +58,7 @@ def test_mmengine_missing_names_the_remedy(monkeypatch):
     ids=["a library is missing", "not installed", "another module"],
 )
 def test_opencv_that_does_not_load(monkeypatch, tmp_path, source, says):
-    from dmmix.compat import opencv
+    from dmmix.compat import needed
 
     if source is None:
         monkeypatch.setitem(sys.modules, "cv2", None)
@@ -67,5 +67,5 @@ def test_opencv_that_does_not_load(monkeypatch, tmp_path, source, says):
         (tmp_path / "cv2.py").write_text(source, encoding="utf-8")
         monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ImportError) as caught:
-        opencv.prepare()
+        needed.import_opencv()
     assert str(caught.value) == says

@@ -12,7 +12,7 @@ from mmengine.logging import HistoryBuffer
 from torch import serialization
 
 from dmmix import compat
-from dmmix.compat import CorruptCheckpointError, UnsafeCheckpointError, allowlist, safe_load
+from dmmix.compat import CorruptCheckpointError, UnsafeCheckpointError, safe_load
 from tests.touch import Touch
 
 pytestmark = pytest.mark.openmmlab
@@ -154,7 +154,7 @@ def test_a_blocked_module_is_named(tmp_path):
 
 
 def test_a_class_of_yours(tmp_path, monkeypatch):
-    monkeypatch.setattr(allowlist, "_added", [])
+    monkeypatch.setattr(compat, "_allowed", [])
     with pytest.raises(UnsafeCheckpointError, match="Mine"):
         roundtrip({"a": Mine(5)}, tmp_path / "a.pth")
     assert compat.allow_checkpoint_class(Mine) is Mine
@@ -181,13 +181,20 @@ def test_torchs_own_list_is_neither_read_nor_changed(tmp_path):
         serialization.add_safe_globals(list(before))
 
 
-@pytest.mark.parametrize("keep", [0.0, 0.3, 0.9])
-def test_a_damaged_file_is_named(tmp_path, keep):
+@pytest.mark.parametrize("new_format", [True, False])
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.9, 0.999])
+def test_a_damaged_file_is_named(tmp_path, keep, new_format):
     path = tmp_path / "a.pth"
-    torch.save({"w": torch.rand(1000)}, path)
+    torch.save({"w": torch.rand(1000)}, path, _use_new_zipfile_serialization=new_format)
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
     with pytest.raises(CorruptCheckpointError, match=str(path)):
         safe_load.load(path)
+
+
+@pytest.mark.parametrize("content", [b"\0" * 100, b"not a checkpoint", b"hello", b"PK\x03\x04zip?"])
+def test_what_is_no_checkpoint_at_all_is_damaged(content):
+    with pytest.raises(CorruptCheckpointError):
+        safe_load.load(io.BytesIO(content))
 
 
 def test_other_failures_are_neither(tmp_path):
@@ -201,10 +208,11 @@ def test_other_failures_are_neither(tmp_path):
 
 def test_file_objects(harmful):
     path, trace = harmful
+    stream = io.BytesIO(b"before" + path.read_bytes())
+    stream.seek(6)
     with pytest.raises(UnsafeCheckpointError):
-        safe_load.load(io.BytesIO(path.read_bytes()))
-    with pytest.raises(CorruptCheckpointError):
-        safe_load.load(io.BytesIO(path.read_bytes()[:100]))
+        safe_load.load(stream)
+    assert stream.tell() == 6
     assert not trace.exists()
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["commit_of", "count", "environment", "write_report"]
+__all__ = ["commit_of", "count", "environment", "parser", "write_report"]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Whose versions are told, where they are there.
@@ -30,6 +30,19 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
     return int(text)
+
+
+def parser(
+    about: str, rounds: int, threads: int | None = 1, device: bool = True
+) -> argparse.ArgumentParser:
+    """With the options that the tools share; ``about``: a docstring, whose first line is shown."""
+    made = argparse.ArgumentParser(description=about.split("\n")[0])
+    made.add_argument("--rounds", type=count, default=rounds)
+    made.add_argument("--threads", type=count, default=threads, help="CPU threads")
+    if device:
+        made.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    made.add_argument("--out", type=Path, help="JSON file for the numbers")
+    return made
 
 
 def write_report(

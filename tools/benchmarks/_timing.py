@@ -6,17 +6,26 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["bytes_moved", "interleaved", "medians", "peak_extra_memory"]
+__all__ = [
+    "CLOCKS",
+    "bytes_moved",
+    "check_no_synchronisation",
+    "interleaved",
+    "medians",
+    "peak_extra_memory",
+]
 
 Step = Callable[[], object]
 Clock = Callable[[], float]
 
+#: ``cpu`` is the processor time of this process: workers are not in it.
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 #: Seconds that a turn of a step lasts about.
 TURN = 0.01
 
@@ -46,8 +55,26 @@ def interleaved(
         yield turn
 
 
-def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
-    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+def medians(
+    rounds: Iterable[dict[str, float]], advance: Callable[[], object] = lambda: None
+) -> dict[str, float]:
+    """Of each step; ``advance`` is called after each round."""
+    kept = [(one, advance())[0] for one in rounds]
+    return {name: statistics.median(one[name] for one in kept) for name in kept[0]}
+
+
+def check_no_synchronisation(steps: Iterable[Step]) -> None:
+    """Raises where a step waits for the device."""
+    steps = [*steps]
+    for step in steps:
+        step()  # what is made once may wait
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for step in steps:
+            step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def _seconds(step: Step, repeats: int, device: str, clock: Clock) -> float:

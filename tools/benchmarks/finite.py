@@ -8,7 +8,6 @@ time of a step, and the median of the ratios turn by turn.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from contextlib import suppress
@@ -17,7 +16,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import torch
-from _report import count, write_report
+from _report import count, parser, write_report
 from mmengine.hooks import Hook
 from rich.console import Console
 from rich.progress import Progress
@@ -74,13 +73,10 @@ class Turns(Hook):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=["digits"])
-    parser.add_argument("--rounds", type=count, default=400, help="pairs of turns")
-    parser.add_argument("--steps", type=count, default=5, help="of a turn")
-    parser.add_argument("--threads", type=count, default=1)
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    args = parser.parse_args()
+    options = parser(__doc__, rounds=400, device=False)  # a round: a pair of turns
+    options.add_argument("--rows", nargs="+", choices=list(ROWS), default=["digits"])
+    options.add_argument("--steps", type=count, default=5, help="of a turn")
+    args = options.parse_args()
     torch.set_num_threads(args.threads)
 
     results = {}

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from _report import count, write_report
-from _timing import interleaved, medians, peak_extra_memory
+from _report import parser, write_report
+from _timing import check_no_synchronisation, interleaved, medians, peak_extra_memory
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -54,15 +53,11 @@ def main() -> None:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--dtype", default="float32", choices=list(DTYPES))
-    parser.add_argument("--threads", type=count, help="CPU threads (default: torch's)")
-    parser.add_argument("--rounds", type=count, default=100)
-    parser.add_argument("--shapes", nargs="+", metavar="NxC", help=f"default: {' '.join(SHAPES)}")
-    parser.add_argument("--no-compile", action="store_true", help="leave out the compiled form")
-    parser.add_argument("--out", type=Path, help="JSON file for the numbers")
-    return parser.parse_args()
+    options = parser(__doc__, rounds=100, threads=None)
+    options.add_argument("--dtype", default="float32", choices=list(DTYPES))
+    options.add_argument("--shapes", nargs="+", metavar="NxC", help=f"default: {' '.join(SHAPES)}")
+    options.add_argument("--no-compile", action="store_true", help="leave out the compiled form")
+    return options.parse_args()
 
 
 def measure(shape: str, args: argparse.Namespace, advance) -> dict:
@@ -75,11 +70,7 @@ def measure(shape: str, args: argparse.Namespace, advance) -> dict:
 
     losses = candidates(labels, c, logits.dtype, compiled=not args.no_compile)
     steps = {name: partial(step, loss, logits.requires_grad_()) for name, loss in losses.items()}
-    rounds = []
-    for one in interleaved(steps, args.rounds, args.device):
-        rounds.append(one)
-        advance()
-    seconds = medians(rounds)
+    seconds = medians(interleaved(steps, args.rounds, args.device), advance)
     result = {
         "shape": [n, c],
         "losses": {
@@ -92,7 +83,7 @@ def measure(shape: str, args: argparse.Namespace, advance) -> dict:
         },
     }
     if args.device == "cuda":
-        check_no_synchronisation(steps)
+        check_no_synchronisation(steps[name] for name in steps if not name.startswith("F."))
         add_bandwidth(result, logits)
     return result
 
@@ -121,17 +112,6 @@ def step(loss, logits: torch.Tensor) -> None:
     logits.grad = None
 
 
-def check_no_synchronisation(steps: dict) -> None:
-    """Raises where a step of ours waits for the device."""
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        for name in steps:
-            if not name.startswith("F."):
-                steps[name]()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
 def add_bandwidth(result: dict, logits: torch.Tensor) -> None:
     """Which share of the bandwidth of a plain copy each step reaches.
 
@@ -139,9 +119,9 @@ def add_bandwidth(result: dict, logits: torch.Tensor) -> None:
     gradient: 3 N C elements. A copy reads and writes: 2 N C.
     """
     source, copy = logits.detach(), torch.empty_like(logits)
-    rounds = list(interleaved({"copy": lambda: copy.copy_(source)}, 50, "cuda"))
     size = source.numel() * source.element_size()
-    bandwidth = 2 * size / medians(rounds)["copy"]
+    seconds = medians(interleaved({"copy": lambda: copy.copy_(source)}, 50, "cuda"))["copy"]
+    bandwidth = 2 * size / seconds
     result["copy_bytes_per_second"] = bandwidth
     for loss in result["losses"].values():
         loss["share_of_copy_bandwidth"] = 3 * size / loss["seconds"] / bandwidth

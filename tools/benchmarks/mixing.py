@@ -12,19 +12,17 @@ from __future__ import annotations
 import argparse
 import inspect
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import mixing_loops
 import mixing_peers
 import numpy as np
 import torch
-from _report import count, write_report
-from _timing import Step, bytes_moved, interleaved, medians
+from _report import parser, write_report
+from _timing import CLOCKS, Step, bytes_moved, check_no_synchronisation, interleaved, medians
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -38,7 +36,6 @@ NUM_CLASSES = 100
 SHAPES = ["128x3x32x32", "64x3x224x224"]
 LOOP_SHAPE = "128x3x32x32"
 COPY = "copy"
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 #: Ours beside a loop over the samples: the loop, and what ours is built with.
 LOOPS: dict[str, tuple[str, dict]] = {
     "FMix": ("FMix", {}),
@@ -96,28 +93,19 @@ def main() -> None:
 
 def parse_args() -> argparse.Namespace:
     methods = known_methods()
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--methods", nargs="+", choices=methods, default=methods, metavar="NAME")
-    parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="NxCHxHxW")
-    parser.add_argument("--rounds", type=count, default=30)
-    parser.add_argument("--threads", type=count, help="CPU threads (default: torch's)")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument(
-        "--clock",
-        default="wall",
-        choices=list(CLOCKS),
-        help="cpu: processor time of this process",
-    )
-    parser.add_argument("--loop-shape", default=LOOP_SHAPE, metavar="NxCHxHxW")
-    parser.add_argument("--out", type=Path, help="JSON file for the numbers")
-    args = parser.parse_args()
+    options = parser(__doc__, rounds=30, threads=None)
+    options.add_argument("--methods", nargs="+", choices=methods, default=methods, metavar="NAME")
+    options.add_argument("--shapes", nargs="+", default=SHAPES, metavar="NxCHxHxW")
+    options.add_argument("--clock", default="wall", choices=list(CLOCKS))
+    options.add_argument("--loop-shape", default=LOOP_SHAPE, metavar="NxCHxHxW")
+    args = options.parse_args()
     for shape in (*args.shapes, args.loop_shape):
         try:
             good = len(_sizes(shape)) == 4 and min(_sizes(shape)) > 0
         except ValueError:
             good = False
         if not good:
-            parser.error(f"a shape must be four sizes like 128x3x32x32, got {shape}")
+            options.error(f"a shape must be four sizes like 128x3x32x32, got {shape}")
     return args
 
 
@@ -151,7 +139,7 @@ def measure(method: str, shape: str, args: argparse.Namespace, advance: Callable
             given = images
         steps[peer] = partial(call, given, labels)
     if args.device == "cuda":
-        check_no_synchronisation({form: steps[form] for form in ours})
+        check_no_synchronisation(steps[form] for form in ours)
     seconds = _medians(steps, args, advance)
     safe = [seconds[name] for name in steps if name not in (COPY, *ours, *writers)]
     return {
@@ -243,19 +231,6 @@ class GivenAnswers(Guide):
         return self._activation
 
 
-def check_no_synchronisation(steps: dict[str, Step]) -> None:
-    """Raises where a step of ours waits for the device."""
-    for step in steps.values():
-        step()  # what is made once may wait
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        for step in steps.values():
-            step()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
 def table(result: dict) -> Table:
     shape = ", ".join(map(str, result["shape"]))
     made = Table(title=f"({shape}), float32", title_justify="left")
@@ -294,12 +269,8 @@ def loop_table(compared: dict) -> Table:
 
 
 def _medians(steps: dict[str, Step], args: argparse.Namespace, advance: Callable) -> dict:
-    rounds = []
-    for one in interleaved(steps, args.rounds, args.device, CLOCKS[args.clock]):
-        rounds.append(one)
-        advance()
-    seconds = medians(rounds)
-    return {name: seconds[name] for name in steps}
+    rounds = interleaved(steps, args.rounds, args.device, CLOCKS[args.clock])
+    return medians(rounds, advance)
 
 
 def _sizes(shape: str) -> list[int]:

@@ -21,7 +21,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from _report import count, write_report
+from _report import count, parser, write_report
 from _timing import interleaved, medians
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -65,15 +65,11 @@ PARTS = ("batch", "views", "network", "update")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--row", choices=ROWS, default="digits")
-    parser.add_argument("--batch-size", type=count, help="labelled images; default: the recipe's")
-    parser.add_argument("--rounds", type=count, default=15)
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--threads", type=count, default=1)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    args = parser.parse_args()
+    options = parser(__doc__, rounds=15)
+    options.add_argument("--row", choices=ROWS, default="digits")
+    options.add_argument("--batch-size", type=count, help="labelled images; default: the recipe's")
+    options.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    args = options.parse_args()
     torch.set_num_threads(args.threads)
     MMLogger.get_instance("semi_step", log_level="ERROR")  # one line a weight otherwise
 
@@ -85,7 +81,7 @@ def main() -> None:
     # Processor time: what else a CPU does meanwhile does not count.
     clock = time.process_time if args.device == "cpu" else time.perf_counter
     rounds = interleaved(steps, args.rounds, args.device, clock)
-    found = medians(list(track(rounds, total=args.rounds, description="rounds")))
+    found = medians(track(rounds, total=args.rounds, description="rounds"))
     result = {
         name: dict(
             milliseconds=found[name] * 1e3,

@@ -24,7 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from _report import commit_of, count, write_report
+from _report import commit_of, parser, write_report
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -148,15 +148,12 @@ class Program:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=count, default=15)
-    parser.add_argument("--threads", type=count, default=1)
-    parser.add_argument("--before", type=Path, help="another checkout, measured in turn")
-    parser.add_argument("--cases", nargs="+", metavar="CASE", help="only those named like this")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    args = parser.parse_args()
+    options = parser(__doc__, rounds=15, device=False)
+    options.add_argument("--before", type=Path, help="another checkout, measured in turn")
+    options.add_argument("--cases", nargs="+", metavar="CASE", help="only those named like this")
+    args = options.parse_args()
     if args.before is not None and not (args.before / "tools" / "train.py").is_file():
-        parser.error(f"--before: no tools/train.py in {args.before}")
+        options.error(f"--before: no tools/train.py in {args.before}")
 
     with tempfile.TemporaryDirectory() as scratch:
         programs = _programs(Path(scratch), args.before, args.threads)
@@ -167,7 +164,7 @@ def main() -> None:
                 if any(case in name for case in args.cases)
             }
         if not programs:
-            parser.error(f"--cases: none is named like {args.cases}")
+            options.error(f"--cases: none is named like {args.cases}")
         times = _measure(programs, args.rounds)
         profiles = {
             name: import_profile(program.run("-X", "importtime")[2].decode(errors="replace"))

@@ -9,14 +9,13 @@ how far from 1 a ratio is by chance.
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-from _report import count, write_report
+from _report import count, parser, write_report
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
@@ -41,13 +40,9 @@ BASELINE = "mixup loss"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=count, default=60)
-    parser.add_argument("--steps", type=count, default=5, help="steps a round")
-    parser.add_argument("--threads", type=count, default=1)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    args = parser.parse_args()
+    arguments = parser(__doc__, rounds=60)
+    arguments.add_argument("--steps", type=count, default=5, help="steps a round")
+    args = arguments.parse_args()
     torch.set_num_threads(args.threads)
 
     steppers = {name: Stepper(*row, args.device) for name, row in ROWS.items()}

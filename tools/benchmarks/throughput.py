@@ -28,14 +28,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _report import count, write_report
+from _report import count, parser, write_report
+from _timing import CLOCKS
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from throughput_memory import PeakMemory
 from throughput_rows import ROWS, default_step, write_data
-from throughput_turns import CLOCKS, Contender, train_in_turns
+from throughput_turns import Contender, train_in_turns
 
 CPU_ROWS = ["digits", "cifar_small"]
 OURS, STOCK, BARE = "dmmix", "mmpretrain", "bare loop"
@@ -82,49 +83,45 @@ def main() -> None:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument(
+    options = parser(__doc__, rounds=5, threads=None)  # turns that the seconds are split into
+    options.add_argument(
         "--rows", nargs="+", choices=list(ROWS), help="default: the two small ones; all on a GPU"
     )
-    parser.add_argument(
+    options.add_argument(
         "--seconds", type=float, default=20, help="for which each contender of a row is timed"
     )
-    parser.add_argument("--rounds", type=count, default=5, help="turns that these are split into")
-    parser.add_argument("--threads", type=count, help="CPU threads of each process")
-    parser.add_argument(
+    options.add_argument(
         "--clock",
         choices=list(CLOCKS),
         default="wall",
         help="cpu: processor time, for a busy machine; mmpretrain's loader has no workers then",
     )
     # Without these dmmix runs as its configs say.
-    parser.add_argument("--precision", choices=["fp32", "bf16"], help="dmmix's")
-    parser.add_argument("--compile", action="store_true", help="compile dmmix's step")
-    parser.add_argument(
+    options.add_argument("--precision", choices=["fp32", "bf16"], help="dmmix's")
+    options.add_argument("--compile", action="store_true", help="compile dmmix's step")
+    options.add_argument(
         "--bare-compile", action="store_true", help="also a bare loop with torch.compile and bf16"
     )
-    parser.add_argument(
+    options.add_argument(
         "--profile", action="store_true", help="also where the time of dmmix's step goes"
     )
-    parser.add_argument(
+    options.add_argument(
         "--warm-up", type=float, default=3, help="seconds of training before anything is timed"
     )
-    parser.add_argument("--images", type=count, help="how many images to make, for a quick look")
-    parser.add_argument(
+    options.add_argument("--images", type=count, help="how many images to make, for a quick look")
+    options.add_argument(
         "--batch-size", type=count, help="of all rows, for a machine of less memory"
     )
-    parser.add_argument(
+    options.add_argument(
         "--minutes", type=float, help="for everything: rounds are cut short to keep to it"
     )
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    args = parser.parse_args()
+    args = options.parse_args()
     if args.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: torch sees no GPU")
+        options.error("--device cuda: torch sees no GPU")
     if args.rows is None:
         args.rows = CPU_ROWS if args.device == "cpu" else list(ROWS)
     if args.device == "cuda" and args.clock == "cpu":
-        parser.error("--clock cpu does not see a GPU")
+        options.error("--clock cpu does not see a GPU")
     return args
 
 

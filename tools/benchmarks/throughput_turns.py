@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _timing import CLOCKS
 from throughput_rows import ROWS, Row, ours
 
-__all__ = ["CLOCKS", "Contender", "Turns", "train_in_turns"]
-
-#: ``cpu`` is the processor time of the training process: workers of a loader are not in it.
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+__all__ = ["Contender", "Turns", "train_in_turns"]
 
 
 @dataclass(frozen=True)
