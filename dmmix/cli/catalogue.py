@@ -13,7 +13,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
-from dmmix.cli.pipe import quiet_pipe
+from dmmix.cli.output import quiet_pipe
 from dmmix.configuration.shipped import CONFIGS, names
 
 __all__ = ["main"]

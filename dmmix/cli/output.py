@@ -1,11 +1,17 @@
-"""What the commands write: any character."""
+"""What the commands write: any character, to whoever still reads it."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["write_any_character"]
+__all__ = ["quiet_pipe", "write_any_character"]
+
+#: What a shell reports of a program that the signal SIGPIPE ended.
+STATUS = 141
 
 
 def write_any_character() -> None:
@@ -15,3 +21,18 @@ def write_any_character() -> None:
     for stream in (sys.stdout, sys.stderr):
         if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8":
             stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def quiet_pipe() -> Iterator[None]:
+    """Ends the process without a message where its reader has gone, as after ``| head -1``."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:  # or Python tries it once more at the end, and complains
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        sys.exit(STATUS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmmix.cli.options import add_pairs, runs_options
-from dmmix.cli.pipe import quiet_pipe
+from dmmix.cli.output import quiet_pipe
 from dmmix.cli.running import reported_errors
 from dmmix.configuration.errors import UserError
 

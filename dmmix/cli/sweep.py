@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmmix.cli.options import add_pairs, by_key, key_and_value, parser_of
-from dmmix.cli.pipe import quiet_pipe
+from dmmix.cli.output import quiet_pipe
 from dmmix.cli.running import reported_errors, stoppable
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dmmix.configuration.keys import OTHER_KEYS, RUNNER_KEYS
 
-__all__ = ["fingerprint", "same", "where_changed"]
+__all__ = ["fingerprint", "where_changed"]
 
 #: What changes nothing of what is trained.
 _IGNORED = {"launcher", "log_level", "resume", "vis_backends", "visualizer", "work_dir"}
@@ -21,10 +21,6 @@ def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:
         key: hashlib.sha256(_canonical(config[key]).encode()).hexdigest()[:12]
         for key in sorted((RUNNER_KEYS | OTHER_KEYS) & set(config) - _IGNORED)
     }
-
-
-def same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    return not where_changed(one, other)
 
 
 def where_changed(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:

@@ -146,16 +146,3 @@ def test_guided_methods_ask_the_model_of_the_config(call, asking, drawn, tmp_pat
 )
 def test_mistakes(call, dm, options, says):
     assert says in error_of(call("browse", dm, *options))
-
-
-def test_a_missing_config(call, dm):
-    message = error_of(call("browse", dm.with_name("digits_cutmix_dn.py")))
-    assert f"did you mean {dm}" in message
-
-
-@pytest.mark.slow
-def test_it_runs_as_a_program(start, dm, tmp_path):
-    out = tmp_path / "sheet.png"
-    text = start("browse", dm, "--out", out, "--methods", "CutMix", "--num", 2)
-    assert f"1 methods drawn: {out}" in text
-    assert out.read_bytes().startswith(b"\x89PNG")

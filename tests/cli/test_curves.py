@@ -17,9 +17,9 @@ def plot(call, monkeypatch):
         dmmix.visualization, "draw_curves", lambda *args: [drawn.append(args), draw(*args)]
     )
 
-    def run(*args, out="out.png"):
+    def run(*args):
         drawn.clear()
-        done = call("curves", *args, "--out", out)
+        done = call("curves", "--out", "out.png", *args)
         return done.status, drawn[0][1] if drawn else None, done.out + done.err
 
     return run
@@ -82,20 +82,30 @@ def test_an_unfinished_run_is_left_out(plot, work):
         (["--only", "mixups=cutmix"], "--only: no axis 'mixups'; did you mean 'mixup'?"),
         (["--only", "mixup=cutmix", "objective=mce"], "no finished run has all of these values"),
         (["--key", "accuracy/top2"], "--key: no accuracy/top2 was logged in"),
+        (["--out", "out.txt"], "--out must end in one of .png, .svg, .pdf, got out.txt"),
     ],
 )
-def test_what_is_not_there(plot, work, args, says):
+def test_mistakes(plot, work, args, says):
     status, panels, said = plot(work, *args)
-    assert status == 2
-    assert panels is None
+    assert (status, panels) == (2, None)
     assert says in said
 
 
-def test_other_epochs(plot, work):
-    cell(work, "mixup", "mce", 2, [1, 2, 3])
-    status, _, says = plot(work)
-    assert status == 2
-    assert "mixup-mce-s2: accuracy/top1 at other epochs than in the seeds beside it" in says
+def test_runs_that_make_no_lines(plot, work, tmp_path):
+    cell(tmp_path / "copy", "mixup", "mce", 0, [1, 2])
+    cell(tmp_path / "begun", "mixup", "mce", 0, [1], finished=False, steps=3)
+    cell(tmp_path / "longer", "mixup", "mce", 2, [1, 2, 3])
+    for folders, says in (
+        ([work, tmp_path / "copy"], "are both mixup=mixup, objective=mce, seed=0: leave one out"),
+        ([tmp_path / "begun"], "no finished run to draw"),
+        (
+            [work, tmp_path / "longer"],
+            "mixup-mce-s2: accuracy/top1 at other epochs than in the seeds beside it",
+        ),
+    ):
+        status, panels, said = plot(*folders)
+        assert (status, panels) == (2, None)
+        assert says in said
 
 
 def test_two_sweeps_are_not_one_line(plot, work, tmp_path):
@@ -105,31 +115,6 @@ def test_two_sweeps_are_not_one_line(plot, work, tmp_path):
     _, panels, _ = plot(work, other, "--only", "objective=mce")
     lines = panels["accuracy/top1"]
     assert {name: len(curves) for name, curves in lines.items()} == {"other": 2, "small": 2}
-
-
-def test_the_same_run_twice(plot, work, tmp_path):
-    cell(tmp_path / "copy", "mixup", "mce", 0, [1, 2])
-    status, panels, says = plot(work, tmp_path / "copy")
-    assert (status, panels) == (2, None)
-    assert "are both mixup=mixup, objective=mce, seed=0: leave one out" in says
-
-
-def test_one_seed(plot, work):
-    _, panels, _ = plot(work, "--only", "seed=1", "objective=mce")
-    assert [tuple(c.values) for c in panels["accuracy/top1"]["small"]] == [(14, 24)]
-
-
-def test_nothing_finished(plot, tmp_path):
-    cell(tmp_path / "work", "mixup", "mce", 0, [1], finished=False, steps=3)
-    status, _, says = plot(tmp_path / "work")
-    assert status == 2
-    assert "no finished run to draw" in says
-
-
-def test_an_ending_that_is_no_picture(plot, work):
-    status, _, says = plot(work, out="out.txt")
-    assert status == 2
-    assert "--out must end in one of .png, .svg, .pdf, got out.txt" in says
 
 
 def test_many_names_stay_inside_the_picture(plot, tmp_path):

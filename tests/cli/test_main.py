@@ -89,13 +89,10 @@ def test_every_verb_has_a_help(dmmix, verb):
     assert shown.startswith(f"usage: dmmix {verb} [-h]")
 
 
-def test_options_are_left_to_the_verb(dmmix):
+def test_options_are_left_to_the_verb_and_its_status_is_that_of_the_command(dmmix, tmp_path):
     status, _, err = dmmix("data", "prepare", "cub200", "--decode")
     assert status == 2
     assert "--decode goes with --check" in err
-
-
-def test_the_status_of_the_verb_is_that_of_the_command(dmmix, tmp_path):
     status, _, err = dmmix("data", "prepare", "cub200", "--to", str(tmp_path))
     assert status == 1
     assert "there is no --from" in err
@@ -104,38 +101,33 @@ def test_the_status_of_the_verb_is_that_of_the_command(dmmix, tmp_path):
 # Lists
 
 
-def test_the_mixes(dmmix):
-    status, shown, err = dmmix("mixes")
+def listed(dmmix, kind):
+    status, shown, err = dmmix(kind)
     assert (status, err) == (0, "")
+    return names_in(shown)
+
+
+def test_mixes_losses_and_methods(dmmix):
     ours = {name for name in mixups.__all__ if issubclass(MIXUPS.module_dict.get(name, int), Mix)}
     # It is none by itself, but chooses among the others.
-    assert ours - {"RandomMix"} <= names_in(shown) <= {*MIXUPS.module_dict}
-    assert all(issubclass(MIXUPS.module_dict[name], Mix) for name in names_in(shown))
-
-
-def test_the_losses(dmmix):
-    status, shown, err = dmmix("losses")
-    assert (status, err) == (0, "")
-    assert names_in(shown) == {name for name in losses.__all__ if name in MODELS.module_dict}
-    assert "DecoupledMixupLoss " in shown
-
-
-def test_the_methods(dmmix):
-    status, shown, err = dmmix("methods")
-    assert (status, err) == (0, "")
-    assert names_in(shown) <= {*semi.__all__, *transfer.__all__} & {*MODELS.module_dict}
-    assert names_in(shown) >= {
+    mixes = listed(dmmix, "mixes")
+    assert ours - {"RandomMix"} <= mixes <= {*MIXUPS.module_dict}
+    assert all(issubclass(MIXUPS.module_dict[name], Mix) for name in mixes)
+    found = listed(dmmix, "losses")
+    assert found == {name for name in losses.__all__ if name in MODELS.module_dict}
+    assert "DecoupledMixupLoss" in found
+    found = listed(dmmix, "methods")
+    assert found <= {*semi.__all__, *transfer.__all__} & {*MODELS.module_dict}
+    assert found >= {
         *("Supervised", "PseudoLabel", "PiModel", "MeanTeacher", "MixMatch", "ReMixMatch", "UDA"),
         *("FixMatch", "FlexMatch", "BSS", "CoTuning", "SelfTuning"),
     }
 
 
 def test_the_recipes(dmmix):
-    status, shown, err = dmmix("recipes")
-    assert (status, err) == (0, "")
     paths = (path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.py"))
     names = {path.with_suffix("").as_posix() for path in paths if path.parts[0] != "_base_"}
-    assert names_in(shown) == names
+    assert listed(dmmix, "recipes") == names
     assert {"cifar100/resnet18_cutmix_dm", "sweeps/cifar_tiny"} <= names
     for name in names:  # as they are typed
         assert find_config(name) == str(CONFIGS / f"{name}.py")

@@ -58,21 +58,15 @@ def test_without_a_network_it_says_what_to_get(run, tmp_path):
     assert err.splitlines()[-1].startswith(f"error: {url}: no connection (")
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda data: data[:-50], "wrong checksum"),
-        (lambda data: b"", "wrong checksum"),
-    ],
-)
-def test_errors_are_one_line(run, tmp_path, monkeypatch, change, says):
+@pytest.mark.parametrize("end", [-50, 0])
+def test_errors_are_one_line(run, tmp_path, monkeypatch, end):
     data_set, shop, _ = publish("cub200", tmp_path, monkeypatch)
     archive = shop / data_set.archives[0].name
-    archive.write_bytes(change(archive.read_bytes()))
+    archive.write_bytes(archive.read_bytes()[:end])
     status, _, err = run("cub200", "--from", archive, "--to", tmp_path / "data")
     assert status == 1
     line = next(line for line in err.splitlines() if line.startswith("error: "))
-    assert line.startswith(f"error: {archive}: {says}")
+    assert line.startswith(f"error: {archive}: wrong checksum")
     assert "Traceback" not in err
     status, _, err = run("cub200", "--from", archive, "--to", tmp_path / "data", "--no-checksum")
     assert status == 1

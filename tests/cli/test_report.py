@@ -7,6 +7,7 @@ import json
 import math
 import random
 
+import numpy as np
 import pytest
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
@@ -14,8 +15,6 @@ from scipy.stats import ttest_rel
 from dmmix.experiments.report.comparisons import holm
 from dmmix.experiments.report.formats import _difference, _p
 from dmmix.experiments.report.statistics import Difference, Group
-
-METRICS = ("median10", "best", "last")
 
 
 @pytest.fixture
@@ -98,37 +97,35 @@ def epochs(level):
     return [level + offset for offset in SHAPE]
 
 
+def fill(work, **levels):
+    """Cells of CutMix: by objective, seed and level; those of ``mix_objective`` of that mix."""
+    for name, by_seed in levels.items():
+        mixup, _, objective = name.rpartition("_")
+        for seed, level in by_seed.items():
+            cell(work, mixup or "cutmix", objective, seed, epochs(level))
+    return work
+
+
 @pytest.fixture
 def work(tmp_path):
-    folder = tmp_path / "work"
-    for objective, levels in (("mce", MCE), ("dm", DM)):
-        for seed, level in levels.items():
-            cell(folder, "cutmix", objective, seed, epochs(level))
-    return folder
+    return fill(tmp_path / "work", mce=MCE, dm=DM)
 
 
-def by_hand(values):
-    """Mean and sample standard deviation, as a loop."""
-    total = 0.0
-    for value in values:
-        total += value
-    mean = total / len(values)
-    squares = 0.0
-    for value in values:
-        squares += (value - mean) ** 2
-    return mean, math.sqrt(squares / (len(values) - 1))
+MEAN = {"mce": np.mean([*MCE.values()]), "dm": np.mean([*DM.values()])}
+#: Of each seed, and what a table has of them.
+CHANGES = [DM[seed] - MCE[seed] for seed in MCE]
+CHANGE, HALF = np.mean(CHANGES), student.ppf(0.975, 3) * np.std(CHANGES, ddof=1) / 2
 
 
 @pytest.mark.parametrize(("metric", "offset"), [("median10", 0.0), ("best", 9.0), ("last", -0.5)])
 def test_means_and_deviations(groups, work, metric, offset):
     found, beside = groups(work, "--metric", metric)
     for name, levels in (("mce", MCE), ("dm", DM)):
-        mean, sd = by_hand([level + offset for level in levels.values()])
         group = found["cutmix", name]
         assert group["n"] == 4
         assert group["seeds"] == ["0", "1", "2", "3"]
-        assert group["mean"] == pytest.approx(mean)
-        assert group["deviation"] == pytest.approx(sd)
+        assert group["mean"] == pytest.approx(MEAN[name] + offset)
+        assert group["deviation"] == pytest.approx(np.std([*levels.values()], ddof=1))
         values = {str(seed): pytest.approx(level + offset) for seed, level in levels.items()}
         assert group["values"] == values
     assert "Differences are to objective=mce." in beside
@@ -145,154 +142,103 @@ def test_the_sweeps_own_metric(groups, tmp_path):
 
 def test_the_difference_is_paired_by_seed(groups, work):
     found, _ = groups(work)
-    differences = [DM[seed] - MCE[seed] for seed in MCE]
-    mean, sd = by_hand(differences)
-    half = student.ppf(0.975, 3) * sd / math.sqrt(4)
-    group = found["cutmix", "dm"]
-    assert group["difference"] == pytest.approx(mean)
-    assert group["low"] == pytest.approx(mean - half)
-    assert group["high"] == pytest.approx(mean + half)
-    assert group["pairs"] == 4
-    unpaired = math.hypot(by_hand(list(DM.values()))[1], by_hand(list(MCE.values()))[1])
-    assert half < unpaired  # the seeds vary more than the difference does
-    baseline = found["cutmix", "mce"]
-    assert baseline["difference"] is None
-    assert baseline["pairs"] == 0
+    group, baseline = found["cutmix", "dm"], found["cutmix", "mce"]
+    assert group["difference"] == pytest.approx(CHANGE)
+    assert (group["low"], group["high"]) == pytest.approx((CHANGE - HALF, CHANGE + HALF))
+    assert HALF < 1 < group["deviation"]  # the seeds vary more than the difference does
+    assert (group["pairs"], baseline["pairs"], baseline["difference"]) == (4, 0, None)
 
 
-def test_known_interval(groups, tmp_path):
-    """Differences 1, 2, 3: mean 2, standard error 1 / sqrt(3), t(2) = 4.30265."""
-    for seed in range(3):
-        cell(tmp_path, "cutmix", "mce", seed, [50.0])
-        cell(tmp_path, "cutmix", "dm", seed, [51.0 + seed])
+@pytest.mark.parametrize(
+    ("seeds", "half"),
+    [
+        (2, 12.7062 * 0.5),  # differences 1 and 2: standard error 1 / 2, t(1)
+        (3, 4.30265 / math.sqrt(3)),  # 1, 2, 3: standard error 1 / sqrt(3), t(2)
+    ],
+)
+def test_known_intervals(groups, tmp_path, seeds, half):
+    fill(tmp_path, mce=dict.fromkeys(range(seeds), 50.0), dm={s: 51.0 + s for s in range(seeds)})
     group = groups(tmp_path)[0]["cutmix", "dm"]
-    assert group["high"] - group["difference"] == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)
-
-
-def test_two_seeds_have_an_interval(groups, tmp_path):
-    """Differences 1 and 2: standard error 1 / 2, t(1) = 12.7062."""
-    for seed in range(2):
-        cell(tmp_path, "cutmix", "mce", seed, [50.0])
-        cell(tmp_path, "cutmix", "dm", seed, [51.0 + seed])
-    group = groups(tmp_path)[0]["cutmix", "dm"]
-    assert group["difference"] == 1.5
-    assert group["low"] == pytest.approx(1.5 - 12.7062 / 2, rel=1e-5)
-    assert group["deviation"] == pytest.approx(math.sqrt(0.5))
+    assert group["difference"] == (1 + seeds) / 2
+    assert group["high"] - group["difference"] == pytest.approx(half, rel=1e-5)
+    assert group["difference"] - group["low"] == pytest.approx(half, rel=1e-5)
 
 
 def test_seeds_without_a_pair(groups, work):
-    cell(work, "cutmix", "dm", 9, epochs(99.0))
-    cell(work, "cutmix", "mce", 8, epochs(1.0))
+    """They stand in the order of numbers."""
+    fill(work, dm={10: 99.0, 7: 70.0}, mce={8: 1.0}, mixup_dm={0: 60.0})
     found, beside = groups(work)
     group = found["cutmix", "dm"]
-    assert group["n"] == 5
-    assert group["pairs"] == 4
-    assert group["difference"] == pytest.approx(by_hand([DM[s] - MCE[s] for s in MCE])[0])
-    assert "mixup=cutmix objective=dm: seeds without a pair, not in the difference: 8, 9" in beside
+    assert (group["n"], group["pairs"]) == (6, 4)
+    assert group["seeds"] == ["0", "1", "2", "3", "7", "10"]
+    assert group["difference"] == pytest.approx(CHANGE)
+    says = "mixup={} objective=dm: seeds without a pair, not in the difference: {}"
+    assert says.format("cutmix", "7, 8, 10") in beside
+    assert says.format("mixup", "0") in beside  # a group without a baseline
+    assert (found["mixup", "dm"]["mean"], found["mixup", "dm"]["difference"]) == (60.0, None)
 
 
 def test_one_seed_has_no_interval(groups, report, tmp_path):
-    for objective, level in (("mce", 70.0), ("dm", 71.25)):
-        cell(tmp_path, "cutmix", objective, 0, epochs(level))
+    fill(tmp_path, mce={0: 70.0}, dm={0: 71.25})
     group = groups(tmp_path)[0]["cutmix", "dm"]
     assert (group["difference"], group["low"], group["high"]) == (1.25, None, None)
     assert group["deviation"] is None
-    _, table, _ = report(tmp_path)
-    row = next(line for line in table.splitlines() if " dm " in line)
+    row = next(line for line in report(tmp_path)[1].splitlines() if " dm " in line)
     assert "71.25 |" in row
     assert "+1.25 |" in row
     assert "±" not in row
 
 
-def test_identical_values(groups, report, tmp_path):
-    for objective in ("mce", "dm"):
-        for seed in range(3):
-            cell(tmp_path, "cutmix", objective, seed, epochs(70.1))
-    group = groups(tmp_path)[0]["cutmix", "dm"]
-    assert group["mean"] == pytest.approx(70.1)
-    assert group["deviation"] == pytest.approx(0, abs=1e-12)
-    assert group["difference"] == group["low"] == group["high"] == 0
-    _, table, _ = report(tmp_path)
+def test_the_same_change_for_every_seed_has_no_width(groups, report, work, tmp_path):
+    fill(work, half={seed: level - 0.5 for seed, level in MCE.items()})
+    group = groups(work)[0]["cutmix", "half"]
+    assert group["deviation"] > 1
+    assert group["difference"] == group["low"] == group["high"] == -0.5
+    same = dict.fromkeys(range(3), 70.1)
+    _, table, _ = report(fill(tmp_path / "same", mce=same, dm=same))
     assert "70.10 ± 0.00 |" in table
     assert " +0.00 ± 0.00 |" in table
 
 
-def test_the_same_change_for_every_seed_has_no_width(groups, tmp_path):
-    for seed, level in MCE.items():
-        cell(tmp_path, "cutmix", "mce", seed, epochs(level))
-        cell(tmp_path, "cutmix", "dm", seed, epochs(level - 0.5))
-    group = groups(tmp_path)[0]["cutmix", "dm"]
-    assert group["deviation"] > 1
-    assert group["difference"] == group["low"] == group["high"] == -0.5
-
-
 def test_a_value_that_is_no_number(groups, report, work):
     """A diverged run takes its own group's numbers with it, and no other's."""
-    cell(work, "cutmix", "dm", 0, epochs(math.nan))  # in the place of the first
+    fill(work, dm={0: math.nan})  # in the place of the first
     found, _ = groups(work)
-    assert math.isnan(found["cutmix", "dm"]["mean"])
-    assert math.isnan(found["cutmix", "dm"]["deviation"])
-    assert math.isnan(found["cutmix", "dm"]["high"])
-    assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0])
+    assert all(math.isnan(found["cutmix", "dm"][name]) for name in ("mean", "deviation", "high"))
+    assert found["cutmix", "mce"]["mean"] == pytest.approx(MEAN["mce"])
     assert "nan ± nan" in report(work)[1]
 
 
-def test_seeds_stand_in_the_order_of_numbers(groups, work):
-    for seed in (10, 7):
-        cell(work, "cutmix", "dm", seed, epochs(70.0))
-    found, beside = groups(work)
-    assert found["cutmix", "dm"]["seeds"] == ["0", "1", "2", "3", "7", "10"]
-    assert "not in the difference: 7, 10" in beside
-
-
-def test_a_group_without_a_baseline(groups, work):
-    cell(work, "mixup_a1", "dm", 0, epochs(60.0))
-    found, beside = groups(work)
-    group = found["mixup_a1", "dm"]
-    assert group["difference"] is None
-    assert group["mean"] == 60.0
-    assert "mixup=mixup_a1 objective=dm: seeds without a pair" in beside
-
-
-def test_each_group_is_compared_within_its_other_axes(groups, work):
-    for seed in range(2):
-        cell(work, "mixup", "mce", seed, epochs(10.0))
-        cell(work, "mixup", "dm", seed, epochs(12.0))
+def test_baselines(groups, work):
+    """Each group is compared within its other axes, unless several are said."""
+    levels = {seed: 60.0 + seed for seed in MCE}
+    fill(work, mixup_mce=levels, mixup_dm={seed: level + 2 for seed, level in levels.items()})
     assert groups(work)[0]["mixup", "dm"]["difference"] == 2.0
-
-
-def test_another_baseline(groups, work):
     found, beside = groups(work, "--baseline", "objective=dm")
-    mean, _ = by_hand([MCE[seed] - DM[seed] for seed in MCE])
-    assert found["cutmix", "mce"]["difference"] == pytest.approx(mean)
+    assert found["cutmix", "mce"]["difference"] == pytest.approx(-CHANGE)
     assert "objective=dm" in beside
-
-
-def test_two_axes_of_the_baseline(groups, work):
-    for seed in MCE:
-        cell(work, "mixup", "mce", seed, epochs(60.0 + seed))
     found, _ = groups(work, "--baseline", "mixup=mixup", "objective=mce")
-    mean, _ = by_hand([DM[seed] - 60.0 - seed for seed in MCE])
-    assert found["cutmix", "dm"]["difference"] == pytest.approx(mean)
+    expected = np.mean([DM[seed] - levels[seed] for seed in MCE])
+    assert found["cutmix", "dm"]["difference"] == pytest.approx(expected)
 
 
 def test_other_keys(groups, work):
     found, beside = groups(work, "--key", "accuracy/top5")
-    assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0] + 10)
+    assert found["cutmix", "mce"]["mean"] == pytest.approx(MEAN["mce"] + 10)
     assert beside.startswith("accuracy/top5, median of the last 10 epochs")
     found, _ = groups(work, "--key", "mixed_top2")
-    assert found["cutmix", "mce"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0] / 2)
+    assert found["cutmix", "mce"]["mean"] == pytest.approx(MEAN["mce"] / 2)
+
+
+def change(file, **entries):
+    text = dict(json.loads(file.read_text(encoding="utf-8")), **entries)
+    file.write_text(json.dumps(text), encoding="utf-8")
 
 
 def test_mixed_top2_of_the_training(groups, report, tmp_path):
     """A column of its own, where every run of the group has it."""
-    for seed in range(2):
-        cell(tmp_path, "cutmix", "mce", seed, epochs(70.0 + seed))
-        cell(tmp_path, "cutmix", "dm", seed, epochs(60.0 + seed))
-    file = tmp_path / "cutmix-dm-s1" / "result.json"
-    file.write_text(
-        json.dumps(dict(json.loads(file.read_text(encoding="utf-8")), train={})), encoding="utf-8"
-    )
+    fill(tmp_path, mce={0: 70.0, 1: 71.0}, dm={0: 60.0, 1: 61.0})
+    change(tmp_path / "cutmix-dm-s1" / "result.json", train={})
     found, _ = groups(tmp_path)
     assert found["cutmix", "mce"]["mixed_top2"] == (35.0 + 35.5) / 2
     assert found["cutmix", "dm"]["mixed_top2"] is None
@@ -310,35 +256,26 @@ def test_what_was_measured_afterwards(groups, work):
                 json.dumps(dict(values={"Mixup/top2": [[12, top2 + seed]]})), encoding="utf-8"
             )
     found, _ = groups(work, "--key", "Mixup/top2", "--metric", "last")
-    assert found["cutmix", "dm"]["mean"] == 31.5
-    assert found["cutmix", "dm"]["difference"] == 10.0
-    assert groups(work)[0]["cutmix", "dm"]["mean"] == pytest.approx(by_hand(list(DM.values()))[0])
+    assert (found["cutmix", "dm"]["mean"], found["cutmix", "dm"]["difference"]) == (31.5, 10.0)
+    assert groups(work)[0]["cutmix", "dm"]["mean"] == pytest.approx(MEAN["dm"])
 
 
-def test_unfinished_cells_are_named_and_left_out(groups, work):
-    folder = cell(work, "cutmix", "dm", 7, epochs(99.0)[:5], finished=False, steps=12)
+def test_what_is_not_finished_is_named_and_left_out(groups, work):
+    part = cell(work, "cutmix", "dm", 7, epochs(99.0)[:5], finished=False, steps=12)
     never = cell(work, "cutmix", "dm", 6, [], finished=False, steps=12)
+    torn = cell(work, "cutmix", "dm", 5, epochs(99.0))
+    change(torn / "result.json", complete=False)
+    empty = cell(work, "cutmix", "dm", 9, [])
+    by_hand = cell(work, "cutmix", "dm", 4, epochs(80.0), finished=False, steps=12)  # to its end
     found, beside = groups(work)
-    assert found["cutmix", "dm"]["n"] == 4
-    assert f"not finished, left out: {folder} (at 5 of 12)" in beside
+    assert [*found["cutmix", "dm"]["values"]] == ["0", "1", "2", "3", "4"]
+    assert found["cutmix", "dm"]["values"]["4"] == 80.0
+    assert beside.count("not finished, left out") == 3
+    assert f"not finished, left out: {part} (at 5 of 12)" in beside
     assert f"not finished, left out: {never} (at 0 of 12)" in beside
-
-
-def test_a_result_that_is_not_complete_counts_for_nothing(groups, work):
-    folder = cell(work, "cutmix", "dm", 7, epochs(99.0))
-    file = folder / "result.json"
-    file.write_text(
-        json.dumps(dict(json.loads(file.read_text(encoding="utf-8")), complete=False)),
-        encoding="utf-8",
-    )
-    found, beside = groups(work)
-    assert found["cutmix", "dm"]["n"] == 4
-    assert beside.count("not finished, left out") == 1
-
-
-def test_a_cell_trained_by_hand_to_its_end(groups, work):
-    cell(work, "cutmix", "dm", 7, epochs(80.0), finished=False, steps=12)
-    assert groups(work)[0]["cutmix", "dm"]["values"]["7"] == 80.0
+    assert f"not finished, left out: {torn}" in beside
+    assert f"no accuracy/top1 was logged, left out: {empty}" in beside
+    assert str(by_hand) not in beside
 
 
 def test_too_few_evaluations_are_told(groups, tmp_path):
@@ -349,24 +286,19 @@ def test_too_few_evaluations_are_told(groups, tmp_path):
     assert "were evaluated" not in beside
 
 
-def test_nothing_of_this_key(groups, work):
-    folder = cell(work, "cutmix", "dm", 9, [])
-    found, beside = groups(work)
-    assert found["cutmix", "dm"]["n"] == 4
-    assert f"no accuracy/top1 was logged, left out: {folder}" in beside
-
-
-def test_published_numbers(groups, report, tmp_path):
-    cell(tmp_path, "cutmix", "mce", 0, epochs(70.0), published=78.17)
-    cell(tmp_path, "cutmix", "dm", 0, epochs(71.0))
+def test_published_numbers_and_what_they_lack(groups, report, tmp_path):
+    note = "of ten crops"
+    cell(tmp_path, "cutmix", "mce", 0, epochs(70.0), published=78.17, published_note=note)
+    other = cell(tmp_path, "cutmix", "dm", 0, epochs(71.0), published_note=note)
     found, _ = groups(tmp_path)
-    assert found["cutmix", "mce"]["published"] == 78.17
-    assert found["cutmix", "dm"]["published"] is None
+    names = ("published", "published_note")
+    assert [found["cutmix", "mce"][name] for name in names] == [78.17, note]
+    assert [found["cutmix", "dm"][name] for name in names] == [None, None]
     _, table, _ = report(tmp_path)
     assert "published" in table.splitlines()[0]
     assert "78.17" in table
-    _, table, _ = report(cell(tmp_path / "other", "cutmix", "dm", 0, epochs(71.0)))
-    assert "published" not in table
+    assert table.endswith(" |\n\nPublished: of ten crops\n")
+    assert "ublished" not in report(other)[1]
 
 
 def test_markdown(report, work):
@@ -377,11 +309,9 @@ def test_markdown(report, work):
     assert names == ["mixup", "objective", "n", "mean ± sd", "difference (95 %)", "mixed_top2"]
     assert len({len(line) for line in (header, rule, *rows)}) == 1
     assert len(rows) == 2
-    mean, sd = by_hand(list(MCE.values()))
-    assert f" {mean:.2f} ± {sd:.2f} |" in next(row for row in rows if "mce" in row)
-    mean, sd = by_hand([DM[seed] - MCE[seed] for seed in MCE])
-    half = student.ppf(0.975, 3) * sd / 2
-    assert f" {mean:+.2f} ± {half:.2f} |" in next(row for row in rows if " dm " in row)
+    sd = np.std([*MCE.values()], ddof=1)
+    assert f" {MEAN['mce']:.2f} ± {sd:.2f} |" in next(row for row in rows if "mce" in row)
+    assert f" {CHANGE:+.2f} ± {HALF:.2f} |" in next(row for row in rows if " dm " in row)
 
 
 def test_json_has_every_value(report, work):
@@ -396,7 +326,7 @@ def test_csv(report, work):
     _, table, beside = report(work, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table)))
     assert [row["objective"] for row in rows] == ["dm", "mce"]
-    assert float(rows[1]["mean"]) == pytest.approx(by_hand(list(MCE.values()))[0])
+    assert float(rows[1]["mean"]) == pytest.approx(MEAN["mce"])
     assert rows[1]["seeds"] == "0 1 2 3"
     assert rows[1]["difference"] == ""
     assert float(rows[0]["low"]) < float(rows[0]["difference"]) < float(rows[0]["high"])
@@ -414,20 +344,13 @@ def test_the_file_says_the_format(report, work, tmp_path, suffix):
 
 
 def test_several_folders(groups, report, tmp_path):
-    first, second = tmp_path / "a", tmp_path / "b"
-    cell(first, "cutmix", "mce", 0, epochs(70.0))
-    cell(second, "cutmix", "mce", 1, epochs(72.0))
+    first, second = fill(tmp_path / "a", mce={0: 70.0}), fill(tmp_path / "b", mce={1: 72.0})
     found, _ = groups(first, second, first)
     assert found["cutmix", "mce"]["values"] == {"0": 70.0, "1": 72.0}
     cell(tmp_path / "c", "cutmix", "mce", 0, epochs(60.0), sweep="other")
     _, table, _ = report(first, tmp_path / "c")
     assert [row.split("|")[1].strip() for row in table.splitlines()[2:]] == ["small", "other"]
-
-
-def test_two_runs_of_one_name(report, tmp_path):
-    for name in ("a", "b"):
-        cell(tmp_path / name, "cutmix", "mce", 0, epochs(70.0))
-    status, _, beside = report(tmp_path / "a", tmp_path / "b")
+    status, _, beside = report(first, fill(tmp_path / "d", mce={0: 70.0}))
     assert status != 0
     assert "are both mixup=cutmix, objective=mce, seed=0: leave one out" in beside
 
@@ -441,7 +364,7 @@ def test_runs_that_no_sweep_made(report, tmp_path):
     found = {group["run"]: group for group in json.loads(table)}
     assert set(found) == {"r18", "vanilla"}
     assert found["r18"]["n"] == 4
-    assert found["r18"]["mean"] == pytest.approx(by_hand(list(MCE.values()))[0])
+    assert found["r18"]["mean"] == pytest.approx(MEAN["mce"])
     assert "Differences" not in beside
     status, table, _ = report(tmp_path, "--baseline", "run=vanilla", "--format", "json")
     assert next(g for g in json.loads(table) if g["run"] == "r18")["difference"] == 20.0
@@ -489,25 +412,18 @@ def test_files_that_are_not_as_they_were_written(report, work, name, text, says)
     assert len(beside.strip().splitlines()) == 1
 
 
-def test_folders_that_are_none(report, work, tmp_path):
-    status, _, beside = report(work / "cutmix-dm-s0" / "result.json")
-    assert status != 0
-    assert "result.json is a file; a folder with runs in it was expected" in beside
-    status, _, beside = report(tmp_path / "wrk")
-    assert status != 0
-    assert f"no work folder {tmp_path / 'wrk'}" in beside
+def test_folders_without_a_run(report, work, tmp_path):
     (tmp_path / "empty").mkdir()
-    status, _, beside = report(tmp_path / "empty")
-    assert status != 0
-    assert "no run in it: no cell.json and no vis_data/scalars.json" in beside
-
-
-def test_nothing_finished(report, tmp_path):
-    cell(tmp_path, "cutmix", "mce", 0, [50.0], finished=False, steps=12)
-    status, _, beside = report(tmp_path)
-    assert status != 0
-    assert "no finished run has a value to show" in beside
-    assert "1 of 12" in beside
+    cell(tmp_path / "begun", "cutmix", "mce", 0, [50.0], finished=False, steps=12)
+    for folder, says in (
+        (work / "cutmix-dm-s0" / "result.json", "is a file; a folder with runs in it was expected"),
+        (tmp_path / "wrk", f"no work folder {tmp_path / 'wrk'}"),
+        (tmp_path / "empty", "no run in it: no cell.json and no vis_data/scalars.json"),
+        (tmp_path / "begun", "no finished run has a value to show\nnot finished, left out: "),
+    ):
+        status, _, beside = report(folder)
+        assert status != 0
+        assert says in beside
 
 
 @pytest.mark.slow
@@ -535,17 +451,6 @@ def test_rounding_never_moves_zero_into_an_interval_or_out_of_it():
     assert shown(1.25, None) == "+1.25"
 
 
-def test_what_published_numbers_lack_stands_below_them(groups, report, tmp_path):
-    note = "of ten crops"
-    cell(tmp_path, "cutmix", "mce", 0, epochs(70.0), published=78.17, published_note=note)
-    cell(tmp_path, "cutmix", "dm", 0, epochs(71.0), published_note=note)
-    found, _ = groups(tmp_path)
-    assert found["cutmix", "mce"]["published_note"] == note
-    assert found["cutmix", "dm"]["published_note"] is None
-    _, table, _ = report(tmp_path)
-    assert table.endswith(" |\n\nPublished: of ten crops\n")
-
-
 # How many comparisons a table has
 
 
@@ -568,10 +473,12 @@ def test_holm_is_closed_testing_with_bonferroni():
 
 
 def test_each_difference_is_one_of_many(groups, report, work):
+    found, beside = groups(work)  # of one nothing is corrected
+    assert found["cutmix", "dm"]["p"] == found["cutmix", "dm"]["p_holm"]
+    assert "comparisons" not in beside
+    assert "Holm" not in report(work)[1]
     levels = {"dm": DM, "dm2": {0: 71.0, 1: 72.5, 2: 70.25, 3: 73.5}}
-    for seed, level in levels["dm2"].items():
-        cell(work, "cutmix", "dm2", seed, epochs(level))
-    found, beside = groups(work)
+    found, beside = groups(fill(work, dm2=levels["dm2"]))
     ps = [ttest_rel([v[s] for s in MCE], [*MCE.values()]).pvalue for v in levels.values()]
     assert found["cutmix", "mce"]["p"] is found["cutmix", "mce"]["p_holm"] is None
     for name, p, corrected in zip(levels, ps, closed_testing(ps), strict=True):
@@ -584,21 +491,10 @@ def test_each_difference_is_one_of_many(groups, report, work):
     assert f" {2 * ps[1]:.3f} |" in next(row for row in table.splitlines() if " dm2 " in row)
 
 
-def test_of_one_comparison_nothing_is_corrected(groups, report, work):
-    found, beside = groups(work)
-    assert found["cutmix", "dm"]["p"] == found["cutmix", "dm"]["p_holm"]
-    assert "comparisons" not in beside
-    assert "Holm" not in report(work)[1]
-
-
 def test_what_is_no_test_does_not_count(groups, work):
     """A diverged run, and a single seed; differences without any spread do."""
-    for seed, level in MCE.items():
-        cell(work, "cutmix", "same", seed, epochs(level))
-        cell(work, "cutmix", "half", seed, epochs(level + 0.5))
-        cell(work, "cutmix", "nan", seed, epochs(level if seed else math.nan))
-    cell(work, "cutmix", "one", 0, epochs(80.0))
-    found, beside = groups(work)
+    half = {seed: level + 0.5 for seed, level in MCE.items()}
+    found, beside = groups(fill(work, same=MCE, half=half, nan={**MCE, 0: math.nan}, one={0: 80.0}))
     assert "3 comparisons: 1 with" in beside
     assert found["cutmix", "same"]["p_holm"] == 1
     assert found["cutmix", "half"]["p_holm"] == 0

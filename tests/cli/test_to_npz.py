@@ -55,9 +55,3 @@ def test_data_that_are_not_in_memory(call, tmp_path):
     message = error_of(call("data to-npz", config, "--out", tmp_path / "x.npz"))
     assert message.endswith("train_dataloader.dataset must be InMemory, got Digits")
     assert list(tmp_path.iterdir()) == [config]
-
-
-@pytest.mark.slow
-def test_it_runs_as_a_program(start, tmp_path):
-    said = start("data to-npz", CONFIG, "--out", tmp_path / "x.npz", cwd=tmp_path)
-    assert f"{tmp_path}/x.npz is made" in said

@@ -5,8 +5,7 @@ import re
 import pytest
 from mmengine.config import Config
 
-from dmmix.configuration.override_values import parse_value
-from dmmix.configuration.overrides import parse_overrides
+from dmmix.configuration.overrides import parse_overrides, parse_value
 from tests.cli.messages import error_of
 
 pytestmark = pytest.mark.openmmlab

@@ -38,9 +38,6 @@ def test_mix_loss_and_seed(only_cell):
     assert cfg.model.head.type == "DMLinearClsHead"  # the rest is the recipe's
     assert cfg.randomness.seed == 4
     assert cfg.train_dataloader.dataset.dataset.labels_per_class == 10
-
-
-def test_no_mix(only_cell):
     cfg = load(only_cell(AXES, mixup="none", objective="mce", seed="0"))
     assert cfg.model.get("mixup") is None
     assert cfg.model.head.loss == dict(type="MixupCrossEntropyLoss")
@@ -111,9 +108,7 @@ def test_epochs_stretch_a_schedule(only_cell):
     assert cfg.train_cfg.max_epochs == 30
     assert cfg.param_scheduler.T_max == 30
     assert set(range(21, 31)) <= set(validated(cfg.train_cfg))
-
-
-def test_epochs_of_a_schedule_with_a_warm_up(only_cell):
+    # With a warm-up.
     text = "recipes = {'vit': 'cifar100/deit_small.py'}\naxes = dict(epochs=[600])"
     warm_up, cosine = only_cell(text).merged.param_scheduler
     assert (warm_up.begin, warm_up.end) == (0, 5)
@@ -132,15 +127,19 @@ def test_the_last_ten_epochs_are_validated_whatever_the_length(sweep, tmp_path):
         assert len(epochs) <= last // train_cfg.val_interval + 11, cell.name
 
 
-def test_the_last_ten_epochs_are_not_added_where_another_metric_counts(only_cell):
-    cell = only_cell("axes = dict(epochs=[30])\nmetric = 'best'")
-    assert "dynamic_intervals" not in cell.merged.train_cfg
-
-
-def test_intervals_of_the_sweep_itself_stay(only_cell):
-    text = "overrides = dict(train_cfg=dict(max_epochs=30, dynamic_intervals=[(5, 2)]))\n"
-    cell = only_cell("axes = dict(seed=[0])\n" + text)
-    assert cell.merged.train_cfg.dynamic_intervals == [(5, 2)]
+@pytest.mark.parametrize(
+    ("text", "intervals"),
+    [
+        ("axes = dict(epochs=[30])\nmetric = 'best'", None),  # another metric counts
+        (
+            "axes = dict(seed=[0])\n"
+            "overrides = dict(train_cfg=dict(max_epochs=30, dynamic_intervals=[(5, 2)]))\n",
+            [(5, 2)],
+        ),
+    ],
+)
+def test_where_the_last_ten_epochs_are_not_added(only_cell, text, intervals):
+    assert only_cell(text).merged.train_cfg.get("dynamic_intervals") == intervals
 
 
 # Few labels, numbers, overrides
@@ -177,35 +176,36 @@ def test_the_seed_of_the_few_labels_of_a_recipe(make_cells):
     ]
 
 
-def test_a_seed_of_few_labels_where_there_are_none(make_cells):
-    (cell,) = make_cells("axes = dict(seed=[1])\nsubset_seed = 'seed'")
-    with pytest.raises(UserError, match="takes all labels: subset_seed='seed' needs"):
-        cell.merged  # noqa: B018
-
-
 def test_alpha_and_eta(make_cells):
-    cells = make_cells(
-        "axes = dict(mixup=['mixup'], objective=['dm_ce'], alpha=[0.5, 1.0], eta=[2.0, 0.01])"
-    )
-    found = [(cell.merged.model.mixup.alpha, cell.merged.model.head.loss.eta) for cell in cells]
-    assert found == [(0.5, 2.0), (0.5, 0.01), (1.0, 2.0), (1.0, 0.01)]
-
-
-def test_alpha_and_eta_of_dicts_do_not_leak_into_other_cells(make_cells):
+    """Those of dicts do not leak into other cells."""
     cells = make_cells(
         "axes = dict(mixup={'m': dict(type='Mixup', alpha=9.0)}, alpha=[0.5, 1.0],"
         " objective={'o': dict(type='DecoupledMixupLoss', eta=9.0)}, eta=[2.0, 3.0])"
     )
-    changed = [cell.changes["model"] for cell in cells]
-    assert [model["mixup"]["alpha"] for model in changed] == [0.5, 0.5, 1.0, 1.0]
-    assert [model["head"]["loss"]["eta"] for model in changed] == [2.0, 3.0, 2.0, 3.0]
+    models = [cell.merged.model for cell in cells]
+    found = [(model.mixup.alpha, model.head.loss.eta) for model in models]
+    assert found == [(0.5, 2.0), (0.5, 3.0), (1.0, 2.0), (1.0, 3.0)]
     assert cells[0].sweep.axes["mixup"]["m"]["alpha"] == 9.0
+    assert models[0].mixup.type == "Mixup"
+    (cell,) = make_cells(
+        "axes = dict(mixup=['mixup'], objective=['dm_ce'], alpha=[0.5], eta=[0.01])"
+    )
+    assert (cell.merged.model.mixup.alpha, cell.merged.model.head.loss.eta) == (0.5, 0.01)
 
 
-def test_eta_of_a_loss_that_has_none(only_cell):
-    cell = only_cell("axes = dict(mixup=['mixup'], objective=['mce'], eta=[1.0])")
-    with pytest.raises(UserError, match=r"axes\['eta'\]: objective 'mce' has no eta"):
-        _ = cell.changes
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("seed=[1])\nsubset_seed = 'seed'", "takes all labels: subset_seed='seed' needs"),
+        (
+            "mixup=['mixup'], objective=['mce'], eta=[1.0])",
+            r"axes\['eta'\]: objective 'mce' has no eta",
+        ),
+    ],
+)
+def test_what_no_cell_can_have(text, says, only_cell):
+    with pytest.raises(UserError, match=says):
+        _ = only_cell(f"axes = dict({text}").changes
 
 
 def test_overrides_special_and_own_axes(make_cells):
@@ -230,15 +230,6 @@ def test_overrides_special_and_own_axes(make_cells):
         "none-mce-s4-b5": (0.7, 5),
         "none-mce-s4-b": (0.7, 20),
     }
-
-
-def test_a_mix_and_a_loss_of_ones_own(only_cell):
-    model = only_cell(
-        "axes = dict(mixup={'a': dict(type='Mixup', alpha=7.0)},"
-        " objective={'b': dict(type='DecoupledMixupLoss', eta=5.0)})"
-    ).merged.model
-    assert model.mixup == dict(type="Mixup", alpha=7.0)
-    assert model.head.loss == dict(type="DecoupledMixupLoss", eta=5.0)
 
 
 def test_label_smoothing_of_the_recipe_stays_where_the_loss_has_it(make_cells):

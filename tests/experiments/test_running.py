@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from dmmix.experiments.launch import environment
@@ -33,12 +34,7 @@ def test_all_are_trained_and_the_next_time_skipped(make_cells, stand_in, train, 
     assert again.done
     assert started() == NAMES
     assert again.said == ""
-
-
-def test_the_config_is_again_the_cells_after_mmengine_wrote_its_own(make_cells, stand_in, train):
-    stand_in(TO_THE_END)
-    cells = make_cells(TWO)
-    train(cells)
+    # After mmengine wrote its own.
     assert cells[0].config.read_text(encoding="utf-8") == cells[0].text()
     assert "# Cell mixup-25ep" in cells[0].text()
 
@@ -57,26 +53,10 @@ def test_a_result_that_is_not_complete_is_none(make_cells, stand_in, train, star
 VALUES = [(37 * epoch) % 50 + epoch / 7 for epoch in range(1, 26)]
 
 
-def by_hand(metric):
-    if metric == "last":
-        return VALUES[24]
-    if metric == "best":
-        best = VALUES[0]
-        for value in VALUES:
-            if value > best:
-                best = value
-        return best
-    last = []
-    for epoch in range(16, 26):
-        last.append(VALUES[epoch - 1])
-    for _ in range(10):  # by bubbling
-        for i in range(9):
-            if last[i] > last[i + 1]:
-                last[i], last[i + 1] = last[i + 1], last[i]
-    return (last[4] + last[5]) / 2
+WORTH = dict(median10=np.median(VALUES[15:]), best=max(VALUES), last=VALUES[24])
 
 
-@pytest.mark.parametrize("metric", ["median10", "best", "last"])
+@pytest.mark.parametrize("metric", WORTH)
 def test_what_a_result_says(metric, make_cells, stand_in, train):
     stand_in("log(1, 25, lambda epoch: (37 * epoch) % 50 + epoch / 7)\n")
     text = TWO + f"metric = {metric!r}\nbaseline = dict(mixup='mixup')\n"
@@ -84,7 +64,7 @@ def test_what_a_result_says(metric, make_cells, stand_in, train):
     cells = make_cells(text)
     train(cells)
     result = read(cells[1], "result.json")
-    assert result["value"] == pytest.approx(by_hand(metric), abs=1e-12)
+    assert result["value"] == pytest.approx(WORTH[metric], abs=1e-12)
     assert result["complete"] is True
     assert result["axes"] == {"mixup": "cutmix", "epochs": "25"}
     assert (result["published"], result["metric"]) == (81.5, metric)
@@ -109,28 +89,20 @@ def test_a_training_that_logged_nothing_of_what_counts(make_cells, stand_in, tra
 # Resumed
 
 
-def test_broken_off_after_a_checkpoint(make_cells, stand_in, train, started):
-    stand_in("log(1, 3)\nos.kill(os.getpid(), 9)\n")
+def test_broken_off_before_and_after_a_checkpoint(make_cells, stand_in, train, started):
     cells = make_cells(TWO, {"mixup": ["cutmix"]})
-    assert not train(cells).done
+    for body in ("", "log(1, 3)\n"):
+        stand_in(body + "os.kill(os.getpid(), 9)\n")
+        assert not train(cells).done
     stand_in(TO_THE_END)
     second = train(cells)
     assert second.done
     assert "cutmix-25ep: training from epoch 3" in second.said
-    assert started() == ["cutmix-25ep", "cutmix-25ep --resume"]
+    assert started() == ["cutmix-25ep", "cutmix-25ep", "cutmix-25ep --resume"]
     result = read(cells[0], "result.json")
     assert result["first_step"] == 3
     assert [epoch for epoch, _ in result["val"]["accuracy/top1"]] == list(range(1, 26))
     assert "--resume" in (cells[0].folder / "train.log").read_text(encoding="utf-8")
-
-
-def test_broken_off_before_a_checkpoint_begins_anew(make_cells, stand_in, train, started):
-    stand_in("os.kill(os.getpid(), 9)\n")
-    cells = make_cells(TWO, {"mixup": ["cutmix"]})
-    train(cells)
-    stand_in(TO_THE_END)
-    assert train(cells).done
-    assert started() == ["cutmix-25ep", "cutmix-25ep"]
 
 
 # Another config
@@ -170,13 +142,11 @@ def test_begun_with_another_config(make_cells, stand_in, train, started):
     assert started() == ["cutmix-25ep", "cutmix-25ep --resume"]
 
 
-def test_what_is_prepared_alone_is_not_begun(make_cells):
+def test_what_is_no_change(make_cells, stand_in, train):
+    """Of what is prepared alone, and of what is only reported."""
     for cell in make_cells(TWO):
         CellRun(cell).prepare()
     assert states(make_cells(TWO + LR)) == ["waiting", "waiting"]
-
-
-def test_what_is_only_reported_changes_nothing(make_cells, stand_in, train):
     stand_in(TO_THE_END)
     train(make_cells(TWO))
     same = make_cells(TWO + "overrides = dict(log_level='DEBUG')\n")
@@ -220,16 +190,6 @@ def test_a_cell_that_fails_while_the_others_go_on(make_cells, stand_in, train, s
 
 # Several at a time
 
-WAITS = """
-(folder.parent / f"here-{folder.name}").touch()
-for _ in range(400):
-    if len(list(folder.parent.glob("here-*"))) == 2:
-        break
-    time.sleep(0.02)
-else:
-    sys.exit(3)
-log(1, 25)
-"""
 ALONE = """
 mark = folder.parent / "busy"
 mark.touch(exist_ok=False)
@@ -239,15 +199,16 @@ log(1, 25)
 """
 
 
-def test_two_at_a_time(make_cells, stand_in, train):
-    stand_in(WAITS)
-    assert train(make_cells(TWO), jobs=2).done
-
-
-def test_one_after_the_other(make_cells, stand_in, train, started):
-    stand_in(ALONE)
-    assert train(make_cells(TWO)).done
+def test_one_after_the_other_with_the_threads_of_all(
+    make_cells, stand_in, train, started, monkeypatch
+):
+    monkeypatch.setattr(environment, "cores", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    stand_in("print('threads', os.environ['OMP_NUM_THREADS'])\n" + ALONE)
+    cells = make_cells(TWO)
+    assert train(cells).done
     assert started() == NAMES
+    assert "threads 6\n" in (cells[0].folder / "train.log").read_text(encoding="utf-8")
 
 
 def test_never_more_than_were_asked_for(make_cells, stand_in, train, tmp_path):
@@ -281,12 +242,3 @@ def test_threads_and_gpus_are_shared_out(monkeypatch):
     assert (slot["OMP_NUM_THREADS"], slot["MKL_NUM_THREADS"]) == ("2", "2")
     slots = environment.environments(3, {"CUDA_VISIBLE_DEVICES": "3,5"})
     assert [slot["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["3", "5", "3"]
-
-
-def test_the_training_has_the_threads_of_its_slot(make_cells, stand_in, train, monkeypatch):
-    monkeypatch.setattr(environment, "cores", lambda: 6)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    stand_in("print('threads', os.environ['OMP_NUM_THREADS'])\nlog(1, 25)\n")
-    cells = make_cells(TWO)
-    assert train(cells, jobs=2).done
-    assert "threads 3\n" in (cells[0].folder / "train.log").read_text(encoding="utf-8")

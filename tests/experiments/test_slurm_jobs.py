@@ -133,16 +133,17 @@ def test_jobs_limits_how_many_run_at_a_time(submitit, sweep):
     assert Executor.made.parameters["slurm_array_parallelism"] == 8
 
 
-def test_an_unknown_option(submitit, sweep):
-    wrong = sweep("--slurm", "partitoin=gpu")
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("partitoin=gpu", "no option 'partitoin'; did you mean 'partition'?"),
+        ("cluster=nowhere", "AutoExecutor doesn't know any executor named nowhere"),
+    ],
+)
+def test_mistakes(submitit, sweep, option, says):
+    wrong = sweep("--slurm", option)
     assert wrong.status == 2
-    assert "error: --slurm: no option 'partitoin'; did you mean 'partition'?" in wrong.err
-
-
-def test_where_there_is_no_such_cluster(submitit, sweep):
-    wrong = sweep("--slurm", "cluster=nowhere")
-    assert wrong.status == 2
-    assert "error: --slurm: AutoExecutor doesn't know any executor named nowhere" in wrong.err
+    assert f"error: --slurm: {says}" in wrong.err
 
 
 def test_a_debug_job_that_fails_is_the_status(submitit, sweep, monkeypatch):

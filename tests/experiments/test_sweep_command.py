@@ -44,6 +44,10 @@ def test_list_has_every_cell_its_state_and_its_command(sweep, tmp_path):
         assert config == f"work/{name}/config.py"
         assert (work_dir, folder) == ("--work-dir", f"work/{name}")
     assert "4 cells: 4 waiting" in listed.out
+    several = sweep(AXES, "--list", "--processes", 2).out
+    torchrun = "-m torch.distributed.run --standalone --nproc_per_node=2"
+    assert several.count(f"{torchrun} -m dmmix train ") == 4
+    assert several.count("--launcher pytorch") == 4
     assert not (tmp_path / "work").exists()
 
 
@@ -69,13 +73,6 @@ def test_list_says_how_far_the_cells_are(sweep, make_cells, stand_in, train):
     changed = sweep(AXES + "overrides = dict(randomness=dict(seed=9))\n", "--list").out
     assert "(finished with another randomness)" in changed
     assert "(begun with another randomness)" in changed
-
-
-def test_the_command_for_several_processes(sweep):
-    shown = sweep(AXES, "--list", "--processes", 2).out
-    torchrun = "-m torch.distributed.run --standalone --nproc_per_node=2"
-    assert shown.count(f"{torchrun} -m dmmix train ") == 4
-    assert shown.count("--launcher pytorch") == 4
 
 
 def test_only(sweep, tmp_path):
@@ -106,10 +103,7 @@ def test_prepare_writes_what_the_commands_read(sweep, make_cells):
 
 def test_without_a_work_dir_the_file_names_it(call, sweep_file):
     assert "work_dirs/grid/mixup-mce-5ep" in call("sweep", sweep_file(AXES, "grid"), "--list").out
-
-
-def test_a_sweep_that_comes_with_dmmix_needs_no_path(call):
-    listed = call("sweep", "sweeps/quickstart_digits", "--list")
+    listed = call("sweep", "sweeps/quickstart_digits", "--list")  # that comes with dmmix
     assert (listed.status, listed.err) == (0, "")
     assert "work_dirs/quickstart_digits/mixup-mce-s0" in listed.out
     assert "12 cells: 12 waiting" in listed.out
@@ -165,7 +159,8 @@ def test_a_reader_that_leaves_is_no_error(
 # Trained
 
 
-def test_status_and_lines_of_a_sweep_with_a_failing_cell(sweep, stand_in):
+def test_the_status_of_a_sweep(sweep, stand_in):
+    """With a cell that fails; with none; with all trained with another config."""
     stand_in("if folder.name.startswith('mixup-mce'):\n    sys.exit('no luck')\nlog(1, 5)\n")
     done = sweep(AXES, "--jobs", 2)
     assert done.status == 1
@@ -174,11 +169,6 @@ def test_status_and_lines_of_a_sweep_with_a_failing_cell(sweep, stand_in):
     assert "    no luck" in done.out
     assert "mixup-mce-5ep: failed with status 1" in done.out
     assert "(3 finished, 1 failed)" in done.out
-    stand_in("log(1, 5)\n")
-    assert sweep(AXES).status == 0
-
-
-def test_status_where_a_cell_was_trained_with_another_config(sweep, stand_in):
     stand_in("log(1, 5)\n")
     assert sweep(AXES).status == 0
     other = AXES + "overrides = dict(randomness=dict(seed=9))\n"
