@@ -209,25 +209,26 @@ def ask(*arguments, cwd=None):
     return done.returncode, done.stderr.strip()
 
 
-@pytest.mark.parametrize("place", ["", "cpu", "cu130", "rocm6.4", "xpu", "https://my.index/simple"])
-def test_what_is_fine(tmp_path, place):
-    assert ask(tmp_path / ".venv", place) == (0, "")
-
-
-@pytest.mark.parametrize("place", ["cpuu", "CPU", "cuda", "13.0"])
-def test_a_place_that_is_none(tmp_path, place):
-    code, said = ask(tmp_path / ".venv", place)
-    assert code == 1
-    assert said.startswith(f"TORCH={place} is no place to take torch from: a build of download.")
-
-
-def test_a_folder_that_is_none(tmp_path):
-    assert ask(".venv", "./wheels", cwd=tmp_path) == (
-        1,
-        "TORCH=./wheels: there is no such folder",
-    )
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        *(
+            (place, "")
+            for place in ("", "cpu", "cu130", "rocm6.4", "xpu", "https://my.index/simple")
+        ),
+        ("./wheels", ""),
+        *(
+            (place, f"TORCH={place} is no place to take torch from: a build of download.")
+            for place in ("cpuu", "CPU", "cuda", "13.0")
+        ),
+        ("./absent", "TORCH=./absent: there is no such folder"),
+    ],
+)
+def test_places_of_torch(tmp_path, place, says):
     (tmp_path / "wheels").mkdir()
-    assert ask(".venv", "./wheels", cwd=tmp_path) == (0, "")
+    code, said = ask(".venv", place, cwd=tmp_path)
+    assert code == bool(says)
+    assert said.startswith(says) if says else said == ""
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 10), (3, 15)])
@@ -268,16 +269,10 @@ def test_an_environment_that_was_made_otherwise(venv):
     (venv / "pyvenv.cfg").write_text("version = 3.99.1\n", encoding="utf-8")
     code, said = ask(venv, "", "--python")
     assert "was made with Python 3.99, asked for is" in said
-
-
-def test_an_environment_of_a_python_that_is_none_of_ours(venv):
-    """That an earlier dmmix was installed into, say; python3 may be one of ours by now."""
+    # That an earlier dmmix was installed into, say; python3 may be one of ours by now.
     (venv / "pyvenv.cfg").write_text("version = 3.10.13\n", encoding="utf-8")
-    assert ask(venv, "") == (
-        1,
-        f"{venv} was made with Python 3.10, asked for is 3.11 to 3.14: name another folder "
-        "(VENV=.venv2), or make clean first",
-    )
+    says = f"{venv} was made with Python 3.10, asked for is 3.11 to 3.14: name another folder "
+    assert ask(venv, "") == (1, f"{says}(VENV=.venv2), or make clean first")
 
 
 def test_what_make_itself_refuses():
@@ -376,25 +371,22 @@ def test_requirements_that_contradict_each_other(uv, tmp_path):
 # The second machine of CI
 
 
-def test_a_python_that_is_not_there(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["fresh.py", "3.99", "mm,test,docs"])
-    with pytest.raises(SystemExit) as stop:
-        fresh.main()
-    assert stop.value.code == 3
-    assert capsys.readouterr().err == "Python 3.99 is not on this machine: skipped\n"
-
-
-def test_a_disk_without_room(monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize(
+    ("python", "room", "says"),
+    [
+        (None, 0, "Python 3.12 is not on this machine: skipped\n"),
+        (sys.executable, 2**70, r"[\d.]+ GiB are free, the index's torch needs \d+: skipped\n"),
+    ],
+)
+def test_where_the_second_machine_cannot_be(monkeypatch, capsys, tmp_path, python, room, says):
     monkeypatch.setattr(fresh, "CACHE", tmp_path)
-    monkeypatch.setattr(fresh, "ROOM", 2**70)
-    monkeypatch.setattr(fresh, "find_python", lambda version: sys.executable)
+    monkeypatch.setattr(fresh, "ROOM", room)
+    monkeypatch.setattr(fresh, "find_python", lambda version: python)
     monkeypatch.setattr(sys, "argv", ["fresh.py", "3.12", "mm,test,docs"])
     with pytest.raises(SystemExit) as stop:
         fresh.main()
     assert stop.value.code == 3
-    assert re.fullmatch(
-        r"[\d.]+ GiB are free, the index's torch needs \d+: skipped\n", capsys.readouterr().err
-    )
+    assert re.fullmatch(says, capsys.readouterr().err)
 
 
 def test_only_the_network_of_this_machine_is_known(monkeypatch):
