@@ -100,7 +100,7 @@ def test_runs_that_make_no_lines(plot, work, tmp_path):
         ([tmp_path / "begun"], "no finished run to draw"),
         (
             [work, tmp_path / "longer"],
-            "mixup-mce-s2: accuracy/top1 at other epochs than in the seeds beside it",
+            "mixup-mce-s0: accuracy/top1 at other epochs than in the seeds beside it",
         ),
     ):
         status, panels, said = plot(*folders)

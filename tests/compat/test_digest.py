@@ -27,16 +27,13 @@ def saved(content):
     return file.getvalue()
 
 
-def test_torch_and_dmmix_read_it(saved, content):
+def test_torch_and_dmmix_read_it(saved, content, tmp_path):
     for loaded in (
         torch.load(io.BytesIO(saved), weights_only=True),
         safe_load.load(io.BytesIO(saved)),
     ):
         torch.testing.assert_close(loaded["state_dict"], content["state_dict"])
         assert loaded["meta"] == content["meta"]
-
-
-def test_torch_maps_it(saved, tmp_path):
     (tmp_path / "a.pth").write_bytes(saved)
     torch.load(tmp_path / "a.pth", weights_only=True, mmap=True)
 
@@ -58,19 +55,6 @@ def test_a_cut_end_is_noticed(saved, cut):
         safe_load.load(io.BytesIO(saved[:-cut]))
     with pytest.raises(CorruptCheckpointError):
         safe_load.load(io.BytesIO(saved + b"\0" * cut))
-
-
-def test_a_flipped_bit_in_a_record_of_anothers_file_is_noticed(content, capsys):
-    file = io.BytesIO()
-    torch.save(content, file)
-    loaded = safe_load.load(io.BytesIO(file.getvalue()))
-    assert loaded["meta"] == content["meta"]
-    place = file.getvalue().index(content["state_dict"]["w"].numpy().tobytes())
-    for k in range(0, 1200, 7):
-        damaged = bytearray(file.getvalue())
-        damaged[place + k] ^= 4
-        with pytest.raises(CorruptCheckpointError, match=r"[Bb]ad|checksum|CRC"):
-            safe_load.load(io.BytesIO(damaged))
 
 
 @pytest.mark.parametrize("new_format", [True, False])

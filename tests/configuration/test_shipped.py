@@ -38,22 +38,13 @@ def test_a_name_with_and_without_ending_and_prefix(name):
     assert find_config(name) == str(FILE)
 
 
-def test_a_sweep_too():
-    assert find_config("sweeps/cifar_tiny", "sweep") == str(CONFIGS / "sweeps" / "cifar_tiny.py")
-
-
 def test_a_file_of_that_path_goes_first(tmp_path):
-    (tmp_path / "cifar100").mkdir()
+    (tmp_path / NAME).mkdir(parents=True)  # not a folder
     (tmp_path / f"{NAME}.py").write_text("model = dict()\n", encoding="utf-8")
     assert find_config(f"{NAME}.py") == f"{NAME}.py"
     # Not where the shipped one is asked for, nor where it is written as one.
     assert find_config(NAME) == str(FILE)
     assert find_config(f"{PREFIX}{NAME}.py") == str(FILE)
-
-
-def test_a_folder_of_that_path_does_not(tmp_path):
-    (tmp_path / NAME).mkdir(parents=True)
-    assert find_config(NAME) == str(FILE)
 
 
 @pytest.mark.parametrize(
@@ -71,24 +62,18 @@ def test_an_unknown_name_is_told_with_the_near_one(name):
     assert NAME in message
 
 
-def test_what_kind_of_file_is_told():
-    message = refused(f"{PREFIX}sweeps/cifar_tinny.py", "sweep")
-    assert message.startswith("no sweep file dmmix::sweeps/cifar_tinny.py; did you mean ")
-    assert "'dmmix::sweeps/cifar_tiny'" in message
-
-
-def test_a_folder_of_configs_is_told_with_what_is_in_it():
-    message = refused("quickstart")
-    assert message.startswith("no config file quickstart: it is a folder, with quickstart/digits_")
-    assert "quickstart/digits_cutmix_dm" in message
-
-
-def test_a_name_without_its_folder_gets_the_near_one():
-    assert "did you mean 'cifar100/resnet18_cutmix_dm'" in refused("resnet18_cutmix_dm")
-
-
-def test_a_folder_that_is_not_there():
-    assert refused("nowhere/x.py") == "no config file nowhere/x.py: no folder nowhere"
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (["dmmix::sweeps/cifar_tinny.py", "sweep"], "; did you mean 'dmmix::sweeps/cifar_tiny'"),
+        (["quickstart"], ": it is a folder, with quickstart/digits_cutmix_dm, quickstart/"),
+        (["resnet18_cutmix_dm"], "; did you mean 'cifar100/resnet18_cutmix_dm'"),
+        (["nowhere/x.py"], ": no folder nowhere"),
+    ],
+)
+def test_what_may_have_been_meant(name, says):
+    kind = name[1] if name[1:] else "config"
+    assert refused(*name).startswith(f"no {kind} file {name[0]}{says}")
 
 
 @pytest.mark.parametrize(
@@ -144,14 +129,10 @@ def test_mmengine_itself_knows_the_prefix_once_it_was_told(mmengine_as_installed
     with pytest.raises(AssertionError, match="does not support to load dmmix config"):
         Config.fromfile(inherits)
     know_prefix()
+    known = Config._get_cfg_path
+    know_prefix()
+    assert Config._get_cfg_path is known
     as_expected(Config.fromfile(inherits))
-
-
-def test_to_be_told_twice_changes_nothing(mmengine_as_installed):
-    know_prefix()
-    first = Config._get_cfg_path
-    know_prefix()
-    assert Config._get_cfg_path is first
 
 
 def test_bases_of_mmpretrain_are_found_as_before(mmengine_as_installed, tmp_path):
