@@ -265,22 +265,19 @@ def _within(ranges: list[Any]) -> Callable[[Any], Any]:
     return check
 
 
-def _not_plain(value: Any) -> Any:
-    if value is None or isinstance(value, _PLAIN):
-        raise ValueError("plain")
-    return value
+def _no(*kinds: type) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if isinstance(value, kinds):
+            raise ValueError(f"a {type(value).__name__}")
+        return value
 
-
-def _not_a_number(value: Any) -> Any:
-    if isinstance(value, bool | int | float):
-        raise ValueError("a number")
-    return value
+    return check
 
 
 _FLOAT = cs.no_info_after_validator_function(_number, _REAL)
 #: What is to be built, or is built already.
-_MADE = cs.no_info_plain_validator_function(_not_plain)
-_NAMED = cs.no_info_plain_validator_function(_not_a_number)
+_MADE = cs.no_info_plain_validator_function(_no(type(None), *_PLAIN))
+_NAMED = cs.no_info_plain_validator_function(_no(bool, int, float))
 _SCALARS = {
     bool: cs.bool_schema(strict=True),
     int: _INT,
@@ -318,16 +315,10 @@ def _schema(hint: Any, ours: bool) -> CoreSchema:
         # The name of what is to be looked up, or what is built from a dict.
         return cs.nullable_schema(_MADE) if issubclass(kind, Mapping) else _NAMED
     if issubclass(kind, Mapping):
-        return cs.no_info_after_validator_function(_not_a_list, _MADE)
+        return cs.no_info_after_validator_function(_no(list, tuple), _MADE)
     if kind.__module__.startswith(("torch", "dmmix")) and not getattr(kind, "_is_protocol", False):
         return cs.union_schema([cs.is_instance_schema(kind), cs.is_instance_schema(Mapping)])
     return _NAMED
-
-
-def _not_a_list(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        raise ValueError("a list")
-    return value
 
 
 def _sequence(kind: Any, args: tuple, ours: bool) -> CoreSchema:
@@ -343,13 +334,12 @@ def _sequence(kind: Any, args: tuple, ours: bool) -> CoreSchema:
         inner = cs.list_schema(item)
     listed = cs.chain_schema([cs.union_schema(either), inner])
     # Arrays, and sequences of other kinds, are left alone.
-    return cs.union_schema([listed, cs.no_info_plain_validator_function(_not_listed)])
-
-
-def _not_listed(value: Any) -> Any:
-    if value is None or isinstance(value, (*_PLAIN, list, tuple, Mapping)):
-        raise ValueError("no sequence")
-    return value
+    return cs.union_schema(
+        [
+            listed,
+            cs.no_info_plain_validator_function(_no(type(None), *_PLAIN, list, tuple, Mapping)),
+        ]
+    )
 
 
 def _words(hint: Any, several: bool = False) -> str:

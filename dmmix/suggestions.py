@@ -8,9 +8,9 @@ from collections.abc import Iterable
 __all__ = ["suggestion", "suggestion_or_all"]
 
 
-def suggestion(name: str, known: Iterable[str], most: int = 3) -> str:
+def suggestion(name: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> str:
     """``"; did you mean 'x' or 'y'?"``, or nothing where none of the names comes close."""
-    near = difflib.get_close_matches(name, sorted({*known}), n=most, cutoff=0.6)
+    near = difflib.get_close_matches(name, sorted({*known}), n=most, cutoff=cutoff)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 

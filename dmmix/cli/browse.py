@@ -8,7 +8,6 @@ which image is where. Methods that ask the model ask the one of the config.
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,13 +59,14 @@ def _draw(args: Any) -> str:
         raise UserError(f"{args.config}: no train_dataloader.dataset to take images from")
 
     from mmengine.logging import MMLogger
+    from mmengine.runner import set_random_seed
 
     from dmmix.models import ClassifierGuide
     from dmmix.visualization import draw_gallery
     from dmmix.visualization.sheet import mix_by_all
 
     mixes = _choose(args.methods)
-    _seed(args.seed)
+    set_random_seed(args.seed)  # the pipeline draws from the global sources
     MMLogger.get_current_instance().setLevel("WARNING")  # else it tells of each weight
     with config_scope(cfg):
         dataset = build_dataset(cfg, cfg.train_dataloader.dataset)
@@ -157,13 +157,3 @@ def _class_names(dataset: Any, model: Any, labels: Any) -> list[str]:
     if names:
         return [str(name) for name in names]
     return [str(k) for k in range(int(labels.max()) + 1)]
-
-
-def _seed(seed: int) -> None:
-    """The pipeline draws from the global sources."""
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)

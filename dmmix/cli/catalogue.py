@@ -16,8 +16,6 @@ from typing import Any
 from dmmix.cli.output import quiet_pipe
 from dmmix.configuration.shipped import CONFIGS, names
 
-__all__ = ["main"]
-
 
 def main() -> None:
     kind = sys.argv[0].rpartition(" ")[2]

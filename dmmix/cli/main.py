@@ -8,8 +8,6 @@ from importlib import import_module
 from dmmix.suggestions import suggestion_or_all
 from dmmix.version import __version__
 
-__all__ = ["VERBS", "main"]
-
 #: By verb, the module whose ``main`` it is, and what it does.
 VERBS = {
     "quickstart": ("quickstart", "the first run: three trainings on digits, a table, two pictures"),

@@ -11,19 +11,6 @@ from typing import Any
 from dmmix.configuration.errors import UserError, near_files
 from dmmix.configuration.reading import read_config
 
-__all__ = [
-    "add_pairs",
-    "by_key",
-    "check_checkpoint",
-    "common_options",
-    "config_options",
-    "key_and_value",
-    "load_config",
-    "parse",
-    "parser_of",
-    "runs_options",
-]
-
 
 def config_options(description: str) -> argparse.ArgumentParser:
     """A parser with what every command takes that reads a config."""

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["quiet_pipe", "write_any_character"]
-
 #: What a shell reports of a program that the signal SIGPIPE ended.
 STATUS = 141
 

@@ -13,17 +13,6 @@ from typing import Any
 
 from dmmix.configuration.errors import UserError, explain, of_all_ranks, tells_all, unknown_type
 
-__all__ = [
-    "build_dataset",
-    "build_runner",
-    "config_scope",
-    "first_step_watch",
-    "leave_processes",
-    "reported_errors",
-    "starting",
-    "stoppable",
-]
-
 
 def build_runner(cfg: Any) -> Any:
     """The runner of the config; dmmix's own unless ``runner_type`` names another."""
@@ -76,8 +65,8 @@ def leave_processes() -> None:
     dmmix.engine.leave_processes()
 
 
-def first_step_watch(runner: Any) -> Callable[[], bool]:
-    """A function that says whether ``runner`` has trained or tested its first batch."""
+def watched(runner: Any, run: Callable[[], Any], show_traceback: bool) -> Any:
+    """What ``run()`` gives; what goes wrong before its first batch is done is one message."""
     from mmengine.hooks import Hook
 
     class Watch(Hook):
@@ -90,7 +79,8 @@ def first_step_watch(runner: Any) -> Callable[[], bool]:
 
     watch = Watch()
     runner.register_hook(watch)
-    return lambda: watch.done
+    with reported_errors(show_traceback, lambda: watch.done):
+        return run()
 
 
 @contextmanager

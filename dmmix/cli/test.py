@@ -5,13 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
-from dmmix.cli.running import (
-    build_runner,
-    first_step_watch,
-    leave_processes,
-    reported_errors,
-    starting,
-)
+from dmmix.cli.running import build_runner, leave_processes, reported_errors, starting, watched
 from dmmix.configuration.errors import UserError
 
 
@@ -38,9 +32,7 @@ def main() -> None:
 
             metric = DumpPredictions(args.out, runner.test_dataloader)
             runner.test_evaluator.metrics.append(metric)
-    running = first_step_watch(runner)
-    with reported_errors(args.traceback, running):
-        metrics = runner.test()
+    metrics = watched(runner, runner.test, args.traceback)
     if args.out and args.out_item == "metrics":
         import mmengine
         from mmengine.dist import is_main_process

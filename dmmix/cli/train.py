@@ -7,13 +7,7 @@ import tempfile
 from typing import Any
 
 from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
-from dmmix.cli.running import (
-    build_runner,
-    first_step_watch,
-    leave_processes,
-    reported_errors,
-    starting,
-)
+from dmmix.cli.running import build_runner, leave_processes, reported_errors, starting, watched
 from dmmix.configuration.errors import UserError
 
 
@@ -51,9 +45,7 @@ def main() -> None:
             leave_processes()
             return
         runner = build_runner(cfg)
-    running = first_step_watch(runner)
-    with reported_errors(args.traceback, running):
-        runner.train()
+    watched(runner, runner.train, args.traceback)
     leave_processes()
 
 

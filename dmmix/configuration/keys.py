@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from typing import Any
 
 from dmmix.configuration.errors import UserError
+from dmmix.suggestions import suggestion
 
 __all__ = ["OTHER_KEYS", "RUNNER_KEYS", "check_top_level"]
 
@@ -50,9 +50,8 @@ def check_top_level(cfg: Any) -> None:
         # Other names are the config's own helpers; train_pipeline is mmpretrain's most common.
         if key in known or key.endswith("_pipeline"):
             continue
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.85)
-        if near:
-            raise UserError(f"{cfg.filename}: unknown key {key!r}, did you mean {near[0]!r}?")
+        if near := suggestion(key, known, most=1, cutoff=0.85):
+            raise UserError(f"{cfg.filename}: unknown key {key!r}{near}")
         # Once where it is set, once more where another file or line takes it.
         if len(re.findall(rf"\b{re.escape(key)}\b", re.sub(r"#.*", "", cfg.text))) < 2:
             print(f"warning: {cfg.filename}: nothing reads the key {key!r}", file=sys.stderr)

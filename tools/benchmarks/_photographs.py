@@ -7,8 +7,6 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-__all__ = ["noise_photographs"]
-
 
 def noise_photographs(count: int, height: int, width: int) -> Iterator[np.ndarray]:
     """Images (height, width, 3) uint8 of coarse noise and some fine, always the same.

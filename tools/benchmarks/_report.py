@@ -15,8 +15,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["commit_of", "count", "environment", "parser", "write_report"]
-
 ROOT = Path(__file__).resolve().parents[2]
 #: Whose versions are told, where they are there.
 PACKAGES = (

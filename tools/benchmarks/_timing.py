@@ -12,15 +12,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = [
-    "CLOCKS",
-    "bytes_moved",
-    "check_no_synchronisation",
-    "interleaved",
-    "medians",
-    "peak_extra_memory",
-]
-
 Step = Callable[[], object]
 Clock = Callable[[], float]
 

@@ -15,8 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-__all__ = ["DRAWN", "fmix", "gridmix", "puzzlemix", "saliencymix"]
-
 Mixed = tuple[np.ndarray, np.ndarray]
 
 GRID = 4

@@ -12,8 +12,6 @@ from torch import Tensor
 
 from dmmix import compat
 
-__all__ = ["PACKAGES", "peers"]
-
 compat.prepare()  # before they import a torchvision that was built for another torch
 
 PACKAGES = ("timm", "torchvision", "kornia", "mmpretrain")

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["PeakMemory", "tree_memory"]
-
 PROC = Path("/proc")
 
 

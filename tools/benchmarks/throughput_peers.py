@@ -12,8 +12,6 @@ from mmpretrain.registry import DATASETS, MODELS
 from throughput_rows import FOLDER_REPEATS, Row, listed
 from torch import Tensor, nn
 
-__all__ = ["ImagesInMemory", "bare_step", "stock"]
-
 OPTIMIZER = dict(lr=0.1, momentum=0.9, weight_decay=1e-4)
 
 

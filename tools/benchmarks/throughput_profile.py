@@ -8,8 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Parts"]
-
 LOADER = "loader"
 
 

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 from _photographs import noise_photographs
 
-__all__ = ["FOLDER_REPEATS", "ROWS", "Row", "default_step", "listed", "ours", "write_data"]
-
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _INIT = [
     dict(type="Kaiming", layer="Conv2d", mode="fan_out", distribution="normal"),

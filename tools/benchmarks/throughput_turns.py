@@ -16,8 +16,6 @@ import torch
 from _timing import CLOCKS
 from throughput_rows import ROWS, Row, ours
 
-__all__ = ["Contender", "Turns", "train_in_turns"]
-
 
 @dataclass(frozen=True)
 class Contender:

@@ -158,13 +158,11 @@ class Cell:
 
     def text(self) -> str:
         """The file config.py."""
-        return self._text(PREFIX + self.recipe)
-
-    def _text(self, base: str) -> str:
         about = (
             f"# Cell {self.name} of the sweep {self.sweep.name}; dmmix sweep rewrites this file."
         )
-        return f"{about}\n{assignments(dict(_base_=base))}\n{assignments(self.changes)}"
+        base = assignments(dict(_base_=PREFIX + self.recipe))
+        return f"{about}\n{base}\n{assignments(self.changes)}"
 
     def _validation(self, changes: dict[str, Any], recipe: Any) -> dict[str, Any]:
         """Each of the last ten epochs is evaluated where their median counts."""

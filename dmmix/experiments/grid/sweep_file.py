@@ -145,22 +145,10 @@ def read_sweep(path: str | Path) -> Sweep:
     for name in values:
         if name not in _NAMES:
             raise UserError(f"{path}: unknown name {name!r}" + _allowed(name, _NAMES))
-    with _in_file(path):
+    try:
         return _checked(path, about, **values)
-
-
-class _in_file:
-    """Puts the name of the file before what is wrong with it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, stack: Any) -> None:
-        if isinstance(error, UserError):
-            raise UserError(f"{self.path}: {error}") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def _run(path: Path) -> dict[str, Any]:
@@ -208,9 +196,14 @@ def _checked(path: Path, about: str, **given: Any) -> Sweep:
     for axis in published_by:
         if axis not in axes:
             raise UserError(f"published_by: no axis {axis!r}" + _allowed(axis, set(axes)))
-    note = _note(given.get("published_note", ""))
+    note = given.get("published_note", "")
+    if not isinstance(note, str):
+        raise UserError(f"published_note must be text, got {note!r}")
     published = read_published(
-        given.get("published"), published_by, {"recipe": recipes, **axes}, note
+        given.get("published"),
+        published_by,
+        {"recipe": recipes, **axes},
+        " ".join(note.split()),
     )
     metric = given.get("metric", "median10")
     check_metric(metric)
@@ -310,12 +303,6 @@ def _check_together(axes: Mapping[str, Any]) -> None:
         raise UserError("axes: label_fraction and labels_per_class do not go together")
     if "subset_seed" in axes and not {"label_fraction", "labels_per_class"} & set(axes):
         raise UserError("axes: subset_seed needs label_fraction or labels_per_class")
-
-
-def _note(value: Any) -> str:
-    if not isinstance(value, str):
-        raise UserError(f"published_note must be text, got {value!r}")
-    return " ".join(value.split())
 
 
 def _subset_seed(value: Any, axes: Mapping[str, Any]) -> int | str:

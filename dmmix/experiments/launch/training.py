@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 
@@ -15,7 +14,7 @@ from dmmix.experiments.launch.plan import CellRun
 from dmmix.experiments.store.files import write_json
 from dmmix.experiments.store.run import LOCK
 
-__all__ = ["Training", "last_lines"]
+__all__ = ["Training"]
 
 #: Seconds that a process has to end by itself.
 GRACE = 15
@@ -81,7 +80,10 @@ class Training:
         try:
             run.write_config()
             if self.process.returncode:
-                lines = last_lines(run.folder / "train.log")
+                lines: list[str] = []
+                with suppress(OSError):
+                    log = run.folder / "train.log"
+                    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
                 failure = dict(status=self.process.returncode, last_lines=lines)
                 write_json(run.folder / "failed.json", failure)
             else:
@@ -122,11 +124,3 @@ class Training:
             # Another host, that goes on with it, cannot see that the run is dead.
             (self.run.folder / RUNNING).unlink(missing_ok=True)
             self._lock.release()
-
-
-def last_lines(log: Path, number: int = 15) -> list[str]:
-    """The end of a log."""
-    try:
-        return log.read_text(encoding="utf-8", errors="replace").splitlines()[-number:]
-    except OSError:
-        return []
