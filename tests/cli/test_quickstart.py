@@ -74,10 +74,14 @@ val = '{"accuracy/top1": 50.0, "mixed/top2": 10.0, "step": 1}'
 """
 
 
-def test_what_is_finished_is_not_trained_again(start_here, stand_in, tmp_path):
+def test_what_is_finished_is_not_trained_again(start_here, stand_in, tmp_path, monkeypatch):
+    """Each training has one thread."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     options = ["--epochs", 1, "--seeds", 2, "--out", tmp_path / "out"]
-    stand_in(LOGS)
+    stand_in("import os\nprint('threads', os.environ['OMP_NUM_THREADS'])\n" + LOGS)
     first = start_here(*options)
+    log = tmp_path / "out" / "digits_vanilla-s0-1ep" / "train.log"
+    assert "threads 1\n" in log.read_text(encoding="utf-8")
     assert first.status == 0, first.err
     assert first.out.count(": finished, last accuracy/top1 50.00") == 6
     assert first.out.count(" 50.0 ± 0.0 ") == 3
@@ -100,14 +104,6 @@ def test_a_locale_without_utf_8(start_here, stand_in, start, tmp_path):
     assert str(out / "gallery.png") in said
     made = sorted(file.name for file in out.iterdir() if file.is_file())
     assert made == ["curves.png", "gallery.png", "results.json"]
-
-
-def test_each_training_has_one_thread(start_here, stand_in, tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    stand_in("import os\nprint('threads', os.environ['OMP_NUM_THREADS'])\n" + LOGS)
-    start_here("--epochs", 1, "--seeds", 1, "--out", tmp_path)
-    log = (tmp_path / "digits_vanilla-s0-1ep" / "train.log").read_text(encoding="utf-8")
-    assert "threads 1\n" in log
 
 
 def test_a_run_that_fails_shows_its_last_lines(start_here, stand_in, tmp_path):
@@ -138,8 +134,3 @@ def test_bad_arguments(start_here, tmp_path, option, value):
     assert option in done.err
     assert value in done.err
     assert not (tmp_path / "absent").exists()
-
-
-def test_a_spread_needs_two_seeds():
-    assert quickstart.spread([90.0]) == "90.0"
-    assert quickstart.spread([90.0, 92.0]) == "91.0 ± 1.4"

@@ -58,9 +58,7 @@ def test_a_thousand_classes_are_not_all_listed(call, tmp_path):
     made = call("data split", "d.py", "--labels-per-class", "2", "--out", "d.json")
     assert made.status == 0, made.err
     assert "10 more, each" in made.out
-    assert "2 to 2" in made.out
-    assert "90" in made.out
-    assert "60" in made.out
+    assert all(part in made.out for part in ("2 to 2", "90", "60"))
 
 
 @pytest.mark.parametrize(
@@ -92,10 +90,3 @@ def test_a_file_for_other_data(call, digits):
     done = call("data split", digits, *options, "--check", "4.json")
     assert done.status == 2
     assert "4.json was made for a dataset of 100 samples, this one has 200" in done.err
-
-
-def test_the_help_has_a_sign_of_percent(call):
-    """Which argparse takes for a place to fill in."""
-    shown = call("data split", "--help")
-    assert (shown.status, shown.err) == (0, "")
-    assert "15 % of each" in shown.out

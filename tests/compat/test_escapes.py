@@ -46,16 +46,14 @@ def test_attributes_of_a_class_were_set_by_a_rebuild_of_a_tensor():
     assert dict(vars(HistoryBuffer)) == before
 
 
-def test_attributes_of_a_history_were_the_files():
-    history = HISTORY + b")\x81}" + text("mean") + text("owned") + b"sb."
-    loaded = safe_load.load(io.BytesIO(archive_of(b"\x80\x02" + history)))
-    assert loaded == {"log_history": None, "count_history": None, "max_length": None}
-
-
-def test_the_statistics_of_all_histories_were_the_files():
+def test_attributes_and_statistics_of_histories_were_the_files():
     before = dict(HistoryBuffer._statistics_methods)
-    state = b"}" + text("statistics_methods") + b"}" + text("mean") + text("owned") + b"ss"
-    safe_load.load(io.BytesIO(archive_of(b"\x80\x02" + HISTORY + b")\x81" + state + b"b.")))
+    states = [text("mean") + text("owned") + b"s"]
+    states.append(text("statistics_methods") + b"}" + states[0] + b"s")
+    for state in states:
+        history = HISTORY + b")\x81}" + state + b"b."
+        loaded = safe_load.load(io.BytesIO(archive_of(b"\x80\x02" + history)))
+        assert loaded == {"log_history": None, "count_history": None, "max_length": None}
     assert HistoryBuffer._statistics_methods == before
 
 
@@ -66,11 +64,8 @@ def test_an_array_of_addresses_was_made_by_a_call_of_ndarray(code):
     with pytest.raises(UnpicklingError):  # and in CIFAR's files
         as_array(b"\x80\x02" + call + b".")
     refused(b"cnumpy\ndtype\n" + text(code) + b"\x85R", "dtype")
-
-
-def test_an_array_was_made_of_memory_that_nobody_had_filled():
-    call = b"cnumpy\nndarray\n" + b"K\x40\x85" + text("u1") + b"\x86R"
-    refused(call, "not called")
+    # Nor of memory that nobody had filled.
+    refused(b"cnumpy\nndarray\n" + b"K\x40\x85" + text("u1") + b"\x86R", "not called")
 
 
 def changed_state(array, change):
@@ -123,27 +118,19 @@ def test_what_is_nested_deeply_crashed_the_interpreter(kind):
     refused(deep, "nested|itself")
     refused(b"}" + deep + b"Ns", "key")
     refused(b"cbuiltins\nset\n](" + deep + b"e\x85R", "key")
-
-
-def test_what_contains_itself_is_refused():
     refused(b"]q\x00h\x00a", "itself")
 
 
-def test_a_small_file_unpacks_to_a_small_one():
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [("data/0", bytes(200 * 2**20), "unpack to"), ("constants.pkl", b"\x80\x02).", "TorchScript")],
+)
+def test_an_archive_that_is_larger_or_more_than_a_checkpoint(name, content, says):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/data.pkl", b"\x80\x02N.")
-        archive.writestr("a/data/0", bytes(200 * 2**20))
-    with pytest.raises(UnsafeCheckpointError, match="unpack to"):
-        safe_load.load(io.BytesIO(file.getvalue()))
-
-
-def test_a_program_is_no_checkpoint(tmp_path):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("a/data.pkl", b"\x80\x02N.")
-        archive.writestr("a/constants.pkl", b"\x80\x02).")
-    with pytest.raises(UnsafeCheckpointError, match="TorchScript"):
+        archive.writestr(f"a/{name}", content)
+    with pytest.raises(UnsafeCheckpointError, match=says):
         safe_load.load(io.BytesIO(file.getvalue()))
 
 

@@ -49,12 +49,9 @@ def test_annotations_that_are_a_pickle_are_refused(tmp_path, name):
     assert not trace.exists()
 
 
-def test_annotations_in_json_are_read(tmp_path):
+def test_annotations_in_json_are_read_and_what_a_user_loads_is_the_users(tmp_path):
     content = {"metainfo": {"classes": ["a"]}, "data_list": [{"img_path": "x", "gt_label": 0}]}
     (tmp_path / "ann.json").write_text(json.dumps(content), encoding="utf-8")
     assert len(BaseDataset(ann_file=str(tmp_path / "ann.json"))) == 1
-
-
-def test_what_a_user_loads_is_the_users(tmp_path):
     mmengine.dump([1, 2], tmp_path / "predictions.pkl")
     assert mmengine.load(tmp_path / "predictions.pkl") == [1, 2]

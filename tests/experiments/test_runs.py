@@ -28,14 +28,11 @@ def test_a_folder_of_nothing(tmp_path):
     assert run.state == State("waiting")
 
 
-def test_a_half_written_log_is_read_up_to_its_last_whole_line(log):
+def test_what_is_torn_is_left_out(log):
     run = Run(log('{"epoch": 1, "iter": 9, "loss": 2.0}', '{"epoch": 2, "iter": 10, "lo'))
     assert run.logged == ({}, {"loss": [(1, 2.0)]}, 1)
-
-
-def test_a_torn_line_is_left_out(log):
-    run = Run(log('{"acc": 1.0, "step": 1}', '{"acc": 2.0, "st', '{"acc": 3.0, "step": 3}', ""))
-    assert run.val == {"acc": [(1, 1.0), (3, 3.0)]}
+    lines = ('{"acc": 1.0, "step": 1}', '{"acc": 2.0, "st', '{"acc": 3.0, "step": 3}', "")
+    assert Run(log(*lines, run="other")).val == {"acc": [(1, 1.0), (3, 3.0)]}
 
 
 def test_a_second_start_counts_from_where_it_begins(log):

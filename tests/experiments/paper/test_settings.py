@@ -51,23 +51,24 @@ def test_no_mix_and_no_alpha():
         assert mix_config(name, "dm_ce", R18) == mix_config(name, "mce", R18) == mix
 
 
-@pytest.mark.parametrize(
-    ("recipe", "mixup_alpha"),
-    [
-        ("imagenet/resnet50_rsb_a3.py", 0.1),
-        ("imagenet/deit_small.py", 0.8),
-        ("imagenet/swin_tiny.py", 0.8),
-        ("cifar100/deit_small.py", 0.8),
-    ],
-)
-def test_switched_mixes_have_the_alphas_of_the_recipe(recipe, mixup_alpha):
-    for name, other in (("mixup_cutmix", "CutMix"), ("mixup_transmix", "TransMix")):
-        for objective in ("mce", "dm_ce", "dm_bce"):
-            assert mix_config(name, objective, recipe) == dict(
-                type="RandomMix",
-                mixups=[dict(type="Mixup", alpha=mixup_alpha), dict(type=other, alpha=1.0)],
-                probs=[0.5, 0.5],
-            )
+def test_switched_mixes_have_the_alphas_of_the_recipe():
+    alphas = {"imagenet/resnet50_rsb_a3.py": 0.1, "imagenet/deit_small.py": 0.8}
+    alphas |= {"imagenet/swin_tiny.py": 0.8, "cifar100/deit_small.py": 0.8}
+    for recipe, alpha in alphas.items():
+        for name, other in (("mixup_cutmix", "CutMix"), ("mixup_transmix", "TransMix")):
+            for objective in ("mce", "dm_ce", "dm_bce"):
+                assert mix_config(name, objective, recipe) == dict(
+                    type="RandomMix",
+                    mixups=[dict(type="Mixup", alpha=alpha), dict(type=other, alpha=1.0)],
+                    probs=[0.5, 0.5],
+                )
+    for objective, dynamic, mixup in (("mce", 1.0, 1.0), ("dm_ce", 2.0, 0.2)):
+        parts = {"PuzzleMix": dynamic, "Mixup": mixup, "CutMix": 0.2}
+        assert mix_config("puzzlemix_switched", objective, TINY) == dict(
+            type="RandomMix",
+            mixups=[dict(type=type, alpha=alpha) for type, alpha in parts.items()],
+            probs=[0.5, 0.25, 0.25],
+        )
 
 
 STATIC = ("mixup", "cutmix", "manifoldmix", "fmix", "saliencymix", "resizemix", "mixup_cutmix")
@@ -87,30 +88,22 @@ STATIC = ("mixup", "cutmix", "manifoldmix", "fmix", "saliencymix", "resizemix", 
 )
 def test_eta(recipe, static):
     assert {eta(mixup, recipe) for mixup in STATIC} == {static}
-    assert eta("puzzlemix", recipe) == 1.0
+    assert eta("puzzlemix", recipe) == eta("puzzlemix_switched", recipe) == 1.0
 
 
-@pytest.mark.parametrize(
-    ("mixups", "t", "xi"),
-    [
-        (("cutmix", "fmix", "saliencymix", "resizemix", "puzzlemix", "gridmix"), 1.0, 0.8),
-        (("mixup", "manifoldmix", "alignmix"), 0.5, 1.0),
-    ],
-)
-def test_t_and_xi_go_by_cutting_or_interpolating(mixups, t, xi):
-    for mixup in mixups:
-        loss = loss_config("dm_bce", mixup, R18)
-        assert loss == dict(type="DecoupledMixupBCELoss", t=t, xi=xi)
-
-
-def test_objectives_without_a_rule_of_the_mix():
-    for mixup in ("mixup", "cutmix"):
+def test_losses_beside_dm_ce():
+    """t and xi go by cutting or interpolating; some objectives have no rule of the mix."""
+    cutting = ("cutmix", "fmix", "saliencymix", "resizemix", "puzzlemix", "gridmix", "my_own")
+    for mixup in (*cutting, "mixup", "manifoldmix", "alignmix"):
+        t, xi = (1.0, 0.8) if mixup in cutting else (0.5, 1.0)
         for objective, loss in {
+            "dm_bce": dict(type="DecoupledMixupBCELoss", t=t, xi=xi),
             "mce": dict(type="MixupCrossEntropyLoss"),
             "mbce": dict(type="DecoupledMixupBCELoss", t=1.0, xi=1.0),
             "two_hot": dict(type="DecoupledMixupBCELoss", t=0.0, xi=1.0),
         }.items():
             assert loss_config(objective, mixup, R18) == loss
+    assert eta("my_own", R18) == 0.1  # one's own counts as static, too
 
 
 def test_the_official_variants():
@@ -126,11 +119,6 @@ def test_the_official_variants():
         assert loss_config(objective, mixup, TINY) == dict(dm, **more)
 
 
-def test_a_mix_of_ones_own_counts_as_static_and_cutting():
-    assert eta("my_own", R18) == 0.1
-    assert loss_config("dm_bce", "my_own", R18)["xi"] == 0.8
-
-
 @pytest.mark.openmmlab
 def test_all_types_and_their_arguments_exist():
     from dmmix.registry import MIXUPS, MODELS
@@ -141,20 +129,6 @@ def test_all_types_and_their_arguments_exist():
             mix = mix_config(name, objective, R18)
             assert (mix is None) == (row.type is None)
             assert mix is None or type(MIXUPS.build(mix)).__name__ == row.type
-
-
-def test_switched_with_static_mixes():
-    for objective, dynamic, mixup in (("mce", 1.0, 1.0), ("dm_ce", 2.0, 0.2)):
-        assert mix_config("puzzlemix_switched", objective, TINY) == dict(
-            type="RandomMix",
-            mixups=[
-                dict(type="PuzzleMix", alpha=dynamic),
-                dict(type="Mixup", alpha=mixup),
-                dict(type="CutMix", alpha=0.2),
-            ],
-            probs=[0.5, 0.25, 0.25],
-        )
-    assert eta("puzzlemix_switched", R18) == 1.0
 
 
 def test_weight_decay_of_cutting_mixes():
