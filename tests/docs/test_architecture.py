@@ -1,8 +1,9 @@
 """The page on the floors is about the floors that the import contracts have."""
 
-import importlib.util
 import re
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,11 +13,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def picture():
-    path = ROOT / "docs" / "figures" / "architecture.py"
-    spec = importlib.util.spec_from_file_location("of_architecture", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return SimpleNamespace(**runpy.run_path(str(ROOT / "docs" / "figures" / "architecture.py")))
 
 
 def test_the_floors_are_those_of_the_contracts(picture):

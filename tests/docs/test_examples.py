@@ -183,7 +183,14 @@ def test_plain_pytorch(title):
 
 
 @pytest.mark.openmmlab
-def test_two_lines_in_a_stock_mmpretrain_config():
+@pytest.mark.parametrize(
+    ("page", "title", "size"),
+    [
+        ("docs/getting_started.md", "An mmpretrain config that you have", 32),
+        pytest.param("README.md", "", 224, marks=pytest.mark.slow),
+    ],
+)
+def test_two_lines_in_a_stock_mmpretrain_config(page, title, size):
     """The config on the page is built; its model mixes a batch and gives the DM loss."""
     prepare_stack()
     from mmengine.config import Config
@@ -191,9 +198,8 @@ def test_two_lines_in_a_stock_mmpretrain_config():
     from mmpretrain.registry import MODELS
     from mmpretrain.structures import DataSample
 
-    page = sections(ROOT / "docs" / "getting_started.md")
-    text = page["An mmpretrain config that you have"]
-    cfg = Config.fromstring(text, ".py")
+    last = blocks(ROOT / page, "python")[-1].code
+    cfg = Config.fromstring(sections(ROOT / page)[title] if title else last, ".py")
     for name in cfg.custom_imports.imports:
         importlib.import_module(name)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
@@ -201,7 +207,7 @@ def test_two_lines_in_a_stock_mmpretrain_config():
     assert type(model.head.loss_module).__name__ == "DecoupledMixupLoss"
 
     torch.manual_seed(0)
-    images = [torch.randint(256, (3, 32, 32), dtype=torch.uint8) for _ in range(4)]
+    images = [torch.randint(256, (3, size, size), dtype=torch.uint8) for _ in range(4)]
     samples = [DataSample().set_gt_label(i) for i in range(4)]
     batch = model.data_preprocessor({"inputs": images, "data_samples": samples}, training=True)
     scores = torch.stack([sample.gt_score for sample in batch["data_samples"]])

@@ -45,7 +45,7 @@ def test_pictures_are_small_and_used(folder, pages):
 
 
 @pytest.mark.openmmlab
-def test_the_sheet_of_all_mixes(monkeypatch):
+def test_every_mix_has_a_page_and_is_on_the_sheet(monkeypatch):
     for module in ("matplotlib", "mmengine", "PIL", "sklearn"):
         pytest.importorskip(module)
     from dmmix import compat
@@ -58,7 +58,12 @@ def test_the_sheet_of_all_mixes(monkeypatch):
 
     from dmmix.visualization.sheet import registered_mixes
 
-    assert sorted(sheet.names()) == sorted([*registered_mixes(), "RandomMix"])
+    names = [*registered_mixes(), "RandomMix"]
+    assert sorted(sheet.names()) == sorted(names)
+    overview = (DOCS / "mixups" / "index.md").read_text(encoding="utf-8")
+    for page in (f"{name.lower()}.md" for name in names):
+        assert (DOCS / "mixups" / page).is_file()
+        assert f"]({page})" in overview
     cells = [sheet.cell(name) for name in ("Mixup", "ResizeMix", "RegMixup")]
     assert [each.shares for each in cells] == ["50 : 50", "75 : 25", "100 : 0   and   56 : 44"]
     drawn = sheet.draw_sheet(cells, "#ffffff", "#888888")
@@ -72,19 +77,3 @@ def test_the_sheet_of_all_mixes(monkeypatch):
         with Image.open(path) as picture:
             assert picture.mode == "RGBA"
     assert sum(sizes) < 400_000
-
-
-@pytest.mark.openmmlab
-def test_every_registered_mix_has_a_page_and_stands_in_the_overview():
-    pytest.importorskip("mmengine")
-    from dmmix import compat
-
-    compat.prepare()
-    pytest.importorskip("mmpretrain")
-    from dmmix.visualization.sheet import registered_mixes
-
-    overview = (DOCS / "mixups" / "index.md").read_text(encoding="utf-8")
-    for name in [*registered_mixes(), "RandomMix"]:
-        page = f"{name.lower()}.md"
-        assert (DOCS / "mixups" / page).is_file(), name
-        assert f"[{name}]({page})" in overview

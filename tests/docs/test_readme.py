@@ -1,19 +1,17 @@
-"""README: two of its three ways in train as they stand, its links and numbers hold.
+"""README: the first of its ways in trains as it stands, its links and numbers hold.
 
-The third, its other blocks and its commands are run with those of the pages.
+The others, its other blocks and its commands are run with those of the pages.
 """
 
 import re
 
 import pytest
-import torch
 
 from tests.docs.blocks import ROOT, blocks
-from tests.docs.test_examples import prepare_stack
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: The three ways in, in their order.
-CONFIG, _, STOCK = (block.code for block in blocks(ROOT / "README.md", "python"))
+CONFIG, _, _ = (block.code for block in blocks(ROOT / "README.md", "python"))
 
 
 @pytest.mark.slow
@@ -24,33 +22,6 @@ def test_a_config_trains(tmp_path, start_fork):
     said = start_fork("train", "mine.py", "--dry-run", cwd=tmp_path)
     assert "dry run: 3 step(s) trained" in said
     assert "loss_decoupled" in said
-
-
-@pytest.mark.slow
-@pytest.mark.openmmlab
-def test_a_stock_config_learns(tmp_path):
-    """As it stands: the network of the page, on two images."""
-    prepare_stack()
-    from mmengine.config import Config
-    from mmengine.registry import DefaultScope
-    from mmpretrain.registry import MODELS
-    from mmpretrain.structures import DataSample
-
-    (tmp_path / "stock.py").write_text(STOCK, encoding="utf-8")
-    cfg = Config.fromfile(tmp_path / "stock.py")
-    with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        model = MODELS.build({**cfg.model, "data_preprocessor": cfg.data_preprocessor})
-    torch.manual_seed(0)
-    batch = {
-        "inputs": list(torch.randint(256, (2, 3, 224, 224), dtype=torch.uint8)),
-        "data_samples": [DataSample().set_gt_label(label) for label in (7, 8)],
-    }
-    batch = model.data_preprocessor(batch, training=True)
-    assert sum((sample.gt_score > 0).sum() for sample in batch["data_samples"]) > 2
-    loss = model(**batch, mode="loss")["loss"]
-    loss.backward()
-    assert loss.isfinite()
-    assert type(model.head.loss_module).__name__ == "DecoupledMixupLoss"
 
 
 def test_links_lead_somewhere():

@@ -23,9 +23,6 @@ def test_changelog_and_citation_have_the_version_and_its_day():
     assert version == __version__
     assert f"\nversion: {version}\ndate-released: {day}\n" in CITATION
     date.fromisoformat(day)
-
-
-def test_the_newest_version_is_first():
     versions = [Version(heading.split(" - ")[0]) for heading in HEADINGS[1:]]
     assert versions == sorted(versions, reverse=True)
 

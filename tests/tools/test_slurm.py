@@ -210,44 +210,24 @@ def test_a_sweep_as_a_job_array(cluster, root, start_tool, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("launcher", "given", "host"),
+    ("launcher", "names", "host"),
     [
-        ("pytorch", {"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}, "127.0.0.1"),
-        (
-            "slurm",
-            {
-                "SLURM_PROCID": "3",
-                "SLURM_NTASKS": "8",
-                "SLURM_LOCALID": "1",
-                "SLURM_NODELIST": "node7",
-            },
-            "node7",
-        ),
-        (
-            "mpi",
-            {
-                "OMPI_COMM_WORLD_RANK": "3",
-                "OMPI_COMM_WORLD_SIZE": "8",
-                "OMPI_COMM_WORLD_LOCAL_RANK": "1",
-            },
-            "127.0.0.1",
-        ),
+        ("pytorch", ("RANK", "WORLD_SIZE", "LOCAL_RANK"), "127.0.0.1"),
+        ("slurm", ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"), "node7"),
+        ("mpi", [f"OMPI_COMM_WORLD_{n}" for n in ("RANK", "SIZE", "LOCAL_RANK")], "127.0.0.1"),
     ],
 )
-def test_the_environment_of_a_launched_process(launcher, given, host):
+def test_the_environment_of_a_launched_process(launcher, names, host):
     expected = {"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}
-    assert launched_environment(launcher, given) == {
-        **expected,
-        "MASTER_ADDR": host,
-        "MASTER_PORT": "29500",
-    }
+    given = dict(zip(names, expected.values(), strict=True), SLURM_NODELIST="node7")
+    place = {"MASTER_ADDR": host, "MASTER_PORT": "29500"}
+    assert launched_environment(launcher, given) == {**expected, **place}
     address = {"MASTER_ADDR": "10.0.0.5", "MASTER_PORT": "1234"}
     assert launched_environment(launcher, {**given, **address}) == {**expected, **address}
-    for name in given:
-        if name != "SLURM_NODELIST":
-            partial = {k: v for k, v in given.items() if k != name}
-            with pytest.raises(RuntimeError, match=f"--launcher {launcher} .*: {name} not set"):
-                launched_environment(launcher, partial)
+    for name in names:
+        partial = {k: v for k, v in given.items() if k != name}
+        with pytest.raises(RuntimeError, match=f"--launcher {launcher} .*: {name} not set"):
+            launched_environment(launcher, partial)
 
 
 def test_a_list_of_nodes_is_spelt_out_by_slurm(monkeypatch):
