@@ -156,19 +156,16 @@ def test_mix_and_objective(name):
     )
 
 
-@pytest.mark.parametrize("percent", [15, 30, 50])
-def test_few_labels(percent):
-    subset = load(f"cifar100/resnet18_labels{percent}").train_dataloader.dataset.subset
-    assert subset == dict(label_fraction=percent / 100, seed=0)
-
-
-@pytest.mark.parametrize("data", ["cub200", "fgvc_aircraft"])
-@pytest.mark.parametrize("model", ["resnet18", "resnext50"])
-def test_pretrained(data, model):
-    init = load(f"{data}/{model}").model.backbone.init_cfg
-    assert init.type == "Pretrained"
-    assert model in init.checkpoint
-    assert init.checkpoint.endswith(".pth")
+def test_few_labels_and_weights_to_begin_with():
+    for percent in (15, 30, 50):
+        subset = load(f"cifar100/resnet18_labels{percent}").train_dataloader.dataset.subset
+        assert subset == dict(label_fraction=percent / 100, seed=0)
+    for data in ("cub200", "fgvc_aircraft"):
+        for model in ("resnet18", "resnext50"):
+            init = load(f"{data}/{model}").model.backbone.init_cfg
+            assert init.type == "Pretrained"
+            assert model in init.checkpoint
+            assert init.checkpoint.endswith(".pth")
 
 
 @pytest.mark.parametrize("data", ["cifar10", "cifar100"])

@@ -52,6 +52,7 @@ def test_by_what_runs(progress):
     assert (row.step, row.value, row.left) == (4, 52.5, 12.0)
     assert [(other.step, other.value, other.left) for other in others] == [(None, None, None)] * 3
     assert progress.summary().endswith("; about 0:36 left)")
+    assert [hours(seconds) for seconds in (0, 309, 3909)] == ["0:00", "5:09", "1:05:09"]
 
 
 def test_the_longest_is_waited_for(progress):
@@ -69,7 +70,3 @@ def test_a_small_screen_shows_what_tells_most(progress):
     table = table_of(progress, 1)
     assert [*table.columns[0].cells] == [second.name, "and 3 more"]
     assert table_of(progress, 9).row_count == 4
-
-
-def test_hours():
-    assert [hours(seconds) for seconds in (0, 309, 3909)] == ["0:00", "5:09", "1:05:09"]

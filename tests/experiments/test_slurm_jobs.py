@@ -99,7 +99,7 @@ def test_one_array_with_a_job_for_each_cell(submitit, sweep, tmp_path):
     assert "4 of 4 cells submitted" in done.out
 
 
-def test_a_job_is_the_sweep_for_its_cell_alone(submitit, sweep, tmp_path):
+def test_a_job_is_the_sweep_for_its_cell_alone(submitit, sweep, call, stand_in, started, tmp_path):
     sweep("--slurm", "--processes", 2, "--accept-changed")
     job = Executor.made.jobs[3]
     assert job.command == [
@@ -109,13 +109,9 @@ def test_a_job_is_the_sweep_for_its_cell_alone(submitit, sweep, tmp_path):
     ]
     assert job.cwd == str(tmp_path)
     assert job.checkpoint() == ("again", job)  # where it is preempted
-
-
-def test_the_command_of_a_job_trains_its_cell(submitit, sweep, call, stand_in, started):
     stand_in("log(1, 5)\n")
-    sweep("--slurm")
-    assert call("sweep", *Executor.made.jobs[2].command[5:]).status == 0
-    assert started() == ["cutmix-s0-5ep"]
+    assert call("sweep", *job.command[5:]).status == 0
+    assert started() == ["cutmix-s1-5ep"]
 
 
 def test_only_what_is_left_is_submitted(submitit, sweep, make_cells, stand_in, train):

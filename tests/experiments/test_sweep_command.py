@@ -95,9 +95,8 @@ def test_prepare_writes_what_the_commands_read(sweep, make_cells):
     assert "4 of 4 cells written" in sweep(AXES, "--prepare").out
     for cell in make_cells(AXES):
         assert cell.config.read_text(encoding="utf-8") == cell.text()
-        assert (
-            json.loads((cell.folder / "cell.json").read_text(encoding="utf-8"))["cell"] == cell.name
-        )
+        about = json.loads((cell.folder / "cell.json").read_text(encoding="utf-8"))
+        assert about["cell"] == cell.name
         assert CellRun(cell).state.word == "waiting"
 
 
@@ -122,11 +121,8 @@ def test_a_mistake_is_one_message_and_no_stack(text, sweep):
     assert "small.py" in wrong.err
     assert "Traceback" not in wrong.err
     assert "Traceback" in sweep(text, "--list", "--traceback").err
-
-
-@pytest.mark.parametrize("option", ["--jobs", "--processes"])
-def test_none_at_a_time(option, sweep):
-    assert f"error: {option} must be at least 1, got 0" in sweep(AXES, option, 0).err
+    for option in ("--jobs", "--processes"):
+        assert f"error: {option} must be at least 1, got 0" in sweep(AXES, option, 0).err
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -224,9 +220,7 @@ def test_a_real_sweep(start, sweep_file, make_cells, tmp_path):
     assert "2 cells: 2 finished" in listed
     (log.parents[2] / "result.json").unlink()  # as if broken off at the very end
     assert "cutmix-dm_ce-2ep: training from epoch 2" in start("sweep", *options)
-    assert (
-        json.loads((log.parents[2] / "result.json").read_text(encoding="utf-8"))["value"]
-        == result["value"]
-    )
+    again = json.loads((log.parents[2] / "result.json").read_text(encoding="utf-8"))
+    assert again["value"] == result["value"]
     table = start("report", tmp_path / "work")
     assert f"{result['value']:.2f}" in table
