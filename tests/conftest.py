@@ -11,7 +11,7 @@ import zlib
 from importlib import import_module
 from multiprocessing import active_children
 from pathlib import Path
-from types import SimpleNamespace
+from typing import NamedTuple
 
 # Before torch is imported, and for the processes that tests start: the nets here are tiny.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -118,7 +118,7 @@ def call(fresh_mmengine, monkeypatch, tmp_path, capsys):
     def run(verb, *arguments):
         monkeypatch.setattr(sys, "argv", [f"dmmix {verb}", *map(str, arguments)])
         fresh_mmengine()
-        return _called(import_module(f"dmmix.cli.{VERBS[verb][0]}").main, capsys)
+        return called(import_module(f"dmmix.cli.{VERBS[verb][0]}").main, capsys)
 
     return run
 
@@ -131,12 +131,19 @@ def call_script(root, monkeypatch, capsys):
         path = root / name
         monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
         monkeypatch.syspath_prepend(path.parent)
-        return _called(lambda: runpy.run_path(str(path), run_name="__main__") and 0, capsys)
+        return called(lambda: runpy.run_path(str(path), run_name="__main__") and 0, capsys)
 
     return run
 
 
-def _called(main, capsys):
+class Called(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+def called(main, capsys):
+    """What came of a ``main()``."""
     capsys.readouterr()
     try:
         status = main() or 0
@@ -144,8 +151,8 @@ def _called(main, capsys):
         status = stop.code or 0
     shown = capsys.readouterr()
     if isinstance(status, str):  # as Python itself takes it
-        return SimpleNamespace(status=1, out=shown.out, err=f"{shown.err}{status}\n")
-    return SimpleNamespace(status=status, out=shown.out, err=shown.err)
+        return Called(1, shown.out, f"{shown.err}{status}\n")
+    return Called(status, shown.out, shown.err)
 
 
 @pytest.fixture(scope="session")

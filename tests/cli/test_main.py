@@ -12,6 +12,7 @@ from dmmix.mixups import Mix
 from dmmix.models import losses, semi, transfer
 from dmmix.registry import MIXUPS, MODELS
 from dmmix.version import __version__
+from tests.conftest import called
 
 
 @pytest.fixture
@@ -20,14 +21,7 @@ def dmmix(monkeypatch, capsys):
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["dmmix", *words])
-        capsys.readouterr()
-        status = 0
-        try:
-            main.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        shown = capsys.readouterr()
-        return status, shown.out, shown.err
+        return called(main.main, capsys)
 
     return run
 

@@ -16,12 +16,7 @@ from dmmix.engine import DmmixRunner, MixedAccuracyHook
 @pytest.fixture
 def measure(call):
     """Measures the runs in a folder; status, output and what stands beside it."""
-
-    def run(*args, verb="mixed-accuracy"):
-        done = call(verb, *args)
-        return done.status, done.out, done.err
-
-    return run
+    return lambda *args: call("mixed-accuracy", *args)
 
 
 @pytest.fixture
@@ -45,7 +40,7 @@ def trained(root, tmp_path):
     return folder, model, loader
 
 
-def test_what_is_measured_and_that_the_report_finds_it(measure, trained):
+def test_what_is_measured_and_that_the_report_finds_it(measure, call, trained):
     folder, model, loader = trained
     status, out, beside = measure(folder.parent)
     assert status == 0, beside
@@ -60,7 +55,7 @@ def test_what_is_measured_and_that_the_report_finds_it(measure, trained):
             assert value == pytest.approx(expected[f"mixed/{key}"])
     assert "[1/1]" in out
     args = ("--key", "CutMix/top2", "--metric", "last", "--format", "json")
-    status, out, _ = measure(folder.parent, *args, verb="report")
+    status, out, _ = call("report", folder.parent, *args)
     assert status == 0
     assert json.loads(out)[0]["mean"] == pytest.approx(value)
 

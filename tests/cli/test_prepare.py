@@ -11,12 +11,7 @@ from tests.datasets.preparation.archives import files_in, publish
 def run(call, monkeypatch):
     """Runs it in this process, with the table of the tests; status, output, errors."""
     monkeypatch.setattr(dmmix.cli.prepare, "_load_preparation", lambda: preparation)
-
-    def prepare(*arguments):
-        done = call("data prepare", *arguments)
-        return done.status, done.out, done.err
-
-    return prepare
+    return lambda *arguments: call("data prepare", *arguments)
 
 
 def test_from_an_archive(run, tmp_path, monkeypatch):
