@@ -1,15 +1,18 @@
-"""The keys that a config may have at its top."""
+"""The keys that a config may have at its top, and whether two configs differ in one."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from dmmix.configuration.errors import UserError
 from dmmix.suggestions import suggestion
 
-__all__ = ["OTHER_KEYS", "RUNNER_KEYS", "check_top_level"]
+__all__ = ["OTHER_KEYS", "RUNNER_KEYS", "check_top_level", "fingerprint", "where_changed"]
 
 
 #: Arguments of mmengine's runner; a test compares them with the installed one.
@@ -41,6 +44,8 @@ OTHER_KEYS = {
     "tta_pipeline",
     "vis_backends",
 }
+#: What changes nothing of what is trained.
+_IGNORED = {"launcher", "log_level", "resume", "vis_backends", "visualizer", "work_dir"}
 
 
 def check_top_level(cfg: Any) -> None:
@@ -55,3 +60,20 @@ def check_top_level(cfg: Any) -> None:
         # Once where it is set, once more where another file or line takes it.
         if len(re.findall(rf"\b{re.escape(key)}\b", re.sub(r"#.*", "", cfg.text))) < 2:
             print(f"warning: {cfg.filename}: nothing reads the key {key!r}", file=sys.stderr)
+
+
+def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:
+    """A short hash of each top-level entry that is read, so that a difference can be named."""
+    return {
+        key: hashlib.sha256(_canonical(config[key])).hexdigest()[:12]
+        for key in sorted((RUNNER_KEYS | OTHER_KEYS) & set(config) - _IGNORED)
+    }
+
+
+def where_changed(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The top-level entries that differ, or that only one has."""
+    return sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, default=str).encode()

@@ -16,12 +16,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
-from _photographs import noise_photographs
 from _report import count, environment
 from _timing import interleaved
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
+from throughput_rows import noise_photographs
 
 Decoder = Callable[[bytes], object]
 OPENCV = "OpenCV"

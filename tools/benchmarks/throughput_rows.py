@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from _photographs import noise_photographs
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 _INIT = [
@@ -116,6 +115,18 @@ def write_data(row: Row, folder: Path) -> str:
     names = "\n".join(map(str, range(row.num_classes)))
     (folder / "classes.txt").write_text(names, encoding="utf-8")
     return str(folder)
+
+
+def noise_photographs(count: int, height: int, width: int) -> Iterator[np.ndarray]:
+    """Images (height, width, 3) uint8 of coarse noise and some fine, always the same.
+
+    As JPEG of quality 90 they have about the size that photographs have.
+    """
+    rng = np.random.default_rng(0)
+    fine = rng.integers(0, 24, (height, width, 3), dtype=np.uint8)
+    for k in range(count):
+        coarse = rng.integers(0, 232, (30, 40, 3), dtype=np.uint8)
+        yield cv2.resize(coarse, (width, height)) + np.roll(fine, k, axis=1)
 
 
 def default_step() -> dict:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dmmix.configuration.errors import UserError
-from dmmix.configuration.fingerprint import fingerprint
+from dmmix.configuration.keys import fingerprint
 from dmmix.configuration.python_text import assignments
 from dmmix.configuration.reading import read_file
 from dmmix.configuration.shipped import CONFIGS, PREFIX

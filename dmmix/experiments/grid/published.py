@@ -4,16 +4,10 @@
 are those of the sweep; ``published = dict(table="cifar100_epochs", epochs=200)`` names the part of
 one that has this value on an axis which the sweep does not have.
 
-A file's own numbers go by the axes in ``published_by``, from the outside in::
-
-    published_by = ("mixup", "recipe", "objective")
-    published = {
-        "mixup": dict(r18=(79.12, 80.44), rx50=(82.10, 82.96)),
-        "automix": dict(r18=(82.04, 82.32)),
-    }
-
-A tuple stands for the values of its axis in the order that the axis has them; ``None`` where
-nothing was published. Mixes that dmmix does not have may stand in both: numbers without a cell.
+A file's own numbers go by the axes in ``published_by``, from the outside in: by mix and objective,
+``{"mixup": (79.12, 80.44), "automix": dict(mce=82.04)}``. A tuple stands for the values of its axis
+in the order that the axis has them; ``None`` where nothing was published. Mixes that dmmix does not
+have may stand in both: numbers without a cell.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def run_local(plan: Plan, show: Lines, pause: float = 0.5) -> bool:
                 progress.began(training)
                 begun = f" from {run.unit} {training.first_step}" if training.first_step else ""
                 show.say(f"{run.name}: training{begun}")
-            for entry in [entry for entry in active if entry[0].poll() is not None]:
+            for entry in [entry for entry in active if entry[0].process.poll() is not None]:
                 training, environment = entry
                 run = progress.ended(training)
                 active.remove(entry)

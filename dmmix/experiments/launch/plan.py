@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dmmix.configuration.errors import UserError
-from dmmix.configuration.fingerprint import where_changed
+from dmmix.configuration.keys import where_changed
 from dmmix.experiments.grid.cell import Cell
 from dmmix.experiments.grid.sweep_file import Sweep
 from dmmix.experiments.launch.environment import environments

@@ -65,10 +65,6 @@ class Training:
             raise
         return cls(run, lock, process)
 
-    def poll(self) -> int | None:
-        """The exit status, or ``None`` while it runs."""
-        return self.process.poll()
-
     def pace(self, step: int) -> float | None:
         """Seconds an epoch, or iteration, of those up to ``step``."""
         done = step - self.first_step

@@ -169,14 +169,6 @@ class Run:
         curve = self.curve(key)
         return measure(curve, metric) if curve else None
 
-    @property
-    def published(self) -> float | None:
-        return self.about.get("published")
-
-    @property
-    def published_note(self) -> str | None:
-        return self.about.get("published_note")
-
 
 def runs_under(folders: Iterable[Path]) -> list[Run]:
     """All runs in the folders, however deep, of sweeps or not, in order of their paths.
