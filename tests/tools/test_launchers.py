@@ -12,6 +12,9 @@ from tests.cli.scalars import scalars
 from tests.engine.small import differing
 
 pytestmark = pytest.mark.slow
+needs_gloo = pytest.mark.skipif(
+    torch.cuda.is_available(), reason="a group over gloo, without a GPU"
+)
 
 # What each rank has in the end, beside the checkpoint that rank 0 writes.
 HOOK = """
@@ -79,7 +82,7 @@ def test_usage_without_arguments(start_tool, tool, usage):
     assert "#" not in output
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="two processes over gloo, without a GPU")
+@needs_gloo
 def test_two_processes_train_and_test(dm, start_tool, tool_environment, tmp_path):
     """With what goes by the batch: --auto-scale-lr, accumulation, clipping, the average."""
     (tmp_path / "keep_state.py").write_text(HOOK, encoding="utf-8")
@@ -126,11 +129,6 @@ def joined(monkeypatch):
     yield groups
     if dist.is_initialized():
         dist.destroy_process_group()
-
-
-needs_gloo = pytest.mark.skipif(
-    torch.cuda.is_available(), reason="a group over gloo, without a GPU"
-)
 
 
 @needs_gloo

@@ -61,19 +61,19 @@ MIXUP, CUTMIX = (row("cifar_tiny", mixup, "c100_r18") for mixup in ("mixup", "cu
 ETA_MIXUP, ETA_CUTMIX = (published("eta", mixup=mixup) for mixup in ("mixup", "cutmix"))
 R50_DM = row("imagenet", "mixup", "r50")[1]
 RSB = published("rsb_a3", mixup="mixup_cutmix")
+LENGTHS = published("cifar100_epochs", mixup="none")
+PUZZLE_CIFAR = [row("r18_400_epochs", "puzzlemix", "c100_r18")[0]]
+PUZZLE_CIFAR += published("cifar100_epochs", mixup="puzzlemix", epochs="400")
+PUZZLE_TINY = [row(t, "puzzlemix", "tiny_r18")[1] for t in ("r18_400_epochs", "cifar_tiny")]
 STREAM_MIX = METHODS["fixmatch_dm"].model["stream_mix"]
 DM = [STREAM_MIX["loss"]["eta"], STREAM_MIX["mixup"]["alpha"]]
 #: Where: a page, a sweep, or the note of a table. In a sentence {} are numbers, * is anything.
 QUOTES = [
-    (
-        "recipes.md",
-        "| ResNet-18 | 200, 400, 800 | {} |",
-        published("cifar100_epochs", mixup="none"),
-    ),
+    ("recipes.md", "| ResNet-18 | 200, 400, 800 | {} |", LENGTHS),
     ("recipes.md", "DeiT-S, 224 pixels | 200, 600 | {} |", row("vit_cifar100", "none", "deit_s")),
     (
         "recipes.md",
-        "ConvNeXt-T, 32 pixels | 200, 600 | {} |",
+        "NeXt-T, 32 pixels | 200, 600 | {} |",
         row("vit_cifar100", "none", "convnext_t"),
     ),
     ("recipes.md", "does not say) | {} |", published("few_labels_cifar100", mixup="none")),
@@ -81,31 +81,22 @@ QUOTES = [
     ("recipes.md", ".01: {}; the plain mixup loss has {})", [*ETA_MIXUP, MIXUP[0]]),
     ("recipes.md", "CutMix at 0.1 is {} there and {} here.", [ETA_CUTMIX[3], CUTMIX[1]]),
     ("recipes.md", "table 2 has {}, figure 3 has 77.50", [R50_DM]),
-    ("recipes.md", "| `cifar100/resnet18_mixup_dm` * | {} |", MIXUP),
-    ("recipes.md", "| `cifar100/resnet18_cutmix_dm` * | {} |", CUTMIX),
-    ("recipes.md", "/resnext50_cutmix_dm` * | {} |", row("cifar_tiny", "cutmix", "c100_rx50")),
-    (
-        *("recipes.md", "| `cifar100/deit_small_mixup_cutmix_dm` * | {} |"),
-        published("vit_cifar100", mixup="mixup_cutmix", recipe="deit_s", epochs="200"),
-    ),
-    (
-        *("recipes.md", "| `tiny_imagenet/resnet18_cutmix_dm` * | {} |"),
-        row("cifar_tiny", "cutmix", "tiny_r18"),
-    ),
-    ("recipes.md", "/resnet50_mixup_dm` * | {} |", row("imagenet", "mixup", "r50")),
-    ("recipes.md", "| `imagenet/resnet50_rsb_a3_mixup_cutmix_dm_bce` * | {} |", [RSB[0], RSB[-1]]),
-    (
-        *("recipes.md", "| `imagenet/deit_small_mixup_cutmix_dm` * | {} |"),
-        row("deit", "mixup_cutmix", "deit_s"),
-    ),
-    (
-        "recipes.md",
-        "| `cub200/resnet18_mixup_dm` * | {} |",
-        row("fine_grained", "mixup", "cub_r18"),
-    ),
-    (
-        *("recipes.md", "| `fgvc_aircraft/resnet18_mixup_dm` * | {} |"),
-        row("fine_grained", "mixup", "air_r18"),
+    *(
+        ("recipes.md", f"{recipe}` * | {{}} |", numbers)
+        for recipe, numbers in {
+            "| `cifar100/resnet18_mixup_dm": MIXUP,
+            "| `cifar100/resnet18_cutmix_dm": CUTMIX,
+            "/resnext50_cutmix_dm": row("cifar_tiny", "cutmix", "c100_rx50"),
+            "| `cifar100/deit_small_mixup_cutmix_dm": published(
+                "vit_cifar100", mixup="mixup_cutmix", recipe="deit_s", epochs="200"
+            ),
+            "| `tiny_imagenet/resnet18_cutmix_dm": row("cifar_tiny", "cutmix", "tiny_r18"),
+            "/resnet50_mixup_dm": row("imagenet", "mixup", "r50"),
+            "| `imagenet/resnet50_rsb_a3_mixup_cutmix_dm_bce": [RSB[0], RSB[-1]],
+            "| `imagenet/deit_small_mixup_cutmix_dm": row("deit", "mixup_cutmix", "deit_s"),
+            "| `cub200/resnet18_mixup_dm": row("fine_grained", "mixup", "cub_r18"),
+            "| `fgvc_aircraft/resnet18_mixup_dm": row("fine_grained", "mixup", "air_r18"),
+        }.items()
     ),
     ("loss.md", "without ({} against {} % top-1)", [*ETA_MIXUP, MIXUP[0]]),
     *(
@@ -114,17 +105,8 @@ QUOTES = [
     ),
     *((table, 'eta {} and alpha {} of "+ DM"', DM) for table in ("semi", "transfer")),
     ("asymmetrical_strategy", "alpha {} and eta {} here", DM[::-1]),
-    (
-        *("r18_400_epochs", "PuzzleMix on CIFAR-100 has {} here and {} in the"),
-        [
-            row("r18_400_epochs", "puzzlemix", "c100_r18")[0],
-            *published("cifar100_epochs", mixup="puzzlemix", epochs="400"),
-        ],
-    ),
-    (
-        *("r18_400_epochs", "on Tiny-ImageNet has {} here and {} in its main table"),
-        [row(table, "puzzlemix", "tiny_r18")[1] for table in ("r18_400_epochs", "cifar_tiny")],
-    ),
+    ("r18_400_epochs", "PuzzleMix on CIFAR-100 has {} here and {} in the", PUZZLE_CIFAR),
+    ("r18_400_epochs", "on Tiny-ImageNet has {} here and {} in its main table", PUZZLE_TINY),
     ("sweeps/imagenet.py", "77.50 where its table has {} (", [R50_DM]),
     ("sweeps/eta.py", "own MCE baseline ({}), and", MIXUP[:1]),
     ("sweeps/eta.py", "at 0.1 has {} here and {} in the main", [ETA_CUTMIX[3], CUTMIX[1]]),
