@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Whose versions are told, where they are there.
 PACKAGES = (
@@ -40,6 +42,15 @@ def parser(
     if device:
         made.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     made.add_argument("--out", type=Path, help="JSON file for the numbers")
+    return made
+
+
+def table(title: str, first: str, *columns: str) -> Table:
+    """Without rows; the first column is text, the others are numbers."""
+    made = Table(title=title, title_justify="left")
+    made.add_column(first, no_wrap=True)
+    for column in columns:
+        made.add_column(column, justify="right", no_wrap=True)
     return made
 
 

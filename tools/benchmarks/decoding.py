@@ -16,11 +16,10 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
-from _report import count, environment
+from _report import count, environment, table
 from _timing import interleaved
 from PIL import Image
 from rich.console import Console
-from rich.table import Table
 from throughput_rows import noise_photographs
 
 Decoder = Callable[[bytes], object]
@@ -37,15 +36,14 @@ def main() -> None:
         name: lambda decode=decode: [decode(f) for f in files] for name, decode in found.items()
     }
     rounds = list(interleaved(steps, args.rounds, "cpu", time.process_time))
-    table = Table(title=f"JPEG of {args.height} x {args.width}, {len(files[0]) / 1e3:.0f} kB")
-    for column in ("decoder", "ms", "times OpenCV"):
-        table.add_column(column)
+    title = f"JPEG of {args.height} x {args.width}, {len(files[0]) / 1e3:.0f} kB"
+    shown = table(title, "decoder", "ms", "times OpenCV")
     for name in found:
         seconds = statistics.median(one[name] for one in rounds) / len(files)
         ratio = statistics.median(one[name] / one[OPENCV] for one in rounds)
-        table.add_row(name, f"{1e3 * seconds:.2f}", f"{ratio:.2f}")
+        shown.add_row(name, f"{1e3 * seconds:.2f}", f"{ratio:.2f}")
     console = Console()
-    console.print(table)
+    console.print(shown)
     if "torchvision" not in found:
         console.print("torchvision: its decoder does not load beside this torch")
     console.print(environment(packages=("opencv-python-headless", "pillow")))

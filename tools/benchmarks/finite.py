@@ -16,11 +16,10 @@ from statistics import median, quantiles
 from typing import Any
 
 import torch
-from _report import count, parser, write_report
+from _report import count, parser, table, write_report
 from mmengine.hooks import Hook
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 from throughput_rows import ROWS, ours, write_data
 
 from dmmix.engine import DmmixRunner
@@ -86,14 +85,13 @@ def main() -> None:
             turns = Turns(args.steps, args.rounds, lambda **how: progress.update(task, **how))
             measure(name, turns)
             results[name] = summary(turns)
-    table = Table(title=f"look at each step, {args.threads} thread(s), processor time")
-    for column in ("row", "ms a step, with", "without", "ratio", "quartiles"):
-        table.add_column(column, justify="left" if column == "row" else "right")
+    title = f"look at each step, {args.threads} thread(s), processor time"
+    shown = table(title, "row", "ms a step, with", "without", "ratio", "quartiles")
     for name, found in results.items():
         low, high = found["quartiles"]
         row = f"{found['with_ms']:.2f}", f"{found['without_ms']:.2f}", f"{found['ratio']:.4f}"
-        table.add_row(name, *row, f"{low:.3f} to {high:.3f}")
-    Console().print(table)
+        shown.add_row(name, *row, f"{low:.3f} to {high:.3f}")
+    Console().print(shown)
     if args.out:
         write_report(args.out, {"rows": results}, threads=args.threads)
 

@@ -13,11 +13,10 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-from _report import parser, write_report
+from _report import parser, table, write_report
 from _timing import check_no_synchronisation, interleaved, medians, peak_extra_memory
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy, mixup_cross_entropy
 
@@ -46,7 +45,7 @@ def main() -> None:
         "results": results,
     }
     for result in results:
-        Console().print(table(result))
+        Console().print(table_of(result))
     if args.out:
         write_report(args.out, report, device=args.device)
         console.print(f"written to {args.out}")
@@ -127,13 +126,11 @@ def add_bandwidth(result: dict, logits: torch.Tensor) -> None:
         loss["share_of_copy_bandwidth"] = 3 * size / loss["seconds"] / bandwidth
 
 
-def table(result: dict) -> Table:
+def table_of(result: dict):
     n, c = result["shape"]
     on_gpu = "copy_bytes_per_second" in result
-    made = Table(title=f"({n}, {c}), forward and backward", title_justify="left")
-    made.add_column("loss")
-    for column in ["ms", "ratio", "extra MB", *(["bandwidth"] if on_gpu else [])]:
-        made.add_column(column, justify="right")
+    columns = ["loss", "ms", "ratio", "extra MB", *(["bandwidth"] if on_gpu else [])]
+    made = table(f"({n}, {c}), forward and backward", *columns)
     for name, loss in result["losses"].items():
         share = [f"{loss['share_of_copy_bandwidth']:.0%}"] if on_gpu else []
         made.add_row(

@@ -21,11 +21,10 @@ import mixing_loops
 import mixing_peers
 import numpy as np
 import torch
-from _report import parser, write_report
+from _report import parser, table, write_report
 from _timing import CLOCKS, Step, bytes_moved, check_no_synchronisation, interleaved, medians
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 from torch import Tensor
 
 from dmmix import mixups
@@ -82,7 +81,7 @@ def main() -> None:
         "loops": compared,
     }
     for result in results:
-        Console().print(table(result))
+        Console().print(table_of(result))
     if compared:
         Console().print(loop_table(compared))
     if args.out:
@@ -231,14 +230,11 @@ class GivenAnswers(Guide):
         return self._activation
 
 
-def table(result: dict) -> Table:
+def table_of(result: dict):
     shape = ", ".join(map(str, result["shape"]))
-    made = Table(title=f"({shape}), float32", title_justify="left")
+    made = table(f"({shape}), float32", "", "ms", "/ fastest", "/ copy", "MB", "/ copy")
     made.caption = "* writes into its input; fastest: of the peers that leave it alone"
     made.caption_justify = "left"
-    made.add_column("", no_wrap=True)
-    for column in ("ms", "/ fastest", "/ copy", "MB", "/ copy"):
-        made.add_column(column, justify="right", no_wrap=True)
     for method, rows in result["methods"].items():
         made.add_row(f"[bold]{method}")
         for name, row in rows.items():
@@ -255,12 +251,10 @@ def table(result: dict) -> Table:
     return made
 
 
-def loop_table(compared: dict) -> Table:
+def loop_table(compared: dict):
     shape = ", ".join(map(str, next(iter(compared.values()))["shape"]))
-    made = Table(title=f"({shape}), beside a loop over the samples", title_justify="left")
-    made.add_column("method")
-    for column in ("ms", "loop, ms", "times as fast"):
-        made.add_column(column, justify="right")
+    title = f"({shape}), beside a loop over the samples"
+    made = table(title, "method", "ms", "loop, ms", "times as fast")
     for name, row in compared.items():
         made.add_row(
             name, f"{row['ours'] * 1e3:.2f}", f"{row['loop'] * 1e3:.2f}", f"{row['ratio']:.1f}"

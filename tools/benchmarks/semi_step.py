@@ -21,7 +21,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from _report import count, parser, write_report
+from _report import count, parser, table, write_report
 from _timing import interleaved, medians
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -29,7 +29,6 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from dmmix.engine import DmmixRunner, StepOptions
 from dmmix.models.semi.parts.network import Network
@@ -193,20 +192,16 @@ def _endless(loader: Any) -> Any:
         yield from loader
 
 
-def _table(result: dict[str, dict], args: argparse.Namespace) -> Table:
-    table = Table(
-        title=f"{args.row}, {args.device}, {args.threads} thread(s); parts in % of a step"
-    )
-    table.add_column("method", no_wrap=True)
-    for title in ("ms a step", "ratio", *PARTS, "rest"):
-        table.add_column(title, justify="right")
+def _table(result: dict[str, dict], args: argparse.Namespace):
+    title = f"{args.row}, {args.device}, {args.threads} thread(s); parts in % of a step"
+    made = table(title, "method", "ms a step", "ratio", *PARTS, "rest")
     for name, row in result.items():
         ratio = "" if row["to_baseline"] is None else f"{row['to_baseline']:.2f}"
         shares = [*row["parts"].values(), 1 - sum(row["parts"].values())]
-        table.add_row(
+        made.add_row(
             name, f"{row['milliseconds']:.1f}", ratio, *(f"{100 * share:.0f}" for share in shares)
         )
-    return table
+    return made
 
 
 if __name__ == "__main__":

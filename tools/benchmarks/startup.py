@@ -24,10 +24,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from _report import commit_of, parser, write_report
+from _report import commit_of, parser, table, write_report
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/quickstart/digits_cutmix_dm.py"
@@ -277,20 +276,19 @@ def import_profile(output: str) -> dict[str, float]:
 
 
 def _show(results: dict, ratios: dict, profiles: dict, args: argparse.Namespace) -> None:
-    table = Table(title=f"whole process, {args.rounds} rounds, {args.threads} thread(s)")
-    for column in ("case", "s", "CPU s", "worst s"):
-        table.add_column(column, justify="left" if column == "case" else "right")
+    title = f"whole process, {args.rounds} rounds, {args.threads} thread(s)"
+    shown = table(title, "case", "s", "CPU s", "worst s")
     for name, row in results.items():
-        table.add_row(name, *(f"{value:.2f}" for value in row.values()))
+        shown.add_row(name, *(f"{value:.2f}" for value in row.values()))
     for name, row in ratios.items():
-        table.add_row(f"ratio: {name}", *(f"{value:.3f}" for value in row.values()), "")
+        shown.add_row(f"ratio: {name}", *(f"{value:.3f}" for value in row.values()), "")
     console = Console()
-    console.print(table)
+    console.print(shown)
     for name, profile in profiles.items():
-        table = Table("package", "own s", title=f"imports, {name}: {sum(profile.values()):.2f} s")
+        shown = table(f"imports, {name}: {sum(profile.values()):.2f} s", "package", "own s")
         for package, seconds in list(profile.items())[:12]:
-            table.add_row(package, f"{seconds:.3f}")
-        console.print(table)
+            shown.add_row(package, f"{seconds:.3f}")
+        console.print(shown)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,12 @@ from statistics import median
 from typing import Any
 
 import torch
-from _report import count, parser, write_report
+from _report import count, parser, table, write_report
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from dmmix.registry import MODELS
 
@@ -55,15 +54,14 @@ def main() -> None:
         for name in order:
             times[name].append(steppers[name].run(args.steps) / args.steps)
 
-    table = Table(title=f"training step, digits, batch 20, {args.device}, {args.threads} thread(s)")
-    for column in ("loss", "ms a step", f"ratio to the {BASELINE}"):
-        table.add_column(column, justify="left" if column == "loss" else "right")
+    title = f"training step, digits, batch 20, {args.device}, {args.threads} thread(s)"
+    shown = table(title, "loss", "ms a step", f"ratio to the {BASELINE}")
     results = {}
     for name, seconds in times.items():
         ratio = median(a / b for a, b in zip(seconds, times[BASELINE], strict=True))
         results[name] = {"ms": 1e3 * median(seconds), "ratio": ratio}
-        table.add_row(name, f"{results[name]['ms']:.3f}", f"{ratio:.3f}")
-    Console().print(table)
+        shown.add_row(name, f"{results[name]['ms']:.3f}", f"{ratio:.3f}")
+    Console().print(shown)
     if args.out:
         options = {"device": args.device, "rounds": args.rounds, "steps": args.steps}
         write_report(args.out, {"options": options, "results": results}, device=args.device)

@@ -28,12 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _report import count, parser, write_report
+from _report import count, parser, table, write_report
 from _timing import CLOCKS
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 from throughput_memory import PeakMemory
 from throughput_rows import ROWS, default_step, write_data
 from throughput_turns import Contender, train_in_turns
@@ -73,7 +72,7 @@ def main() -> None:
                 write(results, args)
             say(completed=per_row * (k + 1))
     for name, result in results.items():
-        Console().print(table(name, result, args))
+        Console().print(table_of(name, result, args))
         if "profile" in result:
             Console().print(profile_table(name, result["profile"], args.device))
     if args.out:
@@ -346,19 +345,16 @@ def _ratio(ours: int | None, theirs: int | None) -> float | None:
     return ours / theirs if ours and theirs else None
 
 
-def table(name: str, result: dict[str, Any], args: argparse.Namespace) -> Table:
+def table_of(name: str, result: dict[str, Any], args: argparse.Namespace) -> Any:
     row = ROWS[name].but(args.images, args.batch_size)
     title = (
         f"{name}: {row.channels} x {row.size} x {row.size}, batch {row.batch_size}, "
         f"{args.device}, {args.clock} clock"
     )
-    made = Table(title=title, title_justify="left")
-    made.add_column("training")
     device = args.device != "cpu"
     columns = ["images/s", "dmmix / this", "range", "memory, MB", "dmmix / this"]
     columns += ["GPU memory, MB", "dmmix / this"] if device else []
-    for column in columns:
-        made.add_column(column, justify="right")
+    made = table(title, "training", *columns)
     for contender, found in result["contenders"].items():
         cells = [
             f"{found['images_per_second']:,.0f}",
@@ -378,12 +374,10 @@ def _memory_cells(found: dict[str, Any], kind: str) -> Iterable[str]:
     return f"{found[kind] / 1e6:,.0f}", "" if ratio is None else f"{ratio:.2f}"
 
 
-def profile_table(name: str, parts: dict[str, float], device: str) -> Table:
+def profile_table(name: str, parts: dict[str, float], device: str) -> Any:
     title = f"{name}: an iteration of dmmix by part"
-    made = Table(title=title + ("" if device == "cpu" else ", waiting for the GPU at each"))
-    made.add_column("part")
-    made.add_column("µs", justify="right")
-    made.add_column("%", justify="right")
+    title += "" if device == "cpu" else ", waiting for the GPU at each"
+    made = table(title, "part", "µs", "%")
     whole = sum(parts.values())
     for part, seconds in parts.items():
         made.add_row(part, f"{seconds * 1e6:,.0f}", f"{100 * seconds / whole:.1f}")
