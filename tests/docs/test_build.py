@@ -16,21 +16,10 @@ from tests.docs.blocks import ROOT
 PUBLIC = {f"dmmix.{page.stem}" for page in (ROOT / "docs" / "api").glob("*.rst")}
 #: Packages inside a public one: what others need of them is public there.
 INSIDE = {
-    "dmmix.datasets.semi",
-    "dmmix.engine.checks",
-    "dmmix.engine.faults",
-    "dmmix.engine.hooks",
-    "dmmix.engine.resuming",
-    "dmmix.engine.schedules",
-    "dmmix.experiments.paper.tables",
-    "dmmix.functional.losses",
-    "dmmix.functional.losses.kernels",
-    "dmmix.functional.mixing",
-    "dmmix.functional.tensors",
-    "dmmix.models.backbones",
-    "dmmix.models.classifiers",
-    "dmmix.models.heads",
-    "dmmix.models.losses",
+    *(f"dmmix.engine.{name}" for name in ("checks", "faults", "hooks", "resuming", "schedules")),
+    *(f"dmmix.functional.{name}" for name in ("losses", "losses.kernels", "mixing", "tensors")),
+    *(f"dmmix.models.{name}" for name in ("backbones", "classifiers", "heads", "losses")),
+    *("dmmix.datasets.semi", "dmmix.experiments.paper.tables"),
 }
 
 
