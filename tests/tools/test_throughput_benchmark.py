@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 
 class Clock:
@@ -372,30 +373,27 @@ def test_both_train_the_same(tool, name):
     assert ours.step == {**tool("throughput_rows").default_step(), "compile": True}
 
 
-@pytest.mark.parametrize("name", ["digits", "cifar_small", "r18_cifar"])
-def test_batched_data_lie_in_memory(tool, name):
+@pytest.mark.parametrize("name", ["digits", "cifar_small", "r18_cifar", "r50_224"])
+def test_batches_are_augmented_as_the_peers_images(tool, name):
     row, ours, stock = configs(tool, name)
-    assert ours.train_dataloader.dataset.type == "InMemory"
-    crop, *flip = ours.data_preprocessor.batch_transforms
-    theirs = stock.train_dataloader.dataset.pipeline
-    assert crop == dict(
-        type="BatchRandomCrop", crop_size=theirs[0].crop_size, padding=theirs[0].padding
-    )
-    assert crop.crop_size == row.size
-    assert [each.type for each in theirs[len(flip) + 1 :]] == ["PackInputs"]
-    assert all(f == dict(type="BatchRandomFlip", prob=theirs[1].prob) for f in flip)
-
-
-def test_a_folder_is_cut_to_size_in_the_workers(tool):
-    row, ours, stock = configs(tool, "r50_224")
-    loader, theirs = ours.train_dataloader, stock.train_dataloader
-    assert loader.dataset.times == theirs.dataset.times
-    files = dict(data_root="data", ann_file="labels.txt", classes="data/classes.txt")
-    assert loader.dataset.dataset == dict(type="DecodedFolder", **files, size=row.size)
-    flip = theirs.dataset.dataset.pipeline[2]
-    assert ours.data_preprocessor.batch_transforms == [dict(type="BatchRandomFlip", prob=flip.prob)]
-    assert not ours.data_preprocessor.to_rgb  # DecodedFolder makes RGB, LoadImageFromFile BGR
-    assert stock.data_preprocessor.to_rgb
+    loader, theirs = ours.train_dataloader.dataset, stock.train_dataloader.dataset
+    transforms = ours.data_preprocessor.batch_transforms
+    if name == "r50_224":  # a folder: cut to size in the workers
+        assert loader.times == theirs.times
+        files = dict(data_root="data", ann_file="labels.txt", classes="data/classes.txt")
+        assert loader.dataset == dict(type="DecodedFolder", **files, size=row.size)
+        theirs = theirs.dataset.pipeline[1:]
+        assert not ours.data_preprocessor.to_rgb  # DecodedFolder makes RGB, LoadImageFromFile BGR
+        assert stock.data_preprocessor.to_rgb
+    else:
+        assert loader.type == "InMemory"
+        theirs = theirs.pipeline
+        crop = dict(crop_size=row.size, padding=theirs[0].padding)
+        assert transforms.pop(0) == dict(type="BatchRandomCrop", **crop)
+    assert theirs[0].get("crop_size", theirs[0].get("scale")) == row.size
+    flips = [dict(type="BatchRandomFlip", prob=each.prob) for each in theirs[1:-1]]
+    assert transforms == flips
+    assert len(flips) == (name != "digits")
 
 
 def test_images_in_memory_are_those_of_the_file(tool, tmp_path):
@@ -403,9 +401,7 @@ def test_images_in_memory_are_those_of_the_file(tool, tmp_path):
     data = tool("throughput_rows").write_data(row, tmp_path)
     with np.load(data) as file:
         images, labels = file["x_train"], file["y_train"]
-    assert images.shape == (25, 32, 32, 3)
-    assert images.dtype == np.uint8
-    assert labels.max() == 9
+    assert (images.shape, images.dtype, labels.max()) == ((25, 32, 32, 3), np.uint8, 9)
     found = tool("throughput_peers").ImagesInMemory(data, pipeline=[])
     assert len(found) == 25
     for k in range(25):
@@ -424,11 +420,8 @@ def test_a_folder_of_files(tool, tmp_path):
     place = dict(data=data, work_dir="work", workers=0, cuda=False, step={})
     ours = tool("throughput_rows").ours(row, **place).train_dataloader.dataset
     for scope, what in (("mmpretrain", config), ("dmmix", ours)):
-        registry = importlib.import_module(f"{scope}.registry").DATASETS
-        with importlib.import_module("mmengine.registry").DefaultScope.overwrite_default_scope(
-            scope
-        ):
-            found = registry.build(what)
+        with DefaultScope.overwrite_default_scope(scope):
+            found = importlib.import_module(f"{scope}.registry").DATASETS.build(what)
         assert len(found) == row.length == 12 * 128
         # What DmmixRunner compares with the head.
         assert len(found.metainfo["classes"]) == row.num_classes
