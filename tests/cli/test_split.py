@@ -8,24 +8,18 @@ import pytest
 pytestmark = pytest.mark.openmmlab
 
 
-@pytest.fixture
-def digits(root):
-    return root / "configs" / "quickstart" / "digits_vanilla.py"
+def subset_of(child, subset):
+    return child(f"train_dataloader = dict(dataset=dict(subset=dict({subset})))")
 
 
-def test_it_makes_a_file_that_training_uses(call, digits, tmp_path):
-    made = call("data split", digits, "--label-fraction", "0.5", "--seed", "2", "--out", "s/5.json")
+def test_it_makes_a_file_that_training_uses(call, child, dm, tmp_path):
+    made = call("data split", dm, "--label-fraction", "0.5", "--seed", "2", "--out", "s/5.json")
     assert made.status == 0, made.err
     assert "10 classes" in made.out
     assert "s/5.json is made; use it with subset = dict(file='s/5.json')" in made.out
     data = json.loads((tmp_path / "s" / "5.json").read_text(encoding="utf-8"))
     assert (data["label_fraction"], data["seed"], data["samples"]) == (0.5, 2, 50)
-    config = tmp_path / "few.py"
-    config.write_text(
-        f"_base_ = {str(digits)!r}\ntrain_dataloader = dict(dataset=dict(subset=dict(file='s/5.json"
-        "')))\n",
-        encoding="utf-8",
-    )
+    config = subset_of(child, "file='s/5.json'")
     trained = call("train", config, "--dry-run")
     assert trained.status == 0, trained.err
     checked = call("data split", config, "--check", "s/5.json")
@@ -33,13 +27,8 @@ def test_it_makes_a_file_that_training_uses(call, digits, tmp_path):
     assert "s/5.json fits the training data" in checked.out
 
 
-def test_the_subset_of_the_config(call, digits, tmp_path):
-    config = tmp_path / "few.py"
-    config.write_text(
-        f"_base_ = {str(digits)!r}\ntrain_dataloader = dict(dataset=dict(subset=dict(labels_per_"
-        "class=4, file='elsewhere.json')))\n",
-        encoding="utf-8",
-    )
+def test_the_subset_of_the_config(call, child, tmp_path):
+    config = subset_of(child, "labels_per_class=4, file='elsewhere.json'")
     made = call("data split", config, "--seed", "7", "--out", "4.json")
     assert made.status == 0, made.err
     data = json.loads((tmp_path / "4.json").read_text(encoding="utf-8"))
@@ -76,17 +65,17 @@ def test_a_thousand_classes_are_not_all_listed(call, tmp_path):
         (["--out", "a.json", "--labels-per-class", "4", "--seed", "-1"], "seed must be a whole"),
     ],
 )
-def test_mistakes(call, digits, tmp_path, options, says):
+def test_mistakes(call, dm, tmp_path, options, says):
     (tmp_path / "there.json").write_text("{", encoding="utf-8")
-    done = call("data split", digits, *options)
+    done = call("data split", dm, *options)
     assert done.status == 2
     assert says in done.err
     assert not (tmp_path / "a.json").exists()
 
 
-def test_a_file_for_other_data(call, digits):
-    call("data split", digits, "--labels-per-class", "4", "--out", "4.json")
+def test_a_file_for_other_data(call, dm):
+    call("data split", dm, "--labels-per-class", "4", "--out", "4.json")
     options = ["--cfg-options", "train_dataloader.dataset.dataset.labels_per_class=20"]
-    done = call("data split", digits, *options, "--check", "4.json")
+    done = call("data split", dm, *options, "--check", "4.json")
     assert done.status == 2
     assert "4.json was made for a dataset of 100 samples, this one has 200" in done.err

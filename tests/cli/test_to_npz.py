@@ -45,13 +45,9 @@ def test_mistakes(call, tmp_path, options, message):
     assert there.read_bytes() == b"something"
 
 
-def test_data_that_are_not_in_memory(call, tmp_path):
-    config = tmp_path / "config.py"
-    config.write_text(
-        f"_base_ = 'dmmix::{CONFIG}.py'\n"
-        "train_dataloader = dict(dataset=dict(_delete_=True, type='Digits', split='train'))\n",
-        encoding="utf-8",
-    )
+def test_data_that_are_not_in_memory(call, child, tmp_path):
+    digits = "dict(_delete_=True, type='Digits', split='train')"
+    config = child(f"train_dataloader = dict(dataset={digits})")
     message = error_of(call("data to-npz", config, "--out", tmp_path / "x.npz"))
     assert message.endswith("train_dataloader.dataset must be InMemory, got Digits")
     assert list(tmp_path.iterdir()) == [config]

@@ -83,10 +83,10 @@ def runs(pid):
 
 
 LASTS = """
+import subprocess  # as a data loader starts a worker
 from dmmix.compat.lock import RUNNING, Lock
 lock = Lock(folder / RUNNING)
 lock.take()
-import subprocess  # as a data loader starts a worker
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
 (folder / "pids").write_text(f"{os.getpid()} {child.pid}")
 log(1, 2)
@@ -128,21 +128,13 @@ def test_a_stopped_sweep_can_be_gone_on_with(
 @pytest.mark.slow
 def test_a_killed_sweep_leaves_a_training_that_holds_its_cell(start_sweep, sweep_file, make_cells):
     """The run has a lock of its own."""
-    body = """
-from dmmix.compat.lock import RUNNING, Lock
-lock = Lock(folder / RUNNING)
-lock.take()
-(folder / "pid").write_text(str(os.getpid()))
-log(1, 2)
-(folder / "ready").touch()
-time.sleep(100)
-"""
-    sweep = start_sweep(sweep_file(ONE), body)
+    sweep = start_sweep(sweep_file(ONE), LASTS)
     (cell,) = make_cells(ONE)
     wait_until((cell.folder / "ready").exists)
     sweep.kill()
     sweep.wait()
-    trainer = int((cell.folder / "pid").read_text(encoding="utf-8"))
+    trainer, worker = map(int, (cell.folder / "pids").read_text(encoding="utf-8").split())
     assert CellRun(cell).state == ("running", f"process {trainer} on {socket.gethostname()}")
-    psutil.Process(trainer).kill()
+    for pid in (trainer, worker):
+        psutil.Process(pid).kill()
     wait_until(lambda: CellRun(cell).state.word == "interrupted", 10)
