@@ -133,28 +133,16 @@ def contenders(row: str, data: str, folder: str, args: argparse.Namespace) -> di
         switches["compile"] = True
     # Of processor time, that of workers would not be seen.
     workers = 8 if args.device == "cuda" else 2 if args.clock == "wall" else 0
-    shared = Contender(
-        "bare",
-        row,
-        data,
-        folder,
-        args.device,
-        threads=args.threads,
-        images=args.images,
-        batch_size=args.batch_size,
-        clock=args.clock,
-        warm_up=args.warm_up,
-    )
+    how = dict(threads=args.threads, clock=args.clock, warm_up=args.warm_up)
+    trained = ROWS[row].but(args.images, args.batch_size)
+    shared = Contender("bare", trained, data, folder, args.device, **how)
     found = {
-        OURS: replace(
-            shared,
-            kind="dmmix",
-            workers=workers if ROWS[row].data == "folder" else 0,
-            switches=switches,
-        ),
+        OURS: replace(shared, kind="dmmix", switches=switches),
         STOCK: replace(shared, kind="mmpretrain", workers=workers),
         BARE: shared,
     }
+    if trained.data == "folder":
+        found[OURS] = replace(found[OURS], workers=workers)
     # What a bare loop has too: it looks for no NaN.
     plain = {name: value for name, value in switches.items() if name != "non_finite"}
     found[f"{BARE}, dmmix's switches"] = replace(shared, switches=plain)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from _timing import CLOCKS
-from throughput_rows import ROWS, Row, ours
+from throughput_rows import Row, ours
 
 
 @dataclass(frozen=True)
@@ -23,25 +23,22 @@ class Contender:
 
     Attributes:
         kind: ``'dmmix'``, ``'mmpretrain'`` or ``'bare'``.
-        row: name of the row.
+        row: what it trains.
         switches: ``step`` of a dmmix config; for ``'bare'`` the same switches.
         workers: of the data loader.
-        images, batch_size: override those of the row.
         clock: of ``CLOCKS``.
         warm_up: seconds before the first turn, at least.
         profile: time the parts of dmmix's step.
     """
 
     kind: str
-    row: str
+    row: Row
     data: str
     work_dir: str
     device: str
     threads: int | None = None
     switches: dict = field(default_factory=dict)
     workers: int = 0
-    images: int | None = None
-    batch_size: int | None = None
     clock: str = "wall"
     warm_up: float = 3.0
     profile: bool = False
@@ -156,7 +153,7 @@ def train_in_turns(pipe: Connection, contender: Contender) -> None:
 def _train(pipe: Connection, contender: Contender) -> None:
     if contender.threads:
         torch.set_num_threads(contender.threads)
-    row = ROWS[contender.row].but(contender.images, contender.batch_size)
+    row = contender.row
     epoch = -(-row.length // row.batch_size)
     turns = Turns(
         pipe,
@@ -176,7 +173,7 @@ def _train(pipe: Connection, contender: Contender) -> None:
         while True:
             step()
             turns.after_iteration(row.batch_size)
-    runner = _runner(contender, row)
+    runner = _runner(contender)
     runner.register_hook(_hook(turns), priority="LOWEST")
     if contender.profile:
         from throughput_profile import Parts
@@ -186,12 +183,12 @@ def _train(pipe: Connection, contender: Contender) -> None:
     runner.train()
 
 
-def _runner(contender: Contender, row: Row) -> Any:
+def _runner(contender: Contender) -> Any:
     cuda = contender.device != "cpu"
     place = dict(
         data=contender.data, work_dir=contender.work_dir, workers=contender.workers, cuda=cuda
     )
-    config = ours(row, step=contender.switches, **place)
+    config = ours(contender.row, step=contender.switches, **place)
     if contender.kind == "dmmix":
         from dmmix.engine import DmmixRunner
 
@@ -199,7 +196,7 @@ def _runner(contender: Contender, row: Row) -> Any:
     from mmengine.runner import Runner
     from throughput_peers import stock
 
-    return Runner.from_cfg(stock(row, alpha=config.model.mixup.alpha, **place))
+    return Runner.from_cfg(stock(contender.row, alpha=config.model.mixup.alpha, **place))
 
 
 def _hook(turns: Turns) -> Any:
