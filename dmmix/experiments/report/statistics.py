@@ -117,8 +117,8 @@ def groups_of(
             if (value := run.value(key, metric)) is not None
         }
         first = next(iter(members.values()))
-        published = (first.about.get(name) for name in ("published", "published_note"))
-        group = groups[place] = Group(dict(place), values, *published)
+        published, note = (first.about.get(name) for name in ("published", "published_note"))
+        group = groups[place] = Group(dict(place), values, published, note)
         for name in TRAINED:
             measured = [
                 value for run in members.values() if (value := run.value(name, metric)) is not None
