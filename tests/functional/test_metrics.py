@@ -1,56 +1,47 @@
+import pytest
 import torch
 import torch.nn.functional as F
 
 from dmmix.functional import MixedLabels, mixed_accuracy
 
 
-def accuracy(order, classes, shares, num_classes=6, **options):
-    """Mixed accuracy of one sample whose classes rank in this order, best first."""
-    logits = torch.zeros(1, num_classes)
+@pytest.mark.parametrize(
+    ("order", "classes", "shares", "min_share", "expected"),
+    [
+        # Top-1 is one of the pair, top-2 the pair.
+        ([0, 1, 2], [0, 1], [0.3, 0.7], 0, (True, True, True)),
+        ([1, 0, 2], [0, 1], [0.3, 0.7], 0, (True, True, True)),
+        ([0, 2, 1], [0, 1], [0.3, 0.7], 0, (True, False, True)),
+        ([2, 0, 1], [0, 1], [0.3, 0.7], 0, (False, False, True)),
+        ([3, 4, 1], [0, 1], [0.3, 0.7], 0, (False, False, True)),
+        # More classes than two.
+        ([2, 0, 1], [0, 1, 2], [0.2, 0.3, 0.5], 0, (True, True, True)),
+        ([2, 3, 1], [0, 1, 2], [0.2, 0.3, 0.5], 0, (True, False, True)),
+        ([2, 1, 3], [2, 1, 0], [0.5, 0.5, 0.0], 0, (True, True, True)),
+        ([2, 3, 1], [2, 1, 0], [0.5, 0.5, 0.0], 0, (True, False, True)),
+        # Of one class it is plain top-1.
+        ([0, 1], [0, 0], [0.3, 0.7], 0, (True, True, False)),
+        ([1, 0], [0, 0], [0.3, 0.7], 0, (False, False, False)),
+        ([0, 1], [0, 1], [1.0, 0.0], 0, (True, True, False)),
+        ([1, 0], [0, 1], [1.0, 0.0], 0, (False, False, False)),
+        ([1, 0], [1], [1.0], 0, (True, True, False)),
+        # A repeated class is one class.
+        ([0, 1], [0, 0, 1], [0.2, 0.2, 0.6], 0, (True, True, True)),
+        ([0, 2, 1], [0, 0, 1], [0.2, 0.2, 0.6], 0, (True, False, True)),
+        ([1, 0], [0, 1], [0.9, 0.1], 0, (True, True, True)),
+        ([1, 0], [0, 1], [0.9, 0.1], 0.1, (False, False, False)),
+        ([0, 2], [0, 1], [0.9, 0.1], 0.1, (True, True, False)),
+        # What is left is the class with the largest share over its slots.
+        ([1, 0], [0, 1, 1], [0.4, 0.3, 0.3], 0.45, (True, True, False)),
+        ([0, 1], [0, 1, 1], [0.4, 0.3, 0.3], 0.45, (False, False, False)),
+    ],
+)
+def test_of_one_sample(order, classes, shares, min_share, expected):
+    """Whose classes rank in this order, best first: top-1, top-k, and whether it is a mixture."""
+    logits = torch.zeros(1, 6)
     logits[0, order] = torch.arange(len(order), 0, -1.0)
     labels = MixedLabels(torch.tensor([classes]), torch.tensor([shares]))
-    got = mixed_accuracy(logits, labels, **options)
-    return tuple(part.item() for part in got)
-
-
-def test_top1_in_the_pair_and_top2_the_pair():
-    assert accuracy([0, 1, 2], [0, 1], [0.3, 0.7]) == (True, True, True)
-    assert accuracy([1, 0, 2], [0, 1], [0.3, 0.7]) == (True, True, True)
-    assert accuracy([0, 2, 1], [0, 1], [0.3, 0.7]) == (True, False, True)
-    assert accuracy([2, 0, 1], [0, 1], [0.3, 0.7]) == (False, False, True)
-    assert accuracy([3, 4, 1], [0, 1], [0.3, 0.7]) == (False, False, True)
-
-
-def test_more_classes_than_two():
-    assert accuracy([2, 0, 1], [0, 1, 2], [0.2, 0.3, 0.5]) == (True, True, True)
-    assert accuracy([2, 3, 1], [0, 1, 2], [0.2, 0.3, 0.5]) == (True, False, True)
-    assert accuracy([2, 1, 3], [2, 1, 0], [0.5, 0.5, 0.0]) == (True, True, True)
-    assert accuracy([2, 3, 1], [2, 1, 0], [0.5, 0.5, 0.0]) == (True, False, True)
-
-
-def test_a_sample_of_one_class_is_plain_top1():
-    assert accuracy([0, 1], [0, 0], [0.3, 0.7]) == (True, True, False)
-    assert accuracy([1, 0], [0, 0], [0.3, 0.7]) == (False, False, False)
-    assert accuracy([0, 1], [0, 1], [1.0, 0.0]) == (True, True, False)
-    assert accuracy([1, 0], [0, 1], [1.0, 0.0]) == (False, False, False)
-    assert accuracy([1, 0], [1], [1.0]) == (True, True, False)
-
-
-def test_a_repeated_class_is_one_class():
-    assert accuracy([0, 1], [0, 0, 1], [0.2, 0.2, 0.6]) == (True, True, True)
-    assert accuracy([0, 2, 1], [0, 0, 1], [0.2, 0.2, 0.6]) == (True, False, True)
-
-
-def test_min_share():
-    assert accuracy([1, 0], [0, 1], [0.9, 0.1]) == (True, True, True)
-    assert accuracy([1, 0], [0, 1], [0.9, 0.1], min_share=0.1) == (False, False, False)
-    assert accuracy([0, 2], [0, 1], [0.9, 0.1], min_share=0.1) == (True, True, False)
-
-
-def test_the_class_that_is_left_is_the_one_with_the_largest_share_over_its_slots():
-    labels = [0, 1, 1], [0.4, 0.3, 0.3]
-    assert accuracy([1, 0], *labels, min_share=0.45) == (True, True, False)
-    assert accuracy([0, 1], *labels, min_share=0.45) == (False, False, False)
+    assert tuple(part.item() for part in mixed_accuracy(logits, labels, min_share)) == expected
 
 
 def test_fewer_classes_than_slots():

@@ -37,8 +37,6 @@ from dmmix.functional import (
 
 from .data import generator
 
-__all__ = ["MIXES", "PER_BATCH", "SIZES", "arguments", "mix"]
-
 Size = tuple[int, int]
 SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
 Draw = Callable[[int, Size, Generator, bool], dict[str, Any]]

@@ -15,8 +15,6 @@ from dmmix.registry import MIXUPS
 from tests.laws.data import generator
 from tests.laws.small_model import SmallModel
 
-__all__ = ["ALONE", "CASES", "MIXES", "Outcome", "by", "forms_of", "run", "setting_of", "tensors"]
-
 MIXES: dict[str, type[Mix]] = {
     name: kind
     for name, kind in sorted(MIXUPS.module_dict.items())
@@ -34,19 +32,18 @@ class Setting(NamedTuple):
         once: options with which ``per_batch`` and ``fixed_points`` have something to act on.
         shares: where those of its labels come from: ``'pixels'``, ``'attention'`` after the forward
             pass, or the class ``'activation'``.
-        looks: whether it looks at the images by itself.
     """
 
     options: tuple[dict, ...] = ({},)
     once: dict = {}  # noqa: RUF012
     shares: str = "pixels"
-    looks: bool = False
 
 
 _SPECTRAL = dict(saliency=dict(type="SpectralResidualSaliency"))
 _GRADIENT = dict(saliency=dict(type="GradientSaliency"))
 _RANDOM = dict(alpha=1.0, pairing=dict(type="RandomPairing"))
 _BOTH = [dict(type="Mixup"), dict(type="CutMix")]
+_INSIDE = dict(type="ManifoldMix", stages=[1, "last"])
 
 SETTINGS = {
     "AlignMix": Setting((dict(iterations=10), dict(stages=["last"]))),
@@ -56,22 +53,24 @@ SETTINGS = {
     "FMix": Setting(({}, dict(max_soft=0.3), dict(band=2), dict(decay_power=1.0))),
     "GridMix": Setting(({}, dict(grid=(3, 5)))),
     "HMix": Setting(({}, dict(ratio=0.0), dict(ratio=1.0))),
-    "GuidedMixup": Setting(({}, _RANDOM, _SPECTRAL), once=_RANDOM, looks=True),
+    "GuidedMixup": Setting(({}, _RANDOM, _SPECTRAL), once=_RANDOM),
     "ManifoldMix": Setting(({}, dict(stages=[1]), dict(stages=[0, "last"]))),
     "PuzzleMix": Setting(
-        ({}, dict(n_labels=2, t_eps=0.05, t_size=1), dict(transport=False, block_num=4)),
-        looks=True,
+        ({}, dict(n_labels=2, t_eps=0.05, t_size=1), dict(transport=False, block_num=4))
     ),
     "RandomMix": Setting(
         (
             dict(mixups=_BOTH),
             dict(probs=[0.3, 0.3], per_sample=True, fraction=0.7),
             dict(mixups=[dict(type="RandomMix", mixups=_BOTH), _BOTH[1]], per_sample=True),
+            dict(
+                mixups=[dict(type="RandomMix", mixups=[_INSIDE], fraction=0.7), _INSIDE, _BOTH[1]]
+            ),
         )
     ),
     "RegMixup": Setting(({}, dict(mixup=_BOTH[1], eta=0.3))),
     "ResizeMix": Setting(({}, dict(scale=(0.3, 0.6)))),
-    "SaliencyMix": Setting(({}, _SPECTRAL, _GRADIENT), looks=True),
+    "SaliencyMix": Setting(({}, _SPECTRAL, _GRADIENT)),
     "SmoothMix": Setting(({}, dict(alpha=0.5)), once=dict(alpha=1.0)),
     "SnapMix": Setting(({}, dict(weighted=False)), shares="activation"),
     "TransMix": Setting(({}, dict(area=0.5)), shares="attention"),
@@ -120,6 +119,18 @@ def run(mix: Mix, model: SmallModel, images: Tensor, labels: Any, seed: int = 0)
     with guide.step(mixed) as step:
         logits = model(mixed.images)
     return Outcome(mixed, model.pixels, logits, step.settle())
+
+
+def watch(mix: Mix) -> list[Mixed]:
+    """What each of its blends makes, from here on."""
+    made, blend = [], mix.blend
+
+    def record(*given: Any) -> Mixed:
+        made.append(blend(*given))
+        return made[-1]
+
+    mix.blend = record  # type: ignore[method-assign]
+    return made
 
 
 def forms_of(labels: Tensor, classes: int) -> tuple[Any, ...]:

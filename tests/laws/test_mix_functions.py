@@ -1,4 +1,4 @@
-"""What holds for every mix as a function."""
+"""What holds for every mix as a function, beside what is asked of it as an object (test_mixes.py)."""
 
 import math
 
@@ -7,16 +7,12 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import MixedLabels
-from dmmix.functional.tensors.draws import to_device
 from dmmix.testing import assert_labels_match_pixels
-from tests.machine import needs_a_compiler
-from tests.mixups.waits import Waits
 from tests.pairwise import pairwise
 
 from .data import LAYOUTS, batch, images_in
-from .mix_functions import MIXES, PER_BATCH, arguments, mix
+from .mix_functions import MIXES, PER_BATCH, SIZES, arguments, mix
 
-SIZES = [(8, 8), (5, 9), (13, 6), (1, 7)]
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 every_mix = pytest.mark.parametrize("name", MIXES)
 
@@ -42,10 +38,6 @@ def narrow(given):
         key: value.float() if torch.is_tensor(value) and value.dtype == torch.float64 else value
         for key, value in given.items()
     }
-
-
-def dense(labels, classes):
-    return labels.dense(classes) if isinstance(labels, MixedLabels) else labels
 
 
 # -- what is in the images is what the labels say --------------------------------------------------
@@ -74,32 +66,6 @@ def test_labels_match_pixels(name, size, n, channels, dtype, memory_format):
             lambda images, labels, seed=seed: mix(name, images, labels, seed, **blind),
             n, size, **options,
         )  # fmt: skip
-
-
-@pytest.mark.parametrize(*pairwise(name=MIXES, size=SIZES, n=[1, 2, 7], dtype=DTYPES))
-def test_planes_say_how_much_of_each_pixel_is_of_which_source(name, size, n, dtype):
-    case, (images, labels) = MIXES[name], batch(n, 3, size, dtype)
-    mixed = mix(name, images, labels)
-    planes, sources = mixed.planes, mixed.sources
-    assert planes.dtype == (share_dtype(dtype) if case.soft else torch.bool)
-    assert planes.shape[:2] == sources.shape
-    assert len(sources) == len(mixed.images)
-    planes = planes.double()
-    assert_close(planes.sum(1), torch.ones_like(planes[:, 0]), rtol=0, atol=1e-6)
-    assert torch.equal(mixed.labels.classes, labels[sources])
-    if case.by_pixels:
-        told = planes.expand(-1, -1, *size).mean((2, 3))
-        assert_close(mixed.labels.shares.double(), told, rtol=0, atol=1e-6)
-    if case.moves:
-        own = (planes[:, :1] == 1).expand_as(images)
-        if name != "puzzlemix":  # in which those of the first image move too
-            assert torch.equal(mixed.images[own], images[own])
-        return
-    expected = sum(
-        planes[:, k, None] * images[sources[:, k]].double() for k in range(len(planes[0]))
-    )
-    tolerance = 4 * torch.finfo(dtype).eps if case.soft else 0
-    assert_close(mixed.images.double(), expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -142,19 +108,6 @@ def test_a_sample_paired_with_itself_stays_as_it_is(name, dtype):
 
 
 @every_mix
-def test_labels_in_every_form_agree(name):
-    images, labels = batch(6)
-    sparse = mix(name, images, labels)
-    for some in (torch.eye(6), torch.eye(6).bfloat16(), MixedLabels.from_labels(labels)):
-        mixed = mix(name, images, some)
-        assert torch.equal(mixed.images, sparse.images)
-        told = dense(mixed.labels, 6)
-        assert told.dtype == torch.float32
-        assert_close(told, sparse.labels.dense(6))
-        assert mixed.weights is None or torch.equal(mixed.weights, sparse.weights)
-
-
-@every_mix
 def test_mixes_in_a_row_and_smoothed_labels(name):
     images, labels = batch(6)
     first = mix("mixup", images, labels, seed=1)
@@ -171,27 +124,6 @@ def test_mixes_in_a_row_and_smoothed_labels(name):
 # -- the form of the result ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@every_mix
-def test_the_result_has_the_form_of_the_images(name, dtype):
-    case = MIXES[name]
-    for layout in LAYOUTS:
-        images, labels = batch(4, 3, (8, 6), dtype, layout)
-        given = arguments(name, 4, (8, 6))
-        for some in (given, narrow(given)):
-            mixed = case.function(images, labels, **some)
-            assert mixed.images.dtype == dtype
-            last = layout == "channels_last"
-            assert mixed.images.is_contiguous(
-                memory_format=torch.channels_last if last else torch.contiguous_format
-            )
-            assert mixed.labels.shares.dtype == share_dtype(dtype)
-            assert mixed.mask.dtype == (share_dtype(dtype) if case.soft else torch.bool)
-            assert mixed.weights is None or mixed.weights.dtype == share_dtype(dtype)
-            total = mixed.labels.shares.sum(1)
-            assert_close(total, torch.ones_like(total), rtol=0, atol=1e-6)
-
-
 @every_mix
 def test_layouts_make_no_difference(name):
     for ch in (1, 3):
@@ -203,39 +135,7 @@ def test_layouts_make_no_difference(name):
             assert torch.equal(mixed.mask, expected.mask)
 
 
-@every_mix
-def test_an_empty_batch(name):
-    out = torch.empty(0, 3, 8, 8)
-    for given_out in (None, out):
-        mixed = mix(name, *batch(0), out=given_out)
-        assert mixed.images.shape == (0, 3, 8, 8)
-        assert given_out is None or mixed.images is out
-        assert mixed.sources.shape == mixed.labels.classes.shape == mixed.planes.shape[:2]
-        assert len(mixed.labels) == 0
-        assert mixed.weights is None or mixed.weights.shape == (0,)
-        assert mix(name, torch.empty(0, 3, 8, 8), torch.empty(0, 5)).labels.shape == (0, 5)
-
-
 # -- what is given ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    *pairwise(name=MIXES, size=[*SIZES, (1, 1)], n=[1, 5], dtype=DTYPES, layout=LAYOUTS)
-)
-def test_inputs_are_untouched_and_nothing_waits(name, size, n, dtype, layout):
-    images, labels = batch(n, 3, size, dtype, layout)
-    given = arguments(name, n, size)
-    tensors = [t for t in (images, labels, *given.values()) if torch.is_tensor(t)]
-    copies, versions = [t.clone() for t in tensors], [t._version for t in tensors]
-    mixed = MIXES[name].function(images, labels, **given)
-    assert mixed.images.untyped_storage().data_ptr() != images.untyped_storage().data_ptr()
-    for some in (labels, torch.eye(n), MixedLabels.from_labels(labels)):
-        with Waits() as waits:
-            again = MIXES[name].function(images, some, **given, check=False)
-        assert waits.found == []
-        assert torch.equal(again.images, mixed.images)
-    assert all(torch.equal(a, b) for a, b in zip(tensors, copies, strict=True))
-    assert versions == [t._version for t in tensors]
 
 
 @every_mix
@@ -329,56 +229,3 @@ def test_gradients_flow_to_all_images(name):
     images.requires_grad_()
     assert torch.autograd.gradcheck(lambda x: mix(name, x, labels, **options).images, (images,))
     assert not mix(name, images, labels).labels.shares.requires_grad
-
-
-@pytest.mark.parametrize(
-    ("name", "backend"),
-    [
-        *((name, "eager") for name in MIXES),
-        *(
-            pytest.param(name, "inductor", marks=[pytest.mark.slow, needs_a_compiler])
-            for name in ("mixup", "cutmix", "cutmix, inside")
-        ),
-    ],
-)
-def test_one_compiled_graph(name, backend):
-    torch._dynamo.reset()
-    compiled = torch.compile(MIXES[name].function, fullgraph=True, backend=backend)
-    images, labels = batch(4, 3, (6, 9))
-    last = images_in("channels_last", images)
-    forms = [(images, labels, False), (last, torch.eye(4), True)]
-    if name == "cutmix":
-        forms.append((images, MixedLabels(labels[:, None], torch.ones(4, 1)), False))
-    for pixels, some, per_batch in forms:
-        given = arguments(name, 4, (6, 9), per_batch=per_batch)
-        expected = MIXES[name].function(pixels, some, **given)
-        got = compiled(pixels, some, **given)
-        assert_close(got.images, expected.images)
-        assert_close(got.mask, expected.mask)
-        assert_close(dense(got.labels, 4), dense(expected.labels, 4))
-        assert (got.weights is None) == (expected.weights is None)
-        assert got.weights is None or torch.equal(got.weights, expected.weights)
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("per_batch", [False, True])
-@every_mix
-def test_cuda_gives_what_the_cpu_gives_without_waiting(name, per_batch):
-    images, labels = batch(16, 3, (9, 14))
-    given = arguments(name, 16, (9, 14), per_batch=per_batch)
-    expected = MIXES[name].function(images, labels, **given)
-    names = [key for key, value in given.items() if torch.is_tensor(value)]
-    there = dict(zip(names, to_device([given[key] for key in names], "cuda"), strict=True))
-    images, labels = images.cuda(), labels.cuda()
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        got = MIXES[name].function(images, labels, **given | there)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    # Where a field or a map decides, pixels that are nearly equal may change places.
-    close = torch.isclose(got.images.cpu(), expected.images, rtol=1e-4, atol=1e-5).double().mean()
-    assert close == 1 or (close > 0.97 and ("noise" in given or MIXES[name].looks))
-    assert_close(got.labels.shares.cpu(), expected.labels.shares, rtol=0, atol=0.02)
-    assert torch.equal(got.labels.classes.cpu(), expected.labels.classes)

@@ -56,21 +56,6 @@ def test_what_is_no_mix_of_ours_is_an_error():
 
 
 @pytest.mark.openmmlab
-@pytest.mark.parametrize("kind", ["CutMix", "Mixup"])
-@pytest.mark.parametrize("dtype", [torch.int64, torch.float32])
-def test_mmpretrain_takes_them_as_batch_augments(kind, dtype):
-    from mmpretrain.models import RandomBatchAugment
-
-    augment = RandomBatchAugment(dict(type=f"dmmix.{kind}", alpha=1.0))
-    images = torch.randn(6, 3, 8, 8)
-    inputs, scores = augment(images, torch.eye(6).to(dtype))
-    assert inputs.shape == images.shape
-    assert scores.dtype == torch.float32
-    assert_close(scores.sum(1), torch.ones(6))
-    assert not torch.equal(inputs, images)
-
-
-@pytest.mark.openmmlab
 def test_a_stock_data_preprocessor_mixes():
     from mmpretrain.models import ClsDataPreprocessor
     from mmpretrain.structures import DataSample

@@ -1,12 +1,12 @@
 """PuzzleMix: blocks, shares, and not one sample at a time."""
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from dmmix.functional import draw_lam
 from dmmix.mixups import PuzzleMix
 from tests.laws.data import batch, generator
 from tests.laws.small_model import SmallModel
+from tests.mixups.waits import Operations
 
 
 def mixed_by(mix, n, size):
@@ -28,20 +28,10 @@ def test_shares_follow_lam():
         assert abs(shares.mean() - 0.5) < 0.1
 
 
-class Counts(TorchDispatchMode):
-    """How many operations run."""
-
-    number = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.number += 1
-        return func(*args, **(kwargs or {}))
-
-
 def test_not_one_sample_at_a_time():
     counts = []
     for n in (2, 5, 64):
-        with Counts() as count:
+        with Operations() as count:
             mixed_by(PuzzleMix(block_num=4), n, (16, 24))
         counts.append(count.number)
     assert counts[0] == counts[1] == counts[2]

@@ -14,10 +14,7 @@ class Counting(CutMix):
 
     def __init__(self, value):
         super().__init__(fixed_points=False)
-        self.value, self.calls, self.guides = value, 0, []
-
-    def ask(self, guide, images, labels, draws):
-        self.guides.append(guide)
+        self.value, self.calls = value, 0
 
     def blend(self, images, labels, draws, answers=None):
         self.calls += 1
@@ -36,10 +33,10 @@ def who(mixed):
     return [int(v) if s else 0 for v, s in zip(values, same, strict=True)]
 
 
-def runs(mix, n=10, times=400, **options):
+def runs(mix, n=10, times=400):
     images, labels = batch(n)
     g = generator(1)
-    return [who(mix.mix(images, labels, g, **options)) for _ in range(times)]
+    return [who(mix.mix(images, labels, g)) for _ in range(times)]
 
 
 def frequency(found, value):
@@ -99,12 +96,6 @@ def test_only_mixes_that_somebody_chose_run():
     assert mixups[0].calls == 0
 
 
-def test_the_guide_is_passed_on():
-    inner, guide = Counting(1), object()
-    RandomMix([RandomMix([inner])]).mix(*batch(), generator(), guide)
-    assert inner.guides == [guide]
-
-
 def test_epochs(runner):
     images, labels = batch()
     mix = RandomMix([Counting(1)], start_epoch=2, stop_epoch=4)
@@ -122,19 +113,6 @@ def test_epochs(runner):
 
 def test_without_a_runner_there_are_no_epochs(no_runner):
     assert who(RandomMix([Counting(1)], start_epoch=5).mix(*batch()))[0] == 1
-
-
-def test_nested():
-    inner = dict(
-        type="RandomMix", mixups=[dict(type="CutMix"), dict(type="Mixup", alpha=0.2)], fraction=0.5
-    )
-    mix = RandomMix([inner, RandomMix([Counting(3)])], per_sample=True)
-    assert isinstance(mix.mixups[0], RandomMix)
-    images, labels = batch()
-    mixed = mix.mix(images, labels, generator(3))
-    mixed.labels.validate(10)
-    assert 3 in who(mixed)
-    assert mixed.mask.shape == (10, 1, 6, 8)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,6 @@ import sys
 import pytest
 import torch
 from mmengine.dist import get_rank
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
-from torch.utils.data import Dataset
 
 from dmmix.mixups import (
     RandomStream,
@@ -132,32 +129,6 @@ def test_ranks_are_those_of_the_process_group(source, monkeypatch):
     assert randomness._torch().rank == 5
 
 
-ALONE = """
-import importlib.util, sys
-sys.modules["mmengine"] = None  # importing it raises
-spec = importlib.util.spec_from_file_location("randomness", sys.argv[1])
-alone = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(alone)
-import torch
-torch.manual_seed(3)
-print(alone.step_generator(alone.RandomStream.OWN_MIX).initial_seed())
-print(alone.current_epoch(), alone.training_progress())
-print([name for name in sys.modules if name.startswith(("dmmix", "mmpretrain"))])
-"""
-
-
-def test_with_torch_alone_the_numbers_are_the_same(no_runner):
-    command = [sys.executable, "-W", "ignore", "-c", ALONE, randomness.__file__]
-    run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
-    assert run.returncode == 0, run.stderr
-    seed, unknown, imported = run.stdout.splitlines()
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        assert int(seed) == step_generator(RandomStream.OWN_MIX).initial_seed()
-    assert unknown == "None None"
-    assert imported == "[]"
-
-
 STOCK = """
 import dmmix.registry
 from mmengine.logging import MessageHub
@@ -171,64 +142,3 @@ def test_the_registry_alone_is_enough_for_a_stock_run(fresh_mmengine):
     command = [sys.executable, "-W", "ignore", "-c", STOCK]
     run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     assert run.stdout.splitlines()[-1:] == ["6"], run.stderr
-
-
-class Zeros(Dataset):
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, i):
-        return torch.zeros(1)
-
-
-class Recorder(BaseModel):
-    """Trains nothing; keeps what it drew."""
-
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(1, 1)
-        self.drawn = []
-
-    def forward(self, inputs, mode="tensor"):
-        self.drawn.append((number(), current_epoch()))
-        return dict(loss=self.layer(inputs).sum())
-
-    def train_step(self, data, optim_wrapper):
-        loss = self(data)["loss"]
-        optim_wrapper.update_params(loss)
-        return dict(loss=loss.detach())
-
-
-def train(folder, epochs, seed=5, resume=False):
-    runner = Runner(
-        Recorder(),
-        str(folder),
-        train_dataloader=dict(
-            dataset=Zeros(),
-            batch_size=2,
-            sampler=dict(type="DefaultSampler", shuffle=True),
-            collate_fn=dict(type="default_collate"),
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=epochs),
-        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)),
-        default_hooks=dict(checkpoint=dict(type="CheckpointHook", interval=1)),
-        randomness=dict(seed=seed),
-        resume=resume,
-        log_level="ERROR",
-        experiment_name=f"{folder.name}-{epochs}-{resume}",
-    )
-    return runner.train().drawn
-
-
-@pytest.mark.openmmlab
-def test_an_interrupted_run_goes_on_with_the_same_numbers(tmp_path):
-    from dmmix import compat
-
-    compat.prepare()
-    whole = train(tmp_path / "whole", 4)
-    assert [epoch for _, epoch in whole] == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert len({n for n, _ in whole}) == 8
-    first = train(tmp_path / "parts", 2)
-    rest = train(tmp_path / "parts", 4, resume=True)
-    assert first + rest == whole
-    assert train(tmp_path / "other", 1, seed=6) != whole[:2]

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dmmix.mixups import CutMix, RandomMix, SnapMix
+from dmmix.mixups import SnapMix
 from tests.laws.data import batch, generator
+from tests.laws.mixes import watch
 from tests.laws.small_model import SmallModel
 
 
@@ -20,18 +21,6 @@ def test_weights_are_each_samples_own_also_with_one_pair_of_boxes_a_batch():
     assert mixed.weights.unique().numel() > 4
 
 
-def test_weights_may_be_left_out():
-    assert mixed_by(SnapMix()).weights.shape == (8,)
-    without = mixed_by(SnapMix(weighted=False))
-    assert without.weights is None
-    assert torch.equal(mixed_by(SnapMix()).labels.shares, without.labels.shares)
-
-
-def test_in_a_random_mix_weights_go_along():
-    own = mixed_by(RandomMix([SnapMix(), CutMix()], per_sample=True), 1).weights != 1
-    assert 0 < own.sum() < 8
-
-
 @pytest.mark.openmmlab
 def test_training_weighs_the_samples():
     from dmmix.functional import mixup_cross_entropy
@@ -41,15 +30,9 @@ def test_training_weighs_the_samples():
     head = dict(type="dmmix.DMLinearClsHead", num_classes=5, in_channels=16, loss=loss)
     model = build(mixup=dict(type="SnapMix"), head=head).eval()
     data = model.data_preprocessor(tensor_batch(), training=True)
-    blend, seen = model.mixup.blend, {}
-
-    def spy(*given):
-        seen["mixed"] = blend(*given)
-        return seen["mixed"]
-
-    model.mixup.blend = spy
+    made = watch(model.mixup)
     total, _ = model.parse_losses(model(**data, mode="loss"))
-    mixed = seen["mixed"]
+    (mixed,) = made
     logits = model(mixed.images)
     expected = mixup_cross_entropy(logits, mixed.labels, sample_weight=mixed.weights)
     assert_close(total, expected)

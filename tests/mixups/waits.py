@@ -1,4 +1,4 @@
-"""What would wait for a GPU, noticed on a CPU."""
+"""What would wait for a GPU, noticed on a CPU; and how many operations run."""
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -29,4 +29,14 @@ class Waits(TorchDispatchMode):
         if name in ("index", "index_put", "index_put_"):
             masks = [i for i in args[1] if i is not None and i.dtype == torch.bool]
             self.found += [f"{name} with a mask"] * len(masks)
+        return func(*args, **(kwargs or {}))
+
+
+class Operations(TorchDispatchMode):
+    """How many there are."""
+
+    number = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.number += 1
         return func(*args, **(kwargs or {}))

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from dmmix.functional import attentivemix, draw_lam, draw_pairing
 from dmmix.functional.tensors.maps import resize_maps
-from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.data import batch, generator
 
 SIZES = [(8, 8), (5, 9), (13, 6), (14, 21), (1, 7)]
 PAPER = 1 - 6 / 49
@@ -46,18 +46,16 @@ def loop(images, lam, index, attention, grid):
     return mixed, shares
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("grid", "map_size"), [(7, (7, 7)), (7, (4, 4)), (3, (6, 5)), (1, (2, 2))])
-def test_it_is_the_loop_from_the_paper(size, grid, map_size, layout):
-    images, labels = batch(5, 2, size, torch.float64, layout)
+def test_it_is_the_loop_from_the_paper(size, grid, map_size):
+    images, labels = batch(5, 2, size, torch.float64)
     lam, index, attention = draws(5, size=map_size)
     lam[0], lam[1] = PAPER, 0.5
     mixed = attentivemix(images, labels, lam, index, attention, grid=grid)
     expected, shares = loop(images, lam.tolist(), index.tolist(), attention, grid)
     assert torch.equal(mixed.images, expected)
     assert_close(mixed.labels.shares[:, 0], torch.tensor(shares, dtype=torch.float64))
-    assert torch.equal(mixed.labels.classes, torch.stack([labels, labels[index]], 1))
 
 
 def test_six_of_forty_nine_cells_of_the_partner_are_pasted():
@@ -73,15 +71,6 @@ def test_six_of_forty_nine_cells_of_the_partner_are_pasted():
     assert cells.nonzero()[:, 0].tolist() == hot.tolist()
     assert cells[hot].tolist() == [1.0] * 6
     assert_close(mixed.labels.shares[:, 1], torch.full((2,), 6 / 49))
-
-
-def test_the_number_of_cells_is_what_lam_says():
-    n = 300
-    lam, index, attention = draws(n, 0.7, size=(7, 7))
-    images = torch.zeros(n, 1, 28, 35)
-    mixed = attentivemix(images, torch.zeros(n).long(), lam, index, attention)
-    cells = mixed.labels.shares[:, 1] * 49
-    assert_close(cells, ((1 - lam) * 49).round().float(), rtol=0, atol=1e-4)
 
 
 def test_equal_cells_are_pasted_row_by_row():

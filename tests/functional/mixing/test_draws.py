@@ -7,7 +7,6 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import draw_centers, draw_lam, draw_pairing
-from dmmix.functional.tensors.draws import to_device
 from tests.laws.data import generator
 
 
@@ -17,6 +16,7 @@ def test_lam_is_beta(alpha):
     lam = draw_lam(20000, alpha, generator(1))
     assert lam.dtype == torch.float64
     assert lam.shape == (20000,)
+    assert draw_lam(5, alpha, generator(), per_batch=True).shape == (1,)
     # Each half by itself: float64 has no numbers close enough to 1 for small alphas.
     low = lam <= 0.5
     assert low.sum().item() == pytest.approx(10000, abs=300)
@@ -41,14 +41,9 @@ def test_lam_of_a_bad_alpha(alpha):
         draw_lam(3, alpha)
 
 
-def test_one_draw_a_batch():
-    assert draw_lam(5, 1.0, generator(), per_batch=True).shape == (1,)
-    assert draw_lam(5, 1.0, generator()).unique().numel() == 5
-    assert draw_centers(5, generator(), per_batch=True).shape == (1, 2)
-
-
 def test_centers_are_uniform():
     stats = pytest.importorskip("scipy.stats")
+    assert draw_centers(5, generator(), per_batch=True).shape == (1, 2)
     centers = draw_centers(20000, generator(2))
     assert bool(((centers >= 0) & (centers < 1)).all())
     for axis in centers.T.numpy():
@@ -90,9 +85,3 @@ def test_draws_come_from_the_generator_alone():
     assert all(torch.equal(a, b) for a, b in zip(draws(3), draws(3), strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(draws(3), draws(4), strict=True))
     assert torch.equal(state, torch.get_rng_state())
-
-
-def test_to_device_on_the_cpu():
-    lam, index = to_device([draw_lam(3, 1.0), draw_pairing(3)], "cpu")
-    assert lam.dtype == torch.float64
-    assert index.dtype == torch.int64

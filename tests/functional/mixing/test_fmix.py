@@ -10,21 +10,21 @@ from torch.testing import assert_close
 
 from dmmix.functional import draw_lam, draw_noise, draw_pairing, fmix
 from dmmix.functional.mixing.fmix import low_frequency_field
-from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.data import batch, generator
 from tests.laws.mix_functions import SIZES
 
 
-def draws(n, size, alpha=1.0, seed=0):
-    g = generator(seed)
-    return draw_lam(n, alpha, g), draw_pairing(n, g), draw_noise(n, size, g)
+def draws(n, size):
+    g = generator()
+    return draw_lam(n, 1.0, g), draw_pairing(n, g), draw_noise(n, size, g)
 
 
 # -- against the paper -----------------------------------------------------------------------------
 
 
 @functools.cache
-def slow_fields(n, size, decay, seed):
-    return [slow_field(noise.tolist(), size, decay) for noise in draws(n, size, seed=seed)[2]]
+def slow_fields(n, size, decay):
+    return [slow_field(noise.tolist(), size, decay) for noise in draws(n, size)[2]]
 
 
 def slow_field(noise, size, decay):
@@ -70,21 +70,18 @@ def slow_mask(field, lam, max_soft):
 
 
 @pytest.mark.parametrize("max_soft", [0.0, 0.2, 0.5])
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
-def test_is_the_loop_from_the_paper(size, layout, max_soft):
-    for ch in (1, 3):
-        images, labels = batch(4, ch, size, torch.float64, layout)
-        lam, index, noise = draws(4, size, seed=ch)
-        for decay in (3.0, 1.5):
-            mixed = fmix(images, labels, lam, index, noise, decay_power=decay, max_soft=max_soft)
-            for i, j in enumerate(index.tolist()):
-                field = slow_fields(4, size, decay, ch)[i]
-                mask = slow_mask(field, lam[i].item(), max_soft)
-                assert_close(mixed.mask[i, 0].double(), mask)
-                assert_close(mixed.images[i], mask * images[i] + (1 - mask) * images[j])
-                assert_close(mixed.labels.shares[i, 0], mask.mean())
-                assert mixed.labels.classes[i].tolist() == [i, j]
+def test_is_the_loop_from_the_paper(size, max_soft):
+    images, labels = batch(4, 2, size, torch.float64)
+    lam, index, noise = draws(4, size)
+    for decay in (3.0, 1.5):
+        mixed = fmix(images, labels, lam, index, noise, decay_power=decay, max_soft=max_soft)
+        for i, j in enumerate(index.tolist()):
+            field = slow_fields(4, size, decay)[i]
+            mask = slow_mask(field, lam[i].item(), max_soft)
+            assert_close(mixed.mask[i, 0].double(), mask)
+            assert_close(mixed.images[i], mask * images[i] + (1 - mask) * images[j])
+            assert_close(mixed.labels.shares[i, 0], mask.mean())
 
 
 @pytest.mark.parametrize("size", [(12, 20), (21, 10), (9, 9)])
@@ -181,19 +178,10 @@ def test_the_highest_pixels_are_found_on_a_large_image():
     assert bool((lowest_in >= highest_out - 3e-7 * (field.amax(1) - field.amin(1))).all())
 
 
-# -- what is in the images is what the labels say --------------------------------------------------
-
-
-# -- draws and mistakes ----------------------------------------------------------------------------
-
-
-def test_noise_is_drawn_from_the_generator_alone():
-    state = torch.get_rng_state()
-    a, b = (draw_noise(9, (6, 7), generator(3)) for _ in range(2))
-    assert torch.equal(a, b)
-    assert a.shape == (9, 6, 4)
-    assert a.dtype == torch.complex64
-    assert torch.equal(state, torch.get_rng_state())
+def test_noise_is_normal():
     big = torch.view_as_real(draw_noise(100, (32, 32), generator()))
     assert abs(big.mean()) < 0.02
     assert_close(big[..., 0].var(), big[..., 1].var(), rtol=0.05, atol=0)
+
+
+# -- draws and mistakes ----------------------------------------------------------------------------

@@ -47,7 +47,6 @@ def test_is_the_loop_from_the_paper(size):
     expected, shares = loop(images, lam, index, centers)
     assert_close(mixed.images, expected)
     assert_close(mixed.labels.shares[:, 0], shares)
-    assert torch.equal(mixed.labels.classes, torch.stack([labels, labels[index]], 1))
 
 
 def test_a_spot_inside_the_image_has_the_share_that_was_drawn():
@@ -71,15 +70,3 @@ def test_it_is_round_in_pixels_and_of_the_image_with_less():
     assert_close(first.images[0, 0, 10, 9:24], first.images[0, 0, 3:18, 16])
     assert bool((first.labels.shares[:, 0] - own).abs().max() < 0.01)
     assert_close(first.images[0], first.images[1])  # 0.1 of one is 0.9 of the other
-
-
-@pytest.mark.parametrize("size", [(8, 8), (5, 5)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_all_of_one_image(value, dtype, size):
-    images, labels = batch(4, 2, size, dtype)
-    lam, index = torch.full((4,), value), torch.tensor([1, 2, 3, 0])
-    centers = torch.tensor([[0.5, 0.5], [0.1, 0.9], [0.0, 0.0], [0.3, 0.3]])  # of 5 x 5, a middle
-    mixed = gmix(images, labels, lam, index, centers)
-    assert torch.equal(mixed.images, images if value else images[index])
-    assert torch.equal(mixed.labels.shares[:, 0].double(), lam.double())

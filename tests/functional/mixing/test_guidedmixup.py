@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from dmmix.functional import draw_lam, draw_pairing, greedy_pairing, guidedmixup, smooth_saliency
-from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.data import batch, generator
 from tests.laws.mix_functions import SIZES
 from tests.mixups.waits import Waits
 
@@ -39,18 +39,15 @@ def loop(images, lam, index, saliency):
     return mixed, torch.tensor(shares, dtype=images.dtype)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("ch", [1, 3])
-def test_it_is_the_loop_from_the_paper(size, ch, layout):
-    images, labels = batch(5, ch, size, torch.float64, layout)
+def test_it_is_the_loop_from_the_paper(size):
+    images, labels = batch(5, 2, size, torch.float64)
     lam, index, saliency = draws(5, size)
     for given, weight in ((None, [0.5] * 5), (lam, lam.tolist())):
         mixed = guidedmixup(images, labels, given, index, saliency)
         expected, shares = loop(images, weight, index.tolist(), saliency)
         assert_close(mixed.images, expected)
         assert_close(mixed.labels.shares[:, 0], shares)
-        assert torch.equal(mixed.labels.classes, torch.stack([labels, labels[index]], 1))
 
 
 def test_each_pixel_is_of_the_image_that_is_salient_there():
@@ -66,18 +63,13 @@ def test_each_pixel_is_of_the_image_that_is_salient_there():
     assert_close(mixed.labels.shares[0], torch.tensor([expected, 1 - expected]))
 
 
-def test_the_scale_of_a_map_does_not_matter_and_lam_does():
+def test_the_scale_of_a_map_does_not_matter():
     images, labels = batch(4)
     lam, index, saliency = draws(4)
     scaled = saliency * torch.tensor([1e-12, 1.0, 1e6, 3.0])[:, None, None]
     a = guidedmixup(images, labels, lam, index, saliency)
     b = guidedmixup(images, labels, lam, index, scaled)
     assert_close(a.images, b.images)
-    for value in (0.0, 1.0):
-        all_of_one = guidedmixup(images, labels, torch.full((4,), value), index, saliency)
-        assert torch.equal(all_of_one.images, images if value else images[index])
-    half = guidedmixup(images, labels, torch.full((4,), 0.5), index, saliency)
-    assert_close(half.images, guidedmixup(images, labels, None, index, saliency).images)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 1e-40, -2.0])
@@ -119,16 +111,6 @@ def test_the_pairing_is_the_greedy_loop(n):
         assert greedy_pairing(saliency).tolist() == greedy_loop(saliency)
 
 
-@pytest.mark.parametrize("n", [2, 3, 9, 40])
-def test_the_pairing_is_one_circle(n):
-    index = greedy_pairing(maps(n, dtype=torch.float32))
-    row, seen = 0, set()
-    for _ in range(n):
-        row = index[row].item()
-        seen.add(row)
-    assert seen == set(range(n))
-
-
 def test_the_pairing_keeps_salient_regions_apart():
     n = 32
     saliency = torch.zeros(n, 8, 8)
@@ -158,29 +140,23 @@ def test_equal_maps_are_paired_all_the_same():
 # -- the smoothing ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("reach", "sigma"), [(3, 3.0), (1, 0.7), (0, 3.0)])
 @pytest.mark.parametrize("size", [*SIZES, (20, 17)])
-def test_smoothing_is_a_gaussian(size):
+def test_smoothing_is_a_gaussian(size, reach, sigma):
     saliency, (height, width) = maps(2, size), size
-    bell = [math.exp(-(k**2) / (2 * 3.0**2)) for k in range(-3, 4)]
-    bell = [b / sum(bell) for b in bell]
+    steps = range(-reach, reach + 1)
+    bell = {k: math.exp(-(k**2) / (2 * sigma**2)) for k in steps}
     expected = torch.zeros_like(saliency)
     for y in range(height):
         for x in range(width):
-            for dy in range(-3, 4):
-                for dx in range(-3, 4):
+            for dy in steps:
+                for dx in steps:
                     near_y = min(max(y + dy, 0), height - 1)
                     near_x = min(max(x + dx, 0), width - 1)
-                    weight = bell[dy + 3] * bell[dx + 3]
+                    weight = bell[dy] * bell[dx] / sum(bell.values()) ** 2
                     expected[:, y, x] += weight * saliency[:, near_y, near_x]
-    assert_close(smooth_saliency(saliency), expected)
-
-
-def test_smoothing_keeps_what_is_flat_and_can_be_off():
-    assert_close(smooth_saliency(torch.ones(2, 5, 9)), torch.ones(2, 5, 9))
-    saliency = maps(2)
-    assert torch.equal(smooth_saliency(saliency, 1), saliency)
+    assert_close(smooth_saliency(saliency, 2 * reach + 1, sigma), expected)
     assert smooth_saliency(saliency.bfloat16()).dtype == torch.float32
-    assert_close(smooth_saliency(saliency, 3, 1e9), smooth_saliency(saliency, 3, 1e6))
 
 
 @pytest.mark.parametrize(

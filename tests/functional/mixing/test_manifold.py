@@ -7,8 +7,6 @@ from torch.testing import assert_close
 from dmmix.functional import MixedLabels, draw_lam, draw_pairing, mix_features, mix_later
 from tests.laws.data import LAYOUTS, generator, images_in
 
-SHAPES = [(8, 8), (5, 9), (13, 6)]
-
 
 def draws(n, seed=0):
     g = generator(seed)
@@ -24,15 +22,15 @@ def loop(features, lam, index):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("size", SHAPES)
-@pytest.mark.parametrize("n", [1, 2, 7])
-def test_maps_are_the_loop_from_the_paper(n, size, layout):
-    features = torch.randn(n, 3, *size, dtype=torch.float64, generator=generator())
-    features = images_in(layout, features)
+@pytest.mark.parametrize("n", [1, 7])
+def test_maps_are_the_loop_from_the_paper(n, layout):
+    features = images_in(layout, torch.randn(n, 3, 5, 9).double())
     before = features.clone(), features._version
     lam, index = draws(n)
     mixed = mix_features(features, lam, index)
     assert_close(mixed, loop(features, lam, index))
+    assert torch.equal(mix_features(features, torch.ones(n), index), features)
+    assert torch.equal(mix_features(features, torch.zeros(n), index), features[index])
     assert torch.equal(features, before[0])
     assert features._version == before[1]
 
@@ -52,15 +50,6 @@ def test_narrow_features(dtype):
     assert mixed.dtype == dtype
     exact = loop(features.double(), lam.to(dtype).double(), index)
     assert_close(mixed.double(), exact, rtol=0, atol=torch.finfo(dtype).eps * 4)
-
-
-def test_a_share_of_one_leaves_the_features_bit_for_bit():
-    features = torch.randn(6, 3, 4, 4, generator=generator())
-    lam, index = draws(6)
-    lam[2:] = 1
-    mixed = mix_features(features, lam, index)
-    assert torch.equal(mixed[2:], features[2:])
-    assert torch.equal(mix_features(features, torch.zeros(6), index), features[index])
 
 
 def test_gradients_reach_both_samples():
@@ -85,32 +74,16 @@ def test_labels_carry_the_share_in_the_precision_of_the_images(dtype):
         assert_close(dense, mixed.labels.dense(6).to(dense.dtype))
 
 
-def test_it_compiles():
-    lam, index = draws(4)
-    lam = lam.float()
-    features = torch.randn(4, 3, 5, 5)
-    compiled = torch.compile(mix_features, fullgraph=True, backend="eager")
-    assert_close(compiled(features, lam, index), mix_features(features, lam, index))
-
-
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (
-            dict(features=torch.zeros(4, 2, dtype=torch.long)),
-            TypeError,
-            "features must be floating",
-        ),
+        (dict(features=torch.zeros(4, 2).long()), TypeError, "features must be floating"),
         (dict(features=[1.0]), TypeError, "features must be a Tensor, got list"),
-        (
-            dict(features=torch.zeros(9, 4, 2)),
-            ValueError,
-            r"features must be \(N, ...\) with N = 4",
-        ),
+        (dict(features=torch.zeros(9, 4, 2)), ValueError, r"must be \(N, ...\) with N = 4"),
         (dict(features=torch.zeros(())), ValueError, r"features must be \(N, ...\)"),
         (dict(lam=torch.full((4,), 1.5)), ValueError, r"lam must be in \[0, 1\]"),
         (dict(index=torch.arange(4) + 1), ValueError, r"index must be in \[0, 4\)"),
-        (dict(index=torch.ones(4, dtype=torch.bool)), TypeError, "index must be int64 or int32"),
+        (dict(index=torch.ones(4) > 0), TypeError, "index must be int64 or int32"),
     ],
 )
 def test_bad_arguments(change, error, message):

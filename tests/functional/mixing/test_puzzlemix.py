@@ -152,9 +152,6 @@ def test_no_pixel_of_an_image_is_lost_or_doubled(size, t_size):
             assert seen.unique().numel() == seen.numel()
 
 
-# -- what is in the images is what the labels say ------------------------------------------------
-
-
 # -- pitfalls ------------------------------------------------------------------------------------
 
 
@@ -179,17 +176,6 @@ def test_a_given_lam_is_honoured():
     assert torch.corrcoef(torch.stack([got, lam]))[0, 1] > 0.9
     got = puzzlemix(images, labels, lam, index, saliency, eta=1e4).labels.shares[:, 0]
     assert torch.equal(got, (3 * lam).floor() / 2)
-
-
-def test_samples_do_not_see_each_other():
-    images, labels, lam, index, saliency = batch(6, size=(16, 16))
-    index = torch.tensor([1, 0, 3, 2, 5, 4])
-    whole = puzzlemix(images, labels, lam, index, saliency)
-    for i in (0, 2, 4):
-        two = slice(i, i + 2)
-        alone = puzzlemix(images[two], labels[two], lam[two], index[:2], saliency[two])
-        assert torch.equal(alone.images, whole.images[two])
-        assert torch.equal(alone.mask, whole.mask[two])
 
 
 def test_the_salient_image_is_shown():
@@ -251,11 +237,3 @@ def test_what_cannot_be_told_apart():
     assert_close(same.labels.dense(5), torch.eye(5))
     flat = puzzlemix(torch.ones(5, 3, 8, 8), labels, lam, index, saliency)
     assert_close(flat.images, torch.ones(5, 3, 8, 8))
-
-
-def test_a_coarse_saliency_is_resized():
-    images, labels, lam, index, saliency = batch(5, size=(16, 16))
-    coarse = saliency[:, :4, :4]
-    fine = torch.nn.functional.interpolate(coarse[:, None], (16, 16), mode="bilinear")[:, 0]
-    a = puzzlemix(images, labels, lam, index, coarse)
-    assert torch.equal(a.images, puzzlemix(images, labels, lam, index, fine).images)

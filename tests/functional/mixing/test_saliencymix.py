@@ -13,7 +13,7 @@ from dmmix.functional import (
     saliencymix,
     spectral_residual_saliency,
 )
-from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.data import batch, generator
 from tests.laws.mix_functions import SIZES
 
 
@@ -51,12 +51,10 @@ def saliencymix_loop(images, lam, index, maps):
 
 
 @pytest.mark.parametrize("saliency", ["fine_grained", "given"])
-@pytest.mark.parametrize("ch", [1, 3])
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
-def test_it_is_the_loop_from_the_paper(size, layout, ch, saliency):
+def test_it_is_the_loop_from_the_paper(size, saliency):
     for seed in range(2):
-        images, labels = batch(6, ch, size, torch.float64, layout)
+        images, labels = batch(6, 3, size, torch.float64)
         lam, index = draws(6, seed)
         given = torch.rand(6, *size, generator=generator(seed)) if saliency == "given" else None
         maps = fine_grained_saliency(images) if given is None else given
@@ -64,7 +62,6 @@ def test_it_is_the_loop_from_the_paper(size, layout, ch, saliency):
         expected, shares = saliencymix_loop(images, lam.tolist(), index.tolist(), maps)
         assert torch.equal(mixed.images, expected)
         assert_close(mixed.labels.shares[:, 0], shares)
-        assert torch.equal(mixed.labels.classes, torch.stack([labels, labels[index]], 1))
 
 
 # -- where the box is ----------------------------------------------------------------------------
@@ -108,27 +105,12 @@ def test_a_normalised_batch_gets_the_boxes_of_the_plain_one(saliency):
         assert torch.equal(mixed.mask, plain.mask)
 
 
-def test_the_box_is_clipped_at_the_border_and_so_is_the_share():
-    maps = torch.zeros(2, 10, 20)
-    maps[:, 0, 0] = 1
-    images, labels = batch(2, 3, (10, 20))
-    lam, index = torch.full((2,), 0.75), torch.tensor([1, 0])
-    mixed = saliencymix(images, labels, lam, index, saliency=maps)
-    expected = torch.ones(2, 1, 10, 20, dtype=torch.bool)
-    expected[:, :, :3, :5] = False  # of 5 x 10
-    assert torch.equal(mixed.mask, expected)
-    assert_close(mixed.labels.shares[:, 1], torch.full((2,), 15 / 200))
-
-
 def test_images_of_one_colour_have_the_box_in_the_corner():
     images = torch.full((2, 3, 10, 20), 0.3)
     lam, index = torch.full((2,), 0.75), torch.tensor([1, 0])
     mask = saliencymix(images, torch.arange(2), lam, index).mask
     assert not bool(mask[:, :, 0, 0].any())
     assert bool((mask.sum((1, 2, 3)) == 200 - 15).all())
-
-
-# -- what is in the images is what the labels say ----------------------------------------------
 
 
 # -- forms ---------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from dmmix.functional import (
     snapmix,
 )
 from dmmix.functional.mixing import main_class
-from tests.laws.data import LAYOUTS, batch, generator
+from tests.laws.data import batch, generator
 from tests.laws.mix_functions import SIZES
 from tests.mixups.waits import Waits
 
@@ -72,72 +72,22 @@ def loop(images, lam, index, centers, source_lam, source_centers, activation):
     return mixed, torch.tensor(shares, dtype=images.dtype)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("seed", range(3))
-def test_it_is_the_loop_from_the_paper(size, seed, layout):
-    images, labels = batch(5, 2, size, torch.float64, layout)
-    args = draws(5, seed=seed)
+def test_it_is_the_loop_from_the_paper(size, seed):
+    images, _ = batch(5, 2, size, torch.float64)
+    labels, args = torch.tensor([0, 1, 2, 0, 1]), draws(5, seed=seed)
     mixed = snapmix(images, labels, *args)
     expected, rho = loop(images, *args)
     assert_close(mixed.images, expected)
     assert_close(mixed.weights, rho.sum(1))
     assert_close(mixed.labels.shares * mixed.weights[:, None], rho)
-    assert torch.equal(mixed.labels.classes, torch.stack([labels, labels[args[1]]], 1))
-
-
-def test_the_loss_is_that_of_the_paper():
-    images, _ = batch(6, dtype=torch.float64)
-    labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    args = draws(6, seed=4)
-    mixed = snapmix(images, labels, *args)
-    _, rho = loop(images, *args)
-    logits = torch.randn(6, 3, generator=generator(), dtype=torch.float64)
+    # And so is its loss.
+    logits = torch.randn(5, 3, generator=generator(), dtype=torch.float64)
     ours = mixup_cross_entropy(logits, mixed.labels, sample_weight=mixed.weights)
     first = F.cross_entropy(logits, labels, reduction="none")
     second = F.cross_entropy(logits, labels[args[1]], reduction="none")
     assert_close(ours, (rho[:, 0] * first + rho[:, 1] * second).mean())
-
-
-def coordinates(n, size, dtype):
-    """Pixels that say which image they are of, and their row and column."""
-    height, width = size
-    images = torch.empty(n, 3, height, width, dtype=dtype)
-    images[:, 0] = torch.arange(n)[:, None, None]
-    images[:, 1] = torch.arange(height)[:, None] + 0.5
-    images[:, 2] = torch.arange(width) + 0.5
-    return images
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("n", [1, 2, 7])
-@pytest.mark.parametrize("size", SIZES)
-def test_pixels_come_from_the_right_box_of_the_right_image(size, n, dtype):
-    tolerance = 1e-4 if dtype == torch.float32 else 0.1
-    for seed in range(3):
-        images = coordinates(n, size, dtype)
-        args = draws(n, seed=seed)
-        mixed = snapmix(images, torch.arange(n), *args)
-        for i, j in enumerate(args[1].tolist()):
-            kept = mixed.mask[i, 0]
-            assert torch.equal(mixed.images[i][:, kept], images[i][:, kept])
-            pasted = mixed.images[i][:, ~kept].float()
-            target = box(args[0][i].item(), args[2][i].tolist(), size)
-            source = box(args[3][i].item(), args[4][i].tolist(), size)
-            area = math.prod(stop - start for start, stop in target)
-            if math.prod(stop - start for start, stop in source) == 0:
-                area = 0
-            assert pasted.shape[1] == area
-            if area == 0:
-                continue
-            assert_close(pasted[0], torch.full((area,), float(j)), rtol=0, atol=tolerance)
-            for axis, (start, stop) in zip((1, 2), source, strict=True):
-                low, high = pasted[axis].aminmax()
-                assert low >= start + 0.5 - tolerance
-                assert high <= stop - 0.5 + tolerance
-                # The middle of the box is the middle of what is pasted.
-                middle = torch.tensor((start + stop) / 2)
-                assert_close(pasted[axis].mean(), middle, rtol=0, atol=2 * tolerance)
 
 
 def test_two_equal_boxes_copy_the_pixels():
@@ -184,16 +134,8 @@ def test_rho_follows_the_meaning_and_not_the_area():
 def test_maps_and_boxes_at_the_edge_give_shares(activation, lam, source_lam):
     images, labels = batch(3, 1, (6, 7))
     centers, index = torch.full((3, 2), 0.5), torch.tensor([1, 2, 0])
-    mixed = snapmix(
-        images,
-        labels,
-        torch.full((3,), lam),
-        index,
-        centers,
-        torch.full((3,), source_lam),
-        centers,
-        activation,
-    )
+    lams = torch.full((3,), lam), torch.full((3,), source_lam)
+    mixed = snapmix(images, labels, lams[0], index, centers, lams[1], centers, activation)
     mixed.labels.validate(3)
     assert bool(mixed.weights.isfinite().all())
     assert bool(((mixed.weights >= 0) & (mixed.weights <= 2 + 1e-6)).all())

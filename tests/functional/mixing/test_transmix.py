@@ -59,13 +59,6 @@ def test_it_is_the_loop_from_the_paper(size, grid, area):
             assert_close(attention_share(attention, floats, area), got)
 
 
-def test_even_attention_gives_the_area():
-    mask = box_mask(20, (16, 24))
-    got = attention_share(torch.full((20, 24), 0.01), mask)
-    assert_close(got, mask.float().mean((1, 2, 3)))
-    assert_close(attention_share(torch.zeros(20, 24), mask), mask.float().mean((1, 2, 3)))
-
-
 def test_all_attention_on_one_patch():
     mask = torch.zeros(2, 1, 8, 12, dtype=torch.bool)
     mask[:, :, :4, 4:8] = True  # patch (0, 1) of 2 x 3
@@ -76,17 +69,9 @@ def test_all_attention_on_one_patch():
             attention[:, patch] = 0.2
             expected = 1.0 if patch == 1 else 0.5 if (row, patch) == (1, 3) else 0.0
             assert float(attention_share(attention, mask)[row]) == expected
-
-
-def test_shares_are_each_samples_own():
-    """Not reduced to the mean of the batch, as heads that take one lam do."""
-    mask, attention = box_mask(8, (8, 8)), attention_of(8, 16)
-    together = attention_share(attention, mask)
-    alone = torch.cat(
-        [attention_share(a[None], m[None]) for a, m in zip(attention, mask, strict=True)]
-    )
-    assert torch.equal(together, alone)
-    assert together.unique().numel() > 4
+    for even in (0.0, 0.01):  # without any attention too it is the area
+        got = attention_share(torch.full((2, 6), even), mask)
+        assert_close(got, mask.float().mean((1, 2, 3)))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -114,25 +99,11 @@ def test_tokens_that_are_no_patches_are_an_error(side, patch, extra):
         token_grid((side // patch) ** 2 + extra, (side, side))
 
 
-def test_it_compiles():
-    mask, attention = box_mask(4, (8, 8)), attention_of(4, 16)
-    compiled = torch.compile(attention_share, fullgraph=True, backend="eager")
-    assert_close(compiled(attention, mask), attention_share(attention, mask))
-
-
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (
-            dict(attention=torch.zeros(4, 16).long()),
-            TypeError,
-            "attention must be a floating-point",
-        ),
-        (
-            dict(attention=None),
-            TypeError,
-            "attention must be a floating-point Tensor, got NoneType",
-        ),
+        (dict(attention=torch.zeros(4, 16).long()), TypeError, "must be a floating-point Tensor"),
+        (dict(attention=None), TypeError, "must be a floating-point Tensor, got NoneType"),
         (dict(attention=torch.zeros(3, 16)), ValueError, r"attention must be \(N, T\) and mask"),
         (dict(mask=torch.zeros(4, 8, 8)), ValueError, r"attention must be \(N, T\) and mask"),
         (dict(area=1.5), ValueError, r"area must be in \[0, 1\], got 1.5"),
