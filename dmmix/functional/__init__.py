@@ -2,17 +2,8 @@
 
 from dmmix.functional.guide.questions import Guide
 from dmmix.functional.labels import MixedLabels, as_mixed_labels
-from dmmix.functional.losses import (
-    DecoupledMixupBCELoss,
-    DecoupledMixupLoss,
-    MixupCrossEntropyLoss,
-    MixupLoss,
-    Terms,
-    decoupled_mixup_bce,
-    decoupled_mixup_cross_entropy,
-    decoupled_mixup_terms,
-    mixup_cross_entropy,
-)
+from dmmix.functional.losses import *  # noqa: F403 - what is listed there
+from dmmix.functional.losses import __all__ as _losses
 from dmmix.functional.metrics import MixedAccuracy, mixed_accuracy
 from dmmix.functional.mixing import *  # noqa: F403 - what is listed there
 from dmmix.functional.mixing import __all__ as _mixes
@@ -20,22 +11,14 @@ from dmmix.functional.saliency import fine_grained_saliency, spectral_residual_s
 from dmmix.functional.shares import rescale_share
 
 __all__ = [
+    *_losses,
     *_mixes,
-    "DecoupledMixupBCELoss",
-    "DecoupledMixupLoss",
     "Guide",
     "MixedAccuracy",
     "MixedLabels",
-    "MixupCrossEntropyLoss",
-    "MixupLoss",
-    "Terms",
     "as_mixed_labels",
-    "decoupled_mixup_bce",
-    "decoupled_mixup_cross_entropy",
-    "decoupled_mixup_terms",
     "fine_grained_saliency",
     "mixed_accuracy",
-    "mixup_cross_entropy",
     "rescale_share",
     "spectral_residual_saliency",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -153,12 +153,9 @@ class MixedLabels:
         if a.smoothing is not None or b.smoothing is not None:
             smoothing = torch.where(condition, a._smoothing(), b._smoothing())
         rows = condition[:, None]
-        return cls(
-            torch.where(rows, a.classes, b.classes),
-            torch.where(rows, a.shares, b.shares.to(a.shares.dtype)),
-            smoothing,
-            check=False,
-        )
+        classes = torch.where(rows, a.classes, b.classes)
+        shares = torch.where(rows, a.shares, b.shares.to(a.shares.dtype))
+        return cls(classes, shares, smoothing, check=False)
 
     @classmethod
     def cat(cls, parts: Sequence[MixedLabels]) -> MixedLabels:
@@ -168,12 +165,8 @@ class MixedLabels:
         smoothing = None
         if any(part.smoothing is not None for part in parts):
             smoothing = torch.cat([part._smoothing() for part in parts])
-        return cls(
-            torch.cat([part.classes for part in parts]),
-            torch.cat([part.shares for part in parts]),
-            smoothing,
-            check=False,
-        )
+        classes, shares = [part.classes for part in parts], [part.shares for part in parts]
+        return cls(torch.cat(classes), torch.cat(shares), smoothing, check=False)
 
     def blend(self, other: MixedLabels, share: Tensor) -> MixedLabels:
         """``share`` (N,) of these labels and the rest of ``other``: K of both side by side."""
@@ -240,21 +233,15 @@ class MixedLabels:
 
     def pin_memory(self) -> MixedLabels:
         """In page-locked memory: what a ``DataLoader(pin_memory=True)`` asks of a batch's parts."""
-        smoothing = None if self.smoothing is None else self.smoothing.pin_memory()
-        return MixedLabels(
-            self.classes.pin_memory(), self.shares.pin_memory(), smoothing, check=False
-        )
+        return self._of_each(Tensor.pin_memory)
 
     def __getitem__(self, rows: slice | Tensor | Sequence[int]) -> MixedLabels:
         """The labels of some samples: a slice, a mask or an index of rows."""
-        smoothing = None if self.smoothing is None else self.smoothing[rows]
-        return MixedLabels(self.classes[rows], self.shares[rows], smoothing, check=False)
+        return self._of_each(lambda part: part[rows])
 
     def take(self, index: Tensor) -> MixedLabels:
         """``labels[index]`` for (N,) integers, none of them negative, which takes less time."""
-        smoothing = None if self.smoothing is None else self.smoothing.index_select(0, index)
-        classes, shares = (t.index_select(0, index) for t in (self.classes, self.shares))
-        return MixedLabels(classes, shares, smoothing, check=False)
+        return self._of_each(lambda part: part.index_select(0, index))
 
     def __len__(self) -> int:
         return self.classes.shape[0]
@@ -262,6 +249,10 @@ class MixedLabels:
     def __repr__(self) -> str:
         smoothed = "" if self.smoothing is None else f", smoothing={self.smoothing}"
         return f"MixedLabels(classes={self.classes}, shares={self.shares}{smoothed})"
+
+    def _of_each(self, change: Callable[[Tensor], Tensor]) -> MixedLabels:
+        smoothing = None if self.smoothing is None else change(self.smoothing)
+        return MixedLabels(change(self.classes), change(self.shares), smoothing, check=False)
 
     def _smoothing(self) -> Tensor:
         if self.smoothing is None:

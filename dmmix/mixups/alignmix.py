@@ -24,8 +24,7 @@ class AlignMix(StageMix):
 
     Args:
         alpha: above 0. Both the paper and the decoupled mixup paper use 2.
-        per_batch: one share and one direction a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
         stages: where to mix, see :class:`ManifoldMix`; those other than 0 must return (N, D, h, w)
             maps. ``None`` is the images and the last stage, as in the paper.
         epsilon: weight of the entropy of the transport, above 0.

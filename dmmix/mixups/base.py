@@ -183,8 +183,8 @@ class PairMix(Mix):
     Args:
         alpha: above 0 and finite. A subclass that may have its shares from somewhere else takes
             ``None`` too, and sets its ``alpha`` so.
-        per_batch: draw one share (and one place) a batch, as the first implementations did,
-            instead of one a sample.
+        per_batch: draw one share (and one place, mask or direction) a batch, as the first
+            implementations did, instead of one a sample.
         fixed_points: whether a sample may be paired with itself
             (see :func:`dmmix.functional.draw_pairing`).
     """
@@ -235,11 +235,6 @@ class PlacedMix(PairMix):
         lam: Tensor
         index: Tensor  # type: ignore[assignment]
         centers: Tensor
-
-    def __init__(
-        self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
-    ) -> None:
-        super().__init__(alpha, per_batch, fixed_points)
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Draws:
         pair = self._draw_pair(n, generator)

@@ -6,9 +6,15 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from dmmix.mixups.checked import Checked
-
 __all__ = ["Part", "build", "set_builder"]
+
+try:
+    from dmmix.arguments import Checked
+except ImportError:  # with torch alone: a class checks what a type cannot say, no more
+
+    class Checked:  # type: ignore[no-redef]
+        """Base of a class whose arguments are checked."""
+
 
 _Kind = TypeVar("_Kind")
 _builder: Callable[[Mapping], Any] | None = None

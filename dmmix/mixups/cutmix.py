@@ -21,8 +21,7 @@ class CutMix(PlacedMix):
 
     Args:
         alpha: above 0. The decoupled mixup paper uses 0.2, with its loss and without.
-        per_batch: one share and one place a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
         min_area: smallest share of the image that is pasted, in [0, 1].
         max_area: largest, in [min_area, 1]. With either bound given, the share is clipped to them
             and the box is shifted to lie wholly inside the image, so they hold up to the rounding

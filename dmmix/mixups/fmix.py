@@ -19,8 +19,7 @@ class FMix(PairMix):
 
     Args:
         alpha: above 0. The decoupled mixup paper uses 0.2, with its loss and without.
-        per_batch: one share and one mask a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
         decay_power: 0 or more, how fast high frequencies fade: the larger, the smoother the mask.
         max_soft: in [0, 0.5], softens the edges of the mask (see :func:`dmmix.functional.fmix`).
         band: which frequencies the noise has. ``'auto'``: the lowest, with all but about 1e-4 of

@@ -13,7 +13,7 @@ class GMix(PlacedMix):
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and the centre uniform.
 
     Args:
-        alpha, per_batch, fixed_points: see :class:`CutMix`.
+        alpha, per_batch, fixed_points: see :class:`PairMix`.
 
     Source: A Unified Analysis of Mixed Sample Data Augmentation (arXiv 2208.09913).
     """

@@ -21,8 +21,7 @@ class GridMix(PairMix):
 
     Args:
         alpha: above 0.
-        per_batch: one share and one choice of cells a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
         grid: cells along each side, at least 1; or a pair, rows and columns.
 
     Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,

@@ -14,7 +14,7 @@ class HMix(PlacedMix):
     :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and the centre uniform.
 
     Args:
-        alpha, per_batch, fixed_points: see :class:`CutMix`.
+        alpha, per_batch, fixed_points: see :class:`PairMix`.
         ratio: which part of the partner's share is in the box, in [0, 1]: 0 is Mixup, 1 CutMix.
 
     Source: A Unified Analysis of Mixed Sample Data Augmentation (arXiv 2208.09913).

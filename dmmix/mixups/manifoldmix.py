@@ -112,8 +112,7 @@ class ManifoldMix(StageMix):
 
     Args:
         alpha: above 0. Both the paper, on CIFAR, and the decoupled mixup paper use 2.
-        per_batch: one share a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
         stages: where to mix: numbers, 0 for the images and ``k`` for the ``k``-th stage of the
             backbone (of ``Guide(stages=...)``), or names of modules of the backbone. ``None`` is
             the images and the first two stages, as in the paper.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dmmix.functional import mixing
-from dmmix.functional.ranges import Positive
 from dmmix.mixups.base import PlainMix
 
 __all__ = ["Mixup"]
@@ -16,15 +15,9 @@ class Mixup(PlainMix):
     Args:
         alpha: above 0. The decoupled mixup paper uses 0.2 under its loss and 1 on CIFAR-100
             without.
-        per_batch: one share a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
 
     Source: mixup: Beyond Empirical Risk Minimization (arXiv 1710.09412).
     """
 
     function = staticmethod(mixing.mixup)
-
-    def __init__(
-        self, alpha: Positive = 1.0, per_batch: bool = False, fixed_points: bool = True
-    ) -> None:
-        super().__init__(alpha, per_batch, fixed_points)

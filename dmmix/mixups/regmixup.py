@@ -60,7 +60,6 @@ class RegMixup(Mix):
         return self.mixup.needs
 
     def draw(self, n: int, size: tuple[int, ...], generator: Generator) -> Any:
-        """What the mix draws."""
         return self.mixup.draw(n, size, generator)
 
     def ask(self, guide: Any, images: Tensor, labels: Labels, draws: Any) -> Any:
@@ -73,14 +72,8 @@ class RegMixup(Mix):
 
     def _both(self, images: Tensor, mixed: Tensor) -> Tensor | None:
         """Memory for both halves, in the memory format of the images."""
-        if torch.is_grad_enabled() and (images.requires_grad or mixed.requires_grad):
+        if images.device.type != "cpu" or images.requires_grad or mixed.requires_grad:
             return None
-        if images.device.type != "cpu" or torch.compiler.is_compiling():
-            return None
-        last = is_channels_last(images)
-        like = torch.empty(
-            (2 * images.shape[0], *images.shape[1:]),
-            dtype=images.dtype,
-            memory_format=torch.channels_last if last else torch.contiguous_format,
-        )
-        return self.buffer(like)
+        last = torch.channels_last if is_channels_last(images) else torch.contiguous_format
+        size = 2 * images.shape[0], *images.shape[1:]
+        return self.buffer(torch.empty(size, dtype=images.dtype, memory_format=last))

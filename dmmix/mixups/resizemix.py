@@ -21,8 +21,7 @@ class ResizeMix(PairMix):
         alpha: above 0, how :math:`\tau` is spread over ``scale``:
             :math:`\tau = \tau_\min + (\tau_\max - \tau_\min) b` with
             :math:`b \sim \mathrm{Beta}(\alpha, \alpha)`. 1 is uniform, as in the paper.
-        per_batch: one scale and one place a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
         scale: smallest and largest :math:`\tau`, the sides of the box as a part of the image's;
             above 0 and at most 1.
 

@@ -22,8 +22,7 @@ class SmoothMix(PairMix):
         alpha: ``None`` draws the width of the spot, as the paper does; the share follows from
             width and place. A number above 0 draws
             :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)` and finds the width that gives it.
-        per_batch: one spot a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
         sigma: smallest and largest width, uniform between them, as fractions of height and width;
             without ``alpha``.
 

@@ -24,8 +24,7 @@ class SnapMix(PairMix):
 
     Args:
         alpha: above 0; the paper uses 5.
-        per_batch: one pair of boxes a batch instead of one a sample.
-        fixed_points: whether a sample may be paired with itself.
+        per_batch, fixed_points: see :class:`PairMix`.
         weighted: weight each sample in the loss by what is seen of both objects together, as the
             loss of the paper does. ``False`` lets each count once.
 

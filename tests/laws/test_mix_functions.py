@@ -1,4 +1,4 @@
-"""What holds for every mix as a function, beside what is asked of it as an object (test_mixes.py)."""
+"""What holds for every mix as a function, beside what test_mixes.py asks of it as an object."""
 
 import math
 

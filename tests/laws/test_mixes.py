@@ -182,6 +182,11 @@ def test_all_that_is_random_is_drawn(case):
     assert torch.equal(state, torch.get_rng_state())
     assert_same(again, first)
     assert_same(whole, first)
+    with torch.random.fork_rng():  # without a generator it is that of the step
+        torch.manual_seed(3)
+        one = mix.mix(images, labels, guide=model.guide())
+        torch.manual_seed(3)
+        assert_same(one, mix.mix(images, labels, step_generator(), model.guide()))
     others = (mix.mix(images, labels, generator(seed), model.guide()) for seed in range(2, 9))
     differ = any(
         not torch.equal(a, b)
@@ -189,18 +194,6 @@ def test_all_that_is_random_is_drawn(case):
         for a, b in zip(tensors(other), tensors(first), strict=False)
     )
     assert differ or not tensors(draws)
-
-
-@every_mix
-def test_without_a_generator_it_is_that_of_the_step(case):
-    mix, model = made(case)
-    images, labels = batch(N, 3, SIZE)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        one = mix.mix(images, labels, guide=model.guide())
-        torch.manual_seed(3)
-        other = mix.mix(images, labels, step_generator(), model.guide())
-    assert_same(one, other)
 
 
 @every_case

@@ -1,5 +1,7 @@
 """Mixing between streams, with every mix that is accepted there: pixels, labels, weights, loss."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -26,17 +28,6 @@ def accepted(case):
 ACCEPTED = [case for case in CASES if accepted(case)]
 
 
-class Classifier(SmallModel):
-    """Its features are the logits."""
-
-    def extract_feat(self, images):
-        self.logits = self(images)
-        return self.logits
-
-    def head(self, feats):
-        return feats
-
-
 def test_who_is_accepted():
     refused = {case for case in CASES if not accepted(case)}
     shares_from_elsewhere = {"AttentiveMix", "GuidedMixup", "GuidedMixup 2", "SmoothMix"}
@@ -52,16 +43,23 @@ def test_who_is_accepted():
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_each_labelled_image_is_mixed_with_an_unlabelled_one(case, lam_bias, monkeypatch):
     """Each image has a channel that is 1 in it alone, so that pixels tell where they come from."""
-    monkeypatch.setattr("dmmix.models.semi.parts.stream_mix.ClassifierGuide", SmallModel.guide)
-    stream_mix = StreamMix(CASES[case], lam_bias=lam_bias)
-    made, model = watch(stream_mix.mixup), Classifier(2 + 2 * N, 2 * N)
+    stream_mix, model = StreamMix(CASES[case], lam_bias=lam_bias), SmallModel(2 + 2 * N, 2 * N)
+    guide = "dmmix.models.semi.parts.stream_mix.ClassifierGuide"
+    monkeypatch.setattr(guide, lambda classifier: model.guide())
+    made, logits = watch(stream_mix.mixup), []
+
+    def forward(images):
+        logits.append(model(images))
+        return logits[-1]
+
+    classifier = SimpleNamespace(extract_feat=forward, head=lambda feats: feats)
     picture = torch.rand(2 * N, 2, *SIZE, generator=generator())
     whose = torch.eye(2 * N)[:, :, None, None].expand(-1, -1, *SIZE)
     unlabelled, labelled = torch.cat([picture, whose], 1).chunk(2)
     pseudo, labels = torch.arange(2 * N).chunk(2)
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        losses = stream_mix.losses(model, labelled, labels, unlabelled, pseudo, torch.ones(N))
+        losses = stream_mix.losses(classifier, labelled, labels, unlabelled, pseudo, torch.ones(N))
 
     told, weights = made[0].labels[:N], made[0].weights
     chosen, rows = told.classes[:, 0], torch.arange(N)
@@ -83,7 +81,5 @@ def test_each_labelled_image_is_mixed_with_an_unlabelled_one(case, lam_bias, mon
     found = MixedLabels(torch.stack([chosen, labels], 1), torch.stack([1 - share, share], 1))
     known = torch.tensor([[False, True]]).expand(N, 2)
     counts = fits.float() if weights is None else fits * weights[:N]
-    loss = decoupled_mixup_cross_entropy(
-        model.logits[:N], found, decouple=known, sample_weight=counts
-    )
+    loss = decoupled_mixup_cross_entropy(logits[0][:N], found, decouple=known, sample_weight=counts)
     assert_close(losses["loss_stream_mix"] + losses["loss_stream_decoupled"], loss)

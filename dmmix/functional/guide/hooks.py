@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from dmmix.functional.guide.layers import Attention, kind_of
 from dmmix.functional.mixing.mixed import Inside, per_sample
@@ -24,11 +24,13 @@ def changed(output: Any, inside: Inside) -> Any:
     """
     found = []
 
-    def change(features: Tensor) -> Tensor:
-        found.append(features)
-        return _change(features, inside)
+    def change(part: Tensor) -> Tensor:
+        if not part.is_floating_point():
+            return part
+        found.append(part)
+        return _change(part, inside)
 
-    output = _map_tensors(change, output)
+    output = tree_map_only(Tensor, change, output)
     if not found:
         raise TypeError(f"{inside.module} returns no features to mix, got {kind_of(output)}")
     return output
@@ -61,14 +63,3 @@ def class_attention(qkv: Tensor, attention: Attention) -> Tensor:
     with no_autocast(qkv.device.type):
         score = torch.einsum("nhd,nthd->nht", query[:, 0], key) / query.shape[-1] ** 0.5
     return score.softmax(-1).mean(1)[:, attention.extra_tokens :]
-
-
-def _map_tensors(change: Callable[[Tensor], Tensor], output: Any) -> Any:
-    if isinstance(output, Tensor):
-        return change(output) if output.is_floating_point() else output
-    if isinstance(output, dict):
-        return type(output)((name, _map_tensors(change, part)) for name, part in output.items())
-    if isinstance(output, tuple | list):
-        parts = [_map_tensors(change, part) for part in output]
-        return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
-    return output

@@ -97,10 +97,20 @@ class NamedLayers(Layers):
     """Layers by the names that :class:`~dmmix.functional.Guide` is given.
 
     Args:
-        model, features, classifier, stages, attention, heads, extra_tokens: see there.
+        model: see there.
+        features: name of the module whose output is the last feature map, (N, D, h, w); for
+            :meth:`.Guide.features` and :meth:`.Guide.activation`.
+        classifier: name of the linear layer, weight (C, D), that reads the pooled features; for
+            :meth:`.Guide.activation` and :meth:`.Guide.class_weight`.
+        stages: names of the modules after which features may be mixed, first to last.
+        attention: name of the linear layer that makes queries, keys and values of the last
+            attention, (N, T, D) -> (N, T, 3D), heads inside; for mixes that watch it.
+        heads: how many heads that attention has.
+        extra_tokens: how many of the T tokens, the class token first, stand for no patch; 2 for
+            DeiT with a distillation token.
 
     Raises:
-        ValueError: see there.
+        ValueError: a name that is no module of the model; ``heads`` or ``extra_tokens`` below 1.
     """
 
     def __init__(
@@ -116,15 +126,13 @@ class NamedLayers(Layers):
         super().__init__(model)
         check_counts(heads=heads, extra_tokens=extra_tokens)
         self.stages = tuple(stages)
-        self._features = features
-        self._classifier = classifier
+        self._features, self._classifier = features, classifier
         self._attention = None if attention is None else Attention(attention, heads, extra_tokens)
         for name in (features, classifier, attention, *stages):
             if name is not None:
                 self.module(name)
 
     def feature_map(self, images: Tensor) -> Any:
-        """See :meth:`Layers.feature_map`."""
         if self._features is None:
             return super().feature_map(images)
         found: list[Any] = []
@@ -143,7 +151,6 @@ class NamedLayers(Layers):
         return last[-1] if isinstance(last, tuple | list) and len(last) else last
 
     def class_weight(self) -> Tensor:
-        """See :meth:`Layers.class_weight`."""
         if self._classifier is None:
             return super().class_weight()
         weight = getattr(self.module(self._classifier), "weight", None)
@@ -155,7 +162,6 @@ class NamedLayers(Layers):
         return weight.detach()
 
     def attention(self) -> Attention:
-        """See :meth:`Layers.attention`."""
         return super().attention() if self._attention is None else self._attention
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -41,39 +41,15 @@ class Guide:
         model: takes (N, ch, H, W) images, returns (N, C) logits.
         layers: finds the layers in this kind of model, from the model: a subclass of
             :class:`dmmix.functional.guide.Layers`; by default by the names that follow.
-        features: name of the module whose output is the last feature map, (N, D, h, w); for
-            :meth:`features` and :meth:`activation`.
-        classifier: name of the linear layer, weight (C, D), that reads the pooled features; for
-            :meth:`activation` and :meth:`class_weight`.
-        stages: names of the modules after which features may be mixed, first to last.
-        attention: name of the linear layer that makes queries, keys and values of the last
-            attention, (N, T, D) -> (N, T, 3D), heads inside; for mixes that watch it.
-        heads: how many heads that attention has.
-        extra_tokens: how many of the T tokens, the class token first, stand for no patch; 2 for
-            DeiT with a distillation token.
-
-    Raises:
-        ValueError: a name that is no module of the model; ``heads`` or ``extra_tokens`` below 1.
+        names: ``features``, ``classifier``, ``stages``, ``attention``, ``heads`` and
+            ``extra_tokens``, also for errors: see :class:`dmmix.functional.guide.NamedLayers`.
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        layers: Callable[[Any], Layers] | None = None,
-        *,
-        features: str | None = None,
-        classifier: str | None = None,
-        stages: Sequence[str] = (),
-        attention: str | None = None,
-        heads: int = 1,
-        extra_tokens: int = 1,
+        self, model: nn.Module, layers: Callable[[Any], Layers] | None = None, **names: Any
     ) -> None:
         self.model = model
-        self.layers = (
-            NamedLayers(model, features, classifier, stages, attention, heads, extra_tokens)
-            if layers is None
-            else layers(model)
-        )
+        self.layers = NamedLayers(model, **names) if layers is None else layers(model)
         #: Whether a question is being asked, which is no forward pass to be trained on.
         self.asking = False
 

@@ -34,13 +34,13 @@ Reduction = Literal["none", "mean", "sum"]
 
 
 def check_settings(
-    decouple: Decouple,
+    decouple: Decouple | Tensor,
     rescale: tuple[float, float] | None,
     min_share: float,
     label_smoothing: float,
 ) -> None:
     """What DM(CE) is set to; for a mask see :func:`check_mask`."""
-    if decouple not in ("all", "more", "less"):
+    if not isinstance(decouple, Tensor) and decouple not in ("all", "more", "less"):
         raise ValueError(
             f"decouple must be 'all', 'more', 'less' or an (N, K) bool mask, got {decouple!r}"
         )

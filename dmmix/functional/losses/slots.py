@@ -33,7 +33,6 @@ class Slots(NamedTuple):
 
 def plan_slots(
     labels: MixedLabels,
-    *,
     dtype: torch.dtype,
     decouple: Decouple | Tensor = "all",
     rescale: tuple[float, float] | None = None,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
@@ -84,26 +82,15 @@ def decoupled_mixup_terms(
     mixed = checked_labels(logits, labels, k)
     if isinstance(decouple, Tensor):
         check_mask(decouple, mixed, labels)
-        check_settings("all", rescale, min_share, label_smoothing)
-    else:
-        check_settings(decouple, rescale, min_share, label_smoothing)
+    check_settings(decouple, rescale, min_share, label_smoothing)
     check_class_weight(class_weight, logits)
-    plan = partial(
-        plan_slots,
-        mixed,
-        dtype=share_dtype(logits),
-        decouple=decouple,
-        rescale=rescale,
-        min_share=min_share,
-        label_smoothing=label_smoothing,
-        class_weight=class_weight,
-    )
-    if logits.device.type != "cpu" or torch.compiler.is_compiling():
-        return Terms(*mixup_terms(logits, plan(), class_weight, backend))
+    settings = decouple, rescale, min_share, label_smoothing, class_weight
     # The CPU's own operations refuse a class that is out of range: that is cheaper than to look
     # beforehand, and here it gets its name.
     try:
-        return Terms(*mixup_terms(logits, plan(), class_weight, backend))
+        slots = plan_slots(mixed, share_dtype(logits), *settings)
+        return Terms(*mixup_terms(logits, slots, class_weight, backend))
     except (IndexError, RuntimeError):
-        check_classes(mixed.classes, logits.shape[1])
+        if logits.device.type == "cpu":
+            check_classes(mixed.classes, logits.shape[1])
         raise

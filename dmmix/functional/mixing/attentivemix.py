@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from dmmix.functional.labels import Labels
@@ -12,7 +11,7 @@ from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_counts
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.grids import sized_cells
-from dmmix.functional.tensors.maps import check_maps, resize_maps
+from dmmix.functional.tensors.maps import check_maps, rank, resize_maps
 
 __all__ = ["attentivemix"]
 
@@ -63,20 +62,11 @@ def attentivemix(
     height, width = images.shape[-2:]
     # Never more cells than pixels: one without pixels could not be pasted.
     cells = resize_maps(attention, (min(grid, height), min(grid, width)), antialias=True)
-    pasted = _largest(cells.flatten(1)[index], 1 - lam).view_as(cells)
+    number = (at_least_float32(1 - lam) * cells.shape[1:].numel()).round()
+    pasted = (rank(cells.flatten(1)[index]) < number[:, None]).view_as(cells)
     rows, row_sizes = sized_cells(height, cells.shape[1], images.device)
     columns, column_sizes = sized_cells(width, cells.shape[2], images.device)
     count = (pasted * (row_sizes[:, None] * column_sizes)).sum((1, 2))
     share = (height * width - count).to(share_dtype(images)) / (height * width)
     kept = ~pasted.index_select(1, rows).index_select(2, columns)
     return by_mask(images, labels, kept[:, None], index, share=share, out=out)
-
-
-def _largest(values: Tensor, part: Tensor) -> Tensor:
-    """(N, K) bools: which are in the largest ``part`` (N,) of the K values of their row."""
-    k = values.shape[1]
-    part = at_least_float32(part)
-    order = values.argsort(dim=1, descending=True, stable=True)
-    position = torch.arange(k, device=values.device).expand_as(order)
-    rank = torch.empty_like(order).scatter_(1, order, position)
-    return rank < (part * k).round()[:, None]

@@ -93,7 +93,8 @@ def comixup(
     check_floats("start", start, (n, None, None, None), images, one_for_all=False)
     check_floats("prior", prior, (n, None), images, one_for_all=False)
     check_counts(sources=sources, iterations=iterations)
-    _check_permutation(order, check)
+    if looks_at_values(check, order) and len(order.unique()) < n:
+        raise ValueError("order must be a permutation, got an image twice")
     labels = prepare_labels(labels, images, check)
     check_out(out, images)
 
@@ -104,7 +105,10 @@ def comixup(
     valid = (place < n).view(size, groups).T
     members = order.long()[place.clamp_max(n - 1)].view(size, groups).T
     starts, rows, columns = start.shape[1], min(start.shape[2], height), min(start.shape[3], width)
-    block = _blocks(rows, columns, height, width, images.device)
+    down, across = (
+        cell_of_pixel(*side, images.device) for side in ((height, rows), (width, columns))
+    )
+    block = down[:, None] * columns + across  # of each pixel
     number = rows * columns
     pixels = (block.flatten()[:, None] == torch.arange(number, device=images.device)).sum(0)
     with torch.autocast(images.device.type, enabled=False):
@@ -173,12 +177,6 @@ def draw_comixup(
     return order, start, prior / prior.sum(1, keepdim=True)
 
 
-def _blocks(rows: int, columns: int, height: int, width: int, device: torch.device) -> Tensor:
-    """(H, W), the number of the block of each pixel."""
-    row, column = cell_of_pixel(height, rows, device), cell_of_pixel(width, columns, device)
-    return row[:, None] * columns + column
-
-
 def _salient(saliency: Tensor, rows: int, columns: int, pixels: Tensor) -> Tensor:
     """(N, S), the share of an image's saliency that is in each block."""
     height, width = saliency.shape[1:]
@@ -222,8 +220,3 @@ def _compose(
         mixed = torch.where(planes[k][:, block][:, None], images[index[k]], mixed, out=out)
     told = share_labels(labels, source, share)
     return Mixed(mixed, told, source, torch.stack(planes, 1)[:, :, block])
-
-
-def _check_permutation(order: Tensor, check: bool | None) -> None:
-    if looks_at_values(check, order) and len(order.unique()) < len(order):
-        raise ValueError("order must be a permutation, got an image twice")

@@ -39,7 +39,7 @@ def cutmix(
         \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
 
     Args:
-        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
+        images, labels, index, out, check, errors: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the share of the first image before clipping and rounding.
         centers: (N, 2) floats in [0, 1), the centre of the box as fractions (y, x) of height and
             width.
@@ -49,9 +49,6 @@ def cutmix(
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
         shares are exact pixel counts.
-
-    Raises:
-        TypeError, ValueError: see :func:`mixup`.
 
     Source: CutMix (arXiv 1905.04899).
     """

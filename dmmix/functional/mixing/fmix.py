@@ -10,17 +10,12 @@ from torch import Generator, Tensor
 
 from dmmix.functional.labels import Labels
 from dmmix.functional.mixing.compose import by_mask
-from dmmix.functional.mixing.fmix_band import (
-    band_field,
-    band_mask,
-    band_shape,
-    check_band,
-    is_band,
-)
+from dmmix.functional.mixing.fmix_band import band_field, band_mask, band_shape, check_band, is_band
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_not_negative, check_tensor
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
+from dmmix.functional.tensors.maps import rank
 
 __all__ = ["draw_noise", "fmix"]
 
@@ -47,14 +42,10 @@ def fmix(
         f_0 = \frac{1}{\max(H, W)}, \qquad
         M = 1 \text{ at the } \operatorname{round}(\lambda H W) \text{ pixels of largest } g
 
-    .. math::
-        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
-        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
-
-    Of pixels that are equal in :math:`g` (to float32), those that come first, row by row, are
-    taken first. From a band of the noise (see ``noise``) the same :math:`g` is made with
-    :math:`z = 0` at all other frequencies, several times faster, and pixels that are equal are
-    taken together.
+    With this mask images and labels are mixed as in :func:`cutmix`. Of pixels that are equal in
+    :math:`g` (to float32), those that come first, row by row, are taken first. From a band of the
+    noise (see ``noise``) the same :math:`g` is made with :math:`z = 0` at all other frequencies,
+    several times faster, and pixels that are equal are taken together.
 
     Args:
         images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
@@ -183,15 +174,12 @@ def _top(field: Tensor, number: Tensor) -> Tensor:
 
 def _soft_top(field: Tensor, number: Tensor, lam: Tensor, max_soft: float) -> Tensor:
     """(N, pixels) in [0, 1]: as :func:`_top`, with a ramp around the smallest value taken."""
-    pixels = field.shape[1]
-    order = field.sort(dim=1, descending=True, stable=True).indices
-    place = torch.arange(pixels, device=field.device).expand_as(order)
-    rank = torch.empty_like(order).scatter_(1, order, place).to(number.dtype)
+    pixels, place = field.shape[1], rank(field).to(number.dtype)
     half = (torch.minimum(lam, 1 - lam).clamp_max(max_soft) * pixels).floor()
     half = torch.minimum(half, torch.minimum(number, pixels - number))[:, None]
     # From 1 at the rank number - half to 0 at number + half - 1: so many lie above as below 1/2.
-    ramp = (number[:, None] + half - 1 - rank) / (2 * half - 1).clamp_min(1)
-    return torch.where(half > 0, ramp.clamp(0, 1), (rank < number[:, None]).to(ramp.dtype))
+    ramp = (number[:, None] + half - 1 - place) / (2 * half - 1).clamp_min(1)
+    return torch.where(half > 0, ramp.clamp(0, 1), (place < number[:, None]).to(ramp.dtype))
 
 
 def _check_noise(noise: Tensor, images: Tensor) -> None:

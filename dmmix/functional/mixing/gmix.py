@@ -40,14 +40,12 @@ def gmix(
     mask. The paper has square images and :math:`H^2`.
 
     Args:
-        images, labels, lam, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
+        images, labels, lam, index, out, check, errors: see :func:`mixup`; images are
+            (N, ch, H, W).
         centers: the centre of the spot, see :func:`cutmix`.
 
     Returns:
         :class:`Mixed`; the mask is (N, 1, H, W) floats, and the shares are its mean.
-
-    Raises:
-        TypeError, ValueError: see :func:`mixup`.
 
     Source: A Unified Analysis of Mixed Sample Data Augmentation (arXiv 2208.09913).
     """

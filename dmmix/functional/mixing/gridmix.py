@@ -33,15 +33,13 @@ def gridmix(
         M(y, x) = \mathbf{1}\bigl[u_{c(y, x)} < \lambda\bigr], \qquad
         c(y, x) = \bigl(\lfloor y\,r / H \rfloor, \lfloor x\,s / W \rfloor\bigr)
 
-    .. math::
-        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
-        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
+    With this mask images and labels are mixed as in :func:`cutmix`.
 
     Where the grid does not divide the image, cells differ by a pixel in height and width; an image
     with fewer pixels than cells on a side does not show some of the cells.
 
     Args:
-        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
+        images, labels, index, out, check, errors: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the probability that a cell is of the first image.
         cells: (N, r, s) floats in [0, 1), a uniform draw for each cell of a grid of any size
             (:func:`draw_cells`).
@@ -49,9 +47,6 @@ def gridmix(
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
         shares are exact pixel counts.
-
-    Raises:
-        TypeError, ValueError: see :func:`mixup`.
 
     Source: GridMix: Strong regularization through local context mapping (Pattern Recognition 109,
     2021; doi 10.1016/j.patcog.2020.107594).

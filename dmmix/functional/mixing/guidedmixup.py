@@ -29,17 +29,13 @@ def guidedmixup(
 ) -> Mixed:
     r"""Weighted mean of each image and its partner, pixel by pixel as salient as they are there.
 
-    With the saliency maps scaled to a sum of 1, :math:`S`, and the mean of the mask over the pixels
-    :math:`\bar M`:
+    With the saliency maps scaled to a sum of 1, :math:`S`, and the mask
 
     .. math::
         M_i = \frac{\lambda_i S_i}{\lambda_i S_i + (1 - \lambda_i) S_{j(i)}}
 
-    .. math::
-        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
-        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
-
-    The paper has no :math:`\lambda`, which is one of a half.
+    images and labels are mixed as in :func:`cutmix`. The paper has no :math:`\lambda`, which is one
+    of a half.
 
     Args:
         images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W); the

@@ -62,13 +62,10 @@ def mix_later(
 
     Args:
         images: (N, ch, H, W); returned as they are, not copied.
-        labels, lam, index, check: see :func:`mixup`.
+        labels, lam, index, check, errors: see :func:`mixup`.
 
     Returns:
         :class:`Mixed`; the mask is the share, (N, 1, 1, 1).
-
-    Raises:
-        TypeError, ValueError: see :func:`mixup`.
     """
     labels = prepare_pair(images, labels, lam, index, None, check)
     share = lam.to(images.dtype).to(share_dtype(images)).expand(images.shape[0])

@@ -148,11 +148,7 @@ def unmixed(images: Tensor, labels: Labels, *, check: bool | None = None) -> Mix
 
     Args:
         images: (N, ch, H, W), or (N, ...); returned as they are, not copied.
-        labels: as for :func:`mixup`.
-        check: see :func:`mixup`.
-
-    Raises:
-        TypeError, ValueError: see :func:`mixup`.
+        labels, check, errors: see :func:`mixup`.
     """
     check_images(images, any_axes=True)
     labels = prepare_labels(labels, images, check)

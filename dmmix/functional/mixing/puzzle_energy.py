@@ -7,19 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["grid_energy", "minimise_grid_energy"]
+__all__ = ["minimise_grid_energy"]
 
 _THRESHOLDS = 8
 _RELAXATION = 1.5  # how far each step goes, above 1 and below 2: faster than 1
-
-
-def grid_energy(labels: Tensor, unary: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    r"""(N,) the energy that :func:`minimise_grid_energy` minimises, of (N, H, W) labels."""
-    m = unary.shape[1] - 1
-    z = labels.to(unary.dtype) / m
-    energy = unary.gather(1, labels[:, None]).sum((1, 2, 3))
-    energy = energy + (down * (z[:, 1:] - z[:, :-1]).square()).sum((1, 2))
-    return energy + (right * (z[:, :, 1:] - z[:, :, :-1]).square()).sum((1, 2))
 
 
 def minimise_grid_energy(

@@ -40,7 +40,7 @@ def resizemix(
     same, for one size at a time). It is computed in float32 at least, also under autocast.
 
     Args:
-        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
+        images, labels, index, out, check, errors: see :func:`mixup`; images are (N, ch, H, W).
         lam: (N,) floats in [0, 1], the share of the first image before rounding.
         places: (N, 2) floats in [0, 1), where the box is, (y, x): 0 is the first of the places
             that it can have in the image, 1 the end of the last. Uniform values
@@ -49,9 +49,6 @@ def resizemix(
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
         shares are exact pixel counts.
-
-    Raises:
-        TypeError, ValueError: see :func:`mixup`.
 
     Source: ResizeMix (arXiv 2012.11101).
     """

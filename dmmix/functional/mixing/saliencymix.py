@@ -34,8 +34,8 @@ def saliencymix(
     mixed as in :func:`cutmix`.
 
     Args:
-        images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W) and
-            may be normalised: see the function below.
+        images, labels, index, out, check, errors: see :func:`mixup`; images are (N, ch, H, W)
+            and may be normalised: see the function below.
         lam: (N,) floats in [0, 1], the share of the first image before clipping and rounding.
         saliency: (N, H, W) floats, what is salient in the ``images`` (not in the partners);
             ``None`` is :func:`~dmmix.functional.fine_grained_saliency`, as in the paper.
@@ -43,9 +43,6 @@ def saliencymix(
     Returns:
         :class:`Mixed`; the mask is bool, (N, 1, H, W), true where the first image is kept. The
         shares are exact pixel counts.
-
-    Raises:
-        TypeError, ValueError: see :func:`mixup`.
 
     Source: SaliencyMix (arXiv 2006.01791).
     """

@@ -38,11 +38,8 @@ def smoothmix(
         G(y, x) = \exp\Bigl(-\frac{(y / H - c_y)^2 + (x / W - c_x)^2}{2 \sigma^2}\Bigr), \qquad
         M = 1 - G
 
-    .. math::
-        \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{j(i)}, \qquad
-        \tilde y_i = \bar M_i y_i + (1 - \bar M_i) y_{j(i)}
-
-    On an image that is not square the spot is an ellipse of its proportions.
+    With this mask images and labels are mixed as in :func:`cutmix`. On an image that is not square
+    the spot is an ellipse of its proportions.
 
     Args:
         images, labels, index, out, check: see :func:`mixup`; images are (N, ch, H, W).
@@ -68,7 +65,9 @@ def smoothmix(
         )
     labels = prepare_pair(images, labels, lam, index, out, check, centers=centers)
     if sigma is not None:
-        _check_sigma(sigma, images, check)
+        check_floats("sigma", sigma, (images.shape[0],), images)
+        if looks_at_values(check, sigma):
+            check_range("sigma", sigma, (sigma > 0) & sigma.isfinite(), "(0, inf)")
     dtype = share_dtype(images)
     height, width = images.shape[-2:]
     squares = (
@@ -139,10 +138,3 @@ def _spot_of_share(squares: tuple[Tensor, Tensor], share: Tensor) -> tuple[Tenso
 def _precision(place: Tensor) -> Tensor:
     """1 / sigma^2 with sigma from 0 to infinity as ``place`` goes from 0 to 1."""
     return ((1 - place) / place).square()
-
-
-def _check_sigma(sigma: Tensor, images: Tensor, check: bool | None) -> None:
-    check_floats("sigma", sigma, (images.shape[0],), images)
-    if looks_at_values(check, sigma):
-        good = (sigma > 0) & sigma.isfinite()
-        check_range("sigma", sigma, good, "(0, inf)")

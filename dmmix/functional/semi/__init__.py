@@ -1,7 +1,5 @@
 """The maths that semi-supervised methods are made of, in plain PyTorch."""
 
-from dmmix.functional.semi.alignment import align_distribution
-from dmmix.functional.semi.annealing import training_signal_annealing
 from dmmix.functional.semi.consistency import (
     kl_consistency,
     masked_cross_entropy,
@@ -9,12 +7,18 @@ from dmmix.functional.semi.consistency import (
 )
 from dmmix.functional.semi.pseudo_labels import (
     PseudoLabels,
+    align_distribution,
+    flexmatch_thresholds,
     hard_pseudo_labels,
     probabilities,
     sharpen,
 )
-from dmmix.functional.semi.ramps import gaussian_ramp, half_cosine_ramp, linear_ramp
-from dmmix.functional.semi.thresholds import flexmatch_thresholds
+from dmmix.functional.semi.ramps import (
+    gaussian_ramp,
+    half_cosine_ramp,
+    linear_ramp,
+    training_signal_annealing,
+)
 
 __all__ = [
     "PseudoLabels",

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from dmmix.functional.tensors.checks import looks_at_values
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["check_maps", "normalised", "resize_maps"]
+__all__ = ["check_maps", "normalised", "rank", "resize_maps"]
 
 
 def check_maps(name: str, maps: Tensor, images: Tensor, check: bool | None = None) -> None:
@@ -53,3 +53,11 @@ def normalised(maps: Tensor) -> Tensor:
     return torch.where(
         some, maps / torch.where(some, total, 1), 1 / (maps.shape[1] * maps.shape[2])
     )
+
+
+def rank(values: Tensor) -> Tensor:
+    """(N, K), the place of each of the K values of a row from the largest on; of equal ones the
+    first comes first."""
+    order = values.argsort(dim=1, descending=True, stable=True)
+    place = torch.arange(values.shape[1], device=values.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, place)

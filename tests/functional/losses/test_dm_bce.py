@@ -37,41 +37,27 @@ def test_equals_the_reference(shape, t, xi, weighted):
     assert_close(mean * num_classes, loss, atol=1e-11, rtol=1e-12)
 
 
-def test_with_t_of_0_is_two_hot():
+@pytest.mark.parametrize("t", [0.0, 1.0])
+def test_with_t_of_0_is_two_hot_and_with_t_and_xi_of_1_plain_mixed_bce(t):
     logits, labels = mixed_batch(6, 8, 2, zeros=False)
-    two_hot = (labels.dense(8) > 0).double()
-    exactly(
-        decoupled_mixup_bce(logits, labels, t=0.0),
-        F.binary_cross_entropy_with_logits(logits, two_hot),
-    )
+    target = labels.dense(8) if t else (labels.dense(8) > 0).double()
+    expected = F.binary_cross_entropy_with_logits(logits, target)
+    exactly(decoupled_mixup_bce(logits, labels, t, xi=1.0), expected)
 
 
-def test_with_t_and_xi_of_1_is_plain_mixed_bce():
-    logits, labels = mixed_batch(6, 8, 3)
-    exactly(
-        decoupled_mixup_bce(logits, labels, t=1.0, xi=1.0),
-        F.binary_cross_entropy_with_logits(logits, labels.dense(8)),
-    )
-
-
-@pytest.mark.parametrize("lam", [0.3, 0.5])
-def test_of_two_classes_both_mixed_in(lam):
+@pytest.mark.parametrize(
+    "targets", [[0.3, 0.7], [0.5, 0.5], [0.3, 0.3, 0.3, 0.3], [1.0, 1.0, 1.0, 1.0]]
+)
+def test_of_a_row_with_every_class(targets):
     """Where every class is mixed in, what all of them have is no smoothing."""
-    logits = torch.tensor([[0.5, -1.5]], dtype=torch.float64)
-    target = [reference.rescaled(lam, 1.0, 0.8), reference.rescaled(1 - lam, 1.0, 0.8)]
-    expected = reference.binary_cross_entropy(logits[0].tolist(), target) / 2
-    labels = pairs([0], [1], [lam])
-    for given in (labels, labels.dense(2)):
-        assert decoupled_mixup_bce(logits, given).item() == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("value", [0.3, 1.0])
-def test_of_a_row_with_every_class(value):
-    logits = torch.tensor([[0.5, -1.5, 0.0, 2.0]], dtype=torch.float64)
-    targets = torch.full((1, 4), value, dtype=torch.float64)
-    target = [reference.rescaled(value, 1.0, 0.8)] * 4
-    expected = reference.binary_cross_entropy(logits[0].tolist(), target) / 4
-    assert decoupled_mixup_bce(logits, targets).item() == pytest.approx(expected)
+    z = [0.5, -1.5, 0.0, 2.0][: len(targets)]
+    logits, dense = (torch.tensor([row], dtype=torch.float64) for row in (z, targets))
+    target = [reference.rescaled(value, 1.0, 0.8) for value in targets]
+    expected = reference.binary_cross_entropy(z, target) / len(z)
+    assert decoupled_mixup_bce(logits, dense).item() == pytest.approx(expected)
+    if len(z) == 2:
+        labels = pairs([0], [1], targets[:1])
+        assert decoupled_mixup_bce(logits, labels).item() == pytest.approx(expected)
 
 
 def test_keeps_smoothing():

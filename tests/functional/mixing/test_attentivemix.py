@@ -58,21 +58,6 @@ def test_it_is_the_loop_from_the_paper(size, grid, map_size):
     assert_close(mixed.labels.shares[:, 0], torch.tensor(shares, dtype=torch.float64))
 
 
-def test_six_of_forty_nine_cells_of_the_partner_are_pasted():
-    images = torch.zeros(2, 1, 224, 224)
-    images[1] = 1
-    attention = torch.zeros(2, 7, 7)
-    hot = torch.tensor([3, 9, 17, 24, 30, 48])
-    attention[1].view(-1)[hot] = 1  # of the second image, the partner of the first
-    attention[0].view(-1)[:6] = 1
-    lam = torch.full((2,), PAPER)
-    mixed = attentivemix(images, torch.arange(2), lam, torch.tensor([1, 0]), attention)
-    cells = F.avg_pool2d(mixed.images[0], 32)[0].flatten()
-    assert cells.nonzero()[:, 0].tolist() == hot.tolist()
-    assert cells[hot].tolist() == [1.0] * 6
-    assert_close(mixed.labels.shares[:, 1], torch.full((2,), 6 / 49))
-
-
 def test_equal_cells_are_pasted_row_by_row():
     images, labels = batch(2, 1, (7, 7))
     lam = torch.tensor([1 - 9 / 49, 1.0])

@@ -106,17 +106,6 @@ def test_masks_are_not_symmetric_about_a_point():
     assert likeness.min() < -0.5
 
 
-def test_more_decay_means_fewer_edges():
-    images, labels = batch(32, 1, (16, 16))
-    lam, index, noise = draws(32, (16, 16))
-
-    def edges(decay):
-        mask = fmix(images, labels, lam * 0 + 0.5, index, noise, decay_power=decay).mask
-        return (mask != mask.roll(1, 2)).sum() + (mask != mask.roll(1, 3)).sum()
-
-    assert edges(0.0) > 2 * edges(1.5) > 3 * edges(5.0)
-
-
 # -- the number of pixels --------------------------------------------------------------------------
 
 
@@ -182,6 +171,3 @@ def test_noise_is_normal():
     big = torch.view_as_real(draw_noise(100, (32, 32), generator()))
     assert abs(big.mean()) < 0.02
     assert_close(big[..., 0].var(), big[..., 1].var(), rtol=0.05, atol=0)
-
-
-# -- draws and mistakes ----------------------------------------------------------------------------

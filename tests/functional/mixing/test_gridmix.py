@@ -63,19 +63,6 @@ def test_a_cell_is_of_one_image_and_cells_are_as_large_as_they_can():
                 assert wide in (width // 4, -(-width // 4))
 
 
-def test_cells_are_independent_and_kept_with_probability_lam():
-    n = 20000
-    images, labels = torch.zeros(1, 1, 1, 1).expand(n, 1, 4, 4), torch.zeros(n).long()
-    _, index, cells = draws(n)
-    lam = torch.full((n,), 0.3)
-    kept = gridmix(images, labels, lam, index, cells).mask.flatten(1).double()
-    assert_close(kept.mean(0), torch.full((16,), 0.3).double(), rtol=0, atol=0.02)
-    assert_close(torch.corrcoef(kept.T), torch.eye(16).double(), rtol=0, atol=0.04)
-    # So the number of cells is binomial.
-    number = kept.sum(1)
-    assert abs(number.var() - 16 * 0.3 * 0.7) < 0.2
-
-
 def test_the_grid_costs_no_operation_a_cell():
     """The pitfall of a Python loop over cells, with a write each."""
     images, labels = batch(4, size=(32, 32))
@@ -89,13 +76,8 @@ def test_the_grid_costs_no_operation_a_cell():
     assert operations((1, 1)) == operations((16, 16)) < 60
 
 
-def test_draws_are_uniform_and_from_the_generator_alone():
-    state = torch.get_rng_state()
-    a, b = (draw_cells(9, (2, 5), generator(3)) for _ in range(2))
-    assert torch.equal(a, b)
-    assert a.shape == (9, 2, 5)
-    assert torch.equal(state, torch.get_rng_state())
-    one = draw_cells(6, (2, 5), generator(), per_batch=True)
-    assert one.shape == (1, 2, 5)
+def test_draws_are_uniform():
     stats = pytest.importorskip("scipy.stats")
+    assert draw_cells(9, (2, 5), generator()).shape == (9, 2, 5)
+    assert draw_cells(6, (2, 5), generator(), per_batch=True).shape == (1, 2, 5)
     assert stats.kstest(draw_cells(500, (4, 4), generator()).flatten(), "uniform").pvalue > 1e-3

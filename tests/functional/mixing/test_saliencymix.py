@@ -103,14 +103,3 @@ def test_a_normalised_batch_gets_the_boxes_of_the_plain_one(saliency):
     for same in (255 * images, (images - mean) / std, images.half(), 1e-2 * images - 3):
         mixed = saliencymix(same, torch.arange(4), lam, index, saliency=saliency(same))
         assert torch.equal(mixed.mask, plain.mask)
-
-
-def test_images_of_one_colour_have_the_box_in_the_corner():
-    images = torch.full((2, 3, 10, 20), 0.3)
-    lam, index = torch.full((2,), 0.75), torch.tensor([1, 0])
-    mask = saliencymix(images, torch.arange(2), lam, index).mask
-    assert not bool(mask[:, :, 0, 0].any())
-    assert bool((mask.sum((1, 2, 3)) == 200 - 15).all())
-
-
-# -- forms ---------------------------------------------------------------------------------------
