@@ -11,8 +11,6 @@ from torch import Tensor
 from dmmix.functional.tensors.checks import looks_at_values
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["Labels", "MixedLabels", "as_mixed_labels"]
-
 # Shares come from float32 (or bfloat16) arithmetic; a sum further from 1 than this is a mistake.
 _SUM_TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-4}
 _COARSE_SUM_TOLERANCE = 2e-2

@@ -10,8 +10,6 @@ from torch import Tensor
 from dmmix.functional.labels import MixedLabels, as_mixed_labels
 from dmmix.functional.losses.slots import merged_shares, plan_slots
 
-__all__ = ["MixedAccuracy", "mixed_accuracy"]
-
 
 class MixedAccuracy(NamedTuple):
     """(N,) bool each; ``mixed`` says which samples are mixtures of two classes or more."""

@@ -6,23 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-__all__ = [
-    "Ascending",
-    "Count",
-    "Filled",
-    "Finite",
-    "NonNegative",
-    "NonNegativeBounds",
-    "Positive",
-    "PositiveBounds",
-    "PositiveShare",
-    "Probability",
-    "Range",
-    "ShareBounds",
-    "Size",
-    "as_pair",
-]
-
 
 @dataclass(frozen=True)
 class Range:

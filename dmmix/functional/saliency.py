@@ -11,8 +11,6 @@ from dmmix.functional.tensors.checks import check_images
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.maps import resize_maps
 
-__all__ = ["fine_grained_saliency", "spectral_residual_saliency"]
-
 # Half the side of the surroundings that a pixel is compared with, in pixels.
 _SURROUNDS = (12, 24, 48, 28, 56, 112)
 _SMOOTH = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # (1, 2, 1) / 4, twice

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["check_rescaling", "rescale_share"]
-
 
 def rescale_share(share: Tensor, t: float = 1.0, xi: float = 0.8) -> Tensor:
     r"""Rescaled share of DM(BCE).

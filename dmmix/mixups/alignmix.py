@@ -13,8 +13,6 @@ from dmmix.functional import mixing
 from dmmix.functional.ranges import Count, Positive
 from dmmix.mixups.manifoldmix import StageMix, Stages
 
-__all__ = ["AlignMix"]
-
 
 class AlignMix(StageMix):
     r"""AlignMixup: Mixup of the images, or of feature maps of which one is laid over the other by

@@ -13,8 +13,6 @@ from dmmix.functional.ranges import Count, Positive, Range
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.mixups.base import PlainMix
 
-__all__ = ["AttentiveMix"]
-
 
 class AttentiveMix(PlainMix):
     r"""Attentive CutMix: the cells of another image that the network looks at most, pasted.

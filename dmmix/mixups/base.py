@@ -17,9 +17,6 @@ from dmmix.mixups.buffers import Buffers
 from dmmix.mixups.build import Part, build
 from dmmix.mixups.randomness import step_generator
 
-__all__ = ["Mix", "PairMix", "PlacedMix", "PlainMix", "build_mix", "draw_for"]
-
-
 #: What a mix of one's own had before it drew, asked and blended.
 _BEFORE = {
     "apply": "write draw(n, size, generator), ask if it asks the model, and blend",

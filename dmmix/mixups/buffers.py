@@ -11,8 +11,6 @@ import sys
 import torch
 from torch import Tensor
 
-__all__ = ["Buffers"]
-
 _LIMIT = 3  # one in the running step, one that its graph still holds, one to spare
 
 

@@ -6,8 +6,6 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["Part", "build", "set_builder"]
-
 try:
     from dmmix.arguments import Checked
 except ImportError:  # with torch alone: a class checks what a type cannot say, no more

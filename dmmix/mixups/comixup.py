@@ -12,8 +12,6 @@ from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Count, NonNegative, Positive
 from dmmix.mixups.base import Mix
 
-__all__ = ["CoMixup"]
-
 
 class CoMixup(Mix):
     r"""Co-Mixup: as many images as go in, each put together of the salient blocks of several.

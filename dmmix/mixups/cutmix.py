@@ -12,8 +12,6 @@ from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive, Probability
 from dmmix.mixups.base import PlacedMix
 
-__all__ = ["CutMix"]
-
 
 class CutMix(PlacedMix):
     r"""CutMix: a box of area :math:`1 - \lambda` of another image, with

@@ -10,8 +10,6 @@ from dmmix.functional import mixing
 from dmmix.functional.ranges import Count, NonNegative, Positive, Range
 from dmmix.mixups.base import PairMix
 
-__all__ = ["FMix"]
-
 
 class FMix(PairMix):
     r"""FMix: a mask of any shape, cut from low-frequency noise, with

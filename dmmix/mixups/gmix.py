@@ -5,8 +5,6 @@ from __future__ import annotations
 from dmmix.functional import mixing
 from dmmix.mixups.base import PlacedMix
 
-__all__ = ["GMix"]
-
 
 class GMix(PlacedMix):
     r"""GMix: the image with the smaller share as a soft round spot in the other, with

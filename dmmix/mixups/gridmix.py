@@ -10,8 +10,6 @@ from dmmix.functional import mixing
 from dmmix.functional.ranges import Positive, Size, as_pair
 from dmmix.mixups.base import PairMix
 
-__all__ = ["GridMix"]
-
 
 class GridMix(PairMix):
     r"""GridMix: each cell of a grid from the image with probability :math:`\lambda`, else from its

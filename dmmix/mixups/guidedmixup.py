@@ -15,8 +15,6 @@ from dmmix.mixups.build import build
 from dmmix.mixups.pairing import GreedyPairing, Pairing
 from dmmix.mixups.saliency import GradientSaliency, Saliency, SalientMix
 
-__all__ = ["GuidedMixup"]
-
 
 class GuidedMixup(SalientMix):
     r"""GuidedMixup: each pixel from the image in which it is the more salient, smoothly, and

@@ -6,8 +6,6 @@ from dmmix.functional import mixing
 from dmmix.functional.ranges import Positive, Probability
 from dmmix.mixups.base import PlacedMix
 
-__all__ = ["HMix"]
-
 
 class HMix(PlacedMix):
     r"""HMix: a box of another image pasted, and the two images blended around it, with

@@ -17,8 +17,6 @@ from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Filled, Positive, Range
 from dmmix.mixups.base import PairMix
 
-__all__ = ["ManifoldMix", "StageMix", "Stages"]
-
 #: Divisible by all numbers up to 22: of so many stages, each is as likely.
 _STAGE = math.lcm(*range(1, 23))
 

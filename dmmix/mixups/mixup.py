@@ -5,8 +5,6 @@ from __future__ import annotations
 from dmmix.functional import mixing
 from dmmix.mixups.base import PlainMix
 
-__all__ = ["Mixup"]
-
 
 class Mixup(PlainMix):
     r"""Mixup: :math:`\lambda x_i + (1 - \lambda) x_j`, with

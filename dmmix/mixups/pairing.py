@@ -9,8 +9,6 @@ from torch import Generator, Tensor
 from dmmix.functional import draw_pairing, greedy_pairing
 from dmmix.mixups.build import Part
 
-__all__ = ["GreedyPairing", "Pairing", "RandomPairing"]
-
 
 class Pairing(Part):
     """(N,) partners: drawn beforehand, or else told by the saliency of the images."""

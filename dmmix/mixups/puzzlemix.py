@@ -14,8 +14,6 @@ from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Count, Filled, NonNegative, Positive, Probability, Range
 from dmmix.mixups.base import PairMix
 
-__all__ = ["PuzzleMix"]
-
 
 class PuzzleMix(PairMix):
     r"""PuzzleMix: in each block the image that is salient there, and blocks moved to where they are

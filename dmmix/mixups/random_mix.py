@@ -14,8 +14,6 @@ from dmmix.functional.ranges import Filled, Probability, Range
 from dmmix.mixups.base import Mix, build_mix
 from dmmix.mixups.randomness import current_epoch
 
-__all__ = ["RandomMix"]
-
 
 class RandomMix(Mix):
     """One of several mixes at random, for some of the samples, in some of the epochs.

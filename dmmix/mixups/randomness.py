@@ -10,15 +10,6 @@ from typing import NamedTuple
 import torch
 import torch.distributed as dist
 
-__all__ = [
-    "RandomStream",
-    "TrainingState",
-    "current_epoch",
-    "set_source",
-    "step_generator",
-    "training_progress",
-]
-
 
 class RandomStream(IntEnum):
     """The independent random streams of a step. A number stays as it is: it is part of the seed."""

@@ -16,8 +16,6 @@ from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.mixups.base import Mix, build_mix
 from dmmix.mixups.mixup import Mixup
 
-__all__ = ["RegMixup"]
-
 
 class RegMixup(Mix):
     r"""The loss on clean samples plus the loss on their mixes:

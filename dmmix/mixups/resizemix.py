@@ -10,8 +10,6 @@ from dmmix.functional import mixing
 from dmmix.functional.ranges import Positive, ShareBounds
 from dmmix.mixups.base import PairMix
 
-__all__ = ["ResizeMix"]
-
 
 class ResizeMix(PairMix):
     r"""ResizeMix: another image, whole, resized to :math:`\tau (H, W)` and pasted at a random

@@ -14,14 +14,6 @@ from dmmix.functional.ranges import Positive
 from dmmix.mixups.base import PlainMix
 from dmmix.mixups.build import Part, build
 
-__all__ = [
-    "FineGrainedSaliency",
-    "GradientSaliency",
-    "Saliency",
-    "SalientMix",
-    "SpectralResidualSaliency",
-]
-
 
 class Saliency(Part):
     """(N, H, W) maps of images.

@@ -13,8 +13,6 @@ from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive
 from dmmix.mixups.saliency import FineGrainedSaliency, Saliency, SalientMix
 
-__all__ = ["SaliencyMix"]
-
 
 class SaliencyMix(SalientMix):
     r"""SaliencyMix: a box of area :math:`1 - \lambda` of another image, around its most salient

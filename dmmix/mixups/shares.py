@@ -14,8 +14,6 @@ from dmmix.functional.mixing.blend import prepare_labels
 from dmmix.functional.ranges import Probability
 from dmmix.mixups.build import Part
 
-__all__ = ["AttentionShares", "ShareRule"]
-
 
 class ShareRule(Part):
     """The shares that the loss sees, from the forward pass of the mixed images.

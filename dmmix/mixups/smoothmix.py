@@ -12,8 +12,6 @@ from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive, PositiveBounds
 from dmmix.mixups.base import PairMix
 
-__all__ = ["SmoothMix"]
-
 
 class SmoothMix(PairMix):
     r"""SmoothMix: a soft round spot of another image, at a uniform place.

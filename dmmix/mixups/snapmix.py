@@ -12,8 +12,6 @@ from dmmix.functional.mixing import Mixed
 from dmmix.functional.ranges import Positive
 from dmmix.mixups.base import PairMix
 
-__all__ = ["SnapMix"]
-
 
 class SnapMix(PairMix):
     r"""SnapMix: a box of another image pasted into a box of another size, labelled by what the

@@ -12,8 +12,6 @@ from dmmix.functional.ranges import Positive, Probability
 from dmmix.mixups.cutmix import CutMix
 from dmmix.mixups.shares import AttentionShares
 
-__all__ = ["TransMix"]
-
 
 class TransMix(CutMix):
     r"""CutMix whose labels say where the class token of a vision transformer looks, each sample for

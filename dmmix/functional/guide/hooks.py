@@ -12,8 +12,6 @@ from dmmix.functional.guide.layers import Attention, kind_of
 from dmmix.functional.mixing.mixed import Inside, per_sample
 from dmmix.functional.tensors.dtypes import at_least_float32, no_autocast
 
-__all__ = ["changed", "class_attention"]
-
 
 def changed(output: Any, inside: Inside) -> Any:
     """The output of a module with its features changed: a tensor, or each floating-point one in

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from dmmix.functional.tensors.checks import check_counts
 
-__all__ = ["Attention", "Layers", "NamedLayers", "kind_of"]
-
 
 class Attention(NamedTuple):
     """Where the class token of a vision transformer looks.

@@ -16,8 +16,6 @@ from dmmix.functional.labels import Labels, MixedLabels
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.dtypes import at_least_float32, no_autocast
 
-__all__ = ["Guide"]
-
 
 class Guide:
     """Answers the questions that guided mixes have about a model, for one training step.

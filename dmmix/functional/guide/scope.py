@@ -15,8 +15,6 @@ from dmmix.functional.mixing.mixed import Mixed
 if TYPE_CHECKING:
     from dmmix.functional.guide.questions import Guide
 
-__all__ = ["Step"]
-
 
 class Step:
     """One forward pass of mixed images: features are changed and attention is seen in it.

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.losses.checks import Reduction, check_reduction
 
-__all__ = ["MixupLoss", "Reduction", "reduce_loss"]
-
 
 def reduce_loss(
     loss: Tensor,

@@ -15,20 +15,6 @@ from dmmix.functional.losses.slots import Decouple
 from dmmix.functional.shares import check_rescaling
 from dmmix.functional.tensors.checks import check_rows
 
-__all__ = [
-    "OverClasses",
-    "Reduction",
-    "check_class_weight",
-    "check_classes",
-    "check_eta",
-    "check_mask",
-    "check_over_classes",
-    "check_reduction",
-    "check_settings",
-    "check_soft_labels",
-    "checked_labels",
-]
-
 OverClasses = Literal["sum", "mean"]
 Reduction = Literal["none", "mean", "sum"]
 

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.losses.base import MixupLoss, Reduction, reduce_loss
+from dmmix.functional.losses.base import MixupLoss, reduce_loss
 from dmmix.functional.losses.checks import (
     OverClasses,
+    Reduction,
     check_class_weight,
     check_classes,
     check_over_classes,
@@ -23,8 +24,6 @@ from dmmix.functional.losses.slots import merged_shares
 from dmmix.functional.shares import check_rescaling, rescale_share
 from dmmix.functional.tensors.checks import check_rows
 from dmmix.functional.tensors.dtypes import at_least_float32
-
-__all__ = ["DecoupledMixupBCELoss", "decoupled_mixup_bce"]
 
 
 def decoupled_mixup_bce(

@@ -8,13 +8,11 @@ from typing import Any
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.losses.base import MixupLoss, Reduction, reduce_loss
-from dmmix.functional.losses.checks import check_eta, check_settings
+from dmmix.functional.losses.base import MixupLoss, reduce_loss
+from dmmix.functional.losses.checks import Reduction, check_eta, check_settings
 from dmmix.functional.losses.kernels import Backend
 from dmmix.functional.losses.slots import Decouple
 from dmmix.functional.losses.terms import decoupled_mixup_terms
-
-__all__ = ["DecoupledMixupLoss", "decoupled_mixup_cross_entropy"]
 
 
 def decoupled_mixup_cross_entropy(

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from dmmix.functional.labels import MixedLabels
-from dmmix.functional.losses.base import Reduction, reduce_loss
+from dmmix.functional.losses.base import reduce_loss
+from dmmix.functional.losses.checks import Reduction
 from dmmix.functional.losses.dm_ce import DecoupledMixupLoss
 from dmmix.functional.losses.kernels import Backend
 from dmmix.functional.losses.terms import decoupled_mixup_terms
-
-__all__ = ["MixupCrossEntropyLoss", "mixup_cross_entropy"]
 
 
 def mixup_cross_entropy(

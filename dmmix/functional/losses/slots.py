@@ -10,8 +10,6 @@ from torch import Tensor
 from dmmix.functional.labels import MixedLabels
 from dmmix.functional.shares import rescale_share
 
-__all__ = ["Slots", "merged_shares", "plan_slots"]
-
 Decouple = Literal["all", "more", "less"]
 
 

@@ -18,8 +18,6 @@ from dmmix.functional.losses.kernels import Backend, mixup_terms
 from dmmix.functional.losses.slots import Decouple, plan_slots
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["Terms", "decoupled_mixup_terms"]
-
 
 class Terms(NamedTuple):
     """The two parts of DM(CE), (N,) each, before ``eta`` and any reduction."""

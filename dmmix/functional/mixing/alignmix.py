@@ -9,8 +9,6 @@ from dmmix.functional.mixing.manifold import check_features
 from dmmix.functional.tensors.checks import check_counts, check_index, check_lam, check_positive
 from dmmix.functional.tensors.dtypes import no_autocast, share_dtype
 
-__all__ = ["align_features", "sinkhorn_assignment"]
-
 
 def align_features(
     features: Tensor,

@@ -13,8 +13,6 @@ from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.grids import sized_cells
 from dmmix.functional.tensors.maps import check_maps, rank, resize_maps
 
-__all__ = ["attentivemix"]
-
 
 def attentivemix(
     images: Tensor,

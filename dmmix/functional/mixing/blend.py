@@ -8,8 +8,6 @@ from torch import Tensor
 from dmmix.functional.labels import Labels, MixedLabels
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["blend_labels", "join_labels", "prepare_labels", "share_labels", "where_labels"]
-
 
 def prepare_labels(labels: Labels, images: Tensor, check: bool | None = None) -> Labels:
     """Labels that :func:`blend_labels` takes, with shares in the precision of the mix.

@@ -12,8 +12,6 @@ from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.layout import as_bytes
 from dmmix.functional.tensors.spans import Span, box_area, box_mask, centered, side_ratio
 
-__all__ = ["box_edges", "outside_box", "paste_box"]
-
 
 def box_edges(
     lam: Tensor, centers: Tensor, size: tuple[int, int], inside: bool = False

@@ -22,8 +22,6 @@ from dmmix.functional.tensors.checks import (
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.grids import cell_members, cell_of_pixel
 
-__all__ = ["comixup", "draw_comixup"]
-
 
 def comixup(
     images: Tensor,

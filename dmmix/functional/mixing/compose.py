@@ -11,8 +11,6 @@ from dmmix.functional.mixing.mixed import Mixed, per_sample
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.layout import as_bytes, is_channels_last
 
-__all__ = ["by_box", "by_mask", "by_share", "gather"]
-
 _PIECE = 2**18  # pixels
 
 

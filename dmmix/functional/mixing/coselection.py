@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["Coselection"]
-
 _FORBIDDEN = 1e6
 _SWEEPS = 2
 

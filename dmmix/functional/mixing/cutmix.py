@@ -14,8 +14,6 @@ from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["cutmix"]
-
 
 def cutmix(
     images: Tensor,

@@ -11,8 +11,6 @@ from torch import Generator, Tensor
 
 from dmmix.functional.tensors.checks import check_positive
 
-__all__ = ["draw_centers", "draw_lam", "draw_pairing"]
-
 
 def draw_lam(
     n: int, alpha: float, generator: Generator | None = None, per_batch: bool = False

@@ -17,8 +17,6 @@ from dmmix.functional.tensors.checks import check_not_negative, check_tensor
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.maps import rank
 
-__all__ = ["draw_noise", "fmix"]
-
 
 def fmix(
     images: Tensor,

@@ -13,8 +13,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["band_field", "band_mask", "band_shape", "check_band", "choose_band", "is_band"]
-
 #: Of the power of a field, mean removed, what the band that is chosen leaves out at most.
 LEFT_OUT = 1e-4
 

@@ -14,8 +14,6 @@ from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.grids import pixel_centers
 
-__all__ = ["gmix"]
-
 
 def gmix(
     images: Tensor,

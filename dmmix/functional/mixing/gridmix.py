@@ -12,8 +12,6 @@ from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_parts
 from dmmix.functional.tensors.grids import cell_of_pixel
 
-__all__ = ["draw_cells", "gridmix"]
-
 
 def gridmix(
     images: Tensor,

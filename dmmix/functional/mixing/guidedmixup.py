@@ -14,8 +14,6 @@ from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.dtypes import at_least_float32, share_dtype
 from dmmix.functional.tensors.maps import check_maps, normalised, resize_maps
 
-__all__ = ["greedy_pairing", "guidedmixup", "smooth_saliency"]
-
 
 def guidedmixup(
     images: Tensor,

@@ -11,8 +11,6 @@ from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_unit
 
-__all__ = ["hmix"]
-
 
 def hmix(
     images: Tensor,

@@ -14,8 +14,6 @@ from dmmix.functional.tensors.checks import (
     check_out,
 )
 
-__all__ = ["prepare_pair"]
-
 
 def prepare_pair(
     images: Tensor,

@@ -12,8 +12,6 @@ from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_index, check_lam
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["mix_features", "mix_later"]
-
 
 def mix_features(
     features: Tensor, lam: Tensor, index: Tensor, *, check: bool | None = None

@@ -19,8 +19,6 @@ from dmmix.functional.mixing.blend import (
 from dmmix.functional.tensors.checks import check_images
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["Inside", "Mixed", "Watched", "per_sample", "unmixed"]
-
 
 class Mixed(NamedTuple):
     """Mixed images and what is in them.

@@ -9,8 +9,6 @@ from dmmix.functional.mixing.compose import by_share
 from dmmix.functional.mixing.inputs import prepare_pair
 from dmmix.functional.mixing.mixed import Mixed
 
-__all__ = ["mixup"]
-
 
 def mixup(
     images: Tensor,

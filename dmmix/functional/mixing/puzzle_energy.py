@@ -7,8 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["minimise_grid_energy"]
-
 _THRESHOLDS = 8
 _RELAXATION = 1.5  # how far each step goes, above 1 and below 2: faster than 1
 

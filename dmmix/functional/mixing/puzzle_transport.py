@@ -7,8 +7,6 @@ from torch import Tensor
 
 from dmmix.functional.tensors.layout import is_channels_last
 
-__all__ = ["assign_blocks", "move_blocks"]
-
 # At most this many blocks a sample look for a better place at a time. Few want to: a block moves
 # only if it is hidden and one that is seen, not far, is less salient.
 _MOVERS = 2

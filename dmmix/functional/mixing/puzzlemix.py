@@ -24,8 +24,6 @@ from dmmix.functional.tensors.checks import (
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.maps import check_maps, normalised, resize_maps
 
-__all__ = ["puzzlemix"]
-
 _EPS = 1e-6
 
 

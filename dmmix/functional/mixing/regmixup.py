@@ -11,8 +11,6 @@ from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.checks import check_images, check_out
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["regmixup"]
-
 
 def regmixup(
     images: Tensor,

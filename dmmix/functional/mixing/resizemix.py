@@ -12,8 +12,6 @@ from dmmix.functional.mixing.mixed import Mixed
 from dmmix.functional.tensors.resampling import resize_boxes
 from dmmix.functional.tensors.spans import placed, side_ratio, whole
 
-__all__ = ["resizemix"]
-
 
 def resizemix(
     images: Tensor,

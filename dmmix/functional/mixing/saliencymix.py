@@ -12,8 +12,6 @@ from dmmix.functional.saliency import fine_grained_saliency
 from dmmix.functional.tensors.checks import check_floats
 from dmmix.functional.tensors.spans import around, side_ratio
 
-__all__ = ["saliencymix"]
-
 
 def saliencymix(
     images: Tensor,

@@ -13,8 +13,6 @@ from dmmix.functional.tensors.checks import check_floats, check_range, looks_at_
 from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.grids import pixel_centers
 
-__all__ = ["draw_sigma", "smoothmix"]
-
 _STEPS = 32  # halvings that find sigma for a given share
 
 

@@ -16,8 +16,6 @@ from dmmix.functional.tensors.maps import check_maps, normalised, resize_maps
 from dmmix.functional.tensors.resampling import resize_boxes
 from dmmix.functional.tensors.spans import Span, box_area, box_mask
 
-__all__ = ["main_class", "snapmix"]
-
 
 def snapmix(
     images: Tensor,

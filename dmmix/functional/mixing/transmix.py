@@ -11,8 +11,6 @@ from torch.nn import functional as F
 from dmmix.functional.tensors.checks import check_unit
 from dmmix.functional.tensors.dtypes import share_dtype
 
-__all__ = ["attention_share", "token_grid"]
-
 
 def attention_share(attention: Tensor, mask: Tensor, area: float = 0.0) -> Tensor:
     r"""The share of the first image in what the class token looks at.

@@ -10,8 +10,6 @@ from dmmix.functional.semi.pseudo_labels import one_hot
 from dmmix.functional.tensors.checks import check_rows
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["kl_consistency", "masked_cross_entropy", "mean_squared_consistency"]
-
 
 def masked_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     r"""Mean over all samples of the cross entropy of those that count,

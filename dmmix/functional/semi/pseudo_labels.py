@@ -11,16 +11,6 @@ from torch import Tensor
 from dmmix.functional.tensors.checks import check_positive, check_rows, check_unit
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = [
-    "PseudoLabels",
-    "align_distribution",
-    "flexmatch_thresholds",
-    "hard_pseudo_labels",
-    "one_hot",
-    "probabilities",
-    "sharpen",
-]
-
 #: A class that was never predicted.
 _TINY = 1e-6
 

@@ -7,8 +7,6 @@ from typing import Literal
 
 from dmmix.functional.tensors.checks import check_unit
 
-__all__ = ["gaussian_ramp", "half_cosine_ramp", "linear_ramp", "training_signal_annealing"]
-
 
 def linear_ramp(progress: float, length: float) -> float:
     """``min(1, progress / length)``; 1 for ``length=0``.

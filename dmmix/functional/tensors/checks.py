@@ -12,25 +12,6 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = [
-    "check_centers",
-    "check_counts",
-    "check_floats",
-    "check_images",
-    "check_index",
-    "check_integers",
-    "check_lam",
-    "check_not_negative",
-    "check_out",
-    "check_parts",
-    "check_positive",
-    "check_range",
-    "check_rows",
-    "check_tensor",
-    "check_unit",
-    "looks_at_values",
-]
-
 Shape = tuple[int | None, ...]
 
 

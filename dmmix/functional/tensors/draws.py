@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["to_device"]
-
 
 def to_device(tensors: Sequence[Tensor], device: torch.device | str) -> tuple[Tensor, ...]:
     """Small CPU tensors on the device, without waiting for it."""

@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-__all__ = ["at_least_float32", "no_autocast", "share_dtype"]
-
 
 def share_dtype(images: Tensor) -> torch.dtype:
     """The dtype of shares, and of what is worked out of images: float32, and float64 for float64

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["cell_members", "cell_of_pixel", "pixel_centers", "sized_cells"]
-
 
 def pixel_centers(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """(length,) the middle of each pixel: pixel i lies between i and i + 1."""

@@ -9,18 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = [
-    "as_bytes",
-    "as_column",
-    "as_planes",
-    "from_planes",
-    "is_channels_last",
-    "like",
-    "replace",
-    "take",
-    "to_bytes",
-]
-
 
 def is_channels_last(images: Tensor) -> bool:
     """Whether the channels of a pixel lie side by side in memory, and rows do not as usual."""

@@ -9,8 +9,6 @@ from torch.nn import functional as F
 from dmmix.functional.tensors.checks import looks_at_values
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["check_maps", "normalised", "rank", "resize_maps"]
-
 
 def check_maps(name: str, maps: Tensor, images: Tensor, check: bool | None = None) -> None:
     """Raises unless ``maps`` is one (h, w) map of finite numbers for each image."""

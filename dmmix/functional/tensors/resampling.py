@@ -9,8 +9,6 @@ from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.grids import pixel_centers
 from dmmix.functional.tensors.spans import Span, within
 
-__all__ = ["resample", "resampling_weights", "resize_boxes"]
-
 
 def resize_boxes(images: Tensor, source: tuple[Span, Span], target: tuple[Span, Span]) -> Tensor:
     """(N, ch, H, W): inside the target box of each image its source box, resized; 0 elsewhere.

@@ -5,18 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = [
-    "Span",
-    "around",
-    "box_area",
-    "box_mask",
-    "centered",
-    "placed",
-    "side_ratio",
-    "whole",
-    "within",
-]
-
 Span = tuple[Tensor, Tensor]
 
 

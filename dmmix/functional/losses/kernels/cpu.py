@@ -39,8 +39,6 @@ from torch import Tensor
 from dmmix.functional.losses.kernels.second_order import gradient_of_logits
 from dmmix.functional.losses.slots import Slots
 
-__all__ = ["CHUNK_ELEMENTS", "cpu_terms"]
-
 #: Logits of a chunk: few enough to stay in the cache together with their buffer and result, and
 #: enough to make the cost of starting an operation small.
 CHUNK_ELEMENTS = 1 << 18

@@ -24,8 +24,6 @@ from torch import Tensor
 from dmmix.functional.losses.kernels.second_order import gradient_of_logits
 from dmmix.functional.losses.slots import Slots
 
-__all__ = ["FEW_LOGITS", "small_terms"]
-
 #: Up to here this form is the faster one.
 FEW_LOGITS = 1 << 14
 

@@ -16,8 +16,6 @@ from dmmix.functional.losses.kernels.eager import eager_terms
 from dmmix.functional.losses.slots import Slots
 from dmmix.functional.tensors.dtypes import at_least_float32
 
-__all__ = ["Backend", "mixup_terms"]
-
 Backend = Literal["auto", "eager", "single_pass"]
 
 

@@ -19,8 +19,6 @@ from torch import Tensor
 
 from dmmix.functional.losses.slots import Slots
 
-__all__ = ["eager_terms"]
-
 
 def eager_terms(
     logits: Tensor, slots: Slots, class_weight: Tensor | None = None

@@ -8,8 +8,6 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-__all__ = ["gradient_of_logits"]
-
 
 def gradient_of_logits(
     gradient: Callable[..., Tensor],

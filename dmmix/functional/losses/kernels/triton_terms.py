@@ -22,8 +22,6 @@ from torch import Tensor
 from dmmix.functional.losses.kernels.second_order import gradient_of_logits
 from dmmix.functional.losses.slots import Slots
 
-__all__ = ["CLASSES_A_THREAD", "MAX_BLOCK", "triton_terms"]
-
 #: Classes in a block, at most; a power of 2.
 MAX_BLOCK = 4096
 #: Classes of a block for each thread: loads that are in flight together to hide their latency.
