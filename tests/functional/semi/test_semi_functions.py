@@ -51,9 +51,6 @@ def test_hard_pseudo_labels(dtype):
         assert float(confidence[k]) == pytest.approx(max(probs), rel=1e-6)
 
 
-# -- pseudo-labels -----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("temperature", [0.2, 0.5, 1.0, 2.0])
 def test_sharpen(temperature):
     probs = probabilities(logits())
