@@ -3,11 +3,10 @@
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
 from dmmix.datasets import batch_transforms
 from dmmix.datasets.arrays.mapped_array import MappedArray
-from dmmix.datasets.batches.batch_loader import BatchLoader
+from dmmix.datasets.batches.batch_loader import BatchLoader, whole_batch
 from dmmix.datasets.batches.class_weighted_sampler import ClassWeightedSampler
 from dmmix.datasets.batches.pack_labels import PackLabels
 from dmmix.datasets.batches.repeat_aug_sampler import RepeatAugSampler
-from dmmix.datasets.batches.whole_batch import whole_batch
 from dmmix.datasets.interface import set_epoch
 from dmmix.datasets.semi import MultiSourceBatchSampler, MultiSourceSampler, SemiDataset
 from dmmix.datasets.sources.cifar import CIFAR10, CIFAR100

@@ -6,7 +6,9 @@ import difflib
 import os
 from collections.abc import Sequence
 
-__all__ = ["check_folder", "listed", "named_class", "near_names"]
+import numpy as np
+
+__all__ = ["check_folder", "empty_classes", "listed", "named_class", "near_names"]
 
 
 def near_names(path: str) -> str:
@@ -41,3 +43,12 @@ def named_class(number: int, classes: Sequence | None) -> str:
     if classes is None or number >= len(classes):
         return str(number)
     return f"{number} ({classes[number]!r})"
+
+
+def empty_classes(
+    labels: np.ndarray, num_classes: int, classes: Sequence | None, what: str, most: int = 3
+) -> str:
+    """``"1 of 9 classes have no images: 3 ('cat')"``; nothing where each is among the labels."""
+    empty = np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0).tolist()
+    names = listed([named_class(number, classes) for number in empty], most)
+    return f"{len(empty)} of {num_classes} classes have no {what}: {names}" if empty else ""

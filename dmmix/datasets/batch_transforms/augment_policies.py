@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from dmmix.arguments import check_argument
-from dmmix.functional.ranges import Finite, Probability, Range
-from dmmix.functional.transforms.affine import INTERPOLATIONS
+from dmmix.functional.ranges import Filled, Finite, Probability, Range
 
 __all__ = ["Policy", "parse_policies"]
 
@@ -47,7 +46,9 @@ class Policy:
 
     def arguments(self, magnitudes: np.ndarray, height: int, width: int) -> np.ndarray:
         """What the function takes, from the magnitudes of the samples that it runs on."""
-        values = _ARGUMENTS[self.op](magnitudes, height, width)
+        values = magnitudes
+        if self.op in _ARGUMENTS:
+            values = _ARGUMENTS[self.op](values, height, width)
         return values if self.rounding is None else _ROUNDINGS[self.rounding](values)
 
 
@@ -56,7 +57,7 @@ class _Kind:
     """What a type of policy may have in its dict, and the defaults of mmpretrain."""
 
     op: str | Mapping[str, str]  # by direction
-    magnitude: str | None = None  # the key of a fixed magnitude
+    magnitude: str = ""  # the key of a fixed magnitude
     signed: bool = False
     options: tuple[str, ...] = ()
     interpolation: str = "nearest"
@@ -86,38 +87,34 @@ _KINDS = {
 Argument = Callable[[np.ndarray, int, int], np.ndarray]
 
 
-def _plain(m: np.ndarray, height: int, width: int) -> np.ndarray:
-    return m
-
-
-def _negated(m: np.ndarray, height: int, width: int) -> np.ndarray:
-    return -m  # mmpretrain rotates clockwise and shears to the right
-
-
 def _as_factor(m: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.maximum(1 + m, 0)
 
 
-#: From magnitudes as in mmpretrain to the arguments of our functions.
+#: From magnitudes as in mmpretrain to the arguments of our functions, where they are others.
 _ARGUMENTS: dict[str, Argument] = {
-    "autocontrast": _plain,
-    "brightness": _as_factor,
-    "color": _as_factor,
-    "contrast": _as_factor,
-    "equalize": _plain,
-    "identity": _plain,
-    "invert": _plain,
+    **dict.fromkeys(("brightness", "color", "contrast", "sharpness"), _as_factor),
+    # mmpretrain rotates clockwise and shears to the right.
+    **dict.fromkeys(("rotate", "shear_x", "shear_y"), lambda m, height, width: -m),
     "posterize": lambda m, height, width: m.clip(0, 8),
-    "rotate": _negated,
-    "sharpness": _as_factor,
-    "shear_x": _negated,
-    "shear_y": _negated,
     "solarize": lambda m, height, width: m.clip(0, 256),
     "solarize_add": lambda m, height, width: m.clip(0, 255),
     "translate_x": lambda m, height, width: m * width,
     "translate_y": lambda m, height, width: m * height,
 }
 _ROUNDINGS = {"ceil": np.ceil, "floor": np.floor, "nearest": np.rint, "trunc": np.trunc}
+_Byte = Annotated[float, Range(0, 255)]
+#: What an option may be, beside a fixed magnitude.
+_OPTIONS: dict[str, Any] = {
+    "direction": Literal["horizontal", "vertical"],
+    "interpolation": Literal["nearest", "bilinear", "bicubic"],
+    "magnitude_range": tuple[Finite, Finite],
+    "pad_val": _Byte | Annotated[Sequence[_Byte], Filled()],
+    "prob": Probability,
+    "random_negative_prob": Probability,
+    "rounding": Literal["ceil", "floor", "nearest", "trunc"],
+    "thr": Annotated[float, Range(0, 256)],
+}
 
 
 def parse_policies(
@@ -134,8 +131,8 @@ def parse_policies(
         )
     if not isinstance(hparams, Mapping) or not set(hparams) <= set(_PLACED):
         raise ValueError(f"hparams may have {list(_PLACED)}, got {hparams!r}")
-    if "interpolation" in hparams:  # also where all policies have their own
-        _one_of("hparams", "interpolation", hparams["interpolation"], INTERPOLATIONS)
+    for option, value in hparams.items():  # also where all policies have their own
+        check_argument("hparams", option, value, _OPTIONS[option])
     return tuple(_parsed(config, hparams) for config in configs)
 
 
@@ -149,21 +146,28 @@ def _parsed(config: Mapping[str, Any], hparams: Mapping[str, Any]) -> Policy:
         raise ValueError(f"type of a policy must be one of {sorted(_KINDS)}, got {name!r}")
     kind = _KINDS[name]
     _check_keys(name, kind, options)
+    for option, value in options.items():
+        hint = Finite if option == kind.magnitude else _OPTIONS[option]
+        check_argument(f"policy {name}", option, value, hint)
     options = {**{k: v for k, v in hparams.items() if k in kind.options}, **options}
-    low, high = _magnitudes(name, kind, options)
+    low = high = options.get(kind.magnitude)
+    if "magnitude_range" in options:
+        low, high = options["magnitude_range"]
+    fills = options.get("pad_val", 128)
+    fills = tuple(map(float, fills if isinstance(fills, Sequence) else [fills]))
+    direction = options.get("direction", "horizontal")
     return Policy(
         type=name,
-        op=_op(name, kind, options),
-        low=low,
-        high=high,
-        prob=_probability(name, options, "prob", 0.5),
-        negative_prob=_probability(name, options, "random_negative_prob", 0.5 * kind.signed),
-        interpolation=_one_of(
-            name, "interpolation", options.get("interpolation", kind.interpolation), INTERPOLATIONS
-        ),
-        fill=_fill(name, options.get("pad_val", 128)),
-        threshold=_threshold(name, kind, options),
-        rounding=_rounding(name, kind, options),
+        op=kind.op if isinstance(kind.op, str) else kind.op[direction],
+        low=None if low is None else float(low),
+        high=None if high is None else float(high),
+        prob=float(options.get("prob", 0.5)),
+        negative_prob=float(options.get("random_negative_prob", 0.5 * kind.signed)),
+        interpolation=options.get("interpolation", kind.interpolation),
+        fill=fills[0] if len(set(fills)) == 1 else fills,
+        # Elsewhere (Solarize) "thr" is the magnitude.
+        threshold=float(options.get("thr", 128)) if "thr" in kind.options else 128,
+        rounding=options.get("rounding", kind.rounding),
     )
 
 
@@ -176,64 +180,7 @@ def _check_keys(name: str, kind: _Kind, options: Mapping[str, Any]) -> None:
     unknown = sorted(set(options) - allowed)
     if unknown:
         raise ValueError(f"policy {name} may have {sorted(allowed)}, got {unknown}")
-
-
-def _magnitudes(
-    name: str, kind: _Kind, options: Mapping[str, Any]
-) -> tuple[float, float] | tuple[None, None]:
-    if kind.magnitude is None:
-        return None, None
-    if (kind.magnitude in options) == ("magnitude_range" in options):
+    if kind.magnitude and (kind.magnitude in options) == ("magnitude_range" in options):
         raise ValueError(
             f"policy {name} needs one of magnitude_range and {kind.magnitude}, got {options!r}"
         )
-    if kind.magnitude in options:
-        value = _number(name, kind.magnitude, options[kind.magnitude])
-        return value, value
-    bounds = options["magnitude_range"]
-    check_argument(f"policy {name}", "magnitude_range", bounds, tuple[Finite, Finite])
-    return float(bounds[0]), float(bounds[1])
-
-
-def _op(name: str, kind: _Kind, options: Mapping[str, Any]) -> str:
-    if isinstance(kind.op, str):
-        return kind.op
-    direction = options.get("direction", "horizontal")
-    return kind.op[_one_of(name, "direction", direction, tuple(kind.op))]
-
-
-def _one_of(name: str, option: str, value: Any, allowed: Sequence[Any]) -> Any:
-    if value not in allowed:
-        raise ValueError(f"policy {name}: {option} must be one of {allowed}, got {value!r}")
-    return value
-
-
-def _threshold(name: str, kind: _Kind, options: Mapping[str, Any]) -> float:
-    # Elsewhere (Solarize) "thr" is the magnitude.
-    value = options.get("thr", 128) if "thr" in kind.options else 128
-    return _number(name, "thr", value, Annotated[float, Range(0, 256)])
-
-
-def _rounding(name: str, kind: _Kind, options: Mapping[str, Any]) -> str | None:
-    if "rounding" not in options:
-        return kind.rounding
-    return _one_of(name, "rounding", options["rounding"], tuple(_ROUNDINGS))
-
-
-def _number(name: str, option: str, value: Any, kind: Any = Finite) -> float:
-    check_argument(f"policy {name}", option, value, kind)
-    return float(value)
-
-
-def _probability(name: str, options: Mapping[str, Any], option: str, default: float) -> float:
-    return _number(name, option, options.get(option, default), Probability)
-
-
-def _fill(name: str, value: Any) -> Fill:
-    values = (
-        tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
-    )
-    values = tuple(_number(name, "pad_val", v, Annotated[float, Range(0, 255)]) for v in values)
-    if not values:
-        raise ValueError(f"policy {name}: pad_val must have a number in it, got {value!r}")
-    return values[0] if len(set(values)) == 1 else values

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 from torch import Generator, Tensor
 
 from dmmix.arguments import Checked
+from dmmix.functional.ranges import Filled, Finite
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["BatchTransform", "build_batch_transform"]
+__all__ = ["BatchTransform", "PerChannel", "as_tuple", "build_batch_transform"]
+
+#: One number, or one for each channel.
+PerChannel = Finite | Annotated[Sequence[Finite], Filled()]
 
 
 class BatchTransform(Checked, ABC):
@@ -63,3 +67,7 @@ def build_batch_transform(config: Mapping | BatchTransform) -> BatchTransform:
             "their names start with Batch, such as BatchRandomCrop"
         )
     return transform
+
+
+def as_tuple(value: PerChannel) -> float | tuple[float, ...]:
+    return tuple(value) if isinstance(value, Sequence) else value

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Generator, Tensor
 
-from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.options import PerChannel, as_tuple
+from dmmix.datasets.batch_transforms.base import BatchTransform, PerChannel, as_tuple
 from dmmix.functional.ranges import Probability, Size, as_pair
 from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.transforms import draw_cutouts, draw_uniform, erase

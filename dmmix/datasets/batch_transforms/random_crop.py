@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.options import PerChannel, as_tuple
+from dmmix.datasets.batch_transforms.base import BatchTransform, PerChannel, as_tuple
 from dmmix.functional.ranges import Size, as_pair
 from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.transforms import pad

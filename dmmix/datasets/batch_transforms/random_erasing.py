@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from torch import Generator, Tensor
 
-from dmmix.datasets.batch_transforms.base import BatchTransform
-from dmmix.datasets.batch_transforms.options import PerChannel, as_tuple
+from dmmix.datasets.batch_transforms.base import BatchTransform, PerChannel, as_tuple
 from dmmix.functional.ranges import Filled, NonNegative, Positive, PositiveBounds, Probability
 from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.tensors.layout import replace, take

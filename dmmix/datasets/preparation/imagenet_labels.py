@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from dmmix.compat.atomic import atomic_open
+
 from .errors import PreparationError
 
 __all__ = ["write_val_list"]
@@ -38,8 +40,5 @@ def write_val_list(root: str) -> None:
     names = sorted(n for n in os.listdir(os.path.join(root, "val")) if n.endswith(".JPEG"))
     if len(names) != len(labels):
         raise PreparationError(f"{root}/val has {len(names):,} images, {truth} {len(labels):,}")
-    os.makedirs(os.path.join(root, "meta"), exist_ok=True)
-    path = os.path.join(root, "meta", "val.txt")
-    with open(path + ".new", "w", encoding="utf-8") as file:
+    with atomic_open(os.path.join(root, "meta", "val.txt"), "w") as file:
         file.writelines(f"{name} {label}\n" for name, label in zip(names, labels, strict=True))
-    os.replace(path + ".new", path)

@@ -8,15 +8,15 @@ import os
 import shutil
 from collections.abc import Sequence
 
+from dmmix.compat.atomic import atomic_open
 from dmmix.compat.lock import Lock
 
-from .checksum import check_checksum
 from .download import download, is_url
 from .errors import PreparationError, RefusedEntryError
 from .imagenet_labels import write_val_list
 from .table import Archive, DataSet
 from .unpack import unpack
-from .verify import check
+from .verify import check, check_checksum
 
 __all__ = ["fetch", "instructions", "prepare"]
 
@@ -52,18 +52,20 @@ def prepare(
         return ["it is there already", *found]
     given = match(data_set, sources)
     work = os.path.join(to, f".{data_set.name}.unpacking")
-    _writable(work)
+    try:
+        os.makedirs(work, exist_ok=True)
+    except OSError as error:
+        raise PreparationError(f"{work}: {error.strerror}") from error
     lock = Lock(work + ".lock")
     if not lock.take():
         who = lock.holder() or "that has just ended"
         raise PreparationError(f"{work}: another process is at work there ({who})")
     try:
-        found = _make(data_set, given, to, work, checksums)
+        return _make(data_set, given, to, work, checksums)
     finally:
         lock.release()
         with contextlib.suppress(OSError):
             os.rmdir(work)  # where nothing was begun
-    return found
 
 
 def fetch(archive: Archive, folder: str) -> None:
@@ -199,7 +201,9 @@ def _take(
         if done.get(f"started {archive.name}") != stamp:
             shutil.rmtree(raw, ignore_errors=True)  # begun from another file
             done.set(f"started {archive.name}", stamp)
-        _room(archive, to)
+        if (free := shutil.disk_usage(to).free) < archive.size:
+            needs = f"{archive.name} needs {archive.size / 1e9:.1f} GB"
+            raise PreparationError(f"{to}: {free / 1e9:.1f} GB are free, {needs}")
         try:
             unpack(path, raw, archive.unpacked, archive.kind == "tars")
         except RefusedEntryError:
@@ -215,21 +219,6 @@ def _take(
     done.set(archive.name, stamp)
 
 
-def _writable(work: str) -> None:
-    try:
-        os.makedirs(work, exist_ok=True)
-    except OSError as error:
-        raise PreparationError(f"{work}: {error.strerror}") from error
-
-
-def _room(archive: Archive, to: str) -> None:
-    free = shutil.disk_usage(to).free
-    if free < archive.size:
-        raise PreparationError(
-            f"{to}: {free / 1e9:.1f} GB are free, {archive.name} needs {archive.size / 1e9:.1f} GB"
-        )
-
-
 def _stamp(path: str) -> list:
     stat = os.stat(path)
     return [os.path.abspath(path), stat.st_size, stat.st_mtime_ns]
@@ -241,12 +230,10 @@ class _Done:
     def __init__(self, work: str) -> None:
         self._path = os.path.join(work, "done.json")
         self._content: dict[str, list] = {}
-        if os.path.isfile(self._path):
-            try:
-                with open(self._path, encoding="utf-8") as file:
-                    self._content = dict(json.load(file))
-            except (ValueError, TypeError):  # torn: begin again
-                self._content = {}
+        # Where it is not there, or torn, all begins again.
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+            with open(self._path, encoding="utf-8") as file:
+                self._content = dict(json.load(file))
 
     def __contains__(self, name: str) -> bool:
         return name in self._content
@@ -263,6 +250,5 @@ class _Done:
             self._save()
 
     def _save(self) -> None:
-        with open(self._path + ".new", "w", encoding="utf-8") as file:
+        with atomic_open(self._path, "w") as file:
             json.dump(self._content, file)
-        os.replace(self._path + ".new", self._path)

@@ -1,4 +1,4 @@
-"""Whether an unpacked data set is whole."""
+"""Whether a file is the one that was published, and an unpacked data set whole."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .errors import PreparationError
 from .listing import Listing, read_listing
-from .progress import bar
-from .table import DataSet
+from .progress import bar, watched
+from .table import Archive, DataSet
 
-__all__ = ["check"]
+__all__ = ["check", "check_checksum"]
 
 _SHOWN = 5
 #: As mmpretrain states them.
@@ -39,6 +39,20 @@ _CIFAR = {
         },
     ),
 }
+
+
+def check_checksum(path: str, archive: Archive) -> None:
+    """Raises PreparationError unless a file has the stated checksum."""
+    kind, _, stated = archive.checksum.partition(":")
+    with watched(f"checksum of {archive.name}", path) as file:
+        found = hashlib.file_digest(file, kind).hexdigest()
+    if found != stated:
+        size = os.path.getsize(path)
+        hint = "is it cut off?" if size < archive.size else "is it another file?"
+        raise PreparationError(
+            f"{path}: wrong checksum, {kind.upper()} {found} instead of {stated}; it has "
+            f"{size:,} bytes of {archive.size:,}: {hint}"
+        )
 
 
 def check(

@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from dmmix.arguments import check_argument
 from dmmix.datasets.interface import makes_repeats
-from dmmix.datasets.messages import listed, named_class
+from dmmix.datasets.subsets.label_subset import LabelSubset, check_keys, check_subset
+from dmmix.functional.ranges import Count
 
-__all__ = ["check_every_class", "check_has_labels", "check_repeats", "image_size"]
+__all__ = [
+    "check_has_labels",
+    "check_num_labels",
+    "check_repeats",
+    "image_size",
+    "resolve_subset",
+]
 
 
 def image_size(name: str, dataset: Any) -> tuple[int, ...]:
@@ -37,11 +45,7 @@ def image_size(name: str, dataset: Any) -> tuple[int, ...]:
 
 
 def check_has_labels(name: str, labels: np.ndarray) -> None:
-    """Each sample has a label.
-
-    Raises:
-        ValueError: one has none (it is below 0).
-    """
+    """Raises ValueError unless each sample has a label, at least 0."""
     if (labels < 0).any():
         row = int((labels < 0).argmax())
         raise ValueError(
@@ -50,26 +54,8 @@ def check_has_labels(name: str, labels: np.ndarray) -> None:
         )
 
 
-def check_every_class(labels: np.ndarray, num_classes: int, classes: Sequence | None) -> None:
-    """Each class has a labelled sample.
-
-    Raises:
-        ValueError: one has none.
-    """
-    empty = np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0)
-    if len(empty):
-        names = listed([named_class(int(c), classes) for c in empty], 5)
-        raise ValueError(
-            f"subset: {len(empty)} of {num_classes} classes have no labelled sample: {names}"
-        )
-
-
 def check_repeats(name: str, value: int, datasets: Sequence) -> None:
-    """Each crops its images anew for each repeat.
-
-    Raises:
-        ValueError: one does not.
-    """
+    """Raises ValueError unless each crops its images anew for each repeat."""
     for dataset in datasets:
         if not makes_repeats(dataset):
             raise ValueError(
@@ -81,3 +67,56 @@ def check_repeats(name: str, value: int, datasets: Sequence) -> None:
 
 def _shown(key: str, value: Any) -> str:
     return f"{key} {tuple(value.shape)}" if isinstance(value, Tensor) else key
+
+
+def check_num_labels(config: Mapping | LabelSubset) -> None:
+    """Looks for what is wrong with a subset whatever the data; call it before they are loaded.
+
+    Raises:
+        TypeError, ValueError, FileNotFoundError: as :func:`~dmmix.datasets.check_subset`;
+            ``num_labels`` below 1, or beside another count.
+    """
+    if isinstance(config, Mapping):
+        check_keys(config, also=["num_labels"])
+        config = dict(config)
+        if (total := config.pop("num_labels", None)) is not None:
+            check_argument("subset", "num_labels", total, Count)
+            for name in ("labels_per_class", "label_fraction"):
+                if config.get(name) is not None:
+                    raise ValueError(
+                        f"subset: num_labels={total} and {name}={config[name]}: only one of them, "
+                        "please"
+                    )
+            return
+    check_subset(config)
+
+
+def resolve_subset(config: Mapping | LabelSubset, per_class: np.ndarray) -> LabelSubset:
+    """A subset in which ``num_labels`` may stand for ``labels_per_class`` times the classes.
+
+    Args:
+        config: of the subset, for which :func:`check_num_labels` found nothing wrong.
+        per_class: (number of classes,) samples of each class there are.
+
+    Raises:
+        ValueError: ``num_labels`` is not the same number for each class, or more than there are;
+            as :func:`~dmmix.datasets.check_subset`.
+    """
+    if not isinstance(config, Mapping):
+        return check_subset(config)
+    config = dict(config)
+    total, classes = config.pop("num_labels", None), len(per_class)
+    if total is not None:
+        if total % classes:
+            raise ValueError(
+                f"subset.num_labels={total} is not the same number for each of the {classes} "
+                f"classes: take a multiple of {classes}"
+            )
+        count, least = int(total // classes), int(per_class.argmin())
+        if count > per_class[least]:
+            raise ValueError(
+                f"subset.num_labels={total} is {count} of each of the {classes} classes, but class "
+                f"{least} has only {per_class[least]} samples"
+            )
+        config["labels_per_class"] = count
+    return check_subset(config)

@@ -13,13 +13,14 @@ from torch.utils.data import Dataset
 
 from dmmix.arguments import Checked
 from dmmix.datasets.interface import LabelSource, makes_repeats, set_epoch
+from dmmix.datasets.messages import empty_classes
 from dmmix.datasets.semi.checks import (
-    check_every_class,
     check_has_labels,
+    check_num_labels,
     check_repeats,
     image_size,
+    resolve_subset,
 )
-from dmmix.datasets.semi.num_labels import check_num_labels, resolve_subset
 from dmmix.datasets.semi.stream_images import StreamImages
 from dmmix.datasets.sources.unwrapped import unwrap
 from dmmix.datasets.subsets.label_subset import LabelSubset, subset_indices
@@ -101,7 +102,8 @@ class SemiDataset(Checked, Dataset):
         self.subset = resolve_subset(subset, per_class)
         rows = subset_indices(labels, self.subset, classes)
         self._labels = labels[rows]
-        check_every_class(self._labels, self.num_classes, classes)
+        if empty := empty_classes(self._labels, self.num_classes, classes, "labelled sample", 5):
+            raise ValueError(f"subset: {empty}")
         self._labelled = StreamImages(self._all, rows)
         self._unlabelled = self._unlabelled_stream(unlabelled, size)
         if views > 1:

@@ -18,7 +18,7 @@ from dmmix.datasets.arrays.rows import out_of_range, picked, place
 from dmmix.datasets.images.corrupt_files import CorruptFiles
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.crops import DAMAGE, image_crop
-from dmmix.datasets.messages import listed, named_class
+from dmmix.datasets.messages import empty_classes
 from dmmix.datasets.sources.from_dataset import FromDataset
 from dmmix.datasets.sources.sample_list import UNLABELLED, build_source, read_samples
 from dmmix.datasets.subsets.label_subset import LabelSubset, check_subset, subset_indices
@@ -173,13 +173,8 @@ class DecodedImages(FromDataset):
                 f"at least 0{most}; {len(wrong)} of {len(labels)} are not"
             )
         if limit is not None and not self.test_mode:
-            empty = np.flatnonzero(np.bincount(labels, minlength=limit) == 0)
-            if len(empty):
-                names = [named_class(number, classes) for number in empty.tolist()]
-                MMLogger.get_current_instance().warning(
-                    "%s: %d of %d classes have no image: %s",
-                    self._text, len(empty), limit, listed(names),
-                )  # fmt: skip
+            if empty := empty_classes(labels, limit, classes, "image"):
+                MMLogger.get_current_instance().warning("%s: %s", self._text, empty)
 
     @property
     def test_mode(self) -> bool:

@@ -7,16 +7,22 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from numbers import Integral, Real
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 import numpy as np
 
-from dmmix.datasets.messages import listed, named_class
+from dmmix.arguments import check_argument
+from dmmix.datasets.messages import empty_classes, named_class
 from dmmix.datasets.subsets.subset_file import SubsetFile, read_subset_file, write_subset_file
+from dmmix.functional.ranges import Count, Filled, Range
 from dmmix.suggestions import suggestion
 
 __all__ = ["LabelSubset", "check_subset", "stratified_subset", "subset_indices"]
+
+
+class _Share(Range):
+    def __str__(self) -> str:
+        return f"{super().__str__()} (15 % is 0.15)"
 
 
 @dataclass(frozen=True)
@@ -36,32 +42,22 @@ class LabelSubset:
             ``label_fraction``.
     """
 
-    labels_per_class: int | None = None
-    label_fraction: float | None = None
-    seed: int | None = None
-    file: str | None = None
+    labels_per_class: Count | None = None
+    label_fraction: Annotated[float, _Share(0, 1, above=True)] | None = None
+    seed: Annotated[int, Range(0)] | None = None
+    file: Annotated[str | os.PathLike, Filled()] | None = None
 
     def __post_init__(self) -> None:
-        count, share, seed, file = (getattr(self, field.name) for field in fields(self))
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            check_argument("subset", name, getattr(self, name), hint)
+        count, share = self.labels_per_class, self.label_fraction
         if count is not None and share is not None:
             raise ValueError(
                 f"subset: labels_per_class={count} and label_fraction={share}: only one of them, "
                 "please"
             )
-        if count is None and share is None and file is None:
+        if self._file_decides and self.file is None:
             raise ValueError("subset needs labels_per_class, label_fraction, or an index file")
-        if count is not None and (not _is_integer(count) or count < 1):
-            raise ValueError(
-                f"subset.labels_per_class must be a whole number, at least 1, got {count!r}"
-            )
-        if share is not None and (not _is_real(share) or not 0 < share <= 1):
-            raise ValueError(
-                f"subset.label_fraction must be above 0 and at most 1 (15 % is 0.15), got {share!r}"
-            )
-        if seed is not None and (not _is_integer(seed) or seed < 0):
-            raise ValueError(f"subset.seed must be a whole number, at least 0, got {seed!r}")
-        if file is not None and not (isinstance(file, str | os.PathLike) and str(file)):
-            raise ValueError(f"subset.file must be the path of the index file, got {file!r}")
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -176,32 +172,15 @@ def stratified_subset(labels: np.ndarray, per_class: int, seed: int) -> np.ndarr
     """Indices of ``per_class`` samples of each class, sorted.
 
     Args:
-        labels: (N,) integer classes.
+        labels: (N,) integer classes, at least 0.
         per_class: how many of each; at least 1 and at most the smallest class's count.
         seed: of the choice; the same seed chooses the same samples on every rank and run.
 
     Raises:
         ValueError: a class has fewer than ``per_class`` samples.
     """
-    labels = np.asarray(labels)
-    classes, counts = np.unique(labels, return_counts=True)
-    if per_class < 1:
-        raise ValueError(f"labels_per_class must be at least 1, got {per_class}")
-    smallest = int(counts.min())
-    if per_class > smallest:
-        raise ValueError(
-            f"labels_per_class={per_class}, but class {classes[counts.argmin()]} has only "
-            f"{smallest} samples"
-        )
-    return _draw(labels, counts, np.full(len(counts), per_class), seed)
-
-
-def _draw(labels: np.ndarray, have: np.ndarray, take: np.ndarray, seed: int) -> np.ndarray:
-    """``take`` samples of each class that is there, in the order of the classes."""
-    rng = np.random.default_rng(seed)
-    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(have)[:-1])
-    chosen = [rng.choice(m, n, replace=False) for m, n in zip(members, take, strict=True)]
-    return np.sort(np.concatenate(chosen))
+    labels = _check_labels(labels, None)
+    return _choose(labels, LabelSubset(labels_per_class=per_class, seed=seed), None)
 
 
 def _choose(labels: np.ndarray, subset: LabelSubset, classes: Sequence[str] | None) -> np.ndarray:
@@ -211,11 +190,14 @@ def _choose(labels: np.ndarray, subset: LabelSubset, classes: Sequence[str] | No
     if wanted is not None and wanted > per_class[present].min():
         least = int(present[per_class[present].argmin()])
         raise ValueError(
-            f"subset.labels_per_class={wanted}, but class {named_class(least, classes)} has only "
+            f"labels_per_class={wanted}, but class {named_class(least, classes)} has only "
             f"{per_class[least]} samples"
         )
-    have = per_class[present]
-    return _draw(labels, have, subset.counts(have), subset.asked["seed"])
+    rng, have = np.random.default_rng(subset.asked["seed"]), per_class[present]
+    members = np.split(np.argsort(labels, kind="stable"), np.cumsum(have)[:-1])
+    take = subset.counts(have)  # in the order of the classes
+    chosen = [rng.choice(m, n, replace=False) for m, n in zip(members, take, strict=True)]
+    return np.sort(np.concatenate(chosen))
 
 
 def _check_labels(labels: np.ndarray, classes: Sequence[str] | None) -> np.ndarray:
@@ -234,18 +216,6 @@ def _check_labels(labels: np.ndarray, classes: Sequence[str] | None) -> np.ndarr
                 f"subset: sample {high} has label {labels[high]}, but there are only "
                 f"{len(classes)} classes"
             )
-        empty = np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)
-        if len(empty):
-            raise ValueError(
-                f"subset: {len(empty)} of {len(classes)} classes have no samples: "
-                + listed([named_class(int(c), classes) for c in empty], 5)
-            )
+        if empty := empty_classes(labels, len(classes), classes, "samples", most=5):
+            raise ValueError(f"subset: {empty}")
     return labels
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
 import os
 import textwrap
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from dmmix.compat.atomic import atomic_open
+from dmmix.compat.lock import Lock
 
 __all__ = ["SubsetFile", "labels_checksum", "read_subset_file", "write_subset_file"]
 
 _FORMAT, _VERSION = "dmmix label subset", 1
 _ARGUMENTS = ("labels_per_class", "label_fraction", "seed")
-# A file system without hard links says one of these.
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 
 
 def labels_checksum(labels: np.ndarray) -> str:
@@ -69,11 +65,7 @@ class SubsetFile:
         return "labels_per_class" in self.asked or "label_fraction" in self.asked
 
     def check_asked(self, asked: Mapping[str, int | float]) -> None:
-        """Compares what it was made from with what is asked for; nothing asked for is fine.
-
-        Raises:
-            ValueError: they differ.
-        """
+        """Raises ValueError unless it was made from what is asked for, if anything is."""
         given = {name: asked[name] for name in _ARGUMENTS if name in asked}
         if not (given.keys() - {"seed"}):
             differs = any(self.asked.get(name) != value for name, value in given.items())
@@ -86,11 +78,7 @@ class SubsetFile:
             )
 
     def check_labels(self, labels: np.ndarray) -> None:
-        """Compares the dataset that it was made for with one that has these labels.
-
-        Raises:
-            ValueError: they differ.
-        """
+        """Raises ValueError unless the dataset that it was made for has these labels."""
         count = int(self.per_class.sum())
         if count != len(labels):
             raise ValueError(
@@ -111,11 +99,7 @@ class SubsetFile:
             )
 
     def check_counts(self, labels: np.ndarray, wanted: np.ndarray) -> None:
-        """Compares the samples of each class with what the arguments ask for.
-
-        Raises:
-            ValueError: they differ.
-        """
+        """Raises ValueError unless it has as many samples of each class as are ``wanted``."""
         have = np.bincount(labels[self.indices], minlength=len(wanted))
         if not np.array_equal(have, wanted):
             c = int(np.flatnonzero(have != wanted)[0])
@@ -152,23 +136,11 @@ def write_subset_file(path: str, content: SubsetFile) -> bool:
         OSError: the folder cannot be written to.
     """
     path = os.path.abspath(path)
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:12]}.new")
-    with atomic_open(temporary, "w", encoding="utf-8") as file:
-        file.write(content.text())
-    try:
-        os.link(temporary, path)  # unlike a rename, it never replaces what is there
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
+    with Lock(f"{path}.lock"):
         if os.path.exists(path):
             return False
-        os.replace(temporary, path)  # the same arguments give the same text, whoever is last
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        with atomic_open(path, "w") as file:
+            file.write(content.text())
     return True
 
 

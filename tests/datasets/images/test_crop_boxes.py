@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmmix.datasets.images.crop_boxes import draw_crop_box
+from dmmix.datasets.images.crops import draw_crop_box
 
 pytestmark = pytest.mark.openmmlab
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.utils.data import SequentialSampler
 
 from dmmix.datasets import MultiSourceBatchSampler, MultiSourceSampler
-from dmmix.datasets.semi.endless_order import EndlessOrder
+from dmmix.datasets.semi.multi_source_sampler import EndlessOrder
 
 pytestmark = pytest.mark.openmmlab
 

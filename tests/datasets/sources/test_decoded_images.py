@@ -15,7 +15,7 @@ from scipy.io import loadmat, savemat
 from torch.utils.data import DataLoader
 
 from dmmix.datasets import DecodedFolder, DecodedImages
-from dmmix.datasets.images.crop_boxes import draw_crop_box
+from dmmix.datasets.images.crops import draw_crop_box
 from dmmix.registry import DATASETS, TRANSFORMS
 from dmmix.testing.layouts import make_layout
 from tests.datasets.pictures import picture, pixels, save

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dmmix.datasets import DecodedFolder, DecodedImages
-from dmmix.datasets.images.crop_boxes import draw_crop_box
+from dmmix.datasets.images.crops import draw_crop_box
 from tests.datasets.pictures import picture, pixels, save
 
 pytestmark = pytest.mark.openmmlab

@@ -8,17 +8,14 @@ from dmmix.datasets import check_subset, stratified_subset, subset_indices
 LABELS = np.random.default_rng(0).integers(0, 4, 200)
 
 
-def test_it_takes_as_many_of_each_class():
-    chosen = stratified_subset(LABELS, 7, seed=0)
-    assert np.bincount(LABELS[chosen]).tolist() == [7, 7, 7, 7]
-    assert len(set(chosen.tolist())) == 28
-    assert (np.diff(chosen) > 0).all()
-
-
-def test_the_seed_decides():
-    chosen = [stratified_subset(LABELS, 7, seed).tolist() for seed in (0, 0, 1)]
-    assert chosen[0] == chosen[1]
-    assert chosen[0] != chosen[2]
+def test_it_takes_as_many_of_each_class_and_the_seed_says_which():
+    chosen = [stratified_subset(LABELS, 7, seed) for seed in (0, 0, 1)]
+    for rows in chosen:
+        assert np.bincount(LABELS[rows]).tolist() == [7, 7, 7, 7]
+        assert (np.diff(rows) > 0).all()
+    assert chosen[0].tolist() == chosen[1].tolist() != chosen[2].tolist()
+    # Published results depend on it.
+    assert stratified_subset(LABELS, 2, seed=0).tolist() == [1, 12, 63, 71, 125, 143, 168, 175]
 
 
 def test_global_random_states_are_neither_asked_nor_moved():
@@ -44,22 +41,9 @@ def test_all_of_the_smallest_class():
     assert (labels[chosen[2:]] == 9).all()
 
 
-@pytest.mark.parametrize(
-    ("count", "says"),
-    [(3, "labels_per_class=3, but class 3 has only 2"), (0, "at least 1, got 0"), (-1, "got -1")],
-)
-def test_bad_counts(count, says):
-    with pytest.raises(ValueError, match=says):
-        stratified_subset(np.array([3, 3, 9, 9, 9]), count, 0)
-
-
 # subset = dict(...)
 
 UNEVEN = np.random.default_rng(1).permutation(np.repeat(range(5), [1, 3, 10, 30, 100]))
-
-
-def counts(labels, subset, **options):
-    return np.bincount(labels[subset_indices(labels, subset, **options)]).tolist()
 
 
 @pytest.mark.parametrize(
@@ -90,15 +74,10 @@ def test_both_ways_to_say_it_choose_alike():
     )
 
 
-def test_what_a_seed_chooses_stays():
-    """Published results depend on it."""
-    assert stratified_subset(LABELS, 2, seed=0).tolist() == [1, 12, 63, 71, 125, 143, 168, 175]
-
-
 def test_classes_that_do_not_count():
     labels = np.array([7, 7, 2, 2])
-    assert counts(labels, dict(labels_per_class=1)) == [0, 0, 1, 0, 0, 0, 0, 1]
-    assert counts(labels, dict(label_fraction=0.6)) == [0, 0, 1, 0, 0, 0, 0, 1]
+    for subset in (dict(labels_per_class=1), dict(label_fraction=0.6)):
+        assert sorted(labels[subset_indices(labels, subset)]) == [2, 7]
 
 
 @pytest.mark.parametrize(
@@ -107,27 +86,23 @@ def test_classes_that_do_not_count():
         ({}, "subset needs labels_per_class, label_fraction, or an index file"),
         (dict(seed=1), "subset needs labels_per_class"),
         (dict(labels_per_class=4, label_fraction=0.1), "label_fraction=0.1: only one of them"),
-        (dict(labels_per_class=0), "labels_per_class must be a whole number, at least 1, got 0"),
-        (dict(labels_per_class=2.5), "labels_per_class must be a whole number.*2.5"),
-        (dict(labels_per_class=True), "labels_per_class must be a whole number.*True"),
-        (dict(label_fraction=0), r"label_fraction must be above 0 and at most 1 \(15 % is 0.15\)"),
-        (dict(label_fraction=15), "label_fraction must be above 0 and at most 1.*15"),
-        (dict(label_fraction="0.1"), "label_fraction must be above 0.*'0.1'"),
-        (dict(label_fraction=float("nan")), "label_fraction must be above 0.*nan"),
-        (dict(labels_per_class=4, seed=-1), "subset.seed must be a whole number.* got -1"),
-        (dict(labels_per_class=4, file=""), "subset.file must be the path.*, got ''"),
+        (dict(labels_per_class=0), "labels_per_class must be an int of at least 1 or None, got 0"),
+        (dict(labels_per_class=2.5), "labels_per_class must be an int.*2.5"),
+        (dict(labels_per_class=True), "labels_per_class must be an int.*True"),
+        (dict(label_fraction=0), r"label_fraction must be a number in \(0, 1\] \(15 % is 0.15\)"),
+        (dict(label_fraction=15), "label_fraction must be .*, got 15"),
+        (dict(label_fraction="0.1"), "label_fraction must be .*'0.1'"),
+        (dict(label_fraction=float("nan")), "label_fraction must be .*nan"),
+        (dict(labels_per_class=4, seed=-1), "seed must be an int of at least 0.* got -1"),
+        (dict(labels_per_class=4, file=""), "file must be .*, got ''"),
         (dict(label_per_class=4), "unknown key 'label_per_class'.*did you mean 'labels_per_class'"),
+        (0.15, "subset must be a dict such as .*, got float 0.15"),
         (dict(number=4), r"unknown key 'number', allowed are .*'file'\]$"),
     ],
 )  # fmt: skip
 def test_bad_subsets(subset, says):
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises((TypeError, ValueError), match=says):
         check_subset(subset)
-
-
-def test_a_subset_that_is_no_dict():
-    with pytest.raises(TypeError, match=r"subset must be a dict such as .*, got float 0.15"):
-        check_subset(0.15)
 
 
 @pytest.mark.parametrize(

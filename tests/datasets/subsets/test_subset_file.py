@@ -185,19 +185,6 @@ def test_the_slower_of_two_keeps_the_file_of_the_faster(path):
     assert os.listdir(os.path.dirname(path)) == ["few.json"]
 
 
-def test_without_hard_links(path, monkeypatch):
-    def refuse(*args):
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", refuse)
-    first = subset_file.SubsetFile.of(LABELS, np.array([1, 2]), {})
-    second = subset_file.SubsetFile.of(LABELS, np.array([3, 4]), {})
-    assert subset_file.write_subset_file(path, first) is True
-    assert subset_file.write_subset_file(path, second) is False
-    assert subset_file.read_subset_file(path).indices.tolist() == [1, 2]
-    assert os.listdir(os.path.dirname(path)) == ["few.json"]
-
-
 def _race(gate, path, seed, results):
     gate.wait()
     try:
