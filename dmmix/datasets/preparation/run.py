@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from dmmix.compat.atomic import atomic_open
 from dmmix.compat.lock import Lock
@@ -232,8 +233,7 @@ class _Done:
         self._content: dict[str, list] = {}
         # Where it is not there, or torn, all begins again.
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            with open(self._path, encoding="utf-8") as file:
-                self._content = dict(json.load(file))
+            self._content = dict(json.loads(Path(self._path).read_text(encoding="utf-8")))
 
     def __contains__(self, name: str) -> bool:
         return name in self._content

@@ -172,9 +172,9 @@ class DecodedImages(FromDataset):
                 f"{self._samples.path(wrong[0])} has the label {labels[wrong[0]]}, labels must be "
                 f"at least 0{most}; {len(wrong)} of {len(labels)} are not"
             )
-        if limit is not None and not self.test_mode:
-            if empty := empty_classes(labels, limit, classes, "image"):
-                MMLogger.get_current_instance().warning("%s: %s", self._text, empty)
+        empty = None if limit is None else empty_classes(labels, limit, classes, "image")
+        if empty and not self.test_mode:
+            MMLogger.get_current_instance().warning("%s: %s", self._text, empty)
 
     @property
     def test_mode(self) -> bool:

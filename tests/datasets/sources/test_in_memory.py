@@ -4,6 +4,7 @@ import gc
 import inspect
 import os
 import weakref
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -71,7 +72,6 @@ def everything(dataset):
     return batch["inputs"].permute(0, 2, 3, 1).numpy(), batch["labels"].numpy()
 
 
-@BOTH
 @pytest.mark.parametrize(
     ("indices", "error", "says"),
     [
@@ -82,37 +82,38 @@ def everything(dataset):
         ([True, False], TypeError, "torch.bool"),
     ],
 )
-def test_bad_indices(make, path, indices, error, says):
+def test_bad_indices(path, indices, error, says):
     with pytest.raises(error, match=says):
-        make(path).__getitems__(indices)
+        read(path).__getitems__(indices)
 
 
-@pytest.mark.parametrize("kind", [SmallCIFAR10, SmallCIFAR100])
+def check(dataset, images=IMAGES, labels=LABELS, rows=ROWS):
+    assert len(dataset) == len(rows)
+    assert dataset.rows.tolist() == rows.tolist()
+    found = everything(dataset)
+    assert np.array_equal(found[0], images[rows])
+    assert found[1].tolist() == dataset.get_gt_labels().tolist() == labels[rows].tolist()
+
+
+@pytest.mark.parametrize("kind", [SmallCIFAR10, SmallCIFAR100, "MNIST", "FashionMNIST"])
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_cifar(tmp_path, kind, split):
-    images, labels = write_cifar(tmp_path, kind)[split]
+def test_arrays_that_mmpretrain_reads(tmp_path, kind, split):
+    """MNIST's test split too, for which mmpretrain wants test_mode=True beside split='test'."""
+    of_mnist = isinstance(kind, str)
+    written = write_mnist(tmp_path, 200) if of_mnist else write_cifar(tmp_path, kind)
+    images, labels = written[split]  # RGB
     config = dict(type=kind, data_root=str(tmp_path), split=split, download=False)
-    for dataset in (InMemory(config), InMemory(DATASETS.build(config))):
-        check(dataset, images, labels, np.arange(len(labels)))  # RGB
-        assert len(dataset.metainfo["classes"]) == (10 if kind is SmallCIFAR10 else 100)
-
-
-@pytest.mark.parametrize("kind", ["MNIST", "FashionMNIST"])
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_mnist(tmp_path, kind, split):
-    """Also the test split, for which mmpretrain wants test_mode=True beside split='test'."""
-    images, labels = write_mnist(tmp_path)[split]
-    config = dict(type=kind, data_root=str(tmp_path), split=split, download=False)
-    check(InMemory(config), images, labels, np.arange(len(labels)))
-
-
-def test_a_dataset_that_was_given_is_left_as_it_was(tmp_path):
-    write_cifar(tmp_path, SmallCIFAR10)
-    for serialize in (True, False):
-        given_one = SmallCIFAR10(str(tmp_path), serialize_data=serialize)
-        before = [sample["img"].copy() for sample in given_one]
-        InMemory(given_one)
-        assert all(np.array_equal(a, b["img"]) for a, b in zip(before, given_one, strict=True))
+    whole = InMemory(config)
+    check(whole, images, labels, np.arange(len(labels)))
+    assert len(whole.metainfo["classes"]) == (100 if kind is SmallCIFAR100 else 10)
+    half = None if kind is SmallCIFAR100 else dict(label_fraction=0.5)  # not all classes are there
+    rows = whole.rows if half is None else subset_indices(labels, half)
+    check(InMemory(config, subset=half), images, labels, rows)
+    for serialize in () if of_mnist else (True, False):
+        given = DATASETS.build(dict(config, serialize_data=serialize))
+        check(InMemory(given, subset=half), images, labels, rows)
+        # It is left as it was.
+        assert np.array_equal(np.stack([sample["img"] for sample in given]), images)
 
 
 def test_it_says_what_it_is(path):
@@ -140,16 +141,7 @@ def test_nothing_is_serialised_and_nothing_kept(tmp_path, monkeypatch):
 
 def test_the_arrays_of_a_dataset_are_taken_over(path):
     source = NPZDataset(path, mmap=False)
-    dataset = InMemory(source)
-    assert dataset._images.data_ptr() == source._images.data_ptr()
-
-
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_digits(split):
-    given = Digits(split=split)
-    images = np.stack([sample["img"] for sample in given])
-    dataset = InMemory(dict(type="Digits", split=split))
-    check(dataset, images, given.get_gt_labels(), np.arange(len(given)))
+    assert InMemory(source)._images.data_ptr() == source._images.data_ptr()
 
 
 @pytest.mark.slow
@@ -166,8 +158,6 @@ def test_spawned_workers_share_the_tensor(path):
 
 @BOTH
 def test_what_a_spawned_worker_is_sent_is_small(make, tmp_path):
-    from multiprocessing.reduction import ForkingPickler
-
     images = np.zeros((1000, 32, 32, 3), np.uint8)
     np.savez(tmp_path / "data.npz", x_train=images, y_train=np.zeros(1000, int))
     dataset = make(str(tmp_path / "data.npz"))
@@ -254,13 +244,10 @@ def test_all_of_it_is_moved(make, path, monkeypatch):
     assert np.array_equal(everything(dataset)[0], IMAGES)
 
 
-def test_a_worker_stays_on_the_cpu(path, a_gpu, moves):
+def test_a_worker_stays_on_the_cpu_and_refuses_data_on_a_gpu(path, a_gpu, moves):
     batches = list(loaded(read(path)))
     assert moves == []
     assert not any(batch["inputs"].is_cuda for batch in batches)
-
-
-def test_data_on_a_gpu_is_refused_in_a_worker(path, a_gpu, monkeypatch):
     with pytest.raises(RuntimeError, match=r"device='cuda'\).*take num_workers=0"):
         list(loaded(read(path, device="cuda")))
 
@@ -283,19 +270,9 @@ def test_batches_come_from_the_gpu(make, path, device):
 # subset = dict(...)
 
 
-def check(dataset, images=IMAGES, labels=LABELS, rows=ROWS):
-    assert len(dataset) == len(rows)
-    assert dataset.rows.tolist() == rows.tolist()
-    found = everything(dataset)
-    assert np.array_equal(found[0], images[rows])
-    assert found[1].tolist() == dataset.get_gt_labels().tolist() == labels[rows].tolist()
-
-
 @pytest.mark.parametrize("mmap", [True, False])
 @pytest.mark.parametrize("lazy", [True, False])
-def test_a_subset_of_npz(path, mmap, lazy):
-    config = dict(type="NPZDataset", data_file=path, mmap=mmap)
-    check(InMemory(config, subset=FEW, lazy_init=lazy))
+def test_a_subset_of_a_dataset_that_was_given(path, mmap, lazy):
     ready = NPZDataset(path, mmap=mmap, lazy_init=lazy)
     check(InMemory(ready, subset=FEW))
     assert len(ready) == 60  # it is left as it was
@@ -338,26 +315,6 @@ def test_on_top_of_what_the_dataset_itself_leaves_out(path):
     check(InMemory(source, subset=share), IMAGES[every_second], LABELS[every_second], rows)
 
 
-@pytest.mark.parametrize("subset", [dict(label_fraction=0.5), dict(label_fraction=1.0)])
-def test_a_subset_of_cifar(tmp_path, subset):
-    images, _ = write_cifar(tmp_path, SmallCIFAR10)["train"]
-    config = dict(type=SmallCIFAR10, data_root=str(tmp_path), download=False)
-    labels = InMemory(config).get_gt_labels()
-    rows = subset_indices(labels, subset)
-    check(InMemory(config, subset=subset), images, labels, rows)
-    for serialize in (True, False):
-        ready = SmallCIFAR10(str(tmp_path), serialize_data=serialize)
-        check(InMemory(ready, subset=subset), images, labels, rows)
-        assert np.array_equal(np.stack([sample["img"] for sample in ready]), images)
-
-
-def test_a_subset_of_mnist(tmp_path):
-    images, labels = write_mnist(tmp_path, 200)["train"]
-    rows = subset_indices(labels, dict(labels_per_class=2))
-    config = dict(type="MNIST", data_root=str(tmp_path), split="train", download=False)
-    check(InMemory(config, subset=dict(labels_per_class=2)), images, labels, rows)
-
-
 def test_neighbours_do_not_keep_the_others_in_memory():
     """Views of one array, of which a subset happens to be one piece."""
     labels = np.array([0] * 3 + [1] * 3)
@@ -375,27 +332,18 @@ def test_neighbours_do_not_keep_the_others_in_memory():
 
 
 def test_digits_choose_as_they_do_themselves():
-    theirs = InMemory(dict(type="Digits", labels_per_class=10, subset_seed=3))
+    whole, few = Digits(), Digits(labels_per_class=10, subset_seed=3)
+    images = np.stack([sample["img"] for sample in whole])
     ours = InMemory(dict(type="Digits"), subset=dict(labels_per_class=10, seed=3))
-    assert torch.equal(
-        ours.__getitems__(range(100))["inputs"], theirs.__getitems__(range(100))["inputs"]
-    )
-    labels = Digits().get_gt_labels()
-    assert np.bincount(labels[ours.rows]).tolist() == [10] * 10
+    check(ours, images, whole.get_gt_labels(), ours.rows)
+    check(InMemory(few), images[ours.rows], few.get_gt_labels(), np.arange(100))
 
 
-@pytest.mark.parametrize("mmap", [True, False])
-def test_all_of_it_where_nothing_is_said(path, mmap):
-    check(InMemory(dict(type="NPZDataset", data_file=path, mmap=mmap)), rows=np.arange(60))
-
-
-def test_bad_subsets_are_told_before_the_data_is_read(tmp_path):
+def test_bad_subsets(tmp_path, path):
+    """Those that no data could have are told before it is read."""
     missing = dict(type="NPZDataset", data_file=str(tmp_path / "none.npz"))
     with pytest.raises(ValueError, match=r"unknown key 'seeds'.*did you mean 'seed'"):
         InMemory(missing, subset=dict(labels_per_class=4, seeds=0))
-
-
-def test_more_than_there_are(path):
     with pytest.raises(ValueError, match=r"labels_per_class=16, but class 0 \('a'\) has only 15"):
         InMemory(dict(type="NPZDataset", data_file=path), subset=dict(labels_per_class=16))
 
