@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmmix import compat
 from dmmix.functional import transforms
+from tests.functional.transforms.one_by_one import MOVES as OPS
+from tests.functional.transforms.one_by_one import one_by_one
 from tests.functional.transforms.pictures import generator, pictures
 
-OPS = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
 RANGE = dict(shear_x=0.5, shear_y=0.5, translate_x=9, translate_y=9, rotate=180)
 SIZES = [(9, 12), (7, 13), (16, 16), (1, 5), (5, 1)]
 N = 24
@@ -21,38 +21,13 @@ N = 24
 TIES = 1e-3
 
 
-@pytest.fixture(scope="module")
-def tv():
-    compat.prepare()
-    return pytest.importorskip("torchvision.transforms.v2.functional")
-
-
 def values_of(op, n=N, seed=0):
     drawn = torch.rand(n, dtype=torch.float64, generator=generator(seed)) * 2 - 1
     drawn[0] = 0
     return drawn * RANGE[op]
 
 
-def by_image(tv, op, images, values, interpolation, fill):
-    """torchvision, image by image, as its RandAugment calls it."""
-    options = dict(interpolation=tv.InterpolationMode(interpolation), fill=fill)
-    still = dict(angle=0.0, translate=[0, 0], scale=1.0, shear=[0.0, 0.0])
-
-    def one(image, value):
-        degrees = math.degrees(math.atan(value))
-        if op == "rotate":
-            return tv.rotate(image, value, **options)
-        if op == "shear_x":
-            return tv.affine(image, **{**still, "shear": [degrees, 0.0]}, center=[0, 0], **options)
-        if op == "shear_y":
-            return tv.affine(image, **{**still, "shear": [0.0, degrees]}, center=[0, 0], **options)
-        offset = [value, 0.0] if op == "translate_x" else [0.0, value]
-        return tv.affine(image, **{**still, "translate": offset}, **options)
-
-    return torch.stack([one(i, v) for i, v in zip(images, values.tolist(), strict=True)])
-
-
-def by_framed_image(tv, op, images, values, interpolation, fill):
+def by_framed_image(op, images, values, interpolation, fill):
     """torchvision on images inside of a wide frame of the colour.
 
     Without it, torchvision weights the pixels at the edge of the image twice.
@@ -64,48 +39,30 @@ def by_framed_image(tv, op, images, values, interpolation, fill):
     inside = (..., slice(frame, frame + height), slice(frame, frame + width))
     framed[inside] = images
     # The edges that a shear leaves in place are those of the image, not of the frame.
-    moved = by_image(tv, op, framed, values, interpolation, None)
-    if op in ("shear_x", "shear_y"):
-        options = dict(interpolation=tv.InterpolationMode(interpolation))
-        angles = [math.degrees(math.atan(v)) for v in values.tolist()]
-        shears = [[a, 0.0] if op == "shear_x" else [0.0, a] for a in angles]
-        moved = torch.stack(
-            [
-                tv.affine(i, 0.0, [0, 0], 1.0, shear, center=[frame, frame], **options)
-                for i, shear in zip(framed, shears, strict=True)
-            ]
-        )
-    return moved[inside]
+    return one_by_one(op, framed, values, interpolation, None, frame)[inside]
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("ch", [1, 3])
 @pytest.mark.parametrize("op", OPS)
-def test_nearest_equals_torchvision(tv, op, ch, size):
+def test_equals_torchvision(op, ch, size):
     images, values = pictures(N, ch, size), values_of(op)
     for fill in (None, [30.0, 200.0, 111.0][:ch]):
         out = getattr(transforms, op)(images, values, fill=fill or 0)
-        expected = by_image(tv, op, images, values, "nearest", fill)
+        expected = one_by_one(op, images, values, "nearest", fill)
         assert (out != expected).float().mean() <= TIES
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("ch", [1, 3])
-@pytest.mark.parametrize("op", OPS)
-def test_bilinear_equals_torchvision(tv, op, ch, size):
-    images, values = pictures(N, ch, size), values_of(op)
     out = getattr(transforms, op)(images, values, "bilinear")
-    expected = by_image(tv, op, images, values, "bilinear", None)
+    expected = one_by_one(op, images, values, "bilinear")
     assert (out.int() - expected.int()).abs().max() <= 1
 
 
 @pytest.mark.parametrize("ch", [1, 3])
 @pytest.mark.parametrize("op", OPS)
-def test_bilinear_blends_into_the_fill(tv, op, ch):
+def test_bilinear_blends_into_the_fill(op, ch):
     fill = [30, 200, 111][:ch]
     images, values = pictures(N, ch, (7, 10)), values_of(op)
     out = getattr(transforms, op)(images, values, "bilinear", fill)
-    expected = by_framed_image(tv, op, images, values, "bilinear", fill)
+    expected = by_framed_image(op, images, values, "bilinear", fill)
     assert (out.int() - expected.int()).abs().max() <= 1
 
 
@@ -190,8 +147,5 @@ def test_bad_arguments(change, error, message):
     given = dict(images=pictures(2), angle=torch.zeros(2), interpolation="nearest", fill=0)
     with pytest.raises(error, match=message):
         transforms.rotate(*{**given, **change}.values())
-
-
-def test_matrices_of_a_wrong_shape():
     with pytest.raises(ValueError, match=r"matrices must be \(2, 2, 3\), got \(2, 3\)"):
         transforms.affine(pictures(2), torch.zeros(2, 3))

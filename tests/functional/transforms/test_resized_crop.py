@@ -4,37 +4,27 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dmmix import compat
 from dmmix.functional.transforms import draw_resized_crops, resized_crop
+from tests.functional.transforms.one_by_one import torchvisions
 from tests.functional.transforms.pictures import generator, pictures
 
 KINDS = ("bilinear", "bicubic")
 SIZES = [((9, 12), (7, 7)), ((33, 20), (8, 13)), ((8, 8), (16, 11)), ((5, 40), (1, 3))]
 
 
-@pytest.fixture(scope="module")
-def one_by_one():
-    compat.prepare()
-    functional = pytest.importorskip("torchvision.transforms.v2.functional")
-
-    def resize(images, boxes, size, kind):
-        kind = {"bilinear": "BILINEAR", "bicubic": "BICUBIC"}[kind]
-        from torchvision.transforms import InterpolationMode
-
-        mode = InterpolationMode[kind]
-        out = [
-            functional.resized_crop(image, *box, size, mode, antialias=True)
-            for image, box in zip(images.contiguous(), boxes.tolist(), strict=True)
-        ]
-        return torch.stack(out)
-
-    return resize
+def one_by_one(images, boxes, size, kind):
+    tv = torchvisions()
+    mode = tv.InterpolationMode(kind)
+    return torch.stack([
+        tv.resized_crop(image, *box, size, mode, antialias=True)
+        for image, box in zip(images.contiguous(), boxes.tolist(), strict=True)
+    ])  # fmt: skip
 
 
 @pytest.mark.parametrize(("have", "want"), SIZES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ch", [1, 3])
-def test_floats_are_torchvisions(ch, kind, have, want, one_by_one):
+def test_floats_are_torchvisions(ch, kind, have, want):
     images = pictures(12, ch, have, torch.float64)
     boxes = draw_resized_crops(12, have, generator=generator())
     out = resized_crop(images, boxes, want, kind)
@@ -45,7 +35,7 @@ def test_floats_are_torchvisions(ch, kind, have, want, one_by_one):
 
 @pytest.mark.parametrize(("have", "want"), SIZES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_bytes_are_torchvisions_within_a_step(kind, have, want, one_by_one):
+def test_bytes_are_torchvisions_within_a_step(kind, have, want):
     images = pictures(12, 3, have)
     boxes = draw_resized_crops(12, have, generator=generator(1))
     out = resized_crop(images, boxes, want, kind)
