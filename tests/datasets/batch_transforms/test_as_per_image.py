@@ -16,10 +16,9 @@ from dmmix.datasets.batch_transforms import (
     BatchRandomFlip,
     BatchRandomResizedCrop,
 )
-from dmmix.functional.transforms import draw_resized_crops
 from dmmix.registry import TRANSFORMS
 from tests.functional.transforms.pictures import generator, pictures
-from tests.functional.transforms.test_draws import chi_square, same_distribution
+from tests.functional.transforms.test_draws import chi_square
 
 NOT_HERE = {"backend", "hue", "swap_seg_labels", "kwargs"}
 OTHER_DEFAULTS = {
@@ -80,16 +79,6 @@ def test_the_same_crops_equally_often(options, numpy_seed):
     counts = torch.tensor(list(frequencies.values()))
     assert len(counts) > 2
     assert chi_square(counts, torch.full((len(counts),), n / len(counts))) < 4
-
-
-@pytest.mark.parametrize("size", [(8, 9), (16, 5)])
-def test_the_same_boxes_of_resized_crops(size, numpy_seed):
-    n = 3000
-    single = TRANSFORMS.build(dict(type="mmpretrain.RandomResizedCrop", scale=8))
-    image = np.zeros((*size, 3), np.uint8)
-    theirs = [single.rand_crop_params(image) for _ in range(n)]
-    ours = draw_resized_crops(n, size, generator=generator())
-    same_distribution(ours, torch.tensor(theirs))
 
 
 def test_cutouts_within_the_image_are_the_same(numpy_seed):
@@ -195,12 +184,9 @@ def test_erasing_with_mmpretrains_colours_warns():
         BatchRandomErasing(mode="rand", fill_color=(103.5, 116.3, 123.7), fill_std=(57, 57, 58))
 
 
-def test_images_that_are_not_normalised():
+def test_images_that_do_not_fit():
     with pytest.raises(TypeError, match=r"normalised images, floats, got torch\.uint8"):
         BatchRandomErasing()(pictures(2), generator())
-
-
-def test_images_that_are_too_small():
     with pytest.raises(ValueError, match=r"crop_size \(10, 10\).*9 x 12.*pad_if_needed=True"):
         BatchRandomCrop(10)(pictures(2), generator())
 
@@ -215,7 +201,6 @@ BAD = [
     (BatchRandomFlip, dict(prob=1.5), ValueError, r"prob must be a number in \[0, 1\]"),
     (BatchRandomFlip, dict(prob=None), TypeError, "prob must be a number"),
     (BatchRandomFlip, dict(direction="up"), ValueError, "direction must be"),
-    (BatchRandomFlip, dict(prob=[0.5]), None, None),
     (BatchRandomFlip, dict(prob=[0.5, 0.1]), ValueError, "one number a direction"),
     (
         BatchRandomFlip,
@@ -249,19 +234,13 @@ BAD = [
 
 @pytest.mark.parametrize(("kind", "options", "error", "message"), BAD)
 def test_bad_arguments(kind, options, error, message):
-    if error is None:
-        kind(**options)
-        return
     with pytest.raises(error, match=message):
         kind(**options)
 
 
-def test_one_number_stands_for_a_ratio_and_its_inverse():
+def test_one_number_stands_for_bounds():
     assert BatchRandomErasing(aspect_range=4).aspect_range == (0.25, 4.0)
     assert BatchRandomErasing(aspect_range=0.25).aspect_range == (0.25, 4.0)
-
-
-def test_factors_stay_above_0():
     jitter = BatchColorJitter(brightness=1.5, contrast=(0.5, 3))
     assert jitter.brightness == (0.0, 2.5)
     assert jitter.contrast == (0.5, 3.0)
