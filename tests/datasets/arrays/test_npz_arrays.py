@@ -45,14 +45,6 @@ def refused(path, says, method, name="images"):
         getattr(arrays, method)(name)
 
 
-def damage(path, find, by):
-    """Writes ``by`` over the place where the file holds ``find``."""
-    data = bytearray(Path(path).read_bytes())
-    at = bytes(data).index(find)
-    data[at : at + len(by)] = by
-    Path(path).write_bytes(data)
-
-
 def test_headers_and_arrays_are_read(path):
     with NpzArrays(path) as arrays:
         assert arrays.names == ["images", "labels"]
@@ -62,6 +54,8 @@ def test_headers_and_arrays_are_read(path):
     assert (header.shape, header.dtype, header.order) == (IMAGES.shape, np.uint8, "C")
     assert header.nbytes == IMAGES.nbytes
     assert (header.offset is None) == ("compressed" in path)
+    if "compressed" in path:
+        refused(path, r"images is compressed.*np\.savez instead", "map")
 
 
 @settings(max_examples=60, deadline=None)
@@ -110,10 +104,7 @@ def test_rows_of_a_mapped_array(stored):
     fewer = few.subset(np.array([1]))
     assert np.array_equal(fewer.take(slice(None)), IMAGES[[2]])
     assert len(mapped) == 40
-
-
-def test_a_mapped_array_takes_another_shape(stored):
-    assert mapped_from(stored, "labels", (40, 1)).take(3).tolist() == [3]
+    assert mapped_from(stored, "labels", (40, 1)).take(3).tolist() == [3]  # another shape
 
 
 def test_a_mapped_array_is_pickled_as_a_place(tmp_path):
@@ -160,11 +151,6 @@ def test_a_file_that_changes_is_noticed(stored, how):
 def test_a_map_ends_within_the_file(stored):
     with open(stored, "rb") as file, pytest.raises(ValueError, match=r"stored\.npz is cut off"):
         MappedArray(file, 0, (10**6,), np.uint8)
-
-
-def test_compressed_arrays_cannot_be_mapped(tmp_path):
-    np.savez_compressed(tmp_path / "a.npz", images=IMAGES)
-    refused(tmp_path / "a.npz", r"images is compressed.*np\.savez instead", "map")
 
 
 class Bomb:
@@ -219,8 +205,6 @@ def test_damaged_data_is_found(path):
     data[middle : middle + 20] = b"\xff" * 20
     Path(path).write_bytes(data)
     refused(path, r"ed\.npz: images cannot be read", "read")
-    with NpzArrays(path) as arrays:
-        assert np.array_equal(arrays.read("labels"), LABELS)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -240,10 +224,7 @@ def test_checksums_are_compared(tmp_path, save, n):
 
 @pytest.mark.parametrize("method", ["header", "read", "map"])
 def test_damaged_headers_are_found(stored, method):
-    damage(stored, b"\x93NUMPY\x01", b"\x93NUMPY\x09")
-    refused(stored, r"stored\.npz: images cannot be read", method)
-
-
-def test_a_damaged_local_header_is_found(stored):
-    damage(stored, b"PK\x03\x04", b"PK\x00\x00")
-    refused(stored, r"stored\.npz: images cannot be read", "map")
+    whole = Path(stored).read_bytes()
+    for find, by in ((b"\x93NUMPY\x01", b"\x93NUMPY\x09"), (b"PK\x03\x04", b"PK\x00\x00")):
+        Path(stored).write_bytes(whole.replace(find, by))
+        refused(stored, r"stored\.npz: images cannot be read", method)

@@ -7,9 +7,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcv import imresize
+from PIL import Image
 
 from dmmix.datasets import DecodedFolder, DecodedImages
 from dmmix.datasets.images.crops import draw_crop_box
+from dmmix.registry import TRANSFORMS
 from tests.datasets.pictures import picture, pixels, save
 
 pytestmark = pytest.mark.openmmlab
@@ -50,36 +53,85 @@ def inputs(dataset):
     return torch.stack([dataset[i]["inputs"] for i in range(len(dataset))])
 
 
-@pytest.mark.parametrize("backend", ["cv2", "pillow"])
-def test_a_training_sample_is_the_box_resized(folder, pictures, backend):
-    scale, ratio = (0.2, 0.9), (0.5, 2)
-    dataset = DecodedFolder(folder, size=SIZE, scale=scale, ratio=ratio, seed=3, backend=backend)
-    dataset.set_epoch(2)
-    for i, image in enumerate(pictures):
-        rng = np.random.default_rng((3, 2, i))
-        top, left, h, w = draw_crop_box(*image.shape[:2], scale, ratio, rng)
-        crop = image[top : top + h, left : left + w]
-        how = cv2.INTER_AREA if h >= 24 and w >= 32 else cv2.INTER_LINEAR
-        expected = cv2.resize(crop, SIZE[::-1], interpolation=how)
-        assert np.array_equal(pixels(dataset[i]), expected)
+def resized(image, size, interpolation="bilinear", antialias=True):
+    """As Pillow, OpenCV and mmcv do it."""
+    if not antialias:
+        return imresize(image, size[::-1], interpolation=interpolation, backend="cv2")
+    if interpolation == "bicubic":
+        picture = Image.fromarray(np.ascontiguousarray(image))
+        return np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC))
+    shrinks = size[0] <= image.shape[0] and size[1] <= image.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, size[::-1], interpolation=how)
 
 
-@pytest.mark.parametrize("backend", ["cv2", "pillow"])
+def box_of(image, seeds, scale, ratio, square):
+    height, width = image.shape[:2]
+    rng = np.random.default_rng(seeds)
+    if not square:
+        top, left, h, w = draw_crop_box(height, width, scale, ratio, rng)
+        return image[top : top + h, left : left + w]
+    top, left, h, w = draw_crop_box(256, 256, scale, ratio, rng)
+    rows = slice(round(top * height / 256), round((top + h) * height / 256))
+    return image[rows, round(left * width / 256) : round((left + w) * width / 256)]
+
+
+KINDS = [
+    dict(),
+    dict(interpolation="bicubic"),
+    dict(antialias=False),
+    dict(interpolation="bicubic", antialias=False),
+]
+kinds = pytest.mark.parametrize("kind", KINDS, ids=str)
+backends = pytest.mark.parametrize("backend", ["cv2", "pillow"])
+squares = pytest.mark.parametrize("square", [False, True])
+
+
+@kinds
+@backends
+@squares
+def test_a_training_sample_is_the_box_resized(folder, pictures, kind, backend, square):
+    crop = dict(scale=(0.2, 0.9), ratio=(0.5, 2), square=square)
+    options = dict(size=SIZE, seed=3, backend=backend, resize_edge=256 if square else None)
+    dataset = DecodedFolder(folder, **options, **crop, **kind)
+    for epoch in (0, 2):
+        dataset.set_epoch(epoch)
+        for i, image in enumerate(pictures):
+            expected = resized(box_of(image, (3, epoch, i), **crop), SIZE, **kind)
+            found = pixels(dataset[i]).astype(int)
+            assert np.abs(found - expected).max() <= (not kind.get("antialias", True))
+
+
+@kinds
+@backends
+@squares
 @pytest.mark.parametrize("edge", [32, 40, None])
-def test_a_test_sample_is_the_middle(folder, pictures, backend, edge):
-    dataset = DecodedFolder(folder, size=SIZE, resize_edge=edge, test_mode=True, backend=backend)
+def test_a_test_sample_is_the_middle(folder, pictures, kind, backend, square, edge):
+    options = dict(size=SIZE, resize_edge=edge, square=square, backend=backend)
+    dataset = DecodedFolder(folder, test_mode=True, **options, **kind)
     edge = 36 if edge is None else edge
     for i, image in enumerate(pictures):
-        height, width = image.shape[:2]
+        height, width = (1, 1) if square else image.shape[:2]
         size = edge * height // min(height, width), edge * width // min(height, width)
-        how = cv2.INTER_AREA if size[0] <= height else cv2.INTER_LINEAR
-        resized = cv2.resize(image, size[::-1], interpolation=how)
+        whole = resized(image, size, **kind)
         top, left = (round((a - b) / 2) for a, b in zip(size, SIZE, strict=True))
-        expected = resized[top : top + 24, left : left + 32]
-        assert np.array_equal(pixels(dataset[i]), expected)
+        expected = whole[top : top + 24, left : left + 32]
+        found = pixels(dataset[i]).astype(int)
+        assert np.abs(found - expected).max() <= (not kind.get("antialias", True))
 
 
-@pytest.mark.parametrize("backend", ["cv2", "pillow"])
+def test_without_antialiasing_testing_is_mmpretrains(folder, pictures):
+    resize = TRANSFORMS.build(dict(type="ResizeEdge", scale=31, edge="short"))
+    crop = TRANSFORMS.build(dict(type="CenterCrop", crop_size=20))
+    options = dict(size=20, resize_edge=31, test_mode=True)
+    expected = crop(resize({"img": pictures[6]}))["img"]
+    found = pixels(DecodedFolder(folder, antialias=False, **options)[6])
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    smooth = pixels(DecodedFolder(folder, **options)[6])
+    assert np.abs(smooth.astype(int) - expected).max() > 1
+
+
+@backends
 @pytest.mark.parametrize("test_mode", [False, True])
 def test_reduced_jpegs_show_the_same(photos, backend, test_mode):
     """The same box of the image; a box that is shifted or scaled would be far off."""
@@ -96,14 +148,6 @@ def test_the_decoders_agree(photos):
     assert (one.float() - other.float()).abs().mean() < 2
 
 
-def test_images_of_one_size_get_boxes_of_their_own(tmp_path):
-    (tmp_path / "a").mkdir()
-    for i in range(4):
-        save(tmp_path / "a" / f"{i}.png", picture(50, 50))
-    found = inputs(DecodedFolder(str(tmp_path), size=20))
-    assert len({tuple(image.flatten().tolist()) for image in found}) == 4
-
-
 def test_the_seed_is_that_of_the_run_by_default(folder):
     found = []
     for seed in (1, 1, 2):
@@ -117,7 +161,7 @@ def copy_of(folder, tmp_path):
     return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
-@pytest.mark.parametrize("backend", ["cv2", "pillow"])
+@backends
 @pytest.mark.parametrize("test_mode", [False, True])
 def test_a_file_that_is_damaged_is_named(folder, tmp_path, backend, test_mode):
     root = copy_of(folder, tmp_path)

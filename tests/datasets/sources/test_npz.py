@@ -47,6 +47,8 @@ def test_samples(write, options):
     for i in (0, 17, 59, -1, -60):
         sample = dataset[i]
         assert np.array_equal(sample["img"], IMAGES[i])
+        sample["img"][:] = 0  # which leaves the data alone
+        assert np.array_equal(dataset[i]["img"], IMAGES[i])
         assert sample["img"].dtype == np.uint8
         assert sample["gt_label"] == LABELS[i]
         assert type(sample["gt_label"]) is int
@@ -78,13 +80,6 @@ def test_grey_images_get_a_channel_and_any_order_will_do(write, options):
     assert np.array_equal(pixels(fortran), IMAGES)
 
 
-@pytest.mark.parametrize("options", WAYS)
-def test_writing_into_a_sample_leaves_the_data_alone(write, options):
-    dataset = NPZDataset(write(), **options)
-    dataset[3]["img"][:] = 0
-    assert np.array_equal(dataset[3]["img"], IMAGES[3])
-
-
 @pytest.mark.parametrize(
     "labels", [LABELS.astype(np.uint8), LABELS.astype(">i4"), LABELS[:, None], LABELS.astype("u8")]
 )
@@ -107,12 +102,10 @@ def test_subsets_as_in_mmengine(write, options, indices, rows):
     for part in (*parts, whole):
         assert np.array_equal(pixels(part), IMAGES[rows])
         assert part.get_gt_labels().tolist() == LABELS[rows].tolist()
-
-
-def test_indices_count_within_the_few_labels(write):
-    dataset = NPZDataset(write(), labels_per_class=3, indices=[1, 0])
-    rows = stratified_subset(LABELS, 3, 0)
-    assert np.array_equal(pixels(dataset), IMAGES[rows[[1, 0]]])
+    if indices == [8, 2]:  # which count within the few labels
+        few = stratified_subset(LABELS, 3, 0)
+        part = NPZDataset(path, labels_per_class=3, indices=indices, **options)
+        assert np.array_equal(pixels(part), IMAGES[few[indices]])
 
 
 @pytest.mark.parametrize(("available", "mapped"), [(4 * 6300, False), (4 * 6300 - 4, True)])
@@ -125,23 +118,12 @@ def test_auto_reads_what_fits_into_a_quarter_of_the_memory(write, monkeypatch, a
     assert not is_mapped(NPZDataset(write(save=np.savez_compressed)))
 
 
-def test_auto_reads_where_the_memory_is_unknown(write, monkeypatch):
-    monkeypatch.setattr(memory, "available_memory", lambda: None)
-    assert not is_mapped(NPZDataset(write()))
-
-
 def test_the_other_split_is_not_looked_at(write):
     objects = np.array([None, "x"], dtype=object)
     path = write(x_test=objects, y_test=objects)
     assert len(NPZDataset(path)) == 60
     with pytest.raises(ValueError, match="x_test holds Python objects"):
         NPZDataset(path, split="test")
-
-
-def test_the_arrays_are_not_copied(write):
-    dataset = NPZDataset(write(), mmap=False)
-    first, second = dataset.arrays()[0], dataset.arrays()[0]
-    assert np.shares_memory(first, second)
 
 
 def test_class_names(write):
@@ -164,11 +146,7 @@ BAD = [
     (dict(x_train=IMAGES[0, 0]), ValueError, r"x_train must be .*got \(5, 3\)"),
     (dict(x_train=IMAGES[None]), ValueError, r"must be .*got \(1, 60, 7, 5, 3\)"),
     (dict(x_train=IMAGES[:0], y_train=LABELS[:0]), ValueError, r"not empty, got \(0, 7, 5, 3"),
-    (
-        dict(x_train=IMAGES.transpose(0, 3, 1, 2)),
-        ValueError,
-        r"\(N, ch, H, W\): channels come",
-    ),
+    (dict(x_train=IMAGES.transpose(0, 3, 1, 2)), ValueError, r"\(N, ch, H, W\): channels come"),
     (dict(y_train=LABELS[:-1]), ValueError, "y_train has 59 labels for 60 images"),
     (dict(y_train=np.eye(4, dtype=int)[LABELS]), ValueError, r"y_train must be \(N,\).*argmax"),
     (dict(y_train=LABELS * 1.0), TypeError, "y_train is float64, labels must be integers"),
