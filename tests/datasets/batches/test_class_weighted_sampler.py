@@ -8,7 +8,6 @@ import torch
 from torch.utils.data import Dataset
 
 from dmmix.datasets import ClassWeightedSampler, Digits, InMemory, NPZDataset, unwrap
-from dmmix.datasets.interface import class_names
 
 pytestmark = pytest.mark.openmmlab
 
@@ -96,17 +95,11 @@ def test_sources_of_dmmix_and_wrappers(tmp_path):
     images = np.zeros((30, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "data.npz", x_train=images, y_train=np.repeat([0, 1], [25, 5]))
     npz = NPZDataset(str(tmp_path / "data.npz"), num_classes=2)
-    sources = [
-        npz,
-        InMemory(npz),
-        Digits(split="train"),
-        unwrap(torch.utils.data.Subset(npz, range(20, 30))),
-    ]
-    for data in sources:
+    wrapped = unwrap(torch.utils.data.Subset(npz, range(20, 30)))
+    for data in (npz, InMemory(npz), Digits(split="train"), wrapped):
         drawn = list(ClassWeightedSampler(data, seed=0))
         assert len(drawn) == len(data)
         assert max(drawn) < len(data)
-    assert class_names(sources[0]) is None or len(class_names(sources[0])) == 2
 
 
 @pytest.mark.parametrize(
@@ -120,8 +113,5 @@ def test_sources_of_dmmix_and_wrappers(tmp_path):
 def test_what_cannot_be_drawn(labels, says):
     with pytest.raises(ValueError, match=says):
         ClassWeightedSampler(Long(labels), seed=0)
-
-
-def test_a_number_out_of_range():
     with pytest.raises(ValueError, match=r"q must be a number in \[0, 1\], got 2"):
         ClassWeightedSampler(Long(), q=2)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.openmmlab
 
 
 @needs_symbolic_links
-def test_all_that_matters_changes_the_name(tmp_path):
+def test_all_that_matters_changes_the_name(tmp_path, monkeypatch):
     for file in ("a/1.jpg", "a/2.jpg", "b/2.jpg", "b/3.jpg"):
         path = tmp_path / "data" / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +33,10 @@ def test_all_that_matters_changes_the_name(tmp_path):
         name(names=("a/1.jpg", "a/2.jpg")), name(labels=(0, 2)), name(backend="pillow"),
         name(split="val"),
     ]  # fmt: skip
+    for module, backend in (("cv2", "cv2"), ("PIL", "pillow")):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"dmmix.datasets.images.decoded_cache.{module}.__version__", "0.0.1")
+            others.append(name(backend=backend))
     changed = tmp_path / "data" / "b" / "2.jpg"
     os.utime(changed, (1, 2))
     others.append(name())
@@ -66,8 +70,7 @@ def test_it_is_written_and_read(tmp_path):
 def test_those_of_other_images_are_told(tmp_path, caplog):
     """They take a gigabyte each, and nobody removes them."""
     images = np.zeros((2, 4, 3, 3), np.uint8)
-    logger = MMLogger.get_instance("test")
-    logger.addHandler(caplog.handler)
+    MMLogger.get_instance("test").addHandler(caplog.handler)
     made, root = [], str(tmp_path)
     paths = [str(tmp_path / f"{i}.jpg") for i in range(2)]
     for backend in ("cv2", "pillow"):

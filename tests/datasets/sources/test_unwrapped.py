@@ -83,14 +83,10 @@ WRAPPERS = {
 }  # fmt: skip
 
 
-def loader(dataset, workers=0, batch_size=4, **options):
-    return DmmixRunner.build_dataloader(
-        dict(
-            dataset=dataset, batch_size=batch_size, num_workers=workers,
-            sampler=dict(type="DefaultSampler", shuffle=False),
-            collate_fn=dict(type="default_collate"), **options,
-        ), seed=0,
-    )  # fmt: skip
+def loader(dataset, collate="default_collate", sampler=None, runner=DmmixRunner, **options):
+    sampler = sampler or dict(type="DefaultSampler", shuffle=False)
+    config = dict(dataset=dataset, batch_size=4, num_workers=0, sampler=sampler)
+    return runner.build_dataloader({**config, "collate_fn": dict(type=collate), **options}, seed=0)
 
 
 def pixels(made, epoch):
@@ -103,9 +99,7 @@ def pixels(made, epoch):
     "workers", [dict(), pytest.param(dict(num_workers=2, persistent_workers=True),
                                      marks=pytest.mark.slow)])  # fmt: skip
 def test_a_wrapper_froze_the_random_crops(root, name, workers):
-    options = {**workers}
-    count = options.pop("num_workers", 0)
-    made = loader(WRAPPERS[name](leaf(root)), count, **options)
+    made = loader(WRAPPERS[name](leaf(root)), **workers)
     first, second = pixels(made, 0), pixels(made, 1)
     assert first.shape == second.shape == (len(made.dataset), 3, 16, 16)
     assert (first != second).flatten(1).any(dim=1).all()
@@ -130,19 +124,13 @@ def test_the_first_copy_of_an_image_is_cropped_as_without_the_wrapper(root, name
 
 
 @pytest.mark.parametrize("name", ["repeat", "balanced", "subset"])
-def test_copies_of_an_image_were_alike_within_an_epoch(root, name):
+def test_copies_of_an_image_were_alike(root, name):
+    """Within an epoch, and in repeated augmentation."""
     made = unwrap(WRAPPERS[name](leaf(root)))
-    images = [made[i]["inputs"].numpy().tobytes() for i in range(len(made))]
-    assert len(set(images)) == len(images)
-
-
-def test_repeated_augmentation_of_wrapped_images(root):
-    made = unwrap(WRAPPERS["repeat"](leaf(root)))
     n = len(made)
     images = {made[i + k * n]["inputs"].numpy().tobytes() for i in range(n) for k in range(3)}
     assert len(images) == 3 * n
-    order = list(RepeatAugSampler(made, seed=0))
-    assert max(order) >= n
+    assert max(RepeatAugSampler(made, seed=0)) >= n
 
 
 def test_repeated_augmentation_through_a_wrapper_was_one_crop(root):
@@ -156,27 +144,13 @@ def test_repeated_augmentation_through_a_wrapper_was_one_crop(root):
 def test_whole_batches_of_wrapped_data(root, name):
     config = leaf(root, "InMemory")
     wrapped = WRAPPERS[name](config)
-    made = DmmixRunner.build_dataloader(
-        dict(dataset=wrapped, batch_size=7, num_workers=0,
-             sampler=dict(type="DefaultSampler", shuffle=True),
-             collate_fn=dict(type="whole_batch")), seed=0,
-    )  # fmt: skip
+    made = loader(wrapped, "whole_batch", dict(type="DefaultSampler", shuffle=True))
     assert getattr(made.dataset, "batched", False) == (name != "opaque")
     order = list(made.sampler)
     got = [(x, int(y)) for b in made for x, y in zip(b["inputs"], b["labels"], strict=True)]
     for i, (image, label) in list(zip(order, got, strict=True))[::97]:
         assert torch.equal(image.cpu(), wrapped[i]["inputs"])
         assert label == int(wrapped[i]["labels"])
-
-
-def test_a_batch_of_several_data_sets_has_the_order_that_was_asked_for(root):
-    made = unwrap(WRAPPERS["concat"](leaf(root, "InMemory")))
-    n = len(made)
-    index = [n - 1, 0, n // 2, 1, n // 2 + 1]
-    batch = made.__getitems__(index)
-    single = [made[i] for i in index]
-    assert torch.equal(batch["inputs"], torch.stack([s["inputs"] for s in single]))
-    assert batch["labels"].tolist() == [int(s["labels"]) for s in single]
 
 
 def test_folds_share_no_image_and_cover_all(root):
@@ -209,19 +183,9 @@ def test_classes_are_balanced(root, kind):
     else:
         assert (per_class == per_class[0]).all()
     assert labels.tolist() == [made.get_cat_ids(i)[0] for i in range(len(made))]
-
-
-@pytest.mark.parametrize("kind", ["DecodedFolder", "InMemory"])
-def test_weighted_sampling(root, kind):
-    dataset = unwrap(WRAPPERS["repeat"](leaf(root, kind)))
-    labels = dataset.get_gt_labels()
-    weights = np.where(labels == 0, 1.0, 0.0)
-    sampler = data.WeightedRandomSampler(weights, 20)
-    made = DmmixRunner.build_dataloader(
-        dict(dataset=dataset, batch_size=5, num_workers=0, sampler=sampler,
-             collate_fn=dict(type="default_collate")), seed=0)  # fmt: skip
-    assert made.sampler is not None
-    assert torch.cat([batch["labels"] for batch in made]).tolist() == [0] * 20
+    sampler = data.WeightedRandomSampler(np.where(labels == 0, 1.0, 0.0), 20)
+    batches = loader(made, sampler=sampler)
+    assert torch.cat([batch["labels"] for batch in batches]).tolist() == [0] * 20
 
 
 def test_streams_of_wrapped_images(root):
@@ -248,10 +212,7 @@ def test_a_wrapper_by_config_is_unwrapped_and_not_copied(root):
 
 def test_stock_runners_tell_the_epoch_too(root):
     config = dict(type="ClassBalancedDataset", oversample_thr=1.0, dataset=leaf(root))
-    made = Runner.build_dataloader(
-        dict(dataset=config, batch_size=4, num_workers=0, sampler=dict(type="DefaultSampler"),
-             collate_fn=dict(type="default_collate"))
-    )  # fmt: skip
+    made = loader(config, runner=Runner)
     assert [type(source).__name__ for source in epoch_sources(made.dataset)] == ["DecodedFolder"]
     before = made.dataset[0]["inputs"]
     assert set_epoch(made.dataset, 1)
