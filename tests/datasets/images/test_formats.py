@@ -114,28 +114,20 @@ def test_given_classes_were_counted_off_in_the_order_of_the_folders(tmp_path):
 # Depth
 
 
-def deep(path, bits, of=16):
-    values = PICTURE.astype(np.uint32) * (2**bits - 1) // 255
-    cv2.imwrite(str(path), values.astype(np.uint16)[..., ::-1])
-
-
-@pytest.mark.parametrize("ending", ["png", "tiff"])
-def test_16_bits_are_read(tmp_path, lines, ending):
-    (tmp_path / "ant").mkdir()
-    deep(tmp_path / "ant" / f"a.{ending}", 16)
-    image = pixels(middle(tmp_path)[0])
-    assert np.abs(image.astype(int) - PICTURE).max() <= 1
-    assert lines == []
-
-
 @pytest.mark.parametrize("ending", ["png", "tiff", "ppm"])
-@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("bits", [10, 12, 16])
 def test_12_bits_in_16_were_a_black_image_without_a_word(tmp_path, lines, ending, bits):
     (tmp_path / "ant").mkdir()
-    deep(tmp_path / "ant" / f"a.{ending}", bits)
+    values = PICTURE.astype(np.uint32) * (2**bits - 1) // 255
+    cv2.imwrite(str(tmp_path / "ant" / f"a.{ending}"), values.astype(np.uint16)[..., ::-1])
     dataset = middle(tmp_path)
-    assert dataset[0]["inputs"].max() < 16
+    image = pixels(dataset[0]).astype(int)
     dataset[0]
+    if bits == 16:
+        assert np.abs(image - PICTURE).max() <= 1
+        assert lines == []
+        return
+    assert image.max() < 16
     assert len(lines) == 1  # once a process
     assert lines[0].startswith(f"{tmp_path}/ant/a.{ending} has 16 bits a channel and uses {bits}: ")
 

@@ -79,13 +79,6 @@ def only_it(path):
     return [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def test_at_once(server, path):
-    fetch(server, path)
-    assert path.read_bytes() == CONTENT
-    assert server.asked == ["bytes=0-"]
-    assert only_it(path)
-
-
 def test_a_connection_that_breaks(server, path):
     server.breaks = [300_000, 70_000, 400_000]  # written in pieces of 64 KiB
     fetch(server, path)
@@ -106,17 +99,13 @@ def half(server, path):
     server.asked.clear()
 
 
-def test_it_goes_on_later(half, server, path):
-    fetch(server, path)
-    assert server.asked == ["bytes=262144-"]
+@pytest.mark.parametrize(("checked", "asked"), [(True, 262_144), (False, 0)])
+def test_it_goes_on_later(half, server, path, checked, asked):
+    """Not where nobody would see that the file is another."""
+    fetch(server, path, checked=checked)
+    assert server.asked == [f"bytes={asked}-"]
     assert path.read_bytes() == CONTENT
     assert only_it(path)
-
-
-def test_it_does_not_where_nobody_would_see_that_the_file_is_another(half, server, path):
-    fetch(server, path, checked=False)
-    assert server.asked == ["bytes=0-"]
-    assert path.read_bytes() == CONTENT
 
 
 def test_a_server_that_knows_no_ranges(half, server, path):
@@ -149,19 +138,16 @@ def test_an_archive_is_kept_as_it_was_sent(server, path):
     assert path.read_bytes() == server.content
 
 
-def test_no_such_page(half, server, path):
-    server.status, server.ranges = 404, False
-    with pytest.raises(DownloadError, match="the server says 404 Not Found"):
+@pytest.mark.parametrize(
+    ("status", "says", "asked"),
+    [(404, "the server says 404 Not Found", 1), (503, r"503 .*262,144 bytes are kept", 10)],
+)
+def test_no_such_page_and_a_server_in_trouble(half, server, path, status, says, asked):
+    server.status, server.ranges = status, False
+    with pytest.raises(DownloadError, match=says):
         fetch(server, path)
-    assert len(server.asked) == 1
+    assert len(server.asked) == asked  # the second one is asked again
     assert Path(f"{path}.part").stat().st_size == 262_144
-
-
-def test_a_server_in_trouble_is_asked_again(half, server, path):
-    server.status, server.ranges = 503, False
-    with pytest.raises(DownloadError, match=r"503 .*262,144 bytes are kept"):
-        fetch(server, path)
-    assert len(server.asked) == 10
 
 
 def test_nobody_answers(path):
@@ -187,32 +173,26 @@ def test_a_server_that_sends_on_to_another_address(server, path, to):
     assert not path.exists()
 
 
-def test_without_pooch(path, monkeypatch):
+def test_without_a_folder_or_pooch(server, tmp_path, path, monkeypatch):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(PreparationError, match="file"):
+        fetch(server, tmp_path / "file" / "data.bin")
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(PreparationError, match="needs pooch, which is not installed"):
         download("https://x.org/y", str(path), 1)
 
 
-def test_a_folder_that_cannot_be_made(server, tmp_path):
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(PreparationError, match="file"):
-        fetch(server, tmp_path / "file" / "data.bin")
-
-
 def test_a_data_set_from_its_address(server, tmp_path, monkeypatch):
     data_set, shop, made = publish("cub200", tmp_path, monkeypatch)
+    data = tmp_path / "data"
+    with pytest.raises(PreparationError, match=r"CUB_200_2011\.tgz: wrong checksum.*remove"):
+        prepare(data_set, [server.url], str(data))
+    (data / ".downloads" / "CUB_200_2011.tgz").unlink()
     server.content = (shop / "CUB_200_2011.tgz").read_bytes()
     server.breaks = [1000]
-    data = tmp_path / "data"
     prepare(data_set, [server.url], str(data))
     assert files_in(data / "CUB_200_2011") == files_in(made)
     assert sorted(p.name for p in data.iterdir()) == [".downloads", "CUB_200_2011"]
-
-
-def test_a_download_that_is_another_file(server, tmp_path, monkeypatch):
-    data_set, _, _ = publish("cub200", tmp_path, monkeypatch)
-    with pytest.raises(PreparationError, match=r"CUB_200_2011\.tgz: wrong checksum.*remove"):
-        prepare(data_set, [server.url], str(tmp_path / "data"))
 
 
 def test_an_archive_of_cifar_from_its_address(server, tmp_path, monkeypatch):

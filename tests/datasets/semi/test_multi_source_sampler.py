@@ -88,15 +88,13 @@ def test_an_epoch_goes_on_where_the_last_one_ended():
     assert epoch(sampler(batches=6), 2) == long[12:]  # resumed: by another sampler
 
 
-def test_seeds():
-    assert epoch(sampler(seed=3)) == epoch(sampler(seed=3))
-    assert epoch(sampler(seed=3)) != epoch(sampler(seed=4))
-
-
-def test_streams_are_independent():
-    """Of the same size and seed, and still in other orders."""
+def test_seeds_and_streams_have_orders_of_their_own(monkeypatch):
+    assert epoch(sampler(seed=3)) == epoch(sampler(seed=3)) != epoch(sampler(seed=4))
     (known, _), (unknown, _) = parts(epoch(sampler(batch_size=50, mu=1, sizes=(50, 50)))[0], 50, 50)
     assert known.tolist() != unknown.tolist()
+    # One seed for all processes.
+    monkeypatch.setattr("dmmix.datasets.semi.multi_source_sampler.sync_random_seed", lambda: 99)
+    assert MultiSourceSampler(Sizes()).seed == 99
 
 
 @settings(max_examples=50, deadline=None)
@@ -115,26 +113,11 @@ def test_every_position_can_be_told(size, start, count, seed):
     assert rounds.tolist() == [(start + k) // size for k in range(count)]
 
 
-def test_one_seed_for_all_processes(monkeypatch):
-    monkeypatch.setattr("dmmix.datasets.semi.multi_source_sampler.sync_random_seed", lambda: 99)
-    assert MultiSourceSampler(Sizes()).seed == 99
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (dict(mu=0), "mu must be an int of at least 1, got 0"),
-        (dict(mu=True), "mu must be an int of at least 1, got True"),
-        (dict(mu=-7), "mu must be an int of at least 1, got -7"),
-        (dict(batch_size=2.0), r"batch_size must be an int of at least 1, got 2\.0"),
-        (dict(mu=1.5), r"mu must be an int of at least 1, got 1\.5"),
-        (dict(batches=0), "batches must be an int of at least 1, got 0"),
-        (dict(batch_size=0), "batch_size must be an int of at least 1, got 0"),
-    ],
-)
-def test_bad_numbers(options, says):
-    with pytest.raises(ValueError, match=says):
-        sampler(**options)
+@pytest.mark.parametrize("name", ["mu", "batch_size", "batches"])
+@pytest.mark.parametrize("value", [0, True, 2.0])
+def test_bad_numbers(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be an int of at least 1, got {value}"):
+        sampler(**{name: value})
 
 
 def test_bad_parts():

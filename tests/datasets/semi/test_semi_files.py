@@ -11,15 +11,21 @@ from tests.datasets.semi.small import photos, semi
 pytestmark = pytest.mark.openmmlab
 
 
+CROPS = dict(size=16, seed=1, scale=(0.2, 0.4))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return photos(tmp_path_factory.mktemp("photos"))
 
 
+def files_in(folder, **options):
+    return dict(type="DecodedFolder", data_root=folder, **{"size": 16, **options})
+
+
 def test_image_files_are_cropped_anew_at_each_draw(folder):
-    files = dict(type="DecodedFolder", data_root=folder, size=16, seed=1, scale=(0.2, 0.4))
-    dataset = semi(dict(num_labels=2, seed=0), dataset=files)
-    plain = DecodedFolder(folder, size=16, seed=1, scale=(0.2, 0.4))
+    dataset = semi(dict(num_labels=2, seed=0), dataset=files_in(folder, **CROPS))
+    plain = DecodedFolder(folder, **CROPS)
     n, row = len(dataset), int(dataset.labelled_rows[0])
     found = []
     for draw in range(3):
@@ -34,9 +40,9 @@ def test_image_files_are_cropped_anew_at_each_draw(folder):
 
 
 def test_several_crops_of_each_image(folder):
-    files = dict(type="DecodedFolder", data_root=folder, size=16, seed=1, scale=(0.2, 0.4))
+    files = files_in(folder, **CROPS)
     dataset = semi(dict(num_labels=4), dataset=files, views=2, hidden_labels=True)
-    plain = DecodedFolder(folder, size=16, seed=1, scale=(0.2, 0.4))
+    plain = DecodedFolder(folder, **CROPS)
     n = len(dataset)
     index = [*range(n), *range(n, 2 * n)]  # everything twice
     batch = dataset.__getitems__(index)
@@ -56,7 +62,7 @@ def test_several_crops_of_each_image(folder):
 
 @pytest.mark.parametrize("views", [1, 2])
 def test_labelled_files_for_evaluation(folder, views):
-    files = dict(type="DecodedFolder", data_root=folder, size=16, seed=1, resize_edge=20)
+    files = files_in(folder, seed=1, resize_edge=20)
     dataset = semi(dict(num_labels=4), dataset=files, views=views)
     tested = DecodedFolder(folder, size=16, resize_edge=20, test_mode=True)
     for members in (range(4), [3, 1], np.array([2])):
@@ -71,7 +77,7 @@ def test_labelled_files_for_evaluation(folder, views):
 
 
 def test_files_without_labels(folder):
-    files = dict(type="DecodedFolder", data_root=folder, size=16)
+    files = files_in(folder)
     plain = dict(type="CustomDataset", data_root=folder, with_label=False)
     unknown = dict(type="DecodedImages", dataset=plain, size=16)
     dataset = semi(dict(num_labels=2), dataset=files, unlabelled=unknown)
@@ -83,10 +89,7 @@ def test_files_without_labels(folder):
     for subset in (dict(num_labels=2), dict(labels_per_class=1)):
         with pytest.raises(ValueError, match=r"dataset must have a label.* of image 0 is -1"):
             semi(subset, dataset=unknown)
-
-
-def test_several_crops_of_an_image(folder):
-    files = dict(type="DecodedFolder", data_root=folder, size=16, test_mode=True, ten_crop=True)
+    files = files_in(folder, test_mode=True, ten_crop=True)
     with pytest.raises(TypeError, match=r"have inputs \(10, 3, 16, 16\), labels"):
         semi(dict(num_labels=2), dataset=files)
 
