@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -122,7 +122,11 @@ def parts(dataset: Any) -> list[Any]:
     A wrapper is whatever has data sets among its attributes, singly or in a list: mmengine's,
     mmpretrain's and torch's, and those that others write.
     """
-    return [value for value in _values(dataset) if _is_dataset(value)]
+    found: list[Any] = []
+    for value in getattr(dataset, "__dict__", {}).values():
+        # A list of a million samples has no data set among them.
+        found += value[:_MANY] if type(value) in (list, tuple) else [value]
+    return [value for value in found if _is_dataset(value)]
 
 
 def set_epoch(dataset: Any, epoch: int) -> bool:
@@ -213,31 +217,18 @@ def is_multi_label(dataset: Any) -> bool:
     return any(is_multi_label(part) for part in parts(dataset))
 
 
-def _outermost(dataset: Any, wanted: Any) -> list[Any]:
-    found: dict[int, Any] = {}
-    seen: set[int] = set()
-
-    def look(part: Any) -> None:
+def _outermost(dataset: Any, wanted: Callable[[Any], bool]) -> list[Any]:
+    found, left, seen = [], [dataset], set()
+    while left:
+        part = left.pop(0)
         if id(part) in seen:
-            return
+            continue
         seen.add(id(part))
         if wanted(part):
-            found[id(part)] = part
-            return
-        for inner in parts(part):
-            look(inner)
-
-    look(dataset)
-    return list(found.values())
-
-
-def _values(dataset: Any) -> Iterator[Any]:
-    for value in getattr(dataset, "__dict__", {}).values():
-        if type(value) in (list, tuple):
-            # A list of a million samples has no data set among them.
-            yield from (item for item in value[:_MANY] if _is_dataset(item))
+            found.append(part)
         else:
-            yield value
+            left[:0] = parts(part)
+    return found
 
 
 def _is_dataset(value: Any) -> bool:

@@ -9,20 +9,15 @@ import torch
 
 __all__ = ["stack_images"]
 
-_CHUNK = 4 << 20  # bytes that are copied at once
 
-
-def stack_images(images: Sequence[np.ndarray], overwrite: bool = False) -> np.ndarray:
+def stack_images(images: Sequence[np.ndarray]) -> np.ndarray:
     """(N, H, W, ch) uint8 out of N images (H, W, ch) or (H, W).
 
     Datasets that were one array to begin with (CIFAR, MNIST) give views of it, one after the
-    other. Where it has the wanted layout it is returned as it is; with ``overwrite`` another
-    layout (CIFAR's channels come first) is turned in place, and the images given are then rubbish.
-    Otherwise the images are copied.
+    other: where it has the wanted layout it is returned as it is. Otherwise the images are copied.
 
     Args:
         images: at least one, uint8, all of the same shape.
-        overwrite: nobody else needs the images.
 
     Raises:
         TypeError: an image that is no uint8 array.
@@ -39,16 +34,14 @@ def stack_images(images: Sequence[np.ndarray], overwrite: bool = False) -> np.nd
             )
     if first.ndim not in (2, 3):
         raise ValueError(f"images must be (H, W, ch) or (H, W), got {first.shape}")
-    stacked = _as_one(images, overwrite)
+    stacked = _as_one(images)
     if stacked is None:
-        stacked = np.empty((len(images), *first.shape), np.uint8)
-        for row, image in zip(stacked, images, strict=True):
-            row[...] = image
+        stacked = np.stack(images, out=np.empty((len(images), *first.shape), np.uint8))
     return stacked if first.ndim == 3 else stacked[..., None]
 
 
-def _as_one(images: Sequence[np.ndarray], overwrite: bool) -> np.ndarray | None:
-    """The array that all images are views of; ``None`` if there is none that can be used."""
+def _as_one(images: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The array that all images are views of; ``None`` if there is none in this layout."""
     first, size = images[0], images[0].nbytes
     start, whole = _address(first), _owner(first)
     for i, image in enumerate(images):
@@ -58,25 +51,7 @@ def _as_one(images: Sequence[np.ndarray], overwrite: bool) -> np.ndarray | None:
             return None  # neighbours by chance
     shape, strides = (len(images), *first.shape), (size, *first.strides)
     views = np.lib.stride_tricks.as_strided(first, shape, strides)
-    if views.flags.c_contiguous:
-        return views
-    return _turned(views, first) if overwrite else None
-
-
-def _turned(views: np.ndarray, first: np.ndarray) -> np.ndarray | None:
-    """``views`` in C order, in the memory where they are; ``None`` where that is impossible."""
-    whole = first if first.base is None else first.base
-    usable = isinstance(whole, np.ndarray) and whole.flags.owndata and whole.flags.writeable
-    if not (usable and _is_block(first)):
-        return None
-    begin = _address(first) - _address(whole)
-    memory = whole.reshape(-1).view(np.uint8)[begin : begin + views.nbytes]
-    memory = memory.reshape(len(views), first.nbytes)
-    step = max(1, _CHUNK // first.nbytes)
-    for at in range(0, len(views), step):
-        part = np.ascontiguousarray(views[at : at + step])
-        memory[at : at + step] = part.reshape(len(part), -1)
-    return memory.reshape(views.shape)
+    return views if views.flags.c_contiguous else None
 
 
 def _address(array: np.ndarray) -> int:
@@ -90,9 +65,3 @@ def _owner(array: np.ndarray) -> int:
     if isinstance(array.base, torch.Tensor):
         return array.base.untyped_storage().data_ptr()
     return _address(array)
-
-
-def _is_block(image: np.ndarray) -> bool:
-    """Whether the bytes of an image lie together, in some order of the axes."""
-    order = np.argsort(image.strides, kind="stable")[::-1]
-    return image.transpose(order).flags.c_contiguous

@@ -42,10 +42,10 @@ class _Files(_Base):
         images, labels = [], []
         for name, _ in self.train_list if self.split == "train" else self.test_list:
             rows, classes = self._read(join_path(folder, name))
-            images.append(rows)
+            # A row is 1024 red values, then green, then blue.
+            images.append(np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)))
             labels += classes
-        # A row is 1024 red values, then green, then blue.
-        pixels = np.vstack(images).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        pixels = np.concatenate(images)
         return [{"img": i, "gt_label": c} for i, c in zip(pixels, labels, strict=True)]
 
     def _check_integrity(self) -> bool:

@@ -81,16 +81,16 @@ class InMemory(FromDataset):
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device='cuda', but there is no CUDA device; take 'auto' or 'cpu'")
         self.device = device
-        self._ours = isinstance(dataset, Mapping)
         self._images: Tensor | MappedArray
         self._labels: Tensor  # stays on the CPU, for whoever asks for single labels
         self._labels_there: Tensor  # beside the images
         self._rows: Tensor | None  # of the subset, in the whole
         self._placed = False
-        super().__init__(build_source(dataset) if self._ours else dataset, chosen, lazy_init)
+        source = build_source(dataset) if isinstance(dataset, Mapping) else dataset
+        super().__init__(source, chosen, lazy_init)
 
     def _load(self, source: BaseDataset) -> None:
-        self._images, self._labels, self._rows = load_arrays(source, self._ours, self.subset)
+        self._images, self._labels, self._rows = load_arrays(source, self.subset)
         self._labels_there = self._labels
         self._keep_metainfo(source)
 

@@ -29,7 +29,7 @@ def build_source(config: Mapping) -> BaseDataset:
 
 
 def load_arrays(
-    source: BaseDataset, ours: bool, subset: LabelSubset | None
+    source: BaseDataset, subset: LabelSubset | None
 ) -> tuple[Tensor | MappedArray, Tensor, Tensor | None]:
     """Images (N, H, W, ch) uint8, labels (N,) int64, and their rows in the whole if some are out.
 
@@ -37,7 +37,6 @@ def load_arrays(
 
     Args:
         source: whose samples have ``img`` and ``gt_label``.
-        ours: nobody else needs it; its arrays may be overwritten.
         subset: which samples are used.
 
     Raises:
@@ -45,35 +44,30 @@ def load_arrays(
         ValueError: no samples, images that do not stack, a subset that there is not.
     """
     rows: np.ndarray | None = None
-    choose: Callable[[np.ndarray], np.ndarray] | None = None
-    if subset is not None:
 
-        def choose_rows(labels: np.ndarray) -> np.ndarray:
-            nonlocal rows
-            classes = source.metainfo.get("classes")
-            rows = subset_indices(labels, subset, classes)
-            return rows
-
-        choose = choose_rows
+    def choose(labels: np.ndarray) -> np.ndarray:
+        nonlocal rows
+        rows = subset_indices(labels, subset, source.metainfo.get("classes"))
+        return rows
 
     if isinstance(source, ArraySource):
-        if choose is not None:
+        if subset is not None:
             source = source.chosen(choose)
         images, labels = source.arrays()
-        if choose is not None:  # others than the chosen ones, where these were corrupt
+        if subset is not None:  # others than the chosen ones, where these were corrupt
             rows = getattr(source, "rows", rows)
     else:
         if not source._fully_initialized:
             source.serialize_data = False
         source.full_init()
-        images, labels = _collect(source, ours, choose)
+        images, labels = _collect(source, None if subset is None else choose)
     if isinstance(images, np.ndarray):
         images = torch.from_numpy(images if images.flags.writeable else images.copy())
     return images, torch.from_numpy(labels), None if rows is None else torch.from_numpy(rows)
 
 
 def _collect(
-    source: BaseDataset, overwrite: bool, choose: Callable[[np.ndarray], np.ndarray] | None
+    source: BaseDataset, choose: Callable[[np.ndarray], np.ndarray] | None
 ) -> tuple[np.ndarray, np.ndarray]:
     name = type(source).__name__
     # get_data_info would copy each image of a list.
@@ -90,7 +84,7 @@ def _collect(
     check_one_class("InMemory", name, found)
     labels = np.array([int(label) for label in found], dtype=np.int64)
     if choose is None:
-        return stack_images([info(i)["img"] for i in range(len(source))], overwrite), labels
+        return stack_images([info(i)["img"] for i in range(len(source))]), labels
     rows = choose(labels)
     images = [info(i)["img"] for i in rows]
     stacked = stack_images(images)

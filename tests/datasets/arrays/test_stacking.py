@@ -20,7 +20,7 @@ def block(*shape):
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_it_is_what_a_loop_copies(data):
-    """However the images lie in memory, and whatever may be overwritten."""
+    """However the images lie in memory."""
     shape = tuple(data.draw(st.lists(st.integers(1, 5), min_size=3, max_size=4), label="shape"))
     whole = np.arange(np.prod(shape)).astype(np.uint8).reshape(shape)
     if data.draw(st.booleans(), label="fortran"):
@@ -34,13 +34,11 @@ def test_it_is_what_a_loop_copies(data):
         images = [image[:, ::-1] for image in images]
     expected = np.stack([image.copy() for image in images])
     kept = whole.copy()
-    overwrite = data.draw(st.booleans(), label="overwrite")
-    stacked = stack_images(images, overwrite)
+    stacked = stack_images(images)
     expected = expected if expected.ndim == 4 else expected[..., None]
     assert np.array_equal(stacked, expected)
     assert stacked.flags.c_contiguous
-    if not overwrite:
-        assert np.array_equal(whole, kept)
+    assert np.array_equal(whole, kept)
 
 
 def test_an_array_in_the_right_layout_is_not_copied():
@@ -53,33 +51,10 @@ def test_an_array_in_the_right_layout_is_not_copied():
     assert np.shares_memory(stacked, grey.numpy())
 
 
-def test_channels_are_turned_in_place():
-    whole = block(5000, 3, 16, 16)  # several pieces
-    expected = whole.transpose(0, 2, 3, 1).copy()
-    stacked = stack_images(list(whole.transpose(0, 2, 3, 1)), overwrite=True)
-    assert np.array_equal(stacked, expected)
-    assert np.shares_memory(stacked, whole)
-
-
-@pytest.mark.parametrize("overwrite", [True, False])
-def test_memory_that_nobody_may_change(overwrite):
-    data = block(6, 3, 4, 5).tobytes()
-    kept = bytes(bytearray(data))
-    locked = block(6, 3, 4, 5)
-    locked.flags.writeable = False
-    for whole in (np.frombuffer(data, np.uint8).reshape(6, 3, 4, 5), locked):
-        expected = whole.transpose(0, 2, 3, 1).copy()
-        stacked = stack_images(list(whole.transpose(0, 2, 3, 1)), overwrite)
-        assert np.array_equal(stacked, expected)
-        assert not np.shares_memory(stacked, whole)
-    assert data == kept
-
-
-@pytest.mark.parametrize("overwrite", [True, False])
-def test_images_that_lie_differently(overwrite):
+def test_images_that_lie_differently():
     whole = block(2, 4, 4, 3)
     images = [whole[0], whole[1].transpose(1, 0, 2)]
-    assert np.array_equal(stack_images(images, overwrite), np.stack(images))
+    assert np.array_equal(stack_images(images), np.stack(images))
 
 
 def test_neighbours_by_chance_are_copied():
@@ -96,7 +71,7 @@ def test_neighbours_by_chance_are_copied():
             }
 
     images = [np.asarray(Holder(0)), np.asarray(Holder(24))]
-    assert not np.shares_memory(stack_images(images, overwrite=True), memory)
+    assert not np.shares_memory(stack_images(images), memory)
 
 
 @pytest.mark.parametrize(
