@@ -35,9 +35,6 @@ class ArrayHeader(NamedTuple):
 class NpzArrays:
     """An open npz file; a context manager.
 
-    Args:
-        path: of the file.
-
     Raises:
         FileNotFoundError: there is no such file; the message has names near it.
         ValueError: it is no npz file.
@@ -79,11 +76,7 @@ class NpzArrays:
         return [name[:-4] for name in self._zip.namelist() if name.endswith(".npy")]
 
     def require(self, *names: str) -> None:
-        """Checks that the arrays are there.
-
-        Raises:
-            KeyError: at least one is not.
-        """
+        """Raises KeyError unless the arrays are there."""
         missing = [name for name in names if name not in self.names]
         if missing:
             raise KeyError(
@@ -94,8 +87,7 @@ class NpzArrays:
     def header(self, name: str) -> ArrayHeader:
         """Shape and type of an array, without reading it.
 
-        Raises:
-            ValueError: the array holds Python objects, or the file is damaged.
+        Raises ValueError where the array holds Python objects, or the file is damaged.
         """
         info = self._zip.getinfo(f"{name}.npy")
         try:
@@ -125,11 +117,7 @@ class NpzArrays:
         return info.header_offset + 30 + sum(lengths)
 
     def read(self, name: str) -> np.ndarray:
-        """An array, in memory; its checksum is compared.
-
-        Raises:
-            ValueError: as :meth:`header`.
-        """
+        """An array, in memory; its checksum is compared. Raises as :meth:`header`."""
         self.header(name)
         try:
             with self._zip.open(f"{name}.npy") as member:
@@ -138,14 +126,9 @@ class NpzArrays:
             raise self._damaged(name, error) from error
 
     def map(self, name: str, shape: tuple[int, ...] | None = None) -> MappedArray:
-        """An array that stays in the file.
+        """An array that stays in the file; ``shape`` may have axes of length 1 more or fewer.
 
-        Args:
-            name: of an array stored without compression.
-            shape: another shape for the same data, with axes of length 1 more or fewer.
-
-        Raises:
-            ValueError: as :meth:`header`; or the array is compressed.
+        Raises ValueError as :meth:`header`, and where the array is compressed.
         """
         header = self.header(name)
         if header.offset is None:

@@ -20,11 +20,8 @@ def picked(rows: np.ndarray, indices: Sequence[int] | np.ndarray | int) -> np.nd
 def place(index: int, n: int, repeats: bool = False) -> tuple[int, int]:
     """Which repeat of which of ``n`` samples an index means; below 0 it counts from the end.
 
-    Args:
-        repeats: ``i + k * n`` is the ``k``-th repeat of sample ``i``.
-
-    Raises:
-        IndexError: it is out of range.
+    With ``repeats``, ``i + k * n`` is the ``k``-th repeat of sample ``i``. Raises IndexError for
+    one that is out of range.
     """
     index = operator.index(index)
     if 0 <= index < n:

@@ -14,11 +14,7 @@ __all__ = ["CorruptFiles"]
 
 
 class CorruptFiles:
-    """A flag for each file, in memory that worker processes share.
-
-    Args:
-        count: of the files.
-    """
+    """A flag for each file, in memory that worker processes share."""
 
     def __init__(self, count: int) -> None:
         self._flags = torch.zeros(count, dtype=torch.uint8).share_memory_()

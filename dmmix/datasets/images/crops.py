@@ -23,14 +23,8 @@ def image_crop(
 ) -> np.ndarray:
     """A crop of an encoded image, (H, W, 3) uint8 RGB; or ten, (10, H, W, 3).
 
-    Args:
-        data: the encoded image.
-        options: of the crop.
-        seeds: of the random box; the same seeds and the same image, the same box.
-        name: of the file, for warnings.
-
-    Raises:
-        OSError, ValueError, SyntaxError, cv2.error: it is no image or damaged.
+    The same seeds and the same image, the same random box; ``name`` of the file is for warnings.
+    Raises one of ``DAMAGE`` where it is no image or damaged.
     """
     header = read_header(data)
     have = (header.height, header.width)

@@ -25,16 +25,11 @@ def decode_all(
     size: tuple[int, int],
     backend: Literal["cv2", "pillow"] = "cv2",
     title: str = "decoding",
-    threads: int | None = None,
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Images (N, H, W, 3) uint8 RGB, decoded by threads, with a progress bar if they are many.
 
-    Args:
-        paths: N files.
-        size: (height, width) that each must have.
-        backend: ``'cv2'`` or ``'pillow'``.
-        title: of the progress bar; ``""`` for none.
-        threads: by default one a CPU, 16 at most.
+    Each of the N files must have the ``size`` (height, width). There is a thread for each CPU, 16
+    at most, and no progress bar without a ``title``.
 
     Returns:
         The images, and for each row that could not be decoded (it is 0) the reason.
@@ -55,7 +50,7 @@ def decode_all(
                 wrong[row] = f"{paths[row]} is no image or damaged: {error}"
         return end - start
 
-    threads = threads or min(16, os.cpu_count() or 1)
+    threads = min(16, os.cpu_count() or 1)
     starts = range(0, len(paths), _PIECE)
     shown = title if len(paths) > _MANY else ""
     with _progress(shown, len(paths)) as advance, ThreadPoolExecutor(threads) as pool:

@@ -30,8 +30,7 @@ class DecodedCache:
     Args:
         folder: that it is in.
         name: that its own begins with.
-        paths: of the N images.
-        labels: (N,) of the images.
+        paths, labels: of the N images.
         root: the folder that the images are in.
         backend: what decodes.
     """

@@ -41,9 +41,8 @@ class ImageHeader(NamedTuple):
 def read_header(data: bytes) -> ImageHeader:
     """Size and orientation (EXIF) of an encoded image.
 
-    Raises:
-        ValueError: it is empty, or of no format that is known.
-        OSError: (or another error of Pillow) it is no image.
+    Raises ValueError where it is empty or of no known format, OSError or another error of Pillow
+    where it is no image.
     """
     if not data:
         raise ValueError("it is empty, 0 bytes")
@@ -83,10 +82,7 @@ def _highest(data: bytes) -> int:
 def reduction(header: ImageHeader, have: tuple[int, int], want: tuple[int, int]) -> int:
     """The largest of 1, 2, 4, 8 by which a JPEG can be reduced and still be large enough.
 
-    Args:
-        header: of the image; only a JPEG can be decoded at a fraction of its size.
-        have: height and width of the part of the image that is used.
-        want: those that it is resized to.
+    ``have`` is (height, width) of the part that is used, ``want`` what it is resized to.
     """
     factor = 1
     while (
@@ -109,13 +105,9 @@ def decode(
 
     A format that OpenCV does not know is decoded by Pillow. Of channels with more than 8 bits the
     first 8 of 16 are taken; where the others are all that is used (12 bits in a 16-bit PNG) the
-    image would be dark, which is warned of, once a process.
+    image would be dark, which is warned of, once a process, by the ``name`` of the file.
 
-    Args:
-        name: of the file, for that.
-
-    Raises:
-        ValueError, OSError: it is damaged, or of floating-point numbers.
+    Raises ValueError or OSError where it is damaged, or of floating-point numbers.
     """
     if header.deep:
         image = _decode_deep(data, name, backend)

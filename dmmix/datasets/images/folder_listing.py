@@ -21,11 +21,7 @@ def class_folders(root: str) -> list[str]:
 
 
 class FolderListing:
-    """Lists image files and counts what it passes over.
-
-    Args:
-        extensions: endings of image files, in lower case.
-    """
+    """Lists files with these endings (in lower case) and counts what it passes over."""
 
     def __init__(self, extensions: Sequence[str]) -> None:
         self.extensions = tuple(extensions)

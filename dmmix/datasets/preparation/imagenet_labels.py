@@ -15,10 +15,8 @@ def write_val_list(root: str) -> None:
     """Writes ``meta/val.txt``, a file and its class a line, for images in one folder.
 
     The kit numbers classes in an order of its own; here they are numbered by their sorted WordNet
-    ids, which is the order of the folders of the training images.
-
-    Raises:
-        PreparationError: a file is missing or cannot be read.
+    ids, which is the order of the folders of the training images. Raises PreparationError where a
+    file is missing or cannot be read.
     """
     from scipy.io import loadmat
 

@@ -20,10 +20,9 @@ class Listing(NamedTuple):
 
 
 def read_listing(name: str, root: str) -> Listing:
-    """Reads the lists (or folders) of a data set that is not CIFAR.
+    """What the lists (or folders) of a data set that is not CIFAR say.
 
-    Raises:
-        PreparationError: one is missing or cannot be read.
+    Raises PreparationError where one is missing or cannot be read.
     """
     try:
         return _READERS[name](root)

@@ -12,13 +12,7 @@ __all__ = ["bar", "watched"]
 
 @contextmanager
 def bar(title: str, total: int, bytes_: bool = True) -> Iterator[Callable[[int], None]]:
-    """A progress bar; what it gives is told how much further it is.
-
-    Args:
-        title: what is done.
-        total: bytes (or things) in all.
-        bytes_: of bytes, with their rate.
-    """
+    """A progress bar of so many bytes (or things); what it gives is told how much further it is."""
     progress = _progress(bytes_)
     if progress is None:
         yield lambda step: None

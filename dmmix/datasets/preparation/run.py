@@ -118,8 +118,7 @@ def _make(
 def match(data_set: DataSet, sources: Sequence[str]) -> dict[str, str]:
     """Which source is which archive, by the file's name.
 
-    Raises:
-        PreparationError: a source is not there, or is none of the archives.
+    Raises PreparationError for one that is not there, or is none of the archives.
     """
     names = [archive.name for archive in data_set.archives]
     given = {}

@@ -79,11 +79,7 @@ class _Guard:
         self.bytes = self.files = 0
 
     def wants(self, name: str, size: int) -> bool:
-        """Whether an entry is to be unpacked: not a Mac's notes about a file.
-
-        Raises:
-            RefusedEntryError: it is one too many.
-        """
+        """Whether an entry is to be unpacked (not a Mac's notes about a file), if not too many."""
         self.bytes += size
         self.files += 1
         if size < 0 or self.bytes > self.limit:

@@ -63,8 +63,8 @@ def check(
     Args:
         data_set: which one it should be.
         root: its folder.
-        decode: decode every image (not CIFAR's, whose files have checksums).
-        checksums: compare the files of CIFAR with the stated checksums.
+        decode: decode every image but CIFAR's, whose files have checksums.
+        checksums: compare these.
 
     Returns:
         What was found, in lines, and what is wrong, in lines; nothing is wrong if there are none.

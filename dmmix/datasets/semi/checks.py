@@ -25,9 +25,7 @@ __all__ = [
 def image_size(name: str, dataset: Any) -> tuple[int, ...]:
     """(ch, H, W) of its first image; ``name`` of the argument is for messages.
 
-    Raises:
-        TypeError: its samples are no images with labels.
-        ValueError: it has none.
+    Raises TypeError for samples that are no images with labels, ValueError where there are none.
     """
     if not len(dataset):
         raise ValueError(f"{name}: {type(dataset).__name__} has no images")
@@ -70,11 +68,9 @@ def _shown(key: str, value: Any) -> str:
 
 
 def check_num_labels(config: Mapping | LabelSubset) -> None:
-    """Looks for what is wrong with a subset whatever the data; call it before they are loaded.
+    """Raises as :func:`~dmmix.datasets.check_subset`, before the data are loaded.
 
-    Raises:
-        TypeError, ValueError, FileNotFoundError: as :func:`~dmmix.datasets.check_subset`;
-            ``num_labels`` below 1, or beside another count.
+    Also for ``num_labels`` below 1, or beside another count.
     """
     if isinstance(config, Mapping):
         check_keys(config, also=["num_labels"])
@@ -94,13 +90,8 @@ def check_num_labels(config: Mapping | LabelSubset) -> None:
 def resolve_subset(config: Mapping | LabelSubset, per_class: np.ndarray) -> LabelSubset:
     """A subset in which ``num_labels`` may stand for ``labels_per_class`` times the classes.
 
-    Args:
-        config: of the subset, for which :func:`check_num_labels` found nothing wrong.
-        per_class: (number of classes,) samples of each class there are.
-
-    Raises:
-        ValueError: ``num_labels`` is not the same number for each class, or more than there are;
-            as :func:`~dmmix.datasets.check_subset`.
+    Raises ValueError where it is not the same number for each class, or more than there are:
+    ``per_class`` (number of classes,).
     """
     if not isinstance(config, Mapping):
         return check_subset(config)

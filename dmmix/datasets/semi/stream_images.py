@@ -45,12 +45,7 @@ class StreamImages:
         return same
 
     def take(self, members: np.ndarray, draws: np.ndarray) -> dict[str, Tensor]:
-        """A batch of ``inputs`` and ``labels``.
-
-        Args:
-            members: (B,) numbers from 0 to ``len(self) - 1``.
-            draws: (B,) which draw of each it is, from 0.
-        """
+        """A batch of ``inputs`` and ``labels``: which ones (B,), and which draw of each (B,)."""
         if self._batched:
             return self._dataset.__getitems__(self.rows[members].tolist())
         index = members + draws * len(self) if self._repeats else self.rows[members]

@@ -118,8 +118,7 @@ def renumbered(labels: np.ndarray, own: Sequence[str], names: Sequence[str]) -> 
 def build_lazily(config: Mapping, name: str) -> BaseDataset:
     """The data set of a config, not loaded yet, for the class called ``name``.
 
-    Raises:
-        TypeError: it is a wrapper of data sets.
+    Raises TypeError for a wrapper of data sets.
     """
     kind = config.get("type")
     kind = DATASETS.get(kind) if isinstance(kind, str) else kind

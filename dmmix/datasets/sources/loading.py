@@ -35,12 +35,8 @@ def load_arrays(
 
     Where the source can be told which rows it will be asked for, it reads no others.
 
-    Args:
-        source: whose samples have ``img`` and ``gt_label``.
-        subset: which samples are used.
-
     Raises:
-        TypeError: samples without these keys.
+        TypeError: samples without ``img`` and ``gt_label``.
         ValueError: no samples, images that do not stack, a subset that there is not.
     """
     rows: np.ndarray | None = None

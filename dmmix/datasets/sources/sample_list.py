@@ -18,12 +18,7 @@ UNLABELLED = -1
 
 
 class SampleList:
-    """Paths and labels as three arrays: forked workers share them, and a million take 100 MB.
-
-    Args:
-        paths: of the files.
-        labels: (N,) integers.
-    """
+    """Paths and labels as three arrays: forked workers share them, and a million take 100 MB."""
 
     def __init__(self, paths: Sequence[str], labels: Sequence[int]) -> None:
         encoded = [path.encode("utf-8", "surrogateescape") for path in paths]
@@ -43,9 +38,8 @@ class SampleList:
 def build_source(dataset: Mapping | BaseDataset) -> BaseDataset:
     """The dataset of a config, its lists not yet loaded; or the one that is given.
 
-    Raises:
-        FileNotFoundError: there is no folder ``data_root``.
-        ValueError: files in it are missing.
+    Raises FileNotFoundError where there is no folder ``data_root``, ValueError where files in it
+    are missing.
     """
     if not isinstance(dataset, Mapping):
         return dataset
@@ -59,16 +53,7 @@ def build_source(dataset: Mapping | BaseDataset) -> BaseDataset:
 
 
 def check_one_class(taker: str, name: str, labels: Sequence) -> None:
-    """No sample has a list of classes.
-
-    Args:
-        taker: the class that takes the samples.
-        name: of the class that they are from.
-        labels: of the samples.
-
-    Raises:
-        TypeError: one has.
-    """
+    """Raises TypeError for a list of classes; ``taker`` takes the samples of the class ``name``."""
     for row, label in enumerate(labels):
         if not isinstance(label, int) and np.ndim(label):
             raise TypeError(

@@ -131,9 +131,6 @@ def write_subset_file(path: str, content: SubsetFile) -> bool:
 
     Returns:
         Whether it was made: ``False`` where another process was faster, whose file stays.
-
-    Raises:
-        OSError: the folder cannot be written to.
     """
     path = os.path.abspath(path)
     with Lock(f"{path}.lock"):
@@ -145,7 +142,7 @@ def write_subset_file(path: str, content: SubsetFile) -> bool:
 
 
 def read_subset_file(path: str) -> SubsetFile:
-    """The content of an index file, looked through.
+    """The content of an index file.
 
     Raises:
         FileNotFoundError: there is none.
