@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mmpretrain.datasets.transforms.auto_augment import RANDAUG_POLICIES
+
 __all__ = ["PRESETS", "Preset"]
 
 
@@ -17,26 +19,6 @@ class Preset:
     magnitude_level: float = 9
     magnitude_std: float | Literal["inf"] | None = 0.5
     hparams: Mapping[str, Any] = field(default_factory=lambda: {"pad_val": 128})
-
-
-def _timm_increasing() -> tuple[dict, ...]:
-    return (
-        dict(type="AutoContrast"),
-        dict(type="Equalize"),
-        dict(type="Invert"),
-        dict(type="Rotate", magnitude_range=(0, 30)),
-        dict(type="Posterize", magnitude_range=(4, 0)),
-        dict(type="Solarize", magnitude_range=(256, 0)),
-        dict(type="SolarizeAdd", magnitude_range=(0, 110)),
-        dict(type="ColorTransform", magnitude_range=(0, 0.9)),
-        dict(type="Contrast", magnitude_range=(0, 0.9)),
-        dict(type="Brightness", magnitude_range=(0, 0.9)),
-        dict(type="Sharpness", magnitude_range=(0, 0.9)),
-        dict(type="Shear", magnitude_range=(0, 0.3), direction="horizontal"),
-        dict(type="Shear", magnitude_range=(0, 0.3), direction="vertical"),
-        dict(type="Translate", magnitude_range=(0, 0.45), direction="horizontal"),
-        dict(type="Translate", magnitude_range=(0, 0.45), direction="vertical"),
-    )
 
 
 def _fixmatch() -> tuple[dict, ...]:
@@ -64,7 +46,7 @@ def _fixmatch() -> tuple[dict, ...]:
 
 
 PRESETS = {
-    "timm_increasing": Preset(_timm_increasing()),
+    "timm_increasing": Preset(tuple(RANDAUG_POLICIES["timm_increasing"])),
     "fixmatch": Preset(
         _fixmatch(), 10, magnitude_std="inf", hparams={"pad_val": 0, "interpolation": "nearest"}
     ),

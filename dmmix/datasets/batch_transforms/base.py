@@ -23,6 +23,9 @@ class BatchTransform(Checked, ABC):
 
     Attributes:
         after_normalize: it sees normalised images (floats), not those of the dataset (uint8).
+
+    Raises:
+        TypeError, ValueError: an argument of a wrong type or value, of any of them.
     """
 
     after_normalize: ClassVar[bool] = False

@@ -28,9 +28,6 @@ class BatchColorJitter(BatchTransform):
 
     A change that is always nothing (0 here) is left out. Images have 1 or 3 channels, uint8 or
     floats in [0, 1]; grey images have no saturation.
-
-    Raises:
-        TypeError, ValueError: an argument of a wrong type or value.
     """
 
     def __init__(

@@ -25,9 +25,6 @@ class BatchCutout(BatchTransform):
         pad_val: what is painted: a number, or one for each channel, in the units of the images.
         prob: of painting, in [0, 1]; 1 in the paper.
 
-    Raises:
-        TypeError, ValueError: an argument of a wrong type or value.
-
     Source: Cutout (arXiv 1708.04552).
     """
 

@@ -29,9 +29,6 @@ class BatchRandomFlip(BatchTransform):
             with one probability for each, whose sum is at most 1.
         direction: ``'horizontal'``, ``'vertical'`` or ``'diagonal'`` (both at once), or a list of
             these, of which an image gets at most one.
-
-    Raises:
-        TypeError, ValueError: an argument of a wrong type or value.
     """
 
     def __init__(

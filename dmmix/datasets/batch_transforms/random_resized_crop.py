@@ -30,9 +30,6 @@ class BatchRandomResizedCrop(BatchTransform):
         max_attempts: boxes drawn until one fits into the image; if none does, the largest one in
             the middle is taken.
         interpolation: ``'bilinear'`` or ``'bicubic'``.
-
-    Raises:
-        TypeError, ValueError: an argument of a wrong type or value.
     """
 
     def __init__(

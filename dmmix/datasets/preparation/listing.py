@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from dmmix.compat.atomic import atomic_open
+
 from .errors import PreparationError
 
-__all__ = ["Listing", "read_listing"]
+__all__ = ["Listing", "read_listing", "write_val_list"]
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm")
 
@@ -157,6 +159,31 @@ def _mat(root: str, name: str) -> dict:
         return loadmat(path, squeeze_me=True)
     except Exception as error:  # a damaged one raises whatever it runs into
         raise PreparationError(f"{path} cannot be read: {error}") from error
+
+
+def write_val_list(root: str) -> None:
+    """Writes ImageNet's ``meta/val.txt``, a file and its class a line, for images in one folder.
+
+    The kit numbers classes in an order of its own; here they are numbered by their sorted WordNet
+    ids, which is the order of the folders of the training images. Raises PreparationError where a
+    file is missing or cannot be read.
+    """
+    data = os.path.join(root, "devkit", "data")
+    truth = os.path.join(data, "ILSVRC2012_validation_ground_truth.txt")
+    try:
+        synsets = _mat(root, "data/meta.mat")["synsets"].reshape(-1)
+        wnids = {int(s["ILSVRC2012_ID"]): str(s["WNID"]) for s in synsets if not s["num_children"]}
+        place = {wnid: label for label, wnid in enumerate(sorted(wnids.values()))}
+        labels = [place[wnids[int(line)]] for line in _lines(truth)]
+    except FileNotFoundError as error:
+        raise PreparationError(f"{error.filename} is missing") from error
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise PreparationError(f"{data}: the labels cannot be read: {error!r}") from error
+    names = sorted(n for n in os.listdir(os.path.join(root, "val")) if n.endswith(".JPEG"))
+    if len(names) != len(labels):
+        raise PreparationError(f"{root}/val has {len(names):,} images, {truth} {len(labels):,}")
+    with atomic_open(os.path.join(root, "meta", "val.txt"), "w") as file:
+        file.writelines(f"{name} {label}\n" for name, label in zip(names, labels, strict=True))
 
 
 _READERS = {

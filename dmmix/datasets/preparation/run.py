@@ -14,7 +14,7 @@ from dmmix.compat.lock import Lock
 
 from .download import download, is_url
 from .errors import PreparationError, RefusedEntryError
-from .imagenet_labels import write_val_list
+from .listing import write_val_list
 from .table import Archive, DataSet
 from .unpack import unpack
 from .verify import check, check_checksum
@@ -191,16 +191,17 @@ def _take(
         done.set(f"checked {archive.name}", stamp)
     place = os.path.join(work, "result", *filter(None, archive.to.split("/")))
     os.makedirs(os.path.dirname(place), exist_ok=True)
+    begun = done.get(f"started {archive.name}")
     for name in (archive.name, *inside):
-        done.forget(name)
+        done.pop(name, None)
+    done.set(f"started {archive.name}", stamp)
     if archive.kind == "file":
         shutil.copyfile(path, place + ".new")
         os.replace(place + ".new", place)
     else:
         raw = os.path.join(work, f"raw-{archive.name}")
-        if done.get(f"started {archive.name}") != stamp:
+        if begun != stamp:
             shutil.rmtree(raw, ignore_errors=True)  # begun from another file
-            done.set(f"started {archive.name}", stamp)
         if (free := shutil.disk_usage(to).free) < archive.size:
             needs = f"{archive.name} needs {archive.size / 1e9:.1f} GB"
             raise PreparationError(f"{to}: {free / 1e9:.1f} GB are free, {needs}")
@@ -224,30 +225,17 @@ def _stamp(path: str) -> list:
     return [os.path.abspath(path), stat.st_size, stat.st_mtime_ns]
 
 
-class _Done:
+class _Done(dict[str, list]):
     """Which archives are in the result, and from which files; it outlives the process."""
 
     def __init__(self, work: str) -> None:
+        super().__init__()
         self._path = os.path.join(work, "done.json")
-        self._content: dict[str, list] = {}
         # Where it is not there, or torn, all begins again.
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            self._content = dict(json.loads(Path(self._path).read_text(encoding="utf-8")))
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._content
-
-    def get(self, name: str) -> list | None:
-        return self._content.get(name)
+            self.update(json.loads(Path(self._path).read_text(encoding="utf-8")))
 
     def set(self, name: str, stamp: list) -> None:
-        self._content[name] = stamp
-        self._save()
-
-    def forget(self, name: str) -> None:
-        if self._content.pop(name, None) is not None:
-            self._save()
-
-    def _save(self) -> None:
+        self[name] = stamp
         with atomic_open(self._path, "w") as file:
-            json.dump(self._content, file)
+            json.dump(self, file)

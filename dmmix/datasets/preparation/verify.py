@@ -7,13 +7,14 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from .errors import PreparationError
 from .listing import Listing, read_listing
 from .progress import bar, watched
 from .table import Archive, DataSet
 
-__all__ = ["check", "check_checksum"]
+__all__ = ["check", "check_checksum", "md5"]
 
 _SHOWN = 5
 #: As mmpretrain states them.
@@ -87,19 +88,22 @@ def check(
 def _check_cifar(data_set: DataSet, root: str, checksums: bool) -> tuple[list[str], list[str]]:
     folder, files = _CIFAR[data_set.name]
     wrong = []
-    for name, md5 in files.items():
+    for name, stated in files.items():
         path = os.path.join(root, folder, name)
         if not os.path.isfile(path):
             wrong.append(f"{path} is missing")
-        elif checksums:
-            with open(path, "rb") as file:
-                found = hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
-            if found != md5:
-                wrong.append(f"{path}: wrong checksum, MD5 {found} instead of {md5}")
+        elif checksums and (found := md5(path)) != stated:
+            wrong.append(f"{path}: wrong checksum, MD5 {found} instead of {stated}")
     if wrong or not checksums:
         return [f"{root}: {len(files)} files are wanted"], wrong
     counts = ", ".join(f"{count:,} {split}" for split, count in data_set.counts.items())
     return [f"{root}: {counts} images, {data_set.classes} classes"], wrong
+
+
+def md5(path: str) -> str:
+    """Of a file, for those that state no better one."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _counts(data_set: DataSet, root: str, listing: Listing) -> Iterator[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mmengine.dist as dist
@@ -16,6 +14,7 @@ from dmmix.compat.constructors import ArrayNames
 from dmmix.compat.unpickling import PlainUnpickler
 from dmmix.datasets.arrays.rows import out_of_range
 from dmmix.datasets.preparation import DATA_SETS, Archive, PreparationError, fetch
+from dmmix.datasets.preparation.verify import md5
 from dmmix.registry import DATASETS
 
 if TYPE_CHECKING:
@@ -55,15 +54,15 @@ class _Files(_Base):
             ValueError: one has another checksum than its publisher states.
         """
         folder = join_path(self.data_prefix["root"], self.base_folder)
-        files = [(join_path(folder, name), md5) for name, md5 in self.train_list + self.test_list]
+        files = [(join_path(folder, name), sum_) for name, sum_ in self.train_list + self.test_list]
         if not all(exists(path) for path, _ in files):
             return False
-        for path, md5 in files:
-            found = _md5(path) if self.checksums and md5 else md5
-            if found != md5:
+        for path, stated in files:
+            found = md5(path) if self.checksums and stated else stated
+            if found != stated:
                 raise ValueError(
-                    f"{path} has the MD5 checksum {found} instead of {md5}: it is damaged or not "
-                    f"{type(self).__name__}'s. Remove it to have it downloaded again; "
+                    f"{path} has the MD5 checksum {found} instead of {stated}: it is damaged or "
+                    f"not {type(self).__name__}'s. Remove it to have it downloaded again; "
                     "checksums=False takes it as it is"
                 )
         return True
@@ -118,11 +117,6 @@ class _Files(_Base):
                 f"least 0 and below {len(self.CLASSES)}"
             )
         return rows, labels
-
-
-def _md5(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 @DATASETS.register_module()

@@ -13,6 +13,7 @@ from dmmix.functional.transforms.color import (
     adjust_brightness,
     adjust_contrast,
     adjust_saturation,
+    adjust_sharpness,
     color_jitter,
 )
 from dmmix.functional.transforms.crop import crop
@@ -30,7 +31,6 @@ from dmmix.functional.transforms.flip import flip
 from dmmix.functional.transforms.normalize import normalize
 from dmmix.functional.transforms.padding import pad
 from dmmix.functional.transforms.resized_crop import resized_crop
-from dmmix.functional.transforms.sharpness import adjust_sharpness
 from dmmix.functional.transforms.tone import (
     autocontrast,
     equalize,
