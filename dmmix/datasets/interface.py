@@ -130,12 +130,9 @@ def parts(dataset: Any) -> list[Any]:
 
 
 def set_epoch(dataset: Any, epoch: int) -> bool:
-    """Tells a data set the epoch, or those that it wraps, however deep.
+    """Tells a data set the epoch, or those that it wraps, however deep; whether there was one.
 
     One that has a ``set_epoch`` of its own sees to what is inside it.
-
-    Returns:
-        Whether there was one to tell.
     """
     found = epoch_sources(dataset)
     for source in found:
@@ -161,8 +158,7 @@ def wraps_batches(dataset: Any) -> bool:
 def makes_repeats(dataset: Any) -> bool:
     """Whether an index beyond the length is a crop of its own: a :class:`RepeatSource`.
 
-    Raises:
-        ValueError: it is hidden by a wrapper: copies of an image would all be alike.
+    Raises ValueError where a wrapper hides it: copies of an image would all be alike.
     """
     if getattr(dataset, "repeats", False):
         return True

@@ -78,11 +78,7 @@ class MappedArray:
         return other
 
     def take(self, index: int | slice | np.ndarray) -> np.ndarray:
-        """A copy of the rows that ``index`` picks.
-
-        Raises:
-            RuntimeError: the file is not what it was when it was mapped.
-        """
+        """A copy of the rows that ``index`` picks; raises as :meth:`check_unchanged`."""
         self.check_unchanged()
         rows = index if self._rows is None else self._rows[index]
         return np.array(self._array[rows])

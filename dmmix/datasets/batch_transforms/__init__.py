@@ -2,10 +2,9 @@
 
 from dmmix.datasets.batch_transforms.base import BatchTransform, build_batch_transform
 from dmmix.datasets.batch_transforms.color_jitter import BatchColorJitter
-from dmmix.datasets.batch_transforms.cutout import BatchCutout
+from dmmix.datasets.batch_transforms.erasing import BatchCutout, BatchRandomErasing
 from dmmix.datasets.batch_transforms.rand_augment import BatchRandAugment
 from dmmix.datasets.batch_transforms.random_crop import BatchRandomCrop
-from dmmix.datasets.batch_transforms.random_erasing import BatchRandomErasing
 from dmmix.datasets.batch_transforms.random_flip import BatchRandomFlip
 from dmmix.datasets.batch_transforms.random_resized_crop import BatchRandomResizedCrop
 

@@ -48,11 +48,7 @@ class AugmentPlan:
     In each round the images are sorted by their policies, so that every function sees a slice of
     the batch; after the last one they are put in order again. The sorting is worked out on the
     CPU, where the draws are, and goes to the device with all parameters at once. Shears,
-    translations and rotations are one function.
-
-    Args:
-        policies: the policies that :attr:`Draws.choice` counts.
-        channel_order: ``'rgb'`` or ``'bgr'``, of the images.
+    translations and rotations are one function. :attr:`Draws.choice` counts the ``policies``.
     """
 
     def __init__(self, policies: Sequence[Policy], channel_order: str = "rgb") -> None:

@@ -19,11 +19,8 @@ class DrawnBatch(list):
 
     A data set that makes samples one by one draws from these generators, in this process or in a
     worker: it draws the same for a sample, whatever was drawn before and whoever makes it. After
-    the last sample the generators are where they were.
-
-    Args:
-        indices: of the samples.
-        place: whole numbers that no other batch of a training has.
+    the last sample the generators are where they were. ``place`` are whole numbers that no other
+    batch of a training has.
     """
 
     def __init__(self, indices: Sequence[int], place: Sequence[int]) -> None:

@@ -191,7 +191,9 @@ def _take(
         done.set(f"checked {archive.name}", stamp)
     place = os.path.join(work, "result", *filter(None, archive.to.split("/")))
     os.makedirs(os.path.dirname(place), exist_ok=True)
-    begun = done.get(f"started {archive.name}")
+    raw = os.path.join(work, f"raw-{archive.name}")
+    if done.get(f"started {archive.name}") != stamp:
+        shutil.rmtree(raw, ignore_errors=True)  # begun from another file
     for name in (archive.name, *inside):
         done.pop(name, None)
     done.set(f"started {archive.name}", stamp)
@@ -199,9 +201,6 @@ def _take(
         shutil.copyfile(path, place + ".new")
         os.replace(place + ".new", place)
     else:
-        raw = os.path.join(work, f"raw-{archive.name}")
-        if begun != stamp:
-            shutil.rmtree(raw, ignore_errors=True)  # begun from another file
         if (free := shutil.disk_usage(to).free) < archive.size:
             needs = f"{archive.name} needs {archive.size / 1e9:.1f} GB"
             raise PreparationError(f"{to}: {free / 1e9:.1f} GB are free, {needs}")

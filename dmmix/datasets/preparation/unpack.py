@@ -36,8 +36,7 @@ def unpack(archive: str, folder: str, limit: int, tars: bool = False) -> None:
         archive: its path; what it is, is seen from its content.
         folder: made if missing. After an error it holds what was unpacked so far.
         limit: so many bytes may come out of it.
-        tars: the files in it are tar files themselves: each is unpacked into a folder with its
-            name.
+        tars: the files in it are tar files: each is unpacked into a folder with its name.
 
     Raises:
         PreparationError: it is none, damaged, cut off, or has an entry that is not allowed.

@@ -61,11 +61,8 @@ def check(
 ) -> tuple[list[str], list[str]]:
     """Looks through an unpacked data set.
 
-    Args:
-        data_set: which one it should be.
-        root: its folder.
-        decode: decode every image but CIFAR's, whose files have checksums.
-        checksums: compare these.
+    With ``decode``, every image is decoded but CIFAR's, whose files have ``checksums``, which may
+    be compared.
 
     Returns:
         What was found, in lines, and what is wrong, in lines; nothing is wrong if there are none.

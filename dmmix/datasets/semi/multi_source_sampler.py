@@ -24,11 +24,6 @@ class EndlessOrder:
 
     Order ``p`` is drawn from a hash of (``seed``, ``name``, ``p``): position ``g`` is number
     ``g % size`` of order ``g // size``, whoever asks and whatever was asked before.
-
-    Args:
-        size: at least 1.
-        seed: of the orders.
-        name: tells those of one seed apart.
     """
 
     def __init__(self, size: int, seed: int, name: str) -> None:

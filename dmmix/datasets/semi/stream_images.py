@@ -15,12 +15,10 @@ __all__ = ["StreamImages"]
 
 
 class StreamImages:
-    """Some samples of a dataset, by their number among these.
+    """The samples ``rows`` (n,) of a dataset, by their number among these.
 
-    Args:
-        dataset: makes whole batches (``batched``), or samples one by one, with ``inputs`` and
-            ``labels``. If it crops anew for each repeat (``repeats``), each draw is one.
-        rows: (n,) which of its samples.
+    It makes whole batches (``batched``), or samples one by one, with ``inputs`` and ``labels``. If
+    it crops anew for each repeat (``repeats``), each draw is one.
     """
 
     def __init__(self, dataset: Any, rows: np.ndarray) -> None:

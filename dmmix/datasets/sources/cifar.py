@@ -48,11 +48,7 @@ class _Files(_Base):
         return [{"img": i, "gt_label": c} for i, c in zip(pixels, labels, strict=True)]
 
     def _check_integrity(self) -> bool:
-        """Whether all files are there.
-
-        Raises:
-            ValueError: one has another checksum than its publisher states.
-        """
+        """Whether all files are there; ValueError where one has a checksum that is not stated."""
         folder = join_path(self.data_prefix["root"], self.base_folder)
         files = [(join_path(folder, name), sum_) for name, sum_ in self.train_list + self.test_list]
         if not all(exists(path) for path, _ in files):

@@ -22,11 +22,6 @@ __all__ = ["FromDataset", "build_lazily", "renumbered"]
 class FromDataset(Checked, Dataset):
     """Takes the samples of a dataset, whose meta information it keeps and whose pipeline it lacks.
 
-    Args:
-        source: the dataset; need not be loaded yet.
-        subset: which of its samples are used.
-        lazy_init: load it later, when it is needed.
-
     Raises:
         TypeError: it is a wrapper of data sets.
         ValueError: it has a pipeline.

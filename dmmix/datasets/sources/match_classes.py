@@ -15,11 +15,8 @@ _SHOWN = 5
 def match_classes(dataset: Any, names: Sequence[str] | None, where: str, of: str) -> str | None:
     """Gives the classes of ``dataset`` the numbers that ``names`` gives them.
 
-    Args:
-        dataset: that a network of these classes is to be tested on.
-        names: of the classes of the network, in its order; ``None`` where they are not known.
-        where: the place of the dataset in the config, for messages.
-        of: whose the names are, such as ``training data``.
+    The names are those of a network's classes, ``None`` where they are not known; messages say
+    ``where`` in the config the dataset is, and whose the names are (``of``).
 
     Returns:
         What was done, in a sentence; ``None`` where nothing had to be.

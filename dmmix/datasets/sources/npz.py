@@ -224,12 +224,7 @@ class NPZDataset(Checked, BaseDataset):
 
 
 def _check_images(name: str, header: ArrayHeader) -> ArrayHeader:
-    """The header with the shape (N, H, W, ch).
-
-    Raises:
-        TypeError: not uint8.
-        ValueError: a wrong shape.
-    """
+    """The header with the shape (N, H, W, ch)."""
     shape, dtype = header.shape, header.dtype
     if dtype != np.uint8:
         how = {
@@ -249,12 +244,7 @@ def _check_images(name: str, header: ArrayHeader) -> ArrayHeader:
 
 
 def _check_labels(name: str, labels: np.ndarray, count: int, num_classes: int | None) -> np.ndarray:
-    """The labels as (N,) int64.
-
-    Raises:
-        TypeError: no integers.
-        ValueError: a wrong shape, or a label out of range.
-    """
+    """The labels as (N,) int64."""
     if labels.dtype.kind not in "iu":
         raise TypeError(f"{name} is {labels.dtype}, labels must be integers")
     if labels.ndim == 2 and labels.shape[1] == 1:

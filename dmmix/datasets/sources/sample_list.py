@@ -66,9 +66,7 @@ def check_one_class(taker: str, name: str, labels: Sequence) -> None:
 def read_samples(source: BaseDataset) -> SampleList:
     """Paths and labels of a dataset, which is loaded if it is not yet.
 
-    Raises:
-        TypeError: the samples are not such.
-        ValueError: there are none, or what lists them cannot be read.
+    Raises TypeError for samples that have none, ValueError for no samples or unreadable lists.
     """
     name = type(source).__name__
     if not source._fully_initialized:

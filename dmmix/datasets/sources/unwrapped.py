@@ -35,8 +35,7 @@ WRAPPERS = (*_SINGLE, *_SEVERAL)
 def unwrap(dataset: Any) -> Any:
     """An :class:`Unwrapped` of mmengine's, mmpretrain's and torch's wrappers, or its argument.
 
-    Raises:
-        TypeError: a wrapper around a SemiDataset.
+    Raises TypeError for a wrapper around a SemiDataset.
     """
     return Unwrapped(dataset) if _sees_through(dataset) else dataset
 
@@ -193,8 +192,7 @@ class Unwrapped(Dataset):
     def renumber_classes(self, names: Sequence[str]) -> None:
         """Gives each class the number of its name in ``names``, in all data sets inside.
 
-        Raises:
-            TypeError: one of them cannot do so.
+        Raises TypeError where one of them cannot do so.
         """
         for leaf in self._leaves:
             if not isinstance(leaf, RenumberedSource):

@@ -19,11 +19,8 @@ def decode_subset(
     The next by its number, round and round, that can be decoded: a function of the files, so all
     ranks find the same. Where the class has no more the sample is left out.
 
-    Args:
-        rows: (n,) numbers of the samples of the subset, sorted.
-        labels: (N,) of all samples.
-        decode: gives the images of such numbers, (n, ...), and for each position that is corrupt
-            the reason, as :func:`~dmmix.datasets.images.decode_all.decode_all`.
+    ``rows`` (n,) are sorted, ``labels`` (N,) those of all samples; ``decode`` gives the images of
+    such numbers, (n, ...), and for each position that is corrupt the reason.
 
     Returns:
         The images (m, ...), their numbers (m,), sorted, and for each corrupt sample the reason.

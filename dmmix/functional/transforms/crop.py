@@ -16,12 +16,7 @@ __all__ = ["Windows", "crop"]
 
 
 class Windows:
-    """The windows of one size of images that stay where they are in memory.
-
-    Args:
-        images: (N, ch, H, W) of any dtype, device and memory format.
-        size: (height, width) of the windows, not larger.
-    """
+    """Windows of one size (height, width) of images that stay where they are in memory."""
 
     def __init__(self, images: Tensor, size: tuple[int, int]) -> None:
         planes = as_planes(images)
