@@ -1,6 +1,5 @@
 """Files of all kinds of data sets with a few random images, and datasets that read them."""
 
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,7 @@ from dmmix.registry import DATASETS
 from dmmix.testing.layouts import make_layout
 
 # Not imported from mmpretrain: dmmix has to prepare torchvision first.
-BaseDataset, CIFAR10, CIFAR100, MNIST = (
-    DATASETS.get(name) for name in ("mmpretrain.BaseDataset", "CIFAR10", "CIFAR100", "MNIST")
-)
+BaseDataset, MNIST = (DATASETS.get(f"mmpretrain.{name}") for name in ("BaseDataset", "MNIST"))
 
 
 def append(path, text):
@@ -24,41 +21,6 @@ def replace(path, old, new):
     text = Path(path).read_text(encoding="utf-8")
     assert old in text
     Path(path).write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
-class SmallCIFAR10(CIFAR10):
-    """CIFAR10 with the checksums left out."""
-
-    train_list = [[f"data_batch_{i}", None] for i in (1, 2)]  # noqa: RUF012
-    test_list = [["test_batch", None]]  # noqa: RUF012
-
-
-class SmallCIFAR100(CIFAR100):
-    """CIFAR100 with the checksums left out."""
-
-    train_list = [["train", None]]  # noqa: RUF012
-    test_list = [["test", None]]  # noqa: RUF012
-
-
-def write_cifar(folder, kind, count=30, seed=0):
-    """Writes the files; returns images (N, H, W, 3) and labels of the splits, by name."""
-    rng = np.random.default_rng(seed)
-    classes = 100 if kind is SmallCIFAR100 else 10
-    key = "fine_labels" if kind is SmallCIFAR100 else "labels"
-    (folder / kind.base_folder).mkdir(parents=True)
-    written = {}
-    for split, files in (("train", kind.train_list), ("test", kind.test_list)):
-        images, labels = [], []
-        for name, _ in files:
-            # A row is 1024 red values, then green, then blue.
-            data = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
-            targets = rng.integers(0, classes, count).tolist()
-            with open(folder / kind.base_folder / name, "wb") as file:
-                pickle.dump({"data": data, key: targets}, file, protocol=2)  # as the real ones
-            images.append(data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-            labels += targets
-        written[split] = np.concatenate(images), np.array(labels)
-    return written
 
 
 def write_mnist(folder, count=30, seed=0):

@@ -279,15 +279,6 @@ def test_ranges_of_fixmatch():
                 assert (values.min(), values.max()) == (-29, 29)
 
 
-def test_level_zero_changes_nothing():
-    images = pictures(N)
-    still = [p for p in RANDAUG_POLICIES["timm_increasing"] if "magnitude_range" in p]
-    still = [{**p, "prob": 1} for p in still if p["magnitude_range"][0] != 4]
-    assert len(still) == 11
-    transform = BatchRandAugment(still, magnitude_level=0, magnitude_std=0)
-    assert torch.equal(transform(images, generator()), images)
-
-
 def test_one_transfer(monkeypatch):
     calls, moved = [], augment_plan.to_device
     monkeypatch.setattr(

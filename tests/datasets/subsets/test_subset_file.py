@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,10 +25,8 @@ def path(tmp_path):
 
 
 def change(path, **changes):
-    with open(path, encoding="utf-8") as file:
-        data = json.load(file)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({**data, **changes}, file)
+    data = json.loads(Path(path).read_text(encoding="utf-8"))
+    Path(path).write_text(json.dumps({**data, **changes}), encoding="utf-8")
 
 
 def test_it_is_made_once_and_then_decides(path):
@@ -48,10 +47,8 @@ def test_it_is_made_once_and_then_decides(path):
 
 def test_what_it_says(path):
     indices = subset_indices(LABELS, dict(label_fraction=0.15, seed=3, file=path), ["a", "b", "ä"])
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    data = json.loads(text)
-    assert data == {
+    text = Path(path).read_text(encoding="utf-8")
+    assert json.loads(text) == {
         "format": "dmmix label subset",
         "version": 1,
         "label_fraction": 0.15,
@@ -144,30 +141,27 @@ def test_damaged_files(path, changes, says):
         check_subset(dict(file=path))
 
 
-def test_files_that_are_none(path, tmp_path):
-    subset_indices(LABELS, dict(FEW, file=path))
+def test_files_that_are_none_or_not_there(path, tmp_path):
+    for subset, says in (
+        (dict(file=path), "; to make it, say labels"),
+        (dict(file=path, seed=0), ""),
+    ):
+        with pytest.raises(FileNotFoundError, match=rf"few.json does not exist{says}"):
+            check_subset(subset)
     with pytest.raises(ValueError, match="is a folder, not an index file"):
         check_subset(dict(file=str(tmp_path)))
-    change(path)
-    with open(path, encoding="utf-8") as file:
-        data = json.load(file)
+    subset_indices(LABELS, dict(FEW, file=path))
+    data = json.loads(Path(path).read_text(encoding="utf-8"))
+    whole = json.dumps(data).encode()
     del data["indices"]
-    for text, says in ((json.dumps(data)[:-9], "no index file"), (json.dumps(data), "'indices'")):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+    for content, says in (
+        (whole[:-9], "no index file"),
+        (json.dumps(data).encode(), "is damaged: no 'indices'"),
+        (b"\xff\xfe\x00", "no index file"),
+    ):
+        Path(path).write_bytes(content)
         with pytest.raises(ValueError, match=rf"few.json.*{says}"):
             check_subset(dict(file=path))
-    with open(path, "wb") as file:
-        file.write(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="no index file"):
-        check_subset(dict(file=path))
-
-
-def test_a_file_alone_must_be_there(path):
-    with pytest.raises(FileNotFoundError, match=r"few.json does not exist; to make it, say labels"):
-        subset_indices(LABELS, dict(file=path))
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        check_subset(dict(file=path, seed=0))
 
 
 def test_the_home_folder(tmp_path, monkeypatch):
