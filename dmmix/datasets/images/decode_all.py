@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from mmengine.fileio import get
 
 from dmmix.datasets.images.crops import DAMAGE
 from dmmix.datasets.images.decoding import decode, read_header
+from dmmix.datasets.preparation.progress import bar
 
 __all__ = ["decode_all"]
 
@@ -52,16 +53,9 @@ def decode_all(
 
     threads = min(16, os.cpu_count() or 1)
     starts = range(0, len(paths), _PIECE)
-    shown = title if len(paths) > _MANY else ""
-    with _progress(shown, len(paths)) as advance, ThreadPoolExecutor(threads) as pool:
+    shows = title and len(paths) > _MANY
+    progress = bar(title, len(paths), bytes_=False) if shows else nullcontext(lambda count: None)
+    with progress as advance, ThreadPoolExecutor(threads) as pool:
         for count in pool.map(work, starts):
             advance(count)
     return images, dict(sorted(wrong.items()))
-
-
-def _progress(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    if not title:
-        return nullcontext(lambda count: None)
-    from dmmix.datasets.preparation.progress import bar
-
-    return bar(title, total, bytes_=False)

@@ -206,8 +206,10 @@ def test_a_wrapper_by_config_is_unwrapped_and_not_copied(root):
     assert made.dataset.metainfo["classes"] == ("ant", "bee")
     assert made.dataset.CLASSES == ("ant", "bee")
     assert "RepeatDataset: 16 samples of DecodedFolder (8)" in repr(made.dataset)
-    plain = loader(leaf(root))
-    assert isinstance(plain.dataset, DecodedFolder)
+    assert isinstance(loader(leaf(root)).dataset, DecodedFolder)
+    assert class_names(data.Subset(build(leaf(root)), [0])) == ("ant", "bee")
+    assert class_names(data.Subset(list(range(3)), [0])) is None
+    assert not set_epoch(data.Subset(list(range(3)), [0]), 1)
 
 
 def test_stock_runners_tell_the_epoch_too(root):
@@ -217,9 +219,3 @@ def test_stock_runners_tell_the_epoch_too(root):
     before = made.dataset[0]["inputs"]
     assert set_epoch(made.dataset, 1)
     assert not torch.equal(made.dataset[0]["inputs"], before)
-
-
-def test_names_of_wrapped_classes(root):
-    assert class_names(data.Subset(build(leaf(root)), [0])) == ("ant", "bee")
-    assert class_names(data.Subset(list(range(3)), [0])) is None
-    assert not set_epoch(data.Subset(list(range(3)), [0]), 1)
