@@ -43,6 +43,7 @@ def load_arrays(
 
     def choose(labels: np.ndarray) -> np.ndarray:
         nonlocal rows
+        assert subset is not None
         rows = subset_indices(labels, subset, source.metainfo.get("classes"))
         return rows
 
