@@ -116,12 +116,17 @@ def test_all_processes_meet_once_whatever_they_find(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_is_downloaded(tmp_path, monkeypatch):
+    root = make_layout("cifar10", tmp_path)
+    file = Path(root, "cifar-10-batches-py", "data_batch_2")
+    content = file.read_bytes()
+    file.unlink()
+
     def fetch(archive, folder):
         assert (archive.url, archive.name) == (CIFAR10.url, CIFAR10.filename)
-        make_layout("cifar10", Path(folder).parent)
+        file.write_bytes(content)
 
     monkeypatch.setattr(module, "fetch", fetch)
-    assert len(CIFAR10(str(tmp_path / "cifar10"), checksums=False)) == 40
+    assert len(CIFAR10(root, checksums=False)) == 40
 
 
 class Hostile:
