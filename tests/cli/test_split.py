@@ -62,7 +62,10 @@ def test_a_thousand_classes_are_not_all_listed(call, tmp_path):
         (["--out", "a.json", "--label-fraction", "15"], "15 % is 0.15"),
         (["--out", "a.json", "--labels-per-class", "11"], "class 0 ('0') has only 10 samples"),
         (["--out", "a.json", "--labels-per-class", "4", "--label-fraction", ".1"], "only one of"),
-        (["--out", "a.json", "--labels-per-class", "4", "--seed", "-1"], "seed must be an int of at least 0"),
+        (
+            ["--out", "a.json", "--labels-per-class", "4", "--seed", "-1"],
+            "seed must be an int of at least 0",
+        ),
     ],
 )
 def test_mistakes(call, dm, tmp_path, options, says):
