@@ -25,11 +25,7 @@ def is_local(path: str | os.PathLike) -> bool:
 
 
 def last_saved(work_dir: str | os.PathLike) -> str | None:
-    """What the text file ``last_checkpoint`` says was saved last; None if absent or empty.
-
-    Args:
-        work_dir: The run's folder.
-    """
+    """What the text file ``last_checkpoint`` says was saved last; None if absent or empty."""
     pointer = Path(work_dir, _POINTER)
     if not pointer.is_file():
         return None
@@ -44,7 +40,6 @@ def find_candidates(work_dir: str | os.PathLike, templates: Iterable[str] = ()) 
     has both kinds, the kind written last comes first, since their numbers do not compare.
 
     Args:
-        work_dir: The run's folder.
         templates: File names with ``{}`` for the number, beside mmengine's usual two.
 
     Raises:
@@ -74,12 +69,7 @@ def find_candidates(work_dir: str | os.PathLike, templates: Iterable[str] = ()) 
 
 
 def checkpoints_in(folder: Path, templates: Iterable[str] = ()) -> list[Path]:
-    """Checkpoints of one folder, newest first.
-
-    Args:
-        folder: It need not exist.
-        templates: As for :func:`find_candidates`.
-    """
+    """Checkpoints of one folder, which need not exist, newest first."""
     kinds = []
     for template in dict.fromkeys((*_TEMPLATES, *templates)):
         before, _, after = template.partition("{}")
@@ -102,10 +92,7 @@ def first_usable(
 ) -> str | None:
     """The first candidate that training can go on from; ``None`` where there are none at all.
 
-    Args:
-        work_dir: The run's folder.
-        templates: As for :func:`find_candidates`.
-        logger: Warns of those that are passed over.
+    Those that are passed over are warned of.
 
     Raises:
         CheckpointError: There are some, all unusable; ``last_checkpoint`` names a URL.

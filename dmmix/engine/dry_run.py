@@ -10,8 +10,9 @@ import torch
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
 
-from dmmix.engine.faults import NonFiniteError
-from dmmix.engine.hooks import FiniteHook, ResumeHook
+from dmmix.engine.faults.errors import NonFiniteError
+from dmmix.engine.hooks.finite_hook import FiniteHook
+from dmmix.engine.hooks.resume_hook import ResumeHook
 
 __all__ = ["DryRun", "dry_run"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
@@ -11,11 +12,12 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from dmmix.arguments import Checked
-from dmmix.engine.faults import SkippedUpdates, mark_bad_gradients
+from dmmix.engine.faults.checks import mark_bad_gradients
+from dmmix.engine.faults.skipping import SkippedUpdates
 from dmmix.functional.ranges import Count
 from dmmix.registry import OPTIM_WRAPPERS
 
-__all__ = ["StepOptimWrapper"]
+__all__ = ["StepOptimWrapper", "count_frozen_weights"]
 
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -208,3 +210,32 @@ class StepOptimWrapper(Checked, OptimWrapper):
             norm = self.clip_func(weights, **self.clip_grad_kwargs)
             if norm is not None:  # clipping by value measures none
                 self._scalars[self.grad_name] = norm.detach()
+
+
+_MARK = "is skipped since its requires_grad=False"
+
+
+@contextmanager
+def count_frozen_weights(logger: logging.Logger) -> Iterator[None]:
+    """One line for all weights without a gradient, in the place of a warning for each.
+
+    The optimiser's constructor of mmengine warns of each; a teacher has as many as its student, and
+    they are meant to be left out.
+    """
+    parts: dict[str, int] = {}
+
+    def told_once(record: logging.LogRecord) -> bool:
+        name, found, _ = record.getMessage().partition(f" {_MARK}")
+        if found:
+            part = name.lstrip(".").partition(".")[0]
+            parts[part] = parts.get(part, 0) + 1
+        return not found
+
+    logger.addFilter(told_once)
+    try:
+        yield
+    finally:
+        logger.removeFilter(told_once)
+    if parts:
+        told = ", ".join(f"{part}: {count}" for part, count in parts.items())
+        logger.info(f"Weights that the optimizer leaves alone (requires_grad=False): {told}")

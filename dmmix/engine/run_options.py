@@ -94,11 +94,7 @@ _OPEN = (Run, Distributed, Paramwise)
 
 
 def check_run(options: Mapping[str, Any]) -> None:
-    """Checks what a runner is given.
-
-    Raises:
-        ValueError: a part is not what it can be.
-    """
+    """A ValueError unless a runner is given what it can be."""
     _check("", options, Run)
     for path, kind in _types(options):
         if not (isinstance(kind, str) or callable(kind)):
@@ -106,11 +102,7 @@ def check_run(options: Mapping[str, Any]) -> None:
 
 
 def check_train_loop(loop: Any) -> None:
-    """Checks ``train_cfg`` without a type.
-
-    Raises:
-        ValueError: a part is not what it can be.
-    """
+    """The same of ``train_cfg`` without a type."""
     if not isinstance(loop, Mapping) or "type" in loop:
         return
     by_epoch = loop.get("by_epoch", True)
@@ -120,11 +112,7 @@ def check_train_loop(loop: Any) -> None:
 
 
 def check_dataloader(loader: Any) -> None:
-    """Checks what ``torch.utils.data.DataLoader`` will be given.
-
-    Raises:
-        ValueError: a part is not what it can be.
-    """
+    """The same of what ``torch.utils.data.DataLoader`` will be given."""
     if isinstance(loader, Mapping):
         if "batch_size" in loader:  # torch takes None, for no batches; mmengine's loops do not
             check_argument("DataLoader", "batch_size", loader["batch_size"], Count)
@@ -132,11 +120,7 @@ def check_dataloader(loader: Any) -> None:
 
 
 def check_optim_wrapper(wrapper: Any) -> None:
-    """Checks ``optim_wrapper``: what mmengine looks into before it builds anything of it.
-
-    Raises:
-        ValueError: a part is not what it can be.
-    """
+    """The same of ``optim_wrapper``: what mmengine looks into before it builds anything of it."""
     if not isinstance(wrapper, Mapping):
         return
     if isinstance(wrapper.get("optimizer"), Mapping):

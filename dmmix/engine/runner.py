@@ -26,20 +26,18 @@ from dmmix.datasets import BatchLoader, unwrap, whole_batch
 from dmmix.datasets.interface import makes_batches, wraps_batches
 from dmmix.datasets.sources.unwrapped import WRAPPERS
 from dmmix.engine.auto_resume import first_usable, is_local
-from dmmix.engine.checks import RunChecksHook
-from dmmix.engine.frozen_weights import count_frozen_weights
-from dmmix.engine.hooks import (
-    DatasetEpochHook,
-    FiniteHook,
-    FitHook,
-    ModelEventsHook,
-    RandomStateHook,
-    ResumeHook,
-)
+from dmmix.engine.checks.hook import RunChecksHook
+from dmmix.engine.hooks.dataset_epoch_hook import DatasetEpochHook
+from dmmix.engine.hooks.finite_hook import FiniteHook
+from dmmix.engine.hooks.fit_hook import FitHook
+from dmmix.engine.hooks.model_events_hook import ModelEventsHook
+from dmmix.engine.hooks.random_state_hook import RandomStateHook
+from dmmix.engine.hooks.resume_hook import ResumeHook
 from dmmix.engine.loops import EpochTrainLoop, IterTrainLoop
-from dmmix.engine.optim_wrappers import StepOptimWrapper
+from dmmix.engine.optim_wrappers import StepOptimWrapper, count_frozen_weights
 from dmmix.engine.processes import on_master
-from dmmix.engine.resuming import WorkFolder, go_on, keep_other_config
+from dmmix.engine.resuming.folder import WorkFolder, keep_other_config
+from dmmix.engine.resuming.go_on import go_on
 from dmmix.engine.run_options import (
     check_dataloader,
     check_optim_wrapper,
@@ -74,23 +72,15 @@ class DmmixRunner(Runner):
     One run trains in a work folder at a time, and none writes over the checkpoints of another:
     ``overwrite = True`` of the config lets those of an earlier run go.
 
-    A :class:`~dmmix.engine.FitHook` is always among the hooks: what does not fit the
-    network is told before it is loaded.
-
-    A :class:`~dmmix.engine.RandomStateHook` is always among the hooks, so that a resumed run
-    draws what the uninterrupted one would have; and a :class:`~dmmix.engine.FiniteHook`,
-    which ends a run whose numbers are not finite.
-
-    What does not fit together is said before the first step: see
-    :class:`~dmmix.engine.RunChecksHook`.
+    Always among the hooks are a :class:`~dmmix.engine.RunChecksHook` and a
+    :class:`~dmmix.engine.FitHook` (what does not fit together, or to the network, is told before
+    the first step), a :class:`~dmmix.engine.RandomStateHook` (a resumed run draws what the
+    uninterrupted one would have) and a :class:`~dmmix.engine.FiniteHook` (a run whose numbers are
+    not finite ends). ``step = dict(...)`` of the config says how a training step is run: see
+    :class:`~dmmix.engine.StepOptions`.
 
     The merged config is written to the work folder, but not over the file that it was read from,
     nor over another one.
-
-    A local ``load_from`` that does not exist is reported at once, before anything is built.
-
-    ``step = dict(...)`` of the config says how a training step is run: see
-    :class:`~dmmix.engine.StepOptions`.
 
     A data loader whose dataset makes whole batches (``dataset.batched``) leaves them as they are,
     and without worker processes is a :class:`~dmmix.datasets.BatchLoader`. A wrapper of data sets

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from mmengine.dist import all_gather_object
 from mmpretrain.evaluation import metrics
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from dmmix.evaluation.collect import interleave
 from dmmix.evaluation.predictions import Predictions
 from dmmix.functional.ranges import Count
 from dmmix.registry import METRICS
 
-__all__ = ["Accuracy"]
+__all__ = ["Accuracy", "accuracy_names", "interleave"]
 
 
 @METRICS.register_module()
@@ -81,16 +81,15 @@ class Accuracy(metrics.Accuracy):
             )
         hits = interleave(parts)[:size]
         percent = hits.sum(dim=0).float().mul_(100.0 / len(hits))
-        return dict(zip(self._names(), percent.tolist(), strict=True))
+        return dict(zip(accuracy_names(self), percent.tolist(), strict=True))
 
-    def _names(self) -> list[str]:
-        """As mmpretrain names the results."""
-        names = []
-        for k in self.topk:
-            for thr in self.thrs:
-                suffix = "_no-thr" if thr is None else f"_thr-{thr:.2f}"
-                names.append(f"{self.prefix}/top{k}{suffix if len(self.thrs) > 1 else ''}")
-        return names
+
+def accuracy_names(metric: metrics.Accuracy) -> Iterator[str]:
+    """What mmpretrain calls the results of an accuracy."""
+    for k in metric.topk:
+        for thr in metric.thrs:
+            suffix = "_no-thr" if thr is None else f"_thr-{thr:.2f}"
+            yield f"{metric.prefix}/top{k}{suffix if len(metric.thrs) > 1 else ''}"
 
 
 def _hits(predictions: Predictions, topk: Sequence[int], thrs: Sequence[float | None]) -> Tensor:
@@ -99,3 +98,21 @@ def _hits(predictions: Predictions, topk: Sequence[int], thrs: Sequence[float | 
     right = classes == predictions.labels[:, None]
     counted = [right if thr is None else right & (scores > thr) for thr in thrs]
     return torch.stack([hit[:, :k].any(dim=1) for k in topk for hit in counted], dim=1)
+
+
+def interleave(parts: Sequence[Tensor]) -> Tensor:
+    """First rows of all ranks, then second rows, ...: mmengine's ``collect_results``, as tensors.
+
+    Samplers deal samples out like cards: rank r of R has samples r, r + R, r + 2R, ... Those that
+    a sampler repeats so that all ranks have the same number come last; cut them off by the size of
+    the dataset.
+
+    Args:
+        parts: one (n, ...) a rank, on the same device; n may differ.
+
+    Returns:
+        (sum of n, ...).
+    """
+    rows = pad_sequence(list(parts))  # (longest n, ranks, ...)
+    lengths = torch.tensor([len(part) for part in parts], device=rows.device)
+    return rows[torch.arange(len(rows), device=rows.device)[:, None] < lengths]

@@ -4,9 +4,11 @@ from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it pr
 from dmmix.configuration.shipped import know_prefix
 from dmmix.models import semi, transfer  # noqa: F401 - registers their methods
 from dmmix.models.averaged_model import ExponentialMovingAverage
-from dmmix.models.backbones import ConvNeXt_CIFAR, ResNeXt_CIFAR, WideResNet
+from dmmix.models.backbones.small_stems import ConvNeXt_CIFAR, ResNeXt_CIFAR
+from dmmix.models.backbones.wide_resnet import WideResNet
 from dmmix.models.classifier_guide import ClassifierGuide
-from dmmix.models.classifiers import BatchClassifier, MixupClassifier
+from dmmix.models.classifiers.base import BatchClassifier
+from dmmix.models.classifiers.mixup_classifier import MixupClassifier
 from dmmix.models.data_preprocessor import MixupDataPreprocessor
 from dmmix.models.heads import (
     DMLinearClsHead,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dmmix.functional import Guide, Mixed, MixedLabels
 
-__all__ = ["forward_mixed", "sets_hooks"]
+__all__ = ["first_rows", "forward_mixed", "sets_hooks"]
 
 _Result = TypeVar("_Result")
 
@@ -22,16 +22,18 @@ def sets_hooks(mixup: Any) -> bool:
 def forward_mixed(
     guide: Guide | None, mixed: Mixed, forward: Callable[[Tensor], _Result]
 ) -> tuple[_Result, MixedLabels | Tensor]:
-    """What a forward pass makes of mixed images, and the labels that are settled after it.
-
-    Args:
-        guide: of the model; of a mix that does and sees nothing inside it may be ``None``.
-        mixed: what the mix made.
-        forward: the pass, of :attr:`.Mixed.images`.
-    """
+    """What a forward pass makes of mixed images, and the labels that are settled after it; the
+    guide of a mix that does and sees nothing inside the model may be ``None``."""
     if not mixed.inside and not mixed.watched:
         return forward(mixed.images), mixed.labels
     assert guide is not None
     with guide.step(mixed) as step:
         result = forward(mixed.images)
     return result, step.settle()
+
+
+def first_rows(feats: Any, n: int) -> Any:
+    """The first ``n`` rows of a tensor, or of each tensor in tuples and lists."""
+    if isinstance(feats, Tensor):
+        return feats[:n]
+    return type(feats)(first_rows(part, n) for part in feats)

@@ -1,4 +1,4 @@
-"""A model in evaluation mode for a while."""
+"""A model in another mode for a while."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["evaluating"]
+__all__ = ["evaluating", "frozen_statistics"]
 
 
 @contextmanager
@@ -20,3 +21,21 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """While it holds, BatchNorm layers in training mode normalise with the statistics of the batch
+    as always, and do not add them to their running ones.
+
+    For passes that only make targets: what a network is tested with comes from what it learns from.
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    layers = [layer for layer in layers if layer.track_running_stats]
+    try:
+        for layer in layers:
+            layer.track_running_stats = False
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True

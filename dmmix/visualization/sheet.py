@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -71,7 +71,8 @@ def mix_by_all(
     guide.model.eval()
     rows, notes, asked = [], [], False
     for name, kind in mixes.items():
-        mix = kind(fixed_points=False) if _takes(kind, "fixed_points") else kind()
+        pairs = "fixed_points" in inspect.signature(kind).parameters
+        mix = kind(fixed_points=False) if pairs else kind()
         generator = torch.Generator().manual_seed(seed)
         try:
             mixed, stages = _apply(mix, images, labels, generator, guide)
@@ -82,9 +83,8 @@ def mix_by_all(
             continue
         asked = asked or bool(mix.needs - {"stages"})
         if "stages" in mix.needs:
-            notes.append(
-                f"{name} mixes what the network makes of the images shown, {_places(stages)}."
-            )
+            where = f"after {' and '.join(stages)}" if stages else "here as they go in"
+            notes.append(f"{name} mixes what the network makes of the images shown, {where}.")
         rows.append((f"{name}\n(inside)" if stages else name, mixed))
     return Sheet(rows, notes, asked)
 
@@ -99,10 +99,6 @@ def _apply(
     return mixed._replace(labels=told), [inside.module for inside in mixed.inside]
 
 
-def _places(stages: Sequence[str]) -> str:
-    return f"after {' and '.join(stages)}" if stages else "here as they go in"
-
-
 def _stands_alone(kind: Any) -> bool:
     if not (inspect.isclass(kind) and issubclass(kind, Mix)) or inspect.isabstract(kind):
         return False
@@ -110,7 +106,3 @@ def _stands_alone(kind: Any) -> bool:
     return all(
         p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters
     )
-
-
-def _takes(kind: Any, name: str) -> bool:
-    return name in inspect.signature(kind).parameters

@@ -16,9 +16,7 @@ from tests.docs.blocks import ROOT
 PUBLIC = {f"dmmix.{page.stem}" for page in (ROOT / "docs" / "api").glob("*.rst")}
 #: Packages inside a public one: what others need of them is public there.
 INSIDE = {
-    *(f"dmmix.engine.{name}" for name in ("checks", "faults", "hooks", "resuming", "schedules")),
     *(f"dmmix.functional.{name}" for name in ("losses", "losses.kernels", "mixing", "tensors")),
-    *(f"dmmix.models.{name}" for name in ("backbones", "classifiers", "heads", "losses")),
     *("dmmix.datasets.semi", "dmmix.experiments.paper.tables"),
 }
 

@@ -10,7 +10,7 @@ import time
 import pytest
 import torch
 
-from dmmix.engine.cpu_distributed import launched_environment
+from dmmix.engine.processes import launched_environment
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sinfo", "scancel")
 CONFIG = """\

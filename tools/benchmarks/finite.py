@@ -23,7 +23,7 @@ from rich.progress import Progress
 from throughput_rows import ROWS, ours, write_data
 
 from dmmix.engine import DmmixRunner
-from dmmix.engine.hooks import FiniteHook
+from dmmix.engine.hooks.finite_hook import FiniteHook
 
 
 class Done(Exception):

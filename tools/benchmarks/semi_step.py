@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.progress import track
 
 from dmmix.engine import DmmixRunner, StepOptions
-from dmmix.models.semi.parts.network import Network
+from dmmix.models.semi.parts.teacher import Network
 from dmmix.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "semi"

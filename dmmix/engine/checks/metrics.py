@@ -11,16 +11,13 @@ from mmengine.runner import Runner
 from mmpretrain.evaluation import Accuracy
 
 from dmmix.engine.hooks.mixed_accuracy_hook import MixedAccuracyHook
+from dmmix.evaluation.accuracy import accuracy_names
 
 __all__ = ["check_monitors", "check_topk", "drop_label_metrics"]
 
 
 def check_topk(evaluator: Any, num_classes: int | None, where: str) -> None:
-    """No metric asks for more classes than there are.
-
-    Raises:
-        ValueError: one does.
-    """
+    """No metric asks for more classes than there are, or a ValueError."""
     for metric in _metrics(evaluator):
         topk = getattr(metric, "topk", None)
         if num_classes is None or topk is None:
@@ -34,11 +31,8 @@ def check_topk(evaluator: Any, num_classes: int | None, where: str) -> None:
 
 
 def check_monitors(runner: Runner) -> None:
-    """What chooses the best checkpoint, stops early or lowers the rate is measured by somebody.
-
-    Raises:
-        ValueError: nothing measures it.
-    """
+    """What chooses the best checkpoint, stops early or lowers the rate is measured by somebody, or
+    a ValueError."""
     wanted = list(_monitored(runner))
     if not wanted:
         return
@@ -99,7 +93,7 @@ def _given(runner: Runner) -> tuple[set[str], set[str], bool]:
     complete = getattr(type(evaluator), "evaluate", None) is Evaluator.evaluate
     for metric in _metrics(evaluator):
         if isinstance(metric, Accuracy):
-            names |= set(_accuracy_names(metric))
+            names |= set(accuracy_names(metric))
         elif metric.prefix is not None:
             prefixes.add(metric.prefix)
         elif not isinstance(metric, DumpResults):
@@ -111,11 +105,3 @@ def _given(runner: Runner) -> tuple[set[str], set[str], bool]:
             # One of somebody else's may add metrics of its own.
             complete &= type(hook).__module__.startswith(("mmengine.", "mmpretrain.", "dmmix."))
     return names, prefixes, complete
-
-
-def _accuracy_names(metric: Accuracy) -> Iterable[str]:
-    """As mmpretrain names them."""
-    for k in metric.topk:
-        for thr in metric.thrs:
-            suffix = "_no-thr" if thr is None else f"_thr-{thr:.2f}"
-            yield f"{metric.prefix}/top{k}{suffix if len(metric.thrs) > 1 else ''}"

@@ -5,18 +5,66 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dataset import DefaultSampler
 from mmengine.dist import get_rank, get_world_size
 from mmengine.runner import IterBasedTrainLoop
+from mmpretrain.datasets import RepeatAugSampler
 from torch import Tensor
+from torch.utils.data import SequentialSampler
 
-from dmmix.engine.faults.samples import sample_numbers
-from dmmix.engine.faults.seen_step import SeenStep, bad_rows
+from dmmix.engine.faults.step_watch import SeenStep, bad_rows
 
-__all__ = ["make_report", "write_dump"]
+__all__ = ["make_report", "sample_numbers", "write_dump"]
+
+
+def sample_numbers(
+    runner: Any, step: SeenStep, batch: Mapping[str, Tensor]
+) -> dict[str, list[int]]:
+    """Numbers of the samples of a step, by stream (``""`` where there is one); empty if unknown.
+
+    They are ``sample_idx`` of the data samples or of the batch, or else what the sampler drew:
+    ``train_dataloader.dataset[number]``. Of semi-supervised batches, those of the unlabelled
+    images, in the unlabelled set.
+    """
+    if step.sample_idx is not None:
+        return {"": torch.as_tensor(step.sample_idx).flatten().tolist()}
+    numbers: list[Any] = [getattr(sample, "sample_idx", None) for sample in step.data_samples or ()]
+    if numbers and all(number is not None for number in numbers):
+        return {"": [int(number) for number in numbers]}
+    if "index" in batch:
+        return {"unlabelled": batch["index"].flatten().tolist()}
+    drawn = _drawn(runner, step)
+    return {"": drawn} if drawn else {}
+
+
+def _drawn(runner: Any, step: SeenStep) -> list[int]:
+    """What the sampler gives again, if it is one that draws by the seed and the epoch alone."""
+    loader, loop = runner.train_dataloader, runner.train_loop
+    sampler: Any = getattr(loader.batch_sampler, "sampler", None)
+    if not _repeats(sampler):
+        return []
+    place, epoch = step.batch_idx, getattr(sampler, "epoch", 0)
+    if isinstance(loop, IterBasedTrainLoop):
+        if getattr(loop, "fast_forward_on_resume", False):
+            return []  # a resumed run began with the first batch, another one did not
+        epoch, place = divmod(step.iteration, len(loader))
+    before = getattr(sampler, "epoch", None)
+    if before is not None:
+        sampler.set_epoch(epoch)
+    try:
+        return [int(k) for k in next(islice(iter(loader.batch_sampler), place, None), [])]
+    finally:
+        if before is not None:
+            sampler.set_epoch(before)
+
+
+def _repeats(sampler: Any) -> bool:
+    return isinstance(sampler, DefaultSampler | RepeatAugSampler | SequentialSampler)
 
 
 def make_report(
@@ -28,12 +76,8 @@ def make_report(
 ) -> dict[str, Any]:
     """Strings, numbers, lists and dicts that say what happened; reads from the device.
 
-    Args:
-        runner: of the training.
-        step: the bad one, or the last one; ``None`` before the first.
-        batch: its tensors, if they are known.
-        state: what is not finite now, ``weights`` and ``buffers``.
-        in_a_row: how many batches were left out before this was said.
+    ``step`` is the bad one, or the last one, or ``None`` before the first; ``state`` what is not
+    finite now, ``in_a_row`` how many batches were left out before this was said.
     """
     losses = {} if step is None else dict(step.numbers)
     parts = {name: value for name, value in losses.items() if not math.isfinite(value)}
@@ -64,11 +108,8 @@ def make_report(
 
 
 def write_dump(path: Path, report: dict[str, Any], batch: Mapping[str, Tensor], step: Any) -> str:
-    """Writes report and batch so that ``torch.load(path, weights_only=True)`` reads them.
-
-    Returns:
-        A sentence that says where they are, or why not.
-    """
+    """Writes report and batch so that ``torch.load(path, weights_only=True)`` reads them; a
+    sentence that says where they are, or why not."""
     content = {**report, "batch": {k: tensor.cpu().clone() for k, tensor in batch.items()}}
     if "labels" not in batch and step is not None:
         content["batch"].update(_labels(step.data_samples))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
-__all__ = ["SkippedUpdates"]
+from dmmix.engine.faults.errors import shown
+from dmmix.engine.faults.report import sample_numbers
+from dmmix.engine.faults.step_watch import SeenStep, StepWatch
+
+__all__ = ["SkipLog", "SkippedUpdates"]
 
 
 class SkippedUpdates:
@@ -49,11 +55,8 @@ class SkippedUpdates:
 
     @torch.no_grad()
     def faults(self, gradient: Tensor) -> tuple[bool, bool]:
-        """Whether a loss or a buffer is not finite, and whether a gradient is; in any process.
-
-        Args:
-            gradient: the flag of :func:`mark_bad_gradients`.
-        """
+        """Whether a loss or a buffer is not finite, and whether a gradient is, by the flag of
+        :func:`mark_bad_gradients`; in any process."""
         seen = [torch.stack([loss.float().reshape(()) for loss in self._losses]).sum()]
         buffers = [b for b in self._buffers_now().values() if b.is_floating_point() and b.numel()]
         known = [k for k in self._buffers.values() if k.is_floating_point() and k.numel()]
@@ -69,11 +72,8 @@ class SkippedUpdates:
 
     @torch.no_grad()
     def undo(self, counts: bool = True) -> None:
-        """Puts the buffers back, and counts the batches as left out.
-
-        Args:
-            counts: ``False`` where it is float16's scaler that asks for it, which is usual.
-        """
+        """Puts the buffers back, and counts the batches as left out, unless it is float16's scaler
+        that asks for it, which is usual."""
         theirs = self._buffers_now()
         for name, kept in self._buffers.items():
             theirs[name].copy_(kept)
@@ -87,3 +87,53 @@ class SkippedUpdates:
 
     def _buffers_now(self) -> dict[str, Tensor]:
         return dict(self._model.named_buffers()) if self._model is not None else {}
+
+
+_IN_A_ROW = 50
+_SHOWN = 3
+_KEY = "skipped_batches"
+
+
+class SkipLog:
+    """Counts over interruptions, and logs.
+
+    The message hub's ``skipped_batches`` holds the count; it is in checkpoints.
+    """
+
+    def __init__(self, runner: Any, skipped: SkippedUpdates) -> None:
+        self._skipped = skipped
+        skipped.batches = int(runner.message_hub.get_info(_KEY, 0))
+        self._told = self._noted = skipped.batches
+        self._lines: list[str] = []
+        self._first = runner.iter  # of the epoch
+
+    def add(self, runner: Any, step: SeenStep, watch: StepWatch) -> None:
+        """Notes the last step of an update that was left out."""
+        if self._skipped.batches == self._noted:
+            return  # float16's scaler, as usual
+        self._noted = self._skipped.batches
+        if len(self._lines) == _SHOWN:
+            return
+        samples = sample_numbers(runner, step, watch.batch_of(step))
+        which = "; ".join(f"{name} {shown(numbers)}".strip() for name, numbers in samples.items())
+        self._lines.append(f"iteration {step.iteration + 1}" + (f": samples {which}" * bool(which)))
+
+    def report(self, runner: Any, ends_epoch: bool) -> int:
+        """Logs what was left out since the last time; how many in a row, if that is a reason to
+        end, else 0."""
+        skipped = self._skipped
+        if skipped.batches > self._told:
+            self._told = skipped.batches
+            runner.message_hub.update_info(_KEY, skipped.batches)
+            runner.logger.warning(
+                "step.non_finite='skip': %d batch(es) left out so far, since a loss or a gradient "
+                "is not finite; the first since the last log: %s",
+                skipped.batches,
+                "; ".join(self._lines),
+            )
+        self._lines.clear()
+        done = runner.iter - self._first  # at the end of an epoch the last step is counted
+        limit = min(_IN_A_ROW, done) if ends_epoch else _IN_A_ROW
+        if ends_epoch:
+            self._first = runner.iter
+        return skipped.in_a_row if skipped.in_a_row >= limit > 0 else 0

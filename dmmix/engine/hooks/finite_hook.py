@@ -11,17 +11,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from dmmix.engine.deferred import is_logged
-from dmmix.engine.faults import (
-    GradientCheck,
-    NonFiniteError,
-    SeenStep,
-    StateCheck,
-    StepWatch,
-)
-from dmmix.engine.faults.errors import describe
+from dmmix.engine.faults.checks import GradientCheck, StateCheck
+from dmmix.engine.faults.errors import NonFiniteError, describe
 from dmmix.engine.faults.report import make_report, write_dump
-from dmmix.engine.faults.skip_log import SkipLog
-from dmmix.engine.faults.step_watch import read
+from dmmix.engine.faults.skipping import SkipLog
+from dmmix.engine.faults.step_watch import SeenStep, StepWatch, read
 from dmmix.engine.hooks.random_state_hook import saves_now
 from dmmix.engine.processes import network_of
 from dmmix.registry import HOOKS
@@ -142,12 +136,7 @@ class FiniteHook(Hook):
                 raise self._error(runner, report, step)
 
     def check(self, runner: Runner, ends_epoch: bool = False, state: bool = True) -> None:
-        """Looks at the steps since the last time, on all ranks.
-
-        Args:
-            runner: in training.
-            ends_epoch: whether an epoch has just ended.
-            state: whether weights and buffers are looked at too.
+        """Looks at the steps since the last time, on all ranks; at the state too if ``state``.
 
         Raises:
             NonFiniteError: one was bad, or a weight or a buffer is.

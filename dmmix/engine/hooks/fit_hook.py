@@ -11,7 +11,7 @@ from dmmix.compat import CheckpointError
 from dmmix.compat.fit import WRAPPED, find_fit, first_not_finite
 from dmmix.compat.pretrained import told
 from dmmix.engine.processes import network_of
-from dmmix.engine.resuming import check_seed
+from dmmix.engine.resuming.go_on import check_seed
 from dmmix.registry import HOOKS
 
 __all__ = ["FitHook"]
@@ -41,12 +41,7 @@ class FitHook(Hook):
         self.partial = partial
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        """Compare.
-
-        Args:
-            runner: the runner.
-            checkpoint: what was read.
-        """
+        """Compares."""
         weights = checkpoint.get("state_dict", checkpoint)
         weights = {re.sub(WRAPPED, "", key): value for key, value in weights.items()}
         model = network_of(runner.model)

@@ -10,9 +10,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from dmmix.arguments import Checked
 from dmmix.datasets.interface import has_labels
 from dmmix.engine.processes import network_of
 from dmmix.functional import as_mixed_labels, mixed_accuracy
+from dmmix.functional.ranges import Count
 from dmmix.mixups import Mix, build_mix
 from dmmix.models import ClassifierGuide
 from dmmix.models.gather_labels import gather_labels
@@ -24,7 +26,7 @@ __all__ = ["MixedAccuracyHook"]
 
 
 @HOOKS.register_module()
-class MixedAccuracyHook(Hook):
+class MixedAccuracyHook(Checked, Hook):
     """Mixes the validation (or test) images and measures mixed top-1 and top-2, in percent.
 
     ``mixed/top1``: the highest prediction is one of the two classes; ``mixed/top2``: the two
@@ -50,12 +52,8 @@ class MixedAccuracyHook(Hook):
     """
 
     def __init__(
-        self, mixup: dict | Mix, interval: int | None = None, seed: int = 0, k: int = 2
+        self, mixup: dict | Mix, interval: Count | None = None, seed: int = 0, k: Count = 2
     ) -> None:
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if interval is not None and interval < 1:
-            raise ValueError(f"interval must be at least 1 or None, got {interval}")
         self.mixup = build_mix(mixup)
         self.interval = interval
         self.seed = seed

@@ -51,10 +51,6 @@ class RandomStateHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the states; whether this is a resume shows only later.
 
-        Args:
-            runner: The runner.
-            checkpoint: The loaded checkpoint.
-
         Raises:
             dmmix.compat.CheckpointError: The states cannot be restored.
         """
@@ -64,11 +60,7 @@ class RandomStateHook(Hook):
         self._loaded = {self.key: saved}
 
     def before_train(self, runner: Runner) -> None:
-        """On resume, choose the states to go on from.
-
-        Args:
-            runner: The runner, resumed or not.
-        """
+        """On resume, choose the states to go on from."""
         self._training = True
         # Weights loaded for fine-tuning leave both counters at 0, and bring no states along.
         if self._loaded is not None and (runner.iter > 0 or runner.epoch > 0):
@@ -79,9 +71,6 @@ class RandomStateHook(Hook):
         """Go on from the states captured at the end of the last epoch or found on resume.
 
         Before the data loader's iterator exists: making it draws the workers' seed.
-
-        Args:
-            runner: The runner.
         """
         if self._start is not None:
             restore(self._start)
@@ -92,11 +81,6 @@ class RandomStateHook(Hook):
 
         Making the loader's iterator has drawn from the generators, if it was made: workers that
         live on have theirs already, but for those of a resumed run.
-
-        Args:
-            runner: The runner.
-            batch_idx: Not used.
-            data_batch: Not used.
         """
         if self._rewind and self._start is not None:
             restore(self._start)
@@ -127,51 +111,27 @@ class RandomStateHook(Hook):
     # master alone. So it is done beforehand, at the places where all ranks pass.
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Capture on all ranks.
-
-        Args:
-            runner: The runner.
-        """
+        """Capture on all ranks."""
         self._capture(runner)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Capture on all ranks if a CheckpointHook is about to save.
-
-        Args:
-            runner: The runner.
-            batch_idx: Not used.
-            data_batch: Not used.
-            outputs: Not used.
-        """
+        """Capture on all ranks if a CheckpointHook is about to save."""
         if saves_now(runner):
             self._capture(runner)
 
     def before_val(self, runner: Runner) -> None:
-        """Capture on all ranks: validation may end in saving the best checkpoint.
-
-        Args:
-            runner: The runner.
-        """
+        """Capture on all ranks: validation may end in saving the best checkpoint."""
         if self._training and not self._fresh:
             self._capture(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Validation from here on is not part of training.
-
-        Args:
-            runner: The runner.
-        """
+        """Validation from here on is not part of training."""
         self._training = False
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the captured states into the checkpoint (on the master).
-
-        Args:
-            runner: The runner.
-            checkpoint: What is about to be saved.
-        """
+        """Put the captured states into the checkpoint (on the master)."""
         if self._fresh:
             ranks = self._states
         elif get_world_size() == 1:
@@ -206,12 +166,7 @@ def _try(saved: dict, file: str) -> None:
 
 
 def saves_now(runner: Runner, ends_epoch: bool = False) -> bool:
-    """Whether a CheckpointHook is about to save.
-
-    Args:
-        runner: in training.
-        ends_epoch: whether an epoch has just ended, or else an iteration.
-    """
+    """Whether a CheckpointHook is about to save, at the end of an epoch or of an iteration."""
     for hook in runner.hooks:
         if not isinstance(hook, CheckpointHook) or hook.by_epoch != ends_epoch:
             continue

@@ -8,7 +8,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from dmmix.engine.loops import validation_is_due
-from dmmix.engine.resuming import add_settings, remove_stale_best
+from dmmix.engine.resuming.folder import remove_stale_best
+from dmmix.engine.resuming.go_on import add_settings
 from dmmix.registry import HOOKS
 
 __all__ = ["ResumeHook"]

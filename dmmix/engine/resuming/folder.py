@@ -22,12 +22,7 @@ _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 
 
 class WorkFolder:
-    """Of a run that trains.
-
-    Args:
-        folder: the work folder.
-        templates: names of checkpoints, with ``{}`` for the number.
-    """
+    """Of a run that trains; ``templates`` are names of checkpoints, with ``{}`` for the number."""
 
     def __init__(self, folder: str, templates: Iterable[str]) -> None:
         self.folder = Path(folder)
@@ -36,15 +31,10 @@ class WorkFolder:
         self._taken = False
 
     def begin(self, resume: bool, overwrite: bool, load_from: str | None = None) -> int:
-        """Takes the folder and clears away what killed writes have left, on all ranks.
+        """Takes the folder and clears away what killed writes have left, on all ranks; how many.
 
-        Args:
-            resume: the run goes on from a checkpoint.
-            overwrite: checkpoints of an earlier run may go, see :meth:`let_go`.
-            load_from: a checkpoint that training begins with.
-
-        Returns:
-            How many torn files were cleared away.
+        With ``overwrite`` checkpoints of an earlier run may go, see :meth:`let_go`; training begins
+        with ``load_from``.
 
         Raises:
             FileExistsError: it holds checkpoints that a run from the start would write over, or
@@ -54,11 +44,8 @@ class WorkFolder:
         return on_master(lambda: self._begin(resume, overwrite, load_from))
 
     def let_go(self) -> int:
-        """Removes the checkpoints of an earlier run: once the new one is built and about to train.
-
-        Returns:
-            How many there were.
-        """
+        """Removes the checkpoints of an earlier run, once the new one is built and about to train;
+        how many there were."""
         return on_master(self._let_go)
 
     def _begin(self, resume: bool, overwrite: bool, load_from: str | None) -> int:
@@ -109,11 +96,8 @@ class WorkFolder:
 
 
 def keep_other_config(target: Path, text: str) -> Path | None:
-    """Gives the config in ``target`` another name, where it is not the one to be written.
-
-    Returns:
-        That name; ``None`` where nothing would be lost.
-    """
+    """Gives the config in ``target`` another name, where it is not the one to be written: that
+    name, or ``None`` where nothing would be lost."""
     try:
         old = target.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -133,11 +117,8 @@ def _of_the_run(text: str) -> list[str]:
 
 
 def remove_stale_best(runner: Any) -> list[str]:
-    """Removes best checkpoints that no hook keeps: of a run that was killed while it wrote one.
-
-    Returns:
-        Their names.
-    """
+    """Removes best checkpoints that no hook keeps, of a run that was killed while it wrote one;
+    their names."""
     gone = []
     for hook in runner.hooks:
         if not isinstance(hook, CheckpointHook) or not hook.save_best or not is_main_process():

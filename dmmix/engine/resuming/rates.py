@@ -1,9 +1,7 @@
 """A resumed run has the rates of an uninterrupted run of its config: the config wins.
 
-mmengine takes the settings of optimiser and schedules from the checkpoint: who trains longer has
-the old schedule until its end, and then its last rate. Here the checkpoint gives what the
-optimiser has gathered (momentum and the like), weight by weight, and the loss scale; settings come
-from the config, and its schedules are stepped through what was trained.
+In mmengine the checkpoint does, and who trains longer has the old schedule until its end. Here the
+checkpoint gives what the optimiser has gathered, weight by weight, and the loss scale.
 """
 
 from __future__ import annotations
@@ -37,16 +35,11 @@ def names_of_weights(model: nn.Module, optimizer: torch.optim.Optimizer) -> list
 def take_optimizer_state(
     wrapper: OptimWrapper, saved: Mapping[str, Any], then: Sequence[str] | None, now: Sequence[str]
 ) -> str | None:
-    """Gives the optimiser what it had gathered.
+    """Gives the optimiser, whose settings stay, what it had gathered; in words, what it could not
+    have.
 
-    Args:
-        wrapper: built from the config; its settings stay.
-        saved: its state in the checkpoint.
-        then: names of the weights in the checkpoint's order; ``None`` where it has none.
-        now: names of the weights in the optimiser's order.
-
-    Returns:
-        What it could not have, in words; ``None`` if nothing.
+    ``then`` are names of the weights in the checkpoint's order, where it has any, ``now`` in the
+    optimiser's.
 
     Raises:
         CheckpointError: the groups are others, and the checkpoint names no weights; or what was
@@ -121,11 +114,7 @@ def follow_schedules(runner: Any, saved: Sequence[Mapping], groups: Sequence[Map
 
     Of one that goes by validations (``ReduceOnPlateauLR``) the checkpoint tells what it has seen
     and what the rate had come to, which counts in proportion to the rate that training began with.
-
-    Args:
-        runner: with its loop where training goes on.
-        saved: the states of the schedules in the checkpoint.
-        groups: the optimiser's ``param_groups`` in the checkpoint.
+    ``saved`` are the states of the schedules, ``groups`` the optimiser's ``param_groups`` there.
     """
     loop, schedules = runner.train_loop, runner.param_schedulers
     by_metric = [k for k, s in enumerate(schedules) if getattr(s, "need_val_args", False)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from mmcv.cnn import build_activation_layer, build_norm_layer
 from mmengine.model import BaseModule, Sequential
@@ -11,6 +11,8 @@ from mmpretrain.models.backbones.base_backbone import BaseBackbone
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from dmmix.arguments import Checked
+from dmmix.functional.ranges import Count, Range
 from dmmix.registry import MODELS
 
 __all__ = ["WideResNet"]
@@ -58,7 +60,7 @@ class _WideBlock(BaseModule):
 
 
 @MODELS.register_module()
-class WideResNet(BaseBackbone):
+class WideResNet(Checked, BaseBackbone):
     """Wide residual network, WRN-``depth``-``widen_factor``.
 
     A 3 x 3 stem with 16 channels; three stages ``layer1``, ``layer2``, ``layer3`` of
@@ -105,7 +107,7 @@ class WideResNet(BaseBackbone):
     def __init__(
         self,
         depth: int = 28,
-        widen_factor: int = 10,
+        widen_factor: Count = 10,
         in_channels: int = 3,
         stem_channels: int = 16,
         strides: Sequence[int] = (1, 2, 2),
@@ -114,12 +116,19 @@ class WideResNet(BaseBackbone):
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
         out_indices: Sequence[int] = (2,),
-        frozen_stages: int = -1,
+        frozen_stages: Annotated[int, Range(-1, 3)] = -1,
         norm_eval: bool = False,
         init_cfg: Any = None,
     ) -> None:
-        _check(depth, widen_factor, strides, activate_shortcut, drop_rate)
-        _check_stages(out_indices, frozen_stages)
+        if depth < 10 or (depth - 4) % 6:
+            raise ValueError(f"depth must be 6 n + 4, n at least 1 (10, 16, 22, 28), got {depth}")
+        for name, value in (("strides", strides), ("activate_shortcut", activate_shortcut)):
+            if len(value) != 3:
+                raise ValueError(f"{name} must have one entry for each of 3 stages, got {value}")
+        if not 0 <= drop_rate < 1:
+            raise ValueError(f"drop_rate must be in [0, 1), got {drop_rate}")
+        if not out_indices or not set(out_indices) <= {0, 1, 2}:
+            raise ValueError(f"out_indices must be some of 0, 1, 2, got {out_indices}")
         super().__init__(list(_INIT) if init_cfg is None else init_cfg)
         norm_cfg, act_cfg = dict(norm_cfg or _NORM), dict(act_cfg or _ACTIVATION)
         self.out_indices = tuple(out_indices)
@@ -177,28 +186,3 @@ class WideResNet(BaseBackbone):
         for module in frozen:
             module.eval()
             module.requires_grad_(False)
-
-
-def _check(
-    depth: int,
-    widen_factor: int,
-    strides: Sequence[int],
-    activate_shortcut: Sequence[bool],
-    drop_rate: float,
-) -> None:
-    if depth < 10 or (depth - 4) % 6:
-        raise ValueError(f"depth must be 6 n + 4 with n at least 1 (10, 16, 22, 28), got {depth}")
-    if widen_factor < 1:
-        raise ValueError(f"widen_factor must be at least 1, got {widen_factor}")
-    for name, value in (("strides", strides), ("activate_shortcut", activate_shortcut)):
-        if len(value) != 3:
-            raise ValueError(f"{name} must have one entry for each of the 3 stages, got {value}")
-    if not 0 <= drop_rate < 1:
-        raise ValueError(f"drop_rate must be in [0, 1), got {drop_rate}")
-
-
-def _check_stages(out_indices: Sequence[int], frozen_stages: int) -> None:
-    if not out_indices or not set(out_indices) <= {0, 1, 2}:
-        raise ValueError(f"out_indices must be some of 0, 1, 2, got {out_indices}")
-    if not -1 <= frozen_stages <= 3:
-        raise ValueError(f"frozen_stages must be from -1 to 3, got {frozen_stages}")

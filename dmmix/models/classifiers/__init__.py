@@ -1,6 +1,1 @@
 """Classifiers, and what all of them share."""
-
-from dmmix.models.classifiers.base import BatchClassifier
-from dmmix.models.classifiers.mixup_classifier import MixupClassifier
-
-__all__ = ["BatchClassifier", "MixupClassifier"]

@@ -15,7 +15,7 @@ from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.classifiers.base import BatchClassifier
 from dmmix.models.gather_labels import gather_labels
 from dmmix.models.heads import MixedLabelsMixin
-from dmmix.models.losses.soft_labels import check_takes_soft_labels
+from dmmix.models.losses import check_takes_soft_labels
 from dmmix.models.mixed_step import forward_mixed, sets_hooks
 from dmmix.registry import MODELS
 

@@ -13,7 +13,7 @@ from dmmix.arguments import Checked
 from dmmix.functional.ranges import NonNegative, Probability
 from dmmix.functional.semi import linear_ramp
 from dmmix.mixups import training_progress
-from dmmix.models.classifiers import BatchClassifier
+from dmmix.models.classifiers.base import BatchClassifier
 from dmmix.models.semi.parts.part import Part
 from dmmix.models.semi.parts.stream_mix import StreamMix, build_stream_mix
 

@@ -8,12 +8,16 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from dmmix.models.semi.base import SemiClassifier, Views
-from dmmix.models.semi.parts.consistency import Consistency, MaskedCrossEntropy
 from dmmix.models.semi.parts.distribution_alignment import Alignment
-from dmmix.models.semi.parts.guess import guess_from
-from dmmix.models.semi.parts.masking import Masking
+from dmmix.models.semi.parts.guess import (
+    Consistency,
+    HardLabels,
+    Labelling,
+    MaskedCrossEntropy,
+    Masking,
+    guess_from,
+)
 from dmmix.models.semi.parts.part import build_part
-from dmmix.models.semi.parts.pseudo_labels import HardLabels, Labelling
 from dmmix.models.semi.parts.teacher import Teacher
 from dmmix.registry import MODELS
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dmmix.functional.ranges import Probability
 from dmmix.models.semi.composed import ComposedMethod
-from dmmix.models.semi.parts.masking import FixedThreshold
+from dmmix.models.semi.parts.guess import FixedThreshold
 from dmmix.registry import MODELS
 
 __all__ = ["FixMatch"]

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 from dmmix.functional.ranges import NonNegative, Probability
 from dmmix.models.semi.base import TWO_WEAK_VIEWS, Views
 from dmmix.models.semi.composed import ComposedMethod
-from dmmix.models.semi.parts.consistency import MeanSquaredConsistency
-from dmmix.models.semi.parts.pseudo_labels import SoftLabels
+from dmmix.models.semi.parts.guess import MeanSquaredConsistency, SoftLabels
 from dmmix.models.semi.parts.teacher import Teacher
 from dmmix.registry import MODELS
 

@@ -16,9 +16,9 @@ from dmmix.functional.semi import (
     sharpen,
 )
 from dmmix.mixups import Mix
+from dmmix.models.modes import frozen_statistics
 from dmmix.models.semi.base import TWO_WEAK_VIEWS, SemiClassifier, Views
 from dmmix.models.semi.parts.own_mix import OwnMix, rate_below_half
-from dmmix.models.semi.parts.statistics import frozen_statistics
 from dmmix.registry import MODELS
 
 __all__ = ["MixMatch"]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from dmmix.functional.ranges import Probability
 from dmmix.models.semi.base import Views
 from dmmix.models.semi.composed import ComposedMethod
-from dmmix.models.semi.parts.masking import FixedThreshold
+from dmmix.models.semi.parts.guess import FixedThreshold
 from dmmix.registry import MODELS
 
 __all__ = ["PseudoLabel"]

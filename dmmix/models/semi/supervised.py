@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dmmix.functional.semi import hard_pseudo_labels
-from dmmix.models.rows import first_rows
+from dmmix.models.mixed_step import first_rows
 from dmmix.models.semi.base import SemiClassifier
 from dmmix.registry import MODELS
 

@@ -14,9 +14,7 @@ from dmmix.functional.semi import (
 )
 from dmmix.mixups import training_progress
 from dmmix.models.semi.composed import ComposedMethod
-from dmmix.models.semi.parts.consistency import KLConsistency
-from dmmix.models.semi.parts.masking import FixedThreshold
-from dmmix.models.semi.parts.pseudo_labels import SoftLabels
+from dmmix.models.semi.parts.guess import FixedThreshold, KLConsistency, SoftLabels
 from dmmix.registry import MODELS
 
 __all__ = ["UDA"]

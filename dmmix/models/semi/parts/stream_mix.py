@@ -17,8 +17,7 @@ from dmmix.functional.tensors.draws import to_device
 from dmmix.mixups import Mix, RandomStream, build_mix, draw_for, step_generator, training_progress
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.losses import DecoupledMixupLoss, MixupLoss
-from dmmix.models.mixed_step import forward_mixed
-from dmmix.models.rows import first_rows
+from dmmix.models.mixed_step import first_rows, forward_mixed
 from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
 from dmmix.registry import MODELS
 

@@ -1,4 +1,4 @@
-"""Whether a loss that is not ours can learn from mixed labels."""
+"""Losses of :mod:`dmmix.functional`, registered for configs; whether others take mixed labels."""
 
 from __future__ import annotations
 
@@ -8,17 +8,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmmix.functional import MixupLoss
+from dmmix.functional import (
+    DecoupledMixupBCELoss,
+    DecoupledMixupLoss,
+    MixupCrossEntropyLoss,
+    MixupLoss,
+)
+from dmmix.registry import MODELS
 
-__all__ = ["check_takes_soft_labels"]
+__all__ = [
+    "DecoupledMixupBCELoss",
+    "DecoupledMixupLoss",
+    "MixupCrossEntropyLoss",
+    "MixupLoss",
+    "check_takes_soft_labels",
+]
+
+MODELS.register_module(module=DecoupledMixupLoss)
+MODELS.register_module(module=MixupCrossEntropyLoss)
+MODELS.register_module(module=DecoupledMixupBCELoss)
 
 
 def check_takes_soft_labels(head: Any, mix: object) -> None:
     """Calls a copy of the head's loss on two rows, once with classes and once with soft labels.
 
-    Args:
-        head: with ``loss_module`` and ``num_classes``; others are not looked at.
-        mix: what mixes, for the message.
+    A head without ``loss_module`` and ``num_classes`` is not looked at; ``mix`` is for the message.
 
     Raises:
         ValueError: the loss takes integer labels and no soft ones.

@@ -1,22 +1,34 @@
-"""What an mmpretrain head needs to learn from mixed labels."""
+"""mmpretrain's heads, taught :class:`~dmmix.functional.MixedLabels`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import torch
+from mmpretrain.models.heads import (
+    LinearClsHead,
+    StackedLinearClsHead,
+    VisionTransformerClsHead,
+)
 from torch import Tensor
 
 from dmmix.functional import MixedLabels, mixed_accuracy
 from dmmix.functional.labels import as_mixed_labels
 from dmmix.models.losses import DecoupledMixupBCELoss, MixupLoss
+from dmmix.registry import MODELS
+
+__all__ = [
+    "DMLinearClsHead",
+    "DMStackedLinearClsHead",
+    "DMVisionTransformerClsHead",
+    "MixedLabelsMixin",
+]
+
 
 if TYPE_CHECKING:
     from mmpretrain.models import ClsHead as _Head
 else:
     _Head = object
-
-__all__ = ["MixedLabelsMixin"]
 
 
 class MixedLabelsMixin(_Head):
@@ -82,3 +94,18 @@ def _accuracy(logits: Tensor, labels: MixedLabels | Tensor, k: int) -> dict[str,
         "mixed_top1": accuracy.top1.sum() * percent,
         "mixed_top2": accuracy.topk.sum() * percent,
     }
+
+
+@MODELS.register_module()
+class DMLinearClsHead(MixedLabelsMixin, LinearClsHead):
+    """:class:`mmpretrain.models.LinearClsHead` that takes mixed labels."""
+
+
+@MODELS.register_module()
+class DMStackedLinearClsHead(MixedLabelsMixin, StackedLinearClsHead):
+    """:class:`mmpretrain.models.StackedLinearClsHead` that takes mixed labels."""
+
+
+@MODELS.register_module()
+class DMVisionTransformerClsHead(MixedLabelsMixin, VisionTransformerClsHead):
+    """:class:`mmpretrain.models.VisionTransformerClsHead` that takes mixed labels."""

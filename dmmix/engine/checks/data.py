@@ -1,4 +1,4 @@
-"""The classes of head, preprocessor and data."""
+"""The batches of an epoch; the classes of head, preprocessor and data."""
 
 from __future__ import annotations
 
@@ -6,12 +6,49 @@ from typing import Any
 
 import numpy as np
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import DataLoader
 
 from dmmix.datasets.interface import LabelSource, class_names, has_labels, is_multi_label
 from dmmix.engine.processes import network_of
 from dmmix.models.losses import DecoupledMixupLoss
 
-__all__ = ["check_labels", "check_num_classes", "check_targets", "head_classes"]
+__all__ = ["check_batches", "check_labels", "check_num_classes", "check_targets", "head_classes"]
+
+
+def check_batches(loader: DataLoader, where: str, model: nn.Module | None = None) -> None:
+    """There is a batch, and for training no last one of a single image under BatchNorm, or a
+    ValueError; ``where`` is the loader's place in the config, ``model`` the one that is trained."""
+    if not isinstance(loader, DataLoader) or loader.batch_size is None:
+        return  # a batch sampler has its own rules
+    sampler: Any = loader.sampler
+    try:
+        images, batches = len(sampler), len(loader)
+    except TypeError:
+        return  # a sampler without an end
+    if not batches:
+        why = "there are none" if not images else "drop_last=True leaves out the only batch"
+        raise ValueError(
+            f"{where} has no batch in an epoch: {images} images for batch_size={loader.batch_size}"
+            f", {why}; take a smaller batch_size, drop_last=False or more images"
+        )
+    if model is None or loader.drop_last or not _has_batch_norm(model):
+        return
+    last = images - (batches - 1) * loader.batch_size
+    if last == 1:
+        raise ValueError(
+            f"{where}: the last batch of an epoch has one image ({images} images, "
+            f"batch_size={loader.batch_size}), of which BatchNorm can take no statistics: say "
+            "drop_last=True, or take another batch_size"
+        )
+
+
+def _has_batch_norm(model: nn.Module) -> bool:
+    # Synchronised ones take theirs over all processes.
+    return any(
+        isinstance(module, _BatchNorm) and not isinstance(module, nn.SyncBatchNorm)
+        for module in model.modules()
+    )
 
 
 def head_classes(model: nn.Module) -> int | None:
@@ -22,16 +59,8 @@ def head_classes(model: nn.Module) -> int | None:
 
 
 def check_num_classes(model: nn.Module, dataset: Any, where: str) -> None:
-    """Head, preprocessor and data have the same number of classes.
-
-    Args:
-        model: the classifier.
-        dataset: what it is trained or tested on.
-        where: the dataset's place in the config, such as ``train_dataloader.dataset``.
-
-    Raises:
-        ValueError: they have not.
-    """
+    """Head, preprocessor and data have the same number of classes, or a ValueError; ``where`` is
+    the dataset's place in the config."""
     head = head_classes(model)
     if head is None:
         return
@@ -52,11 +81,7 @@ def check_num_classes(model: nn.Module, dataset: Any, where: str) -> None:
 
 
 def check_labels(model: nn.Module, dataset: Any, where: str) -> None:
-    """A classifier's images have labels.
-
-    Raises:
-        ValueError: they have none.
-    """
+    """A classifier's images have labels, or a ValueError."""
     if head_classes(model) is not None and has_labels(dataset) is False:
         raise ValueError(
             f"{where} ({type(dataset).__name__}) has no labels, which training and validation "
@@ -66,11 +91,7 @@ def check_labels(model: nn.Module, dataset: Any, where: str) -> None:
 
 
 def check_targets(model: nn.Module, dataset: Any, where: str) -> None:
-    """A loss of shares that sum to 1 gets no multi-label targets.
-
-    Raises:
-        ValueError: it would.
-    """
+    """A loss of shares that sum to 1 gets no multi-label targets, or a ValueError."""
     model = network_of(model)
     loss = getattr(getattr(model, "head", None), "loss_module", None)
     if isinstance(loss, DecoupledMixupLoss) and is_multi_label(dataset):
