@@ -9,8 +9,9 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from torch import nn
 
-from dmmix.engine import DmmixRunner
+from dmmix.engine import DmmixRunner, leave_processes
 from tests.fresh import forget_mmengine
+from tests.machine import FASTEST_START
 
 BACKBONE = {
     "type": "ResNet_CIFAR", "depth": 18, "in_channels": 1, "stem_channels": 4, "base_channels": 4,
@@ -197,3 +198,19 @@ def differing(first, second, where=""):
             return [f"{where}: {sorted(map(str, first.keys() ^ second.keys()))} in one of them"]
         return [d for key in first for d in differing(first[key], second[key], f"{where}/{key}")]
     return [] if first == second else [f"{where}: {first} {second}"]
+
+
+def in_two_processes(function, folder):
+    """What ``function(rank, folder)`` returns in each of two processes that know each other."""
+    torch.multiprocessing.start_processes(
+        _one_of_two, args=(function, str(folder)), nprocs=2, start_method=FASTEST_START
+    )
+    return [torch.load(f"{folder}/rank{rank}.pt") for rank in (0, 1)]
+
+
+def _one_of_two(rank, function, folder):
+    torch.set_num_threads(1)
+    store = f"file://{folder}/store"
+    torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    torch.save(function(rank, folder), f"{folder}/rank{rank}.pt")
+    leave_processes()

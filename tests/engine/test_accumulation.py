@@ -35,26 +35,24 @@ def trained(sizes, counts=1, epochs=1, epoch_length=None, momentum=0.9, **option
 
 
 @pytest.mark.parametrize("clip_grad", [None, {"max_norm": 0.01}])
-def test_small_batches_do_what_a_large_one_does(clip_grad):
-    options = {} if clip_grad is None else {"clip_grad": dict(clip_grad)}
-    large, updates = trained([8] * 3, epoch_length=3, **options)
-    options = {} if clip_grad is None else {"clip_grad": dict(clip_grad)}
-    small, fewer = trained([2] * 12, counts=4, epoch_length=12, **options)
-    assert updates == fewer == 3
-    assert_close(small, large, rtol=1e-12, atol=1e-14)
+@pytest.mark.parametrize(
+    ("small", "large", "updates"),
+    [
+        ([2] * 12, [8] * 3, 6),
+        # Ten batches in groups of four: 4, 4, 2 in each epoch, and none goes into the next.
+        ([2] * 8 + [4, 4], [8] * 3, 6),
+    ],
+)
+def test_small_batches_do_what_a_large_one_does(small, large, updates, clip_grad):
+    def run(sizes, **options):
+        clipped = {} if clip_grad is None else {"clip_grad": dict(clip_grad)}
+        return trained(sizes, epochs=2, epoch_length=len(sizes), **options, **clipped)
 
-
-def test_the_last_group_of_an_epoch_has_what_is_left():
-    """Ten batches in groups of four: 4, 4, 2 in each epoch, and none goes into the next."""
-    large, updates = trained([8, 8, 8], epochs=2, epoch_length=3)
-    small, fewer = trained([2] * 4 + [2] * 4 + [4, 4], counts=4, epochs=2, epoch_length=10)
-    assert updates == fewer == 6
-    assert_close(small, large, rtol=1e-12, atol=1e-14)
-
-
-def test_without_epochs_it_is_as_mmengine_has_it():
-    _, updates = trained([2] * 8 + [4, 4], counts=4, epochs=2)
-    assert updates == 5  # 20 batches, whatever the epochs
+    (whole, often), (parts, fewer) = run(large), run(small, counts=4)
+    assert often == fewer == updates
+    assert_close(parts, whole, rtol=1e-12, atol=1e-14)
+    # Without epochs it is as mmengine has it: in groups, whatever the epochs.
+    assert trained(small, counts=4, epochs=2)[1] == len(small) * 2 // 4
 
 
 def test_processes_wait_for_each_other_where_weights_are_updated():
@@ -81,21 +79,21 @@ def test_bad_counts(counts):
 LENGTH = 3  # batches of the runner's epoch
 
 
-def test_the_runner_tells_how_long_an_epoch_is(tmp_path):
-    def weights(work_dir, counts, **settings):
-        optim = dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts)
-        run = runner(work_dir, None, optim_wrapper=optim, **settings)
-        updates = []
-        step = StepOptimWrapper.step
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(StepOptimWrapper, "step", lambda s: updates.append(1) or step(s))
-            run.train()
-        assert run.optim_wrapper.epoch_length == LENGTH
-        return len(updates)
-
-    loop = {"train_cfg": {"by_epoch": True, "max_epochs": 2}}
-    assert weights(tmp_path / "a", 1, **loop) == 6
-    assert weights(tmp_path / "b", 2, **loop) == 4
+@pytest.mark.parametrize(
+    ("counts", "loop", "updates", "epoch"),
+    [
+        (1, {"by_epoch": True, "max_epochs": 2}, 6, LENGTH),
+        (2, {"by_epoch": True, "max_epochs": 2}, 4, LENGTH),
+        (2, {"by_epoch": False, "max_iters": 4}, 2, None),
+    ],
+)
+def test_the_runner_tells_how_long_an_epoch_is(tmp_path, monkeypatch, counts, loop, updates, epoch):
+    optim = dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts)
+    run = runner(tmp_path, None, optim_wrapper=optim, train_cfg=loop)
+    made, step = [], StepOptimWrapper.step
+    monkeypatch.setattr(StepOptimWrapper, "step", lambda s: made.append(1) or step(s))
+    run.train()
+    assert (len(made), run.optim_wrapper.epoch_length) == (updates, epoch)
 
 
 def test_no_warning_where_a_resumed_run_has_lost_nothing():
@@ -112,46 +110,6 @@ def test_no_warning_where_a_resumed_run_has_lost_nothing():
         assert said == []
         wrapper.initialize_count_status(torch.nn.BatchNorm1d(1), 10, 20)
         assert "BatchNorm" in said[0]
-
-
-def test_an_iteration_based_loop_has_no_epochs(tmp_path):
-    optim = dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=2)
-    loop = {"by_epoch": False, "max_iters": 4}
-    run = runner(tmp_path, None, optim_wrapper=optim, train_cfg=loop)
-    run.train()
-    assert run.optim_wrapper.epoch_length is None
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_resumed_run_has_lost_nothing(tmp_path, precision):
-    """Three batches in groups of two, so that each epoch ends with an incomplete group."""
-
-    def state(work_dir, epochs, resume=False):
-        run = runner(
-            work_dir,
-            {"precision": precision, "fused_optimizer": True},
-            optim_wrapper={
-                "optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9},
-                "accumulative_counts": 2,
-                "clip_grad": {"max_norm": 1.0},
-            },
-            train_cfg={"by_epoch": True, "max_epochs": epochs},
-            default_hooks={"checkpoint": {"type": "CheckpointHook", "interval": 1}},
-            param_scheduler={"type": "CosineAnnealingLR", "T_max": 4, "end": 4, "by_epoch": True},
-            resume=resume,
-        )
-        run.train()
-        return run
-
-    whole = state(tmp_path / "whole", 4)
-    state(tmp_path / "parts", 2)
-    parts = state(tmp_path / "parts", 4, resume=True)
-    for name, tensor in whole.model.state_dict().items():
-        assert torch.equal(tensor, parts.model.state_dict()[name]), name
-    assert whole.optim_wrapper.inner_count == parts.optim_wrapper.inner_count == 4 * LENGTH
-    ours, theirs = (run.optim_wrapper.state_dict() for run in (whole, parts))
-    assert ours.get("loss_scaler") == theirs.get("loss_scaler")
-    assert ("loss_scaler" in ours) is (precision == "fp16")
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

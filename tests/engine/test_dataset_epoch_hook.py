@@ -9,7 +9,7 @@ from mmengine.logging import MMLogger
 from mmengine.runner import IterBasedTrainLoop
 from torch.utils.data import BatchSampler
 
-from tests.engine.small import Net, Stop, StopAt, toy_runner
+from tests.engine.small import Net, Numbers, Stop, StopAt, toy_runner
 
 pytestmark = pytest.mark.openmmlab
 
@@ -106,19 +106,18 @@ def iterations(tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize("workers", [dict(), dict(num_workers=1)])
-def test_each_start_of_the_loader_is_an_epoch(iterations, workers):
-    assert iterations(8, **workers) == [[0, 0, 0, 1, 1, 1, 2, 2]]
-
-
-@pytest.mark.slow
-def test_workers_that_live_on_hear_of_it(iterations):
-    options = dict(num_workers=2, persistent_workers=True)
-    assert iterations(8, dataset=Shared(14), **options) == [[0] * 7 + [1]]
-
-
-def test_a_last_batch_that_is_not_full(iterations):
-    assert iterations(5, dataset=Shared(5)) == [[0, 0, 0, 1, 1]]
+@pytest.mark.parametrize(
+    ("dataset", "options", "epochs"),
+    [
+        (Shared(), dict(), [0, 0, 0, 1, 1, 1, 2, 2]),
+        (Shared(), dict(num_workers=1), [0, 0, 0, 1, 1, 1, 2, 2]),
+        (Shared(5), dict(), [0, 0, 0, 1, 1]),  # the last batch is not full
+        (Numbers(6), dict(), [0] * 4),  # it draws nothing
+        (Shared(14), dict(num_workers=2, persistent_workers=True), [0] * 7 + [1]),
+    ],
+)
+def test_each_start_of_the_loader_is_an_epoch(iterations, dataset, options, epochs):
+    assert iterations(len(epochs), dataset=dataset, **options) == [epochs]
 
 
 @pytest.mark.parametrize("stop", [2, 3, 4, 6])
@@ -136,30 +135,14 @@ def test_a_resumed_run_that_starts_with_the_first_batch(iterations):
     assert seen == [[0, 0, 0, 1], [1, 1, 1, 2, 2]]
 
 
+ENDLESS = dict(sampler=dict(type="InfiniteSampler"))
+
+
 @pytest.mark.parametrize(
-    "sampler",
-    [
-        dict(sampler=dict(type="InfiniteSampler")),
-        dict(
-            sampler=dict(type="InfiniteSampler"),
-            batch_sampler=dict(type=BatchSampler, drop_last=False),
-        ),
-    ],
+    "sampler", [ENDLESS, dict(ENDLESS, batch_sampler=dict(type=BatchSampler, drop_last=False))]
 )
 def test_a_loader_that_never_starts_anew(iterations, monkeypatch, sampler):
     lines = []
     monkeypatch.setattr(MMLogger, "warning", lambda self, text, *args: lines.append(text % args))
     assert iterations(8, **sampler) == [[0] * 8]
     assert any("Shared draws by epoch, and the data loader has no end" in line for line in lines)
-
-
-def test_a_dataset_without_epochs(iterations):
-    class Plain(Shared):
-        set_epoch = None
-
-        def __getattribute__(self, name):
-            if name == "set_epoch":
-                raise AttributeError(name)
-            return super().__getattribute__(name)
-
-    assert iterations(4, dataset=Plain()) == [[0] * 4]

@@ -27,6 +27,28 @@ class Count(Hook):
         self.validated += 1
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"model.head.loss.loss_weight": -math.inf}, FloatingPointError, "1 of .*mixup = -inf"),
+        ({"model.head.loss.loss_weight": math.inf}, FloatingPointError, "1 of .*mixup = inf"),
+        # A rate that leaves the first loss as it is.
+        ({"optim_wrapper.optimizer.lr": 1e30}, FloatingPointError, "[23] of .*lower learning rate"),
+        ({"model.backbone.in_channels": 3}, RuntimeError, "channels"),
+        (
+            {"model.head.num_classes": 5, "data_preprocessor.num_classes": 5},
+            ValueError,
+            r"has 10 classes, but model.head.num_classes=5: take mod",
+        ),
+        ({"val_dataloader.dataset.dataset.split": "val"}, ValueError, "split must be"),
+    ],
+)
+def test_what_goes_wrong(runner, tmp_path, options, error, says):
+    with pytest.raises(error, match=says):
+        dry_run(runner(options))
+    assert list(tmp_path.glob("**/*.pth")) == []  # no dump either
+
+
 @pytest.fixture
 def runner(root, tmp_path):
     """``runner(key=value, ...)``: of the quickstart's config with these options."""
@@ -44,9 +66,13 @@ def runner(root, tmp_path):
 
 
 def test_it_trains_three_steps_and_returns_what_it_would_log(runner, tmp_path):
-    runner, count = runner(), Count()
+    runner, count, seen = runner(), Count(), []
     runner.register_hook(count)
+    step = runner.model.val_step
+    runner.model.val_step = lambda batch: seen.append(len(batch["inputs"])) or step(batch)
     outputs = dry_run(runner)
+    assert seen == [450]  # one batch is predicted
+    assert not runner.model.training
     assert count.steps == outputs.steps == 3
     assert count.validated == 0
     assert not torch.equal(runner.model.head.fc.weight, count.before)
@@ -57,31 +83,9 @@ def test_it_trains_three_steps_and_returns_what_it_would_log(runner, tmp_path):
     assert list(tmp_path.glob("**/*.pth")) == []
 
 
-def test_without_validation(runner):
-    assert dry_run(runner(validate=False))["loss"] > 0
-
-
-@pytest.mark.parametrize("weight", [-math.inf, math.inf])
-def test_a_loss_that_is_not_finite_is_an_error(runner, weight):
-    bad = runner({"model.head.loss.loss_weight": weight})
-    with pytest.raises(FloatingPointError, match=f"iteration 1 of .*loss_mixup = {weight}"):
-        dry_run(bad)
-
-
-def test_what_the_first_step_does_to_the_second(runner, tmp_path):
-    """A rate that leaves the first loss as it is."""
-    with pytest.raises(FloatingPointError, match=r"iteration [23] of .*lower learning rate"):
-        dry_run(runner({"optim_wrapper.optimizer.lr": 1e30}))
-    assert list(tmp_path.glob("**/*.pth")) == []  # no dump either
-
-
-def test_fewer_steps_where_the_epoch_is_shorter(runner):
-    short = runner({"train_dataloader.batch_size": 50})
-    assert len(short.train_loop.dataloader) == 2
-    assert dry_run(short).steps == 2
-
-
-def test_fewer_steps_where_validation_comes_before(runner):
+def test_fewer_steps_where_validation_comes_before_or_the_epoch_is_shorter(runner):
+    short = runner({"train_dataloader.batch_size": 50}, validate=False)
+    assert len(short.train_loop.dataloader) == dry_run(short).steps == 2
     early = runner({"train_cfg": {"_delete_": True, "by_epoch": False, "max_iters": 9,
                                   "val_interval": 2}})  # fmt: skip
     count = Count()
@@ -101,31 +105,4 @@ def test_predictions_that_are_not_finite(runner):
 
     bad.model.val_step = val_step
     with pytest.raises(FloatingPointError, match=r"1 of 450 images .* that of image 7"):
-        dry_run(bad)
-
-
-def test_one_validation_batch_is_predicted(runner):
-    good = runner()
-    seen = []
-    step = good.model.val_step
-    good.model.val_step = lambda batch: seen.append(len(batch["inputs"])) or step(batch)
-    dry_run(good)
-    assert seen == [450]
-    assert not good.model.training
-
-
-def test_an_error_in_training_is_passed_on(runner):
-    with pytest.raises(RuntimeError, match="channels"):
-        dry_run(runner({"model.backbone.in_channels": 3}))
-
-
-def test_another_number_of_classes_was_found_by_the_loss(runner):
-    options = {"model.head.num_classes": 5, "data_preprocessor.num_classes": 5}
-    with pytest.raises(ValueError, match=r"has 10 classes, but model.head.num_classes=5: take mod"):
-        dry_run(runner(options))
-
-
-def test_an_error_in_validation_is_found(runner):
-    bad = runner({"val_dataloader.dataset.dataset.split": "val"})
-    with pytest.raises(ValueError, match="split must be"):
         dry_run(bad)

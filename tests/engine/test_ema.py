@@ -2,14 +2,17 @@
 
 import pytest
 import torch
+from mmengine.hooks import Hook
 from mmengine.model import ExponentialMovingAverage as StockAverage
 from torch.testing import assert_close
 
 from dmmix.engine import EMAHook, ExponentialMovingAverage
-from dmmix.registry import HOOKS
 from tests.engine import small
 
 pytestmark = pytest.mark.openmmlab
+
+
+FUSED = {"channels_last": True, "fused_optimizer": True}
 
 
 def small_net():
@@ -92,28 +95,24 @@ def test_it_is_that_of_mmengine_where_that_is_right(buffers, interval):
 
 def test_a_loaded_average_goes_on_where_it_was():
     net = small_net()
-    first = ExponentialMovingAverage(net, momentum=0.5)
-    first.update_parameters(net)
-    second = ExponentialMovingAverage(small_net(), momentum=0.5)
-    second.update_parameters(net)
-    first.update_parameters(net)
+    first, second, fresh = (ExponentialMovingAverage(net, momentum=0.5) for _ in range(3))
+    for average in (first, second, first, fresh):
+        average.update_parameters(net)
     second.load_state_dict(first.state_dict())
     with torch.no_grad():
         net[0].weight.add_(1)
-    first.update_parameters(net)
-    second.update_parameters(net)
-    assert torch.equal(first.module[0].weight, second.module[0].weight)
-    fresh = ExponentialMovingAverage(small_net(), momentum=0.5)
-    fresh.update_parameters(small_net())
     fresh.load_state_dict({**first.state_dict(), "steps": torch.tensor(0)})
-    fresh.update_parameters(net)  # the first one copies
+    for average in (first, second, fresh):  # the first update copies
+        average.update_parameters(net)
+    assert torch.equal(first.module[0].weight, second.module[0].weight)
+    assert not torch.equal(first.module[0].weight, net[0].weight)
     assert torch.equal(fresh.module[0].weight, net[0].weight)
 
 
 # In a run
 
 
-@pytest.mark.parametrize("step", [None, {"channels_last": True, "fused_optimizer": True}])
+@pytest.mark.parametrize("step", [None, FUSED])
 def test_what_is_tested_and_saved(tmp_path, step):
     run = runner(tmp_path, step=step)
     assert type(hook_of(run)) is EMAHook
@@ -128,38 +127,43 @@ def test_what_is_tested_and_saved(tmp_path, step):
         patch.setattr(type(run.model), "val_step", val_step)
         run.train()
     saved = torch.load(tmp_path / "epoch_2.pth", weights_only=False)
-    trained, ema = run.model.state_dict(), saved["ema_state_dict"]
+    trained, average, ema = run.model.state_dict(), saved["state_dict"], saved["ema_state_dict"]
     assert isinstance(hook_of(run).ema_model, ExponentialMovingAverage)
-    different = 0
     for name, expected in follow.average.items():
         expected = expected.to(trained[name].dtype)
         assert_close(tested[-1][name], expected, rtol=1e-4, atol=1e-6)
-        assert_close(saved["state_dict"][name], expected, rtol=1e-4, atol=1e-6)
+        assert_close(average[name], expected, rtol=1e-4, atol=1e-6)
         assert torch.equal(ema[f"module.{name}"], trained[name])
-        different += not torch.equal(saved["state_dict"][name], trained[name])
-    running = [name for name in trained if "running_" in name]
-    assert running
-    assert all(not torch.equal(saved["state_dict"][n], trained[n]) for n in running)
-    counted = [name for name in trained if "num_batches_tracked" in name]
-    assert all(int(saved["state_dict"][name]) == 6 for name in counted)
-    assert different > len(running)
+    different = {name for name in trained if not torch.equal(average[name], trained[name])}
+    running = {name for name in trained if "running_" in name}
+    assert set() < running < different
+    assert {int(average[name]) for name in trained if "num_batches_tracked" in name} == {6}
 
 
-@pytest.mark.parametrize(
-    "step", [None, {"channels_last": True, "fused_optimizer": True, "precision": "bf16"}]
-)
+@pytest.mark.parametrize("step", [None, {**FUSED, "precision": "bf16"}, {"precision": "fp16"}])
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, step):
-    whole = runner(tmp_path / "whole", 4, step)
-    whole.train()
-    runner(tmp_path / "parts", 2, step).train()
-    parts = runner(tmp_path / "parts", 4, step, resume=True)
-    parts.train()
-    for a, b in (
-        (whole.model, parts.model),
-        (hook_of(whole).ema_model, hook_of(parts).ema_model),
-    ):
-        for name, tensor in a.state_dict().items():
-            assert torch.equal(tensor, b.state_dict()[name]), name
+    """Three batches in groups of two: each epoch ends with an incomplete group. Histories too."""
+    options = {
+        "optim_wrapper.accumulative_counts": 2,
+        "optim_wrapper.clip_grad.max_norm": 1.0,
+        "default_hooks.runtime_info": {"type": "DeferredInfoHook"},
+        "param_scheduler": {"type": "CosineAnnealingLR", "T_max": 4, "end": 4},
+    }
+
+    def trained(folder, epochs, **more):
+        run = runner(tmp_path / folder, epochs, step, **options, **more)
+        run.train()
+        scalars = run.message_hub.log_scalars
+        wrapper, average = run.optim_wrapper, hook_of(run).ema_model
+        states = [each.state_dict() for each in (run.model, average, wrapper)]
+        names = ("train/loss", "train/grad_norm", "train/lr")
+        return states, wrapper.inner_count, [scalars[name].data[0].tolist() for name in names]
+
+    whole = trained("whole", 4)
+    trained("parts", 2)
+    assert small.differing(whole, trained("parts", 4, resume=True)) == []
+    assert ("loss_scaler" in whole[0][2]) is ((step or {}).get("precision") == "fp16")
+    assert whole[1] == len(whole[2][0]) == 12
 
 
 def test_a_compiled_step(tmp_path):
@@ -204,30 +208,26 @@ def test_until_it_begins_it_is_a_copy(tmp_path):
 
 
 def test_hooks_that_look_after_validation_see_the_average(tmp_path):
-    seen = {}
+    seen = []
 
-    @HOOKS.register_module(force=True)
-    class LookAfterwards(HOOKS.get("MixedAccuracyHook").__mro__[1]):
+    class LookAfterwards(Hook):
         def after_val_epoch(self, runner, metrics=None):
-            seen["weight"] = next(runner.model.parameters()).clone()
+            seen.append(next(runner.model.parameters()).clone())
 
-    run = runner(tmp_path, custom_hooks=[{"type": "LookAfterwards"}])
+    run = runner(tmp_path)
+    run.register_hook(LookAfterwards())
     run.train()
-    assert torch.equal(seen["weight"], next(hook_of(run).ema_model.module.parameters()))
+    assert torch.equal(seen[-1], next(hook_of(run).ema_model.module.parameters()))
 
 
 @pytest.mark.parametrize(
     ("momentum", "says"),
     [(0.99996, "got 0.99996; for a decay of 0.99996 it is 4e-05"), (0, "got 0"), (1.5, "got 1.5$")],
 )
-def test_a_decay_is_no_momentum(momentum, says):
+def test_a_decay_is_no_momentum_and_other_averages_have_none(tmp_path, momentum, says):
     with pytest.raises(ValueError, match=f"momentum is the share of the new weights.*{says}"):
         EMAHook(momentum=momentum)
-
-
-def test_other_averages(tmp_path):
-    run = runner(tmp_path, 1)
     hook = EMAHook(ema_type="StochasticWeightAverage")
-    hook.before_run(run)
+    hook.before_run(runner(tmp_path, 1))
     assert type(hook.ema_model).__name__ == "StochasticWeightAverage"
     assert hook.ema_model.update_buffers is True

@@ -89,6 +89,9 @@ def test_another_network_is_not_resumed(saved, tmp_path, model, says):
     torch.testing.assert_close(network.state_dict(), before, rtol=0, atol=0)
 
 
+PARTS, SHORT = ("optimizer", "message_hub", "param_schedulers"), torch.zeros(3, dtype=torch.uint8)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -97,14 +100,48 @@ def test_another_network_is_not_resumed(saved, tmp_path, model, says):
         (lambda c: c["meta"].update(epoch=-3), "its epoch is -3"),
         (lambda c: c["meta"].pop("iter"), "its iter is None"),
         (lambda c: c["state_dict"]["head.fc.bias"].fill_(float("nan")), "head.fc.bias is not fin"),
+        *(
+            (lambda c, key=key: c.update({key: "x"}), r"a.pth cannot be (res|load)")
+            for key in PARTS
+        ),
+        (lambda c: c["random_states"].update(ranks=[]), "its random states are da"),
+        (lambda c: c["random_states"].update(ranks=3), "its random states are da"),
+        (lambda c: c["random_states"]["ranks"][0].update(torch=SHORT), "its random states are da"),
+        (lambda c: c["random_states"]["ranks"][0].pop("numpy"), "its random states are da"),
+        (
+            lambda c: c["optimizer"]["state"][1].update(momentum_buffer=torch.zeros(7)),
+            r"a.pth .* momentum_buffer of weight 1 is \(7,\) in",
+        ),
     ],
 )
-def test_what_is_missing_is_told(saved, tmp_path, change, says):
+def test_what_is_missing_or_damaged_is_told(saved, tmp_path, change, says):
     content = torch.load(saved, weights_only=True)
     change(content)
     torch.save(content, tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match=says):
         resumed(tmp_path, tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module._orig_mod."])
+def test_weights_of_a_compiled_network_load(saved, tmp_path, prefix):
+    """huggingface/pytorch-image-models#2003, pytorch/pytorch#101107: ``torch.compile`` puts a
+    prefix before each name, and nothing was loaded."""
+    weights = torch.load(saved, weights_only=True)["state_dict"]
+    compiled = {prefix + name: value + 1 for name, value in weights.items()}
+    torch.save({"state_dict": compiled}, tmp_path / "a.pth")
+    runner = make_runner(tmp_path / "work", load_from=str(tmp_path / "a.pth"))
+    runner.load_or_resume()
+    torch.testing.assert_close(runner.model.state_dict(), {k: v + 1 for k, v in weights.items()})
+
+
+def test_a_work_folder_that_was_moved_is_resumed(tmp_path):
+    """ray-project/ray#28082: absolute paths are stored, as mmengine does in ``last_checkpoint``,
+    and a folder that was moved could not be resumed."""
+    make_runner(tmp_path / "here", epochs=1).train()
+    (tmp_path / "here").rename(tmp_path / "there")
+    runner = make_runner(tmp_path / "there", resume=True)
+    runner.train()
+    assert (runner.epoch, [path.name for path in tmp_path.iterdir()]) == (2, ["there"])
 
 
 def load(work, path, purpose, model=None, **settings):
@@ -113,10 +150,16 @@ def load(work, path, purpose, model=None, **settings):
     runner.load_or_resume()
 
 
-def test_training_begins_from_another_head(saved, tmp_path, capsys):
+def test_another_head_is_left_out_or_not_tested_and_a_part_is_loaded_on_demand(
+    saved, tmp_path, capsys
+):
     load(tmp_path, saved, "train", Toy(classes=12))
     line = "4 of 4 backbone weights; head left out (12 classes for 10)"
     assert line in "".join(capsys.readouterr())
+    with pytest.raises(CheckpointError, match=r"head.fc.bias is \(10,\) in the file, \(12,\) in"):
+        load(tmp_path, saved, "test", Toy(classes=12))
+    hooks = [dict(type="FitHook", partial=True)]
+    load(tmp_path, saved, "train", Toy(depth=3), custom_hooks=hooks, default_scope="dmmix")
 
 
 @pytest.mark.parametrize("purpose", ["train", "test"])
@@ -124,16 +167,6 @@ def test_training_begins_from_another_head(saved, tmp_path, capsys):
 def test_another_backbone_is_refused(saved, tmp_path, purpose, model):
     with pytest.raises(CheckpointError, match="of another network"):
         load(tmp_path, saved, purpose, Toy(**model))
-
-
-def test_another_head_is_not_tested(saved, tmp_path):
-    with pytest.raises(CheckpointError, match=r"head.fc.bias is \(10,\) in the file, \(12,\) in"):
-        load(tmp_path, saved, "test", Toy(classes=12))
-
-
-def test_a_part_is_loaded_where_that_is_asked_for(saved, tmp_path):
-    hooks = [dict(type="FitHook", partial=True)]
-    load(tmp_path, saved, "train", Toy(depth=3), custom_hooks=hooks, default_scope="dmmix")
 
 
 def initialised(path, depth=2, **init):
@@ -157,17 +190,13 @@ def test_a_backbone_is_initialised_and_told(saved, capsys):
         (dict(prefix="neck"), r"no weights under prefix='neck\.': its parts are backbone, head"),
         (dict(prefix="backbone", depth=3), "4 of 6 weights fit; 2 not in the file"),
         (dict(prefix="backbone", depth=1), "2 of 2 weights fit; 2 not in the network"),
+        (dict(partial=True), "0 of 4 weights fit"),
     ],
 )
 def test_what_initialises_nothing_or_a_part_is_told(saved, init, says):
     with pytest.raises(CheckpointError, match=says):
         initialised(saved, **init)
-
-
-def test_a_part_initialises_where_that_is_asked_for(saved):
-    initialised(saved, depth=3, prefix="backbone", partial=True)
-    with pytest.raises(CheckpointError, match="0 of 4 weights fit"):
-        initialised(saved, partial=True)
+    initialised(saved, depth=3, prefix="backbone", partial=True)  # where that is asked for
 
 
 def test_what_a_module_does_to_a_file_is_done_before_the_comparison():

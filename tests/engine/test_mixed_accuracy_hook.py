@@ -10,7 +10,9 @@ from torch import nn
 
 from dmmix.engine import DmmixRunner, MixedAccuracyHook
 from dmmix.mixups import CutMix, Mixup
-from dmmix.registry import HOOKS
+from dmmix.models import ClassifierGuide
+from dmmix.registry import HOOKS, MODELS
+from tests.engine import small
 
 pytestmark = pytest.mark.openmmlab
 
@@ -68,25 +70,24 @@ def constant(*order):
     return Reader(lambda seen: logits.expand(len(seen), -1))
 
 
-def test_who_sees_both_classes_is_always_right():
-    measured = MixedAccuracyHook(BLEND).measure(Reader(), many())
-    assert measured == {"mixed/top1": 100.0, "mixed/top2": 100.0}
+def stronger(seen):
+    # Second comes a class that is in no mixture of this one with another: itself plus noise.
+    best = nn.functional.one_hot(seen.argmax(1), CLASSES).float()
+    return best + (seen == 0).float() * torch.arange(1, CLASSES + 1) * 0.01
 
 
-def test_who_sees_none_of_them_is_always_wrong():
-    measured = MixedAccuracyHook(BLEND).measure(Reader(lambda seen: -seen), many())
-    assert measured == {"mixed/top1": 0.0, "mixed/top2": 0.0}
-
-
-def test_who_sees_the_stronger_one_only_is_right_about_one():
-    def stronger(seen):
-        # Second comes a class that is in no mixture of this one with another: itself plus noise.
-        best = nn.functional.one_hot(seen.argmax(1), CLASSES).float()
-        absent = (seen == 0).float() * torch.arange(1, CLASSES + 1) * 0.01
-        return best + absent
-
-    measured = MixedAccuracyHook(BLEND).measure(Reader(stronger), many())
-    assert measured == {"mixed/top1": 100.0, "mixed/top2": 0.0}
+@pytest.mark.parametrize(
+    ("read", "top1", "top2"),
+    [(lambda seen: seen, 100, 100), (lambda seen: -seen, 0, 0), (stronger, 100, 0)],
+)
+def test_who_sees_both_classes_or_none_or_the_stronger_one(read, top1, top2):
+    """In evaluation mode, and nothing of pairs of one class."""
+    model = Reader()
+    drop = model.drop = nn.Dropout(0.999)
+    model.read = lambda seen: read(drop(seen))
+    hook = MixedAccuracyHook(BLEND)
+    assert hook.measure(model, many()) == {"mixed/top1": top1, "mixed/top2": top2}
+    assert hook.measure(model, batches([2, 2, 2])) == {}
 
 
 def test_pairs_of_one_class_are_not_counted():
@@ -98,22 +99,11 @@ def test_pairs_of_one_class_are_not_counted():
     assert 0 < top2 < top1 < len(counted)
     assert measured["mixed/top1"] == pytest.approx(100 * top1 / len(counted))
     assert measured["mixed/top2"] == pytest.approx(100 * top2 / len(counted))
-
-
-def test_batches_with_labels_are_measured_as_those_with_data_samples():
-    data = many()
-    whole = []
+    whole = []  # with labels in the place of data samples
     for batch in data:
         labels = torch.cat([sample.gt_label for sample in batch["data_samples"]])
         whole.append({"inputs": batch["inputs"], "labels": labels})
-    hook = MixedAccuracyHook(BLEND)
-    expected = hook.measure(constant(0, 3), data)
-    assert 0 < expected["mixed/top2"] < expected["mixed/top1"] < 100
-    assert hook.measure(constant(0, 3), whole) == expected
-
-
-def test_without_two_classes_there_is_nothing_to_measure():
-    assert MixedAccuracyHook(BLEND).measure(Reader(), batches([2, 2, 2])) == {}
+    assert MixedAccuracyHook(BLEND).measure(constant(0, 3), whole) == measured
 
 
 def test_the_seed_alone_decides():
@@ -145,19 +135,13 @@ def test_the_model_is_left_as_it_was():
     assert not model.training
 
 
-def test_the_model_is_measured_in_evaluation_mode():
-    model = Reader()
-    model.drop = nn.Dropout(0.999)
-    model.read = lambda seen: model.drop(seen)
-    assert MixedAccuracyHook(BLEND).measure(model, many())["mixed/top2"] == 100
-
-
 def test_arguments():
     assert isinstance(HOOKS.build(dict(type="MixedAccuracyHook", mixup=BLEND)).mixup, Mixup)
     mix = CutMix(alpha=0.5)
     assert MixedAccuracyHook(mix).mixup is mix
-    with pytest.raises(ValueError, match="interval must be at least 1 or None, got 0"):
-        MixedAccuracyHook(BLEND, interval=0)
+    for name, kind in (("interval", "an int of at least 1 or None"), ("k", "an int of at least 1")):
+        with pytest.raises(ValueError, match=f"{name} must be {kind}, got 0"):
+            MixedAccuracyHook(BLEND, **{name: 0})
 
 
 # In a run
@@ -199,41 +183,24 @@ def test_it_is_measured_in_between_and_can_choose_the_best_checkpoint(run, tmp_p
 
 
 def test_mixes_that_ask_the_model_get_their_guide():
-    from dmmix.functional import mixing
-    from dmmix.mixups import Mix
-    from dmmix.models import ClassifierGuide
-    from dmmix.registry import MODELS
-
     asked = []
 
-    class Asks(Mix):
+    class Asks(Mixup):
         needs = frozenset({"saliency"})
-
-        def draw(self, n, size, generator):
-            return ()
 
         def ask(self, guide, images, labels, draws):
             asked.append(type(guide))
             assert guide.saliency(images, labels).shape == images[:, 0].shape
 
-        def blend(self, images, labels, draws, answers=None):
-            return mixing.unmixed(images, labels)
-
-    model = MODELS.build(
-        dict(
-            type="dmmix.MixupClassifier",
-            backbone=dict(type="LeNet5", num_classes=-1),
-            neck=dict(type="GlobalAveragePooling"),
-            head=dict(type="dmmix.DMLinearClsHead", num_classes=CLASSES, in_channels=120),
-        )
-    )
+    config = small.model(classes=CLASSES)
+    network = MODELS.build({**config, "_scope_": "dmmix"})
     images = torch.randint(0, 255, (4, 1, 32, 32), dtype=torch.uint8)
     samples = [DataSample().set_gt_label(k) for k in range(4)]
-    MixedAccuracyHook(Asks()).measure(model, [{"inputs": list(images), "data_samples": samples}])
+    MixedAccuracyHook(Asks()).measure(network, [{"inputs": list(images), "data_samples": samples}])
     assert asked == [ClassifierGuide]
 
 
-def test_multi_label_targets_have_no_mixed_accuracy():
+def test_multi_label_targets_and_images_without_labels_have_no_mixed_accuracy():
     data = batches([0, 1], [2, 3])
     for batch in data:
         for sample in batch["data_samples"]:
@@ -246,14 +213,9 @@ def test_multi_label_targets_have_no_mixed_accuracy():
     model.data_preprocessor.num_classes = CLASSES
     with pytest.raises(ValueError, match=r"multi-label targets .* have no mixed accuracy"):
         MixedAccuracyHook(BLEND).measure(model, data)
-
-
-def test_images_without_labels_have_no_mixed_accuracy():
-    data = batches([0, 1])
-    for batch in data:
-        batch["data_samples"] = [DataSample() for _ in batch["data_samples"]]
+    data[0]["data_samples"] = [DataSample(), DataSample()]
     with pytest.raises(ValueError, match="images with labels, these have none"):
-        MixedAccuracyHook(BLEND).measure(constant(0, 1), data)
+        MixedAccuracyHook(BLEND).measure(model, data)
 
 
 def test_soft_labels_of_more_classes_than_two():
@@ -271,5 +233,3 @@ def test_soft_labels_of_more_classes_than_two():
     assert measured["mixed/top1"] == pytest.approx(100 * float(mixed[:, 0].float().mean()))
     all_four = mixed[:, :4].all(dim=1).float().mean()  # the four highest are 0 to 3
     assert 0 < measured["mixed/top2"] == pytest.approx(100 * float(all_four))
-    with pytest.raises(ValueError, match="k must be at least 1"):
-        MixedAccuracyHook(BLEND, k=0)

@@ -1,5 +1,7 @@
 """Clipping, exceptions from weight decay, LAMB: with a fused optimiser and in 16 bits."""
 
+import uuid
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -113,16 +115,72 @@ def test_gradients_that_are_not_finite_leave_the_weights_alone(kind, fused, clip
 
 def test_a_checkpoint_of_another_precision():
     net = torch.nn.Linear(2, 2)
-    wrappers = {
-        precision: StepOptimWrapper(torch.optim.SGD(net.parameters(), lr=0.1), precision=precision)
+    full, half = (
+        StepOptimWrapper(torch.optim.SGD(net.parameters(), lr=0.1), precision=precision)
         for precision in ("fp32", "fp16")
-    }
-    half = wrappers["fp16"].state_dict()
-    half["loss_scaler"]["scale"] = 8.0
-    wrappers["fp32"].load_state_dict(half)
-    assert "loss_scaler" not in wrappers["fp32"].state_dict()
-    wrappers["fp16"].load_state_dict(wrappers["fp32"].state_dict())
-    assert wrappers["fp16"].state_dict()["loss_scaler"]["scale"] == 65536.0
-    wrappers["fp16"].load_state_dict(half)
-    assert wrappers["fp16"].state_dict()["loss_scaler"]["scale"] == 8.0
-    assert half["loss_scaler"]["scale"] == 8.0  # what was loaded stays whole
+    )
+    saved = half.state_dict()
+    saved["loss_scaler"]["scale"] = 8.0
+    full.load_state_dict(saved)
+    assert "loss_scaler" not in full.state_dict()
+    for state, scale in ((full.state_dict(), 65536.0), (saved, 8.0)):
+        half.load_state_dict(state)
+        assert half.state_dict()["loss_scaler"]["scale"] == scale
+    assert saved["loss_scaler"]["scale"] == 8.0  # what was loaded stays whole
+
+
+# auto_scale_lr: learning rates that follow the size of the batch
+
+
+def rates(tmp_path, batch=20, enable=True, base=20, **optim):
+    """Learning rates of the groups in each of four epochs, and what was logged of the base."""
+    run = runner(
+        tmp_path / uuid.uuid4().hex,
+        {"fused_optimizer": True},
+        {"train_dataloader.batch_size": batch, "train_dataloader.dataset.labels_per_class": 8},
+        train_cfg={"by_epoch": True, "max_epochs": 4},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}, **optim},
+        param_scheduler=[
+            {"type": "LinearLR", "start_factor": 0.5, "end": 2},
+            {"type": "CosineAnnealingLR", "T_max": 2, "begin": 2, "end": 4},
+        ],
+        default_hooks={"checkpoint": None, "runtime_info": {"type": "DeferredInfoHook"}},
+        auto_scale_lr={"base_batch_size": base, "enable": enable},
+    )
+    run.train()
+    hub = run.message_hub.log_scalars
+    per_epoch = len(run.train_dataloader)
+    return {name: hub[f"train/{name}"].data[0][::per_epoch].tolist() for name in ("lr", "base_lr")
+            if f"train/{name}" in hub}  # fmt: skip
+
+
+PLAIN = [0.05, 0.1, 0.1, 0.05]  # half, whole; cosine from the whole to 0
+
+
+@pytest.mark.parametrize(
+    ("options", "ratio"),
+    [
+        (dict(), 1),
+        (dict(batch=40), 2),
+        (dict(batch=10, accumulative_counts=2), 1),  # the batch of the base, in two halves
+        (dict(batch=20, accumulative_counts=4), 4),
+        (dict(batch=40, enable=False), 1),
+        (dict(base=80), 0.25),
+    ],
+)
+def test_it_is_linear_in_what_an_update_sees(tmp_path, options, ratio):
+    found = rates(tmp_path, **options)
+    assert found["lr"] == pytest.approx([ratio * rate for rate in PLAIN])
+
+
+def test_all_groups_and_the_base_that_is_logged(tmp_path):
+    heads = {"custom_keys": {"head": {"lr_mult": 10}}}
+    found = rates(tmp_path, batch=40, paramwise_cfg=heads)
+    assert found["lr"] == pytest.approx([2 * rate for rate in PLAIN])
+    assert found["base_lr"] == pytest.approx([2 * rate for rate in PLAIN])
+
+
+@pytest.mark.parametrize("base", [None, 0, -1, "20", True])
+def test_bad_bases(tmp_path, base):
+    with pytest.raises(ValueError, match=r"base_batch_size must be a finite number above 0.*, got"):
+        rates(tmp_path, base=base)

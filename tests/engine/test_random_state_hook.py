@@ -15,12 +15,11 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 
-from dmmix.engine import RandomStateHook, leave_processes, seed_worker
+from dmmix.engine import seed_worker
 from dmmix.engine.random_states import capture, restore, seed_afresh
-from dmmix.registry import FUNCTIONS, HOOKS
-from tests.engine.small import differing, log_of
+from dmmix.registry import FUNCTIONS
+from tests.engine.small import differing, in_two_processes, log_of
 from tests.engine.test_resuming import EPOCHS, Killed, runner, state
-from tests.machine import FASTEST_START
 
 pytestmark = pytest.mark.openmmlab
 LENGTH = 4  # batches of an epoch
@@ -70,10 +69,13 @@ def seen(made):
 def test_a_resumed_run_draws_the_same_numbers(tmp_path, workers, epochs_done):
     loader, done = dict(num_workers=workers), epochs_done * LENGTH
     whole = train(tmp_path / "whole", loader=loader)
-    first = train(tmp_path / "parts", loader=loader, kill=("after_iter", done + 1))
+    first = train(tmp_path / "parts", loader=loader, kill=("after_train_iter", done + 1))
     draw()  # a new process would start from other states altogether
     second = train(tmp_path / "parts", loader=loader, resume=True)
-    assert len(seen(whole)) == EPOCHS * LENGTH
+    (best,) = (tmp_path / "whole").glob("best_*.pth")
+    saved = torch.load(best, weights_only=True)["random_states"]
+    assert len(saved["ranks"]) == saved["world_size"] == 1
+    assert len(set(map(str, seen(whole)))) == len(seen(whole)) == EPOCHS * LENGTH
     assert seen(first) == seen(whole)[: done + 1]
     assert seen(second) == seen(whole)[done:]
     assert differing(state(second), state(whole)) == []
@@ -84,12 +86,6 @@ def test_validation_and_other_hooks_change_nothing_for_training(tmp_path):
     assert seen(disturbed) == seen(train(tmp_path / "b", disturb=(), validate=False))
 
 
-def test_every_epoch_draws_other_numbers(tmp_path):
-    made = train(tmp_path, loader=dict(num_workers=1))
-    for batches in (made.model.seen, made.model.drawn):
-        assert len(set(map(str, batches))) == len(batches) == EPOCHS * LENGTH
-
-
 def changed(path, change):
     content = torch.load(path, weights_only=True)
     change(content)
@@ -97,15 +93,8 @@ def changed(path, change):
     return str(path)
 
 
-def test_the_best_checkpoint_holds_the_states_too(tmp_path):
-    train(tmp_path)
-    (best,) = tmp_path.glob("best_*.pth")
-    saved = torch.load(best, weights_only=True)["random_states"]
-    assert len(saved["ranks"]) == saved["world_size"] == 1
-
-
 def test_a_checkpoint_without_states_warns_and_goes_on(tmp_path):
-    train(tmp_path, kill=("after_iter", LENGTH + 1))
+    train(tmp_path, kill=("after_train_iter", LENGTH + 1))
     changed(tmp_path / "epoch_1.pth", lambda content: content.pop("random_states"))
     made = train(tmp_path, resume=True)
     assert made.epoch == EPOCHS
@@ -113,14 +102,14 @@ def test_a_checkpoint_without_states_warns_and_goes_on(tmp_path):
 
 
 def test_loading_weights_restores_nothing(tmp_path):
-    train(tmp_path / "a", kill=("after_iter", LENGTH + 1))
+    train(tmp_path / "a", kill=("after_train_iter", LENGTH + 1))
     made = train(tmp_path / "b", load_from=str(tmp_path / "a" / "epoch_1.pth"))
     assert "random states" not in log_of(made)
     assert seen(made) == seen(train(tmp_path / "c"))
 
 
 def test_another_world_size_is_seeded_afresh_and_deterministically(tmp_path):
-    train(tmp_path, kill=("after_iter", LENGTH + 1))
+    train(tmp_path, kill=("after_train_iter", LENGTH + 1))
 
     def by_two(content):
         content["random_states"]["world_size"] = 2
@@ -136,23 +125,14 @@ def test_another_world_size_is_seeded_afresh_and_deterministically(tmp_path):
     assert runs[0] == runs[1]
 
 
-def test_the_states_are_plain_data():
-    buffer = io.BytesIO()
-    torch.save(capture(), buffer)
-    buffer.seek(0)
-    restore(torch.load(buffer, weights_only=True))
-
-
-def test_it_is_registered():
-    assert HOOKS.get("RandomStateHook") is RandomStateHook
-
-
 def test_capture_and_restore():
     random.gauss(0, 1)  # Python and NumPy keep every second Gaussian for later: states too
     np.random.randn()
-    states = capture()
+    buffer = io.BytesIO()
+    torch.save(capture(), buffer)
     numbers = [draw() for _ in range(3)]
-    restore(states)
+    buffer.seek(0)
+    restore(torch.load(buffer, weights_only=True))  # plain data
     assert [draw() for _ in range(3)] == numbers
 
 
@@ -172,28 +152,20 @@ def test_capture_and_restore_on_a_gpu():
 
 def two_ranks(rank, folder):
     """One of two processes: train an epoch, stop, resume; keep what was drawn."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
-    )
     assert get_rank() == rank
     os.environ["RANK"] = str(rank)
     settings = dict(validate=False, randomness=dict(seed=3, diff_rank_seed=True))
     whole = seen(train(f"{folder}/whole", **settings))
     # Two batches an epoch and rank.
-    train(f"{folder}/parts", kill=("after_iter", 3), **settings)
+    train(f"{folder}/parts", kill=("after_train_iter", 3), **settings)
     torch.distributed.barrier()
     second = seen(train(f"{folder}/parts", resume=True, **settings))
-    torch.save({"whole": whole, "second": second}, f"{folder}/rank{rank}.pt")
-    leave_processes()
+    return {"whole": whole, "second": second}
 
 
 @pytest.mark.slow
 def test_two_processes(tmp_path):
-    torch.multiprocessing.start_processes(
-        two_ranks, args=(str(tmp_path),), nprocs=2, start_method=FASTEST_START
-    )
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
+    ranks = in_two_processes(two_ranks, tmp_path)
     saved = torch.load(tmp_path / "parts" / "epoch_1.pth", weights_only=True)["random_states"]
     assert saved["world_size"] == 2
     assert not torch.equal(saved["ranks"][0]["torch"], saved["ranks"][1]["torch"])
@@ -211,30 +183,27 @@ def test_seed_worker_is_found_by_both_names():
     assert FUNCTIONS.get("seed_worker") is seed_worker
 
 
-def test_seed_worker_follows_torch_and_the_rank(monkeypatch):
-    def seeded(seed, rank):
+def test_seeds_are_told_apart(monkeypatch):
+    """Those of a worker follow torch and the rank."""
+
+    def worker(seed, rank):
         monkeypatch.setenv("RANK", str(rank))
         torch.manual_seed(seed)
         seed_worker(0)
         return draw()
 
+    def afresh(*entropy):
+        seed_afresh(*entropy)
+        return draw()
+
     states = capture()
     try:
-        assert seeded(1, 0) == seeded(1, 0)
-        assert not set(seeded(1, 0)) & set(seeded(2, 0))
-        assert not set(seeded(1, 0)) & set(seeded(1, 1))
-    finally:
-        restore(states)
-
-
-def test_seed_afresh_tells_its_numbers_apart():
-    states = capture()
-    try:
-        numbers = []
-        for entropy in [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 1, 0), (0, 1, 0)]:
-            seed_afresh(*entropy)
-            numbers.append(draw())
-        assert numbers[0] == numbers[-1]
-        assert len({str(drawn) for drawn in numbers}) == 4
+        for seeded, first, others in (
+            (worker, (1, 0), [(2, 0), (1, 1)]),
+            (afresh, (0, 1, 0), [(0, 1, 1), (0, 2, 0), (1, 1, 0)]),
+        ):
+            assert seeded(*first) == seeded(*first)
+            drawn = [number for each in (first, *others) for number in seeded(*each)]
+            assert len(set(drawn)) == len(drawn)
     finally:
         restore(states)

@@ -93,22 +93,13 @@ class KillAt(Hook):
     priority = "LOWEST"
 
     def __init__(self, place, count):
-        self.place, self.left = place, count
+        self.left = count
+        setattr(self, place, lambda *args, **kwargs: self._here())
 
-    def _here(self, place):
-        if place == self.place:
-            self.left -= 1
-            if self.left == 0:
-                raise Killed
-
-    def before_val(self, runner):
-        self._here("before_val")
-
-    def after_val_epoch(self, runner, metrics=None):
-        self._here("after_val")
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        self._here("after_iter")
+    def _here(self):
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
 
 
 class Rates(Hook):
@@ -161,7 +152,7 @@ def runner(
     )
     forget_mmengine()
     torch.manual_seed(0)  # the model is made before the runner, and its seed
-    made = DmmixRunner(
+    return DmmixRunner(
         Resumed(),
         str(folder),
         train_dataloader=dict(cfg.train_dataloader, dataset=Draws()),
@@ -187,7 +178,6 @@ def runner(
         cfg=cfg,
         **{key: settings[key] for key in ("resume", "load_from") if key in settings},
     )
-    return made
 
 
 def rates(made):
@@ -201,6 +191,18 @@ def interrupted(folder, kill, **settings):
     return made
 
 
+def trained(folder, **settings):
+    made = runner(folder, **settings)
+    made.train()
+    return made
+
+
+def resumed(folder, kill, new=None, **settings):
+    """A run that was killed and goes on, with other settings if there are ``new`` ones."""
+    interrupted(folder, kill, **settings)
+    return trained(folder, resume=True, **(settings if new is None else new))
+
+
 def state(made):
     """Weights, statistics and momentum, flat."""
     found = dict(made.model.state_dict())
@@ -209,29 +211,27 @@ def state(made):
     return found
 
 
+ADAM = dict(optimizer=dict(type="AdamW", lr=0.01))
+HEAD_GROUP = dict(wrapper=dict(paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=10.0)})))
 BY_ITER = dict(by_epoch=False, max_iters=16, val_interval=4)
 LOOPS = {
     "epochs": {},
     "iterations": dict(
         loop=BY_ITER,
-        checkpoint=dict(by_epoch=False, interval=4),
+        checkpoint=dict(by_epoch=False),
         schedule=(dict(type="CosineAnnealingLR", by_epoch=False, T_max=16),),
     ),
 }
-LOOPS["iterations"]["checkpoint"].pop("interval")
 
 
 @pytest.mark.parametrize("kind", LOOPS)
-@pytest.mark.parametrize("place", ["before_val", "after_val"])
+@pytest.mark.parametrize("place", ["before_val", "after_val_epoch"])
 @pytest.mark.parametrize("count", [2, EPOCHS])
 def test_a_validation_that_was_not_come_to_is_made_up(tmp_path, kind, place, count):
     """Of the last one too: the number of a finished run was another one."""
     settings = LOOPS[kind]
-    whole = runner(tmp_path / "whole", **settings)
-    whole.train()
-    interrupted(tmp_path / "parts", (place, count), **settings)
-    parts = runner(tmp_path / "parts", resume=True, **settings)
-    parts.train()
+    whole = trained(tmp_path / "whole", **settings)
+    parts = resumed(tmp_path / "parts", (place, count), **settings)
     assert differing(state(whole), state(parts)) == []
     info, same = (made.message_hub.runtime_info for made in (whole, parts))
     assert same["best_score"] == info["best_score"]
@@ -254,9 +254,7 @@ def test_a_validation_that_was_not_come_to_is_made_up(tmp_path, kind, place, cou
 
 def test_a_validation_that_was_made_is_not_made_again(tmp_path):
     """Where the checkpoint can say so: it was saved anew with the best one."""
-    interrupted(tmp_path, ("after_iter", 5))  # the first epoch was the best so far
-    parts = runner(tmp_path, resume=True)
-    parts.train()
+    parts = resumed(tmp_path, ("after_train_iter", 5))  # the first epoch was the best so far
     assert len(parts.val_loop.evaluator.made) == EPOCHS - 1
     assert "made up" not in log_of(parts)
 
@@ -278,12 +276,9 @@ OTHER = {
 @pytest.mark.parametrize("before", [(COSINE,), (WARM_UP, COSINE)])
 def test_the_config_wins(tmp_path, what, before):
     """The rates are those of an uninterrupted run of the new config, to the last bit."""
-    interrupted(tmp_path / "parts", ("after_iter", 9), schedule=before)
     new = {"schedule": before, **OTHER[what]}
-    whole = runner(tmp_path / "whole", **new)
-    whole.train()
-    parts = runner(tmp_path / "parts", resume=True, **new)
-    parts.train()
+    whole = trained(tmp_path / "whole", **new)
+    parts = resumed(tmp_path / "parts", ("after_train_iter", 9), new, schedule=before)
     went_on = rates(parts)
     length = SAMPLES // new.get("loader", {}).get("batch_size", BATCH)
     assert min(went_on) == 2 * length
@@ -298,45 +293,35 @@ def test_the_config_wins(tmp_path, what, before):
 
 def test_a_schedule_that_goes_by_validations(tmp_path):
     """What it has seen is the checkpoint's; the rate is in proportion to the config's."""
-    plateau = dict(
-        type="ReduceOnPlateauLR", monitor="accuracy", rule="less", factor=0.5, patience=0
-    )
-    plateau["threshold"] = 10.0  # nothing is ever better: each validation halves the rate
-    settings = dict(schedule=(plateau,))
-    whole = runner(tmp_path / "whole", **settings)
-    whole.train()
-    interrupted(tmp_path / "parts", ("before_val", 3), **settings)
-    parts = runner(tmp_path / "parts", resume=True, **settings)
-    parts.train()
+    plateau = dict(type="ReduceOnPlateauLR", monitor="accuracy", rule="less", factor=0.5)
+    # Nothing is ever better: each validation halves the rate.
+    settings = dict(schedule=(dict(plateau, patience=0, threshold=10.0),))
+    whole = trained(tmp_path / "whole", **settings)
+    parts = resumed(tmp_path / "parts", ("before_val", 3), **settings)
     assert rates(parts) == {step: rate for step, rate in rates(whole).items() if step >= 12}
     assert differing(state(whole), state(parts)) == []
     double = dict(settings, optimizer=dict(type="SGD", lr=0.2, momentum=0.9))
-    interrupted(tmp_path / "double", ("before_val", 3), **settings)
-    doubled = runner(tmp_path / "double", resume=True, **double)
-    doubled.train()
+    doubled = resumed(tmp_path / "double", ("before_val", 3), double, **settings)
     assert {k: rate[0] for k, rate in rates(doubled).items()} == {
         k: pytest.approx(2 * rate[0]) for k, rate in rates(parts).items()
     }
 
 
 def test_another_optimiser_starts_anew_and_says_so(tmp_path):
-    interrupted(tmp_path, ("after_iter", 9))
-    parts = runner(tmp_path, resume=True, optimizer=dict(type="AdamW", lr=0.01))
-    parts.train()
+    parts = resumed(tmp_path, ("after_train_iter", 9), ADAM)
     log = log_of(parts)
-    assert "it starts anew: the checkpoint's has no exp_avg" in log
+    assert "of the optimiser's state: it starts anew: the checkpoint's has no exp_avg" in log
     assert "optim_wrapper.optimizer.type" in log
     assert torch.isfinite(torch.cat([value.flatten() for value in state(parts).values()])).all()
 
 
 def test_groups_are_others_and_each_weight_keeps_its_momentum(tmp_path):
     """mmengine numbers the state by the order of the groups."""
-    interrupted(tmp_path, ("after_iter", 9))
+    interrupted(tmp_path, ("after_train_iter", 9))
     saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
     names = saved["weights_of_optimizer"]
     assert len(names) == 6
-    wrapper = dict(paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=10.0)}))
-    parts = runner(tmp_path, resume=True, wrapper=wrapper, kill=("after_iter", 1))
+    parts = runner(tmp_path, resume=True, kill=("after_train_iter", 1), **HEAD_GROUP)
     seen = {}
 
     class Look(Hook):
@@ -355,63 +340,43 @@ def test_groups_are_others_and_each_weight_keeps_its_momentum(tmp_path):
         assert torch.equal(seen[name], saved["optimizer"]["state"][k]["momentum_buffer"])
 
 
-def test_groups_are_others_and_the_checkpoint_has_no_names(tmp_path):
-    interrupted(tmp_path, ("after_iter", 9))
-    saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
-    for key in ("weights_of_optimizer", "settings"):
-        del saved[key]
-    torch.save(saved, tmp_path / "epoch_2.pth")
-    wrapper = dict(paramwise_cfg=dict(custom_keys={"head": dict(lr_mult=10.0)}))
-    with pytest.raises(CheckpointError, match="has 6 groups of 6 weights, and that of the"):
-        runner(tmp_path, resume=True, wrapper=wrapper).train()
-    parts = runner(tmp_path, resume=True)
-    parts.train()
-    assert "says nothing of its settings" in log_of(parts)
+def without_names(saved):
+    del saved["weights_of_optimizer"], saved["settings"]
 
 
-SAYS = {
-    "names of another kind": (
-        lambda saved: saved.update(weights_of_optimizer="abc"),
-        "its weights_of_optimizer are 'abc', and must name 6 weights",
-    ),
-    "too few names": (
-        lambda saved: saved.update(weights_of_optimizer=["a", "b"]),
-        "must name 6 weights",
-    ),
-    "no batches in an epoch": (lambda saved: saved["settings"].update(batches_in_epoch=-3), None),
-    "settings of another kind": (lambda saved: saved.update(settings=[1]), None),
-    "an epoch without end": (
-        lambda saved: saved["meta"].update(epoch=10**12, iter=4 * 10**12),
-        None,
-    ),
-}
+def names_are(names):
+    return lambda saved: saved.update(weights_of_optimizer=names)
 
 
-@pytest.mark.parametrize("what", SAYS)
-def test_what_a_file_says_of_its_run(tmp_path, what):
+BOTH = dict(schedule=(WARM_UP, COSINE))
+#: What is changed in a checkpoint, how it is resumed, what an error says, or else the log.
+SAYS = [
+    (names_are("abc"), {}, "its weights_of_optimizer are 'abc', and must name 6 weights"),
+    (names_are(["a", "b"]), {}, "must name 6 weights"),
+    (without_names, HEAD_GROUP, "has 6 groups of 6 weights, and that of the"),
+    (without_names, {}, None, "says nothing of its settings"),
+    (lambda saved: saved.pop("settings"), ADAM, None, "of the optimiser's state: it starts anew"),
+    (lambda saved: saved["settings"].update(batches_in_epoch=-3), {}, None),
+    (lambda saved: saved.update(settings=[1]), {}, None),
+    (lambda saved: saved["meta"].update(epoch=10**12, iter=4 * 10**12), BOTH, None),
+]
+
+
+@pytest.mark.parametrize("case", SAYS)
+def test_what_a_file_says_of_its_run(tmp_path, case):
     """It is refused or taken for what it is; a number in it makes nobody wait."""
-    interrupted(tmp_path, ("after_iter", 9))
+    change, settings, error, *told = case
+    interrupted(tmp_path, ("after_train_iter", 9))
     saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
-    change, says = SAYS[what]
     change(saved)
     torch.save(saved, tmp_path / "epoch_2.pth")
-    schedule = (WARM_UP, COSINE) if what == "an epoch without end" else (COSINE,)
-    resumed = runner(tmp_path, resume=True, schedule=schedule)
-    if says is None:
-        resumed.train()
+    made = runner(tmp_path, resume=True, **settings)
+    if error is None:
+        made.train()
+        assert all(text in log_of(made) for text in told)
     else:
-        with pytest.raises(CheckpointError, match=f"epoch_2.pth cannot be resumed: .*{says}"):
-            resumed.train()
-
-
-def test_what_the_optimiser_could_not_have_is_told_without_settings_too(tmp_path):
-    interrupted(tmp_path, ("after_iter", 9))
-    saved = torch.load(tmp_path / "epoch_2.pth", weights_only=True)
-    del saved["settings"]
-    torch.save(saved, tmp_path / "epoch_2.pth")
-    parts = runner(tmp_path, resume=True, optimizer=dict(type="AdamW", lr=0.01))
-    parts.train()
-    assert "of the optimiser's state: it starts anew" in log_of(parts)
+        with pytest.raises(CheckpointError, match=f"epoch_2.pth cannot be resumed: .*{error}"):
+            made.train()
 
 
 WITHIN = {
@@ -431,11 +396,8 @@ def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path, kind, done, workers):
     settings = dict(WITHIN[kind], validate=False)
     more = dict(num_workers=workers, persistent_workers=workers > 0)
     settings["loader"] = {**settings.get("loader", {}), **more}
-    whole = runner(tmp_path / "whole", **settings)
-    whole.train()
-    interrupted(tmp_path / "parts", ("after_iter", done + 1), **settings)
-    parts = runner(tmp_path / "parts", resume=True, **settings)
-    parts.train()
+    whole = trained(tmp_path / "whole", **settings)
+    parts = resumed(tmp_path / "parts", ("after_train_iter", done + 1), **settings)
     assert (whole.iter, len(parts.model.seen)) == (16, 16 - min(rates(parts)))
     assert min(rates(parts)) in (done, done + 1)  # the last one was saved, or was about to be
     assert parts.model.seen == whole.model.seen[-len(parts.model.seen) :]
@@ -445,41 +407,36 @@ def test_it_goes_on_in_the_middle_of_an_epoch(tmp_path, kind, done, workers):
 def test_what_is_drawn_for_a_sample_does_not_hang_on_the_workers(tmp_path):
     seen = []
     for workers in (0, 1, 2):
-        made = runner(tmp_path / str(workers), loader=dict(num_workers=workers), validate=False)
-        made.train()
-        seen.append(made.model.seen)
+        loader = dict(num_workers=workers)
+        seen.append(trained(tmp_path / str(workers), loader=loader, validate=False).model.seen)
     assert seen[0] == seen[1] == seen[2]
     samples = [tuple(sample) for batch in seen[0] for sample in batch]
     assert len(set(samples)) == EPOCHS * SAMPLES  # nothing is drawn twice
 
 
-def test_the_middle_of_an_epoch_of_other_batches_is_refused(tmp_path):
-    settings = dict(checkpoint=dict(by_epoch=False), validate=False)
-    interrupted(tmp_path, ("after_iter", 8), **settings)
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "iter_7.pth"), encoding="utf-8")
-    with pytest.raises(CheckpointError, match="3 batches into an epoch of 4, and an epoch has 6"):
-        runner(tmp_path, resume=True, loader=dict(batch_size=2), **settings).train()
-
-
-def test_a_run_by_iterations_is_no_run_by_epochs(tmp_path):
-    settings = dict(LOOPS["iterations"], validate=False)
-    interrupted(tmp_path, ("after_iter", 7), **settings)
-    with pytest.raises(CheckpointError, match=r"its iteration \d is not in its epoch 1"):
-        runner(tmp_path, resume=True, validate=False).train()
-
-
-def test_another_seed_is_refused(tmp_path):
-    interrupted(tmp_path, ("after_iter", 9))
-    with pytest.raises(CheckpointError, match=r"seed 0, and the config says 1: resume with"):
-        runner(tmp_path, resume=True, seed=1).train()
+@pytest.mark.parametrize(
+    ("settings", "done", "new", "says"),
+    [
+        (
+            dict(checkpoint=dict(by_epoch=False)),
+            7,
+            dict(loader=dict(batch_size=2)),
+            "3 batches into an epoch of 4, and an epoch has 6",
+        ),
+        (LOOPS["iterations"], 7, {}, r"its iteration \d is not in its epoch 1"),
+        ({}, 9, dict(seed=1), r"seed 0, and the config says 1: resume with"),
+    ],
+)
+def test_what_is_refused(tmp_path, settings, done, new, says):
+    interrupted(tmp_path, ("after_train_iter", done), validate=False, **settings)
+    with pytest.raises(CheckpointError, match=says):
+        trained(tmp_path, resume=True, validate=False, **new)
 
 
 def test_without_a_seed_that_of_the_checkpoint_orders_the_data_too(tmp_path):
-    first = interrupted(tmp_path / "parts", ("after_iter", 9), seed=None)
-    whole = runner(tmp_path / "whole", seed=first.seed)
-    whole.train()
-    parts = runner(tmp_path / "parts", resume=True, seed=None)
-    parts.train()
+    first = interrupted(tmp_path / "parts", ("after_train_iter", 9), seed=None)
+    whole = trained(tmp_path / "whole", seed=first.seed)
+    parts = trained(tmp_path / "parts", resume=True, seed=None)
     assert parts.seed == first.seed
     assert differing(state(whole), state(parts)) == []
 
@@ -495,6 +452,5 @@ def test_the_settings_are_plain_data(tmp_path):
 
 def test_all_is_trained(tmp_path):
     runner(tmp_path).train()
-    again = runner(tmp_path, resume=True)
-    again.train()
+    again = trained(tmp_path, resume=True)
     assert f"All {EPOCHS} epochs are trained: there is nothing to go on with" in log_of(again)

@@ -10,8 +10,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from dmmix.engine import DumpPredictions, RunChecksHook, dry_run
-from dmmix.models import MixupClassifier
+from dmmix.engine import DumpPredictions, dry_run
 from dmmix.registry import DATASETS
 from tests.datasets.pictures import picture, save
 from tests.engine import small
@@ -78,6 +77,66 @@ def refused(runner, says, error=ValueError):
     assert runner.iter == 0
 
 
+TOP_5 = dict(type="Accuracy", topk=(1, 5))
+STOP = [dict(type="EarlyStoppingHook", monitor="mixed/top1")]
+PLATEAU = [dict(type="mmengine.ReduceOnPlateauLR", monitor="loss")]
+FILES = [dict(type="LoadImageFromFile"), dict(type="Resize", scale=(8, 8)), dict(type="PackLabels")]
+CUSTOM = dict(type="CustomDataset", data_root="VAL", pipeline=FILES, _delete_=True)
+SAVES, NOTHING = "default_hooks.checkpoint", "but val_evaluator gives no such metric, only 'acc"
+DATA = r"_dataloader.dataset \(DecodedFolder\) has"
+#: Options and what is said; ``val`` are classes of the validation data.
+WRONG = [
+    (dict(val=("ant", "bee", "eel", "fly")), r"data does not have: 'eel', 'fly' \(and lacks 'cat'"),
+    (
+        {"val": ("bee", "dog"), "val_dataloader.dataset": CUSTOM},
+        r"\(CustomDataset\) numbers its classes otherwise than the training data: 'bee', 'dog'",
+    ),
+    ({"data_preprocessor.num_classes": 7}, "num_classes=7, but model.head.num_classes=4"),
+    ({"model.head.num_classes": 7}, f"train{DATA} 4 classes, but model.head.num_classes=7: take"),
+    (
+        {"train_dataloader.batch_size": 20, "train_dataloader.drop_last": True},
+        "train_dataloader has no batch in an epoch: 12 images for batch_size=20, drop_last=True le",
+    ),
+    ({"train_dataloader.batch_size": 11}, "epoch has one image .12 images, batch_size=11."),
+    (dict(metrics=TOP_5), r"val_evaluator: Accuracy\(topk=\(1, 5\)\) for 4 cl"),
+    ({f"{SAVES}.save_best": "accuracy/top5"}, f"save_best='accuracy/top5', {NOTHING}"),
+    ({SAVES: dict(save_best=["accuracy/top1", "x"], rule="less")}, f"save_best='x', {NOTHING}"),
+    ({"custom_hooks": STOP}, f"monitor='mixed/top1', {NOTHING}"),
+    ({"param_scheduler": PLATEAU}, f"param_scheduler.monitor='loss', {NOTHING}"),
+    ({"train_dataloader.dataset.with_label": False}, f"train{DATA} no labels"),
+    ({"val_dataloader.dataset.with_label": False}, f"val{DATA} no labels"),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), WRONG)
+def test_what_is_wrong(run, folders, options, says):
+    options = dict(options)
+    roots = folders(val=options.pop("val", CLASSES))
+    if "val_dataloader.dataset" in options:
+        options["val_dataloader.dataset"] = dict(CUSTOM, data_root=roots["val"])
+    refused(run(roots, options, options.pop("metrics", None)), says)
+
+
+@pytest.mark.parametrize(
+    ("classes", "trains", "says"),
+    [
+        (("ant", "eel"), True, "the checkpoint does not have: 'eel'"),
+        (("bee", "dog"), False, r"has 2 classes, but model.head.num_classes=4"),
+    ],
+)
+def test_what_is_wrong_with_test_data(run, folders, classes, trains, says):
+    """Beside a checkpoint, and beside none that has names."""
+    options = {}
+    if trains:
+        trained = run(folders())
+        trained.train()
+        options = dict(load_from=f"{trained.work_dir}/epoch_1.pth")
+    with pytest.raises(ValueError, match=says):
+        run(folders(val=classes), **options).test()
+    with pytest.raises(ValueError, match="test_evaluator: Accuracy"):
+        run(folders(), metrics=TOP_5).test()
+
+
 # Classes by name
 
 
@@ -105,55 +164,10 @@ def test_a_test_folder_with_some_classes_gave_0_to_33_percent(run, folders, clas
     assert tested.test_dataloader.dataset.metainfo["classes"] == CLASSES
     validated = right_net(run(folders(val=classes), load_from=checkpoint))
     assert validated.val()["accuracy/top1"] == 100
-
-
-def test_validation_in_training_goes_by_name_too(run, folders):
-    runner = run(folders(val=("bee", "dog")))
-    runner.train()
-    assert set(runner.val_dataloader.dataset.get_gt_labels()) == {1, 3}
-
-
-def test_classes_that_the_training_data_does_not_have(run, folders):
-    says = (
-        r"val_dataloader.dataset has classes that the training data does not have: 'eel', 'fly' "
-        r"\(and lacks 'cat', 'dog'\)"
-    )
-    refused(run(folders(val=("ant", "bee", "eel", "fly"))), says)
-
-
-def test_classes_that_the_checkpoint_does_not_have(run, folders):
-    trained = run(folders())
-    trained.train()
-    tested = run(folders(val=("ant", "eel")), load_from=f"{trained.work_dir}/epoch_1.pth")
-    with pytest.raises(ValueError, match="the checkpoint does not have: 'eel'"):
-        tested.test()
-
-
-def test_some_classes_and_a_checkpoint_without_names(run, folders):
-    tested = run(folders(val=("bee", "dog")))
-    with pytest.raises(ValueError, match=r"has 2 classes, but model.head.num_classes=4"):
-        tested.test()
-
-
-def test_a_data_set_that_cannot_be_renumbered(run, folders):
-    roots = folders(val=("bee", "dog"))
-    pipeline = [dict(type="LoadImageFromFile"), dict(type="Resize", scale=(8, 8)),
-                dict(type="PackLabels")]  # fmt: skip
-    dataset = dict(type="CustomDataset", data_root=roots["val"], pipeline=pipeline, _delete_=True)
-    says = r"\(CustomDataset\) numbers its classes otherwise than the training data: 'bee', 'dog'"
-    refused(run(roots, {"val_dataloader.dataset": dataset}), says)
-
-
-# Numbers of classes
-
-
-@pytest.mark.slow
-def test_head_preprocessor_and_data(run, folders):
-    refused(run(folders(), {"data_preprocessor.num_classes": 7}),
-            "data_preprocessor.num_classes=7, but model.head.num_classes=4")  # fmt: skip
-    refused(run(folders(), {"model.head.num_classes": 7}),
-            r"train_dataloader.dataset \(DecodedFolder\) has 4 classes, but model.head.num_classes"
-            "=7: take model.head.num_classes=4")  # fmt: skip
+    again = run(folders(val=classes))
+    again.train()
+    labels = set(again.val_dataloader.dataset.get_gt_labels())
+    assert labels == {CLASSES.index(name) for name in classes}
 
 
 def test_numbers_of_classes_without_names(run, folders):
@@ -162,20 +176,8 @@ def test_numbers_of_classes_without_names(run, folders):
     refused(runner, "has labels up to 3, but model.head.num_classes=3: take .*=4")
 
 
-# Batches
-
-
-def test_no_batch_in_an_epoch(run, folders):
-    options = {"train_dataloader.batch_size": 20, "train_dataloader.drop_last": True}
-    refused(run(folders(), options), "train_dataloader has no batch in an epoch: 12 images for "
-            "batch_size=20, drop_last=True leaves out the only batch")  # fmt: skip
-
-
 @pytest.mark.slow
-def test_a_last_batch_of_one_image(run, folders):
-    says = "the last batch of an epoch has one image .12 images, batch_size=11."
-    runner = run(folders(), {"train_dataloader.batch_size": 11})
-    refused(runner, says)
+def test_a_last_batch_of_one_image_that_is_left_out_or_meets_no_norm(run, folders):
     run(folders(), {"train_dataloader.batch_size": 11, "train_dataloader.drop_last": True}).train()
     no_norm = run(folders(), {"train_dataloader.batch_size": 11})
     for name, module in list(no_norm.model.named_modules()):
@@ -188,111 +190,73 @@ def test_a_last_batch_of_one_image(run, folders):
 # Metrics
 
 
+class Own(Hook):
+    priority = "HIGH"
+
+    def after_val_epoch(self, runner, metrics=None):
+        metrics["own"] = 1.0
+
+
 @pytest.mark.slow
-def test_top_5_of_four_classes(run, folders):
-    metrics = dict(type="Accuracy", topk=(1, 5))
-    refused(run(folders(), metrics=metrics), r"val_evaluator: Accuracy\(topk=\(1, 5\)\) for 4 cl")
-    with pytest.raises(ValueError, match="test_evaluator: Accuracy"):
-        run(folders(), metrics=metrics).test()
-
-
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("name", "metrics"),
     [
-        ({"default_hooks.checkpoint.save_best": "accuracy/top5"}, "save_best='accuracy/top5'"),
-        ({"default_hooks.checkpoint.save_best": ["accuracy/top1", "x"],
-          "default_hooks.checkpoint.rule": "greater"}, "save_best='x'"),
-        ({"custom_hooks": [dict(type="EarlyStoppingHook", monitor="mixed/top1")]},
-         "monitor='mixed/top1'"),
-        ({"param_scheduler": [dict(type="mmengine.ReduceOnPlateauLR", monitor="loss")]},
-         "param_scheduler.monitor='loss'"),
+        ("accuracy/top1", None),
+        ("auto", None),
+        ("mixed/top1", None),
+        ("own", None),
+        ("single-label/f1-score", dict(type="SingleLabelMetric")),
     ],
-)  # fmt: skip
-def test_what_nothing_measures(run, folders, options, says):
-    runner = run(folders(), options)
-    refused(runner, f"{says}, but val_evaluator gives no such metric, only 'accuracy/top1'")
-
-
-@pytest.mark.slow
-def test_what_is_measured_is_chosen_by(run, folders):
+)
+def test_what_is_measured_is_chosen_by(run, folders, name, metrics):
     mixed = dict(type="MixedAccuracyHook", mixup=dict(type="CutMix"))
-    for name, hooks in (("accuracy/top1", []), ("auto", []), ("mixed/top1", [mixed])):
-        options = {"default_hooks.checkpoint.save_best": name, "custom_hooks": hooks,
-                   "default_hooks.checkpoint.rule": "greater"}  # fmt: skip
-        run(folders(), options).train()
-    single = dict(type="SingleLabelMetric")
-    options["default_hooks.checkpoint.save_best"] = "single-label/f1-score"
-    options["custom_hooks"] = []
-    run(folders(), options, metrics=single).train()
-
-
-def test_metrics_of_a_hook_of_your_own(run, folders):
-    class Own(Hook):
-        priority = "HIGH"
-
-        def after_val_epoch(self, runner, metrics=None):
-            metrics["own"] = 1.0
-
-    options = {"default_hooks.checkpoint.save_best": "own",
+    options = {"default_hooks.checkpoint.save_best": name,
+               "custom_hooks": [mixed] * (name == "mixed/top1"),
                "default_hooks.checkpoint.rule": "greater"}  # fmt: skip
-    runner = run(folders(), options)
-    runner.register_hook(Own())
+    runner = run(folders(), options, metrics=metrics)
+    if name == "own":
+        runner.register_hook(Own())
     runner.train()
+    assert next(Path(runner.work_dir).glob("best_*.pth"))
 
 
 # Labels
 
 
-def unlabelled(folder):
-    return dict(type="DecodedFolder", data_root=folder, size=8, test_mode=True, with_label=False)
+@pytest.fixture
+def predicted(run, folders, tmp_path):
+    """``predicted(key=...)``: the entries of the file, the metrics and the data set."""
+
+    def test(options=None, **more):
+        out, runner = str(tmp_path / f"{uuid.uuid4().hex}.pkl"), run(folders(), options, **more)
+        runner.test_evaluator.metrics.append(DumpPredictions(out, runner.test_dataloader))
+        metrics = runner.test()
+        return mmengine.load(out), metrics, runner.test_dataloader.dataset
+
+    return test
 
 
-@pytest.mark.parametrize("which", ["train", "val"])
-def test_no_labels(run, folders, which):
-    roots = folders()
-    options = {f"{which}_dataloader.dataset.with_label": False}
-    refused(run(roots, options), rf"{which}_dataloader.dataset \(DecodedFolder\) has no labels")
-
-
-def test_nothing_is_measured_on_test_data_without_labels(run, folders):
-    roots = folders()
-    runner = run(roots, {"test_dataloader.dataset.with_label": False})
-    assert runner.test() == {}
-
-
-def test_tools_test_logged_an_accuracy_of_images_without_labels(run, folders, tmp_path):
-    roots = folders()
-    out = str(tmp_path / "all.pkl")
+def test_tools_test_logged_an_accuracy_of_images_without_labels(predicted):
     hook = dict(type="MixedAccuracyHook", mixup=dict(type="CutMix"))
-    runner = run(
-        roots, {"test_dataloader.dataset.with_label": False, "custom_hooks": [hook]},
-        metrics=[dict(type="Accuracy"), dict(type="SingleLabelMetric")],
-    )  # fmt: skip
-    runner.test_evaluator.metrics.append(DumpPredictions(out, runner.test_dataloader))
-    assert runner.test() == {}
-    found = mmengine.load(out)
+    options = {"test_dataloader.dataset.with_label": False, "custom_hooks": [hook]}
+    both = [dict(type="Accuracy"), dict(type="SingleLabelMetric")]
+    found, metrics, dataset = predicted(options, metrics=both)
+    assert metrics == {}
     assert [entry["sample_idx"] for entry in found] == list(range(12))
-    dataset = runner.test_dataloader.dataset
     for i, entry in enumerate(found):
         assert entry["img_path"] == dataset.get_data_info(i)["img_path"]
         assert entry["pred_score"].shape == (4,)
         assert "gt_label" not in entry
 
 
-def test_names_of_predicted_images(run, folders, tmp_path):
-    def predicted(options=None):
-        out = str(tmp_path / f"{uuid.uuid4().hex}.pkl")
-        runner = run(folders(), options)
-        runner.test_evaluator.metrics.append(DumpPredictions(out, runner.test_dataloader))
-        assert runner.test()["accuracy/top1"] >= 0
-        return mmengine.load(out)
-
-    for entry in predicted():
+def test_names_of_predicted_images(predicted):
+    for entry in predicted()[0]:
         name = Path(entry["img_path"]).parent.name
         assert CLASSES.index(name) == int(entry["gt_label"])
-    shuffled = predicted({"test_dataloader.sampler.shuffle": True})
+    shuffled = predicted({"test_dataloader.sampler.shuffle": True})[0]
     assert all("img_path" not in entry for entry in shuffled)
-    subset = predicted({"test_dataloader.dataset.subset": dict(labels_per_class=1, seed=3)})
+    few = dict(labels_per_class=1, seed=3)
+    subset = predicted({"test_dataloader.dataset.subset": few})[0]
     assert len({entry["sample_idx"] // 3 for entry in subset}) == 4
 
 
@@ -310,15 +274,7 @@ def multi_label(tmp_path, pipeline):
 @pytest.mark.parametrize(
     "pipeline", [[dict(type="PackInputs")], [dict(type="PackLabels", num_classes=4)]]
 )
-def test_lists_of_classes_were_concatenated(run, folders, tmp_path, monkeypatch, pipeline):
-    seen = []
-    loss = MixupClassifier.loss
-
-    def look(self, inputs, labels):
-        seen.append(labels.clone())
-        return loss(self, inputs, labels)
-
-    monkeypatch.setattr(MixupClassifier, "loss", look)
+def test_lists_of_classes_were_concatenated(run, folders, tmp_path, trained_on, pipeline):
     options = {
         "train_dataloader.dataset": multi_label(tmp_path, pipeline),
         "train_dataloader.batch_size": 4,
@@ -331,13 +287,9 @@ def test_lists_of_classes_were_concatenated(run, folders, tmp_path, monkeypatch,
     }
     runner = run(folders(), options)
     outputs = dry_run(runner)
-    assert seen[0].tolist() == [[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 1]]
+    assert trained_on[0][1].tolist() == [[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0], [1, 1, 0, 1]]
     assert set(outputs) == {"loss", "loss_bce"}  # a mixed accuracy would say nothing
-
-
-def test_a_loss_of_shares_and_multi_label_data(run, folders, tmp_path):
-    options = {"train_dataloader.dataset": multi_label(tmp_path, [dict(type="PackInputs")]),
-               "train_dataloader.collate_fn.type": "pseudo_collate"}  # fmt: skip
+    del options["model.head.loss"]
     refused(run(folders(), options), "is multi-label, and DecoupledMixupLoss is for shares")
 
 
@@ -354,10 +306,6 @@ def test_multi_label_data_for_one_class_an_image(tmp_path, kind):
             source.data_list, source.serialize_data = infos, False
         with pytest.raises(TypeError, match=rf"{kind} takes one class an image, sample 0 of Multi"):
             registry.build(dict(type=kind, dataset=source))
-
-
-def test_it_is_always_there(run, folders):
-    assert sum(isinstance(hook, RunChecksHook) for hook in run(folders()).hooks) == 1
 
 
 def test_an_empty_class_folder_is_not_to_be_removed(run, folders, tmp_path):

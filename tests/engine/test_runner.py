@@ -1,6 +1,7 @@
 """DmmixRunner: which checkpoint a run goes on from."""
 
 import os
+import re
 
 import pytest
 import torch
@@ -9,7 +10,6 @@ from mmengine.config import Config
 from dmmix.compat import CheckpointError, CorruptCheckpointError, UnsafeCheckpointError
 from dmmix.engine import DmmixRunner
 from dmmix.engine.auto_resume import find_candidates
-from dmmix.registry import RUNNERS
 from tests.engine.small import Net, log_of, toy_runner
 from tests.machine import needs_symbolic_links
 from tests.touch import Touch
@@ -39,7 +39,7 @@ def work(three_epochs, tmp_path):
     for number in (1, 2, 3):
         source = three_epochs / f"epoch_{number}.pth"
         (tmp_path / source.name).write_bytes(source.read_bytes())
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_3.pth"), encoding="utf-8")
+    last(tmp_path, str(tmp_path / "epoch_3.pth"))
     return tmp_path
 
 
@@ -47,53 +47,45 @@ def truncate(path, keep=0.6):
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
 
 
-def test_it_is_registered_beside_mmengines():
-    assert RUNNERS.get("DmmixRunner") is DmmixRunner
-    assert RUNNERS.get("Runner") is not DmmixRunner
+def last(work, name):
+    (work / "last_checkpoint").write_text(name, encoding="utf-8")
 
 
-def test_the_last_checkpoint_is_resumed(work):
-    assert resumed_epoch(toy_runner(work, resume=True)) == 3
+def weights_alone(work):
+    torch.save(Net().state_dict(), work / "epoch_3.pth")
 
 
-def test_the_pointer_goes_before_newer_numbers(work):
-    (work / "last_checkpoint").write_text(str(work / "epoch_2.pth"), encoding="utf-8")
-    assert resumed_epoch(toy_runner(work, resume=True)) == 2
-
-
-@pytest.mark.parametrize("keep", [0.0, 0.6, 0.99])
-def test_a_truncated_one_is_skipped_with_a_warning(work, keep):
-    truncate(work / "epoch_3.pth", keep)
-    runner = toy_runner(work, resume=True)
-    assert resumed_epoch(runner) == 2
-    (warning,) = [line for line in log_of(runner).splitlines() if "Skipping" in line]
-    assert "WARNING" in warning
-    assert str(work / "epoch_3.pth") in warning
-    assert "damaged" in warning
-
-
-def test_several_broken_ones_are_skipped(work):
+def two_are_broken(work):
     truncate(work / "epoch_3.pth")
     (work / "epoch_2.pth").write_bytes(b"garbage")
-    assert resumed_epoch(toy_runner(work, resume=True)) == 1
 
 
-def test_weights_alone_are_skipped(work):
-    torch.save(Net().state_dict(), work / "epoch_3.pth")
+#: What is done to the folder, the epoch that is resumed, and what is told.
+FOLDERS = [
+    (lambda work: None, 3, None),
+    (lambda work: last(work, str(work / "epoch_2.pth")), 2, None),
+    *(
+        (lambda work, keep=keep: truncate(work / "epoch_3.pth", keep), 2, "epoch_3.pth: .*damaged")
+        for keep in (0.0, 0.6, 0.99)
+    ),
+    (two_are_broken, 1, "epoch_3.pth: .*damaged"),
+    (weights_alone, 2, "it holds no meta"),
+    (lambda work: (work / "last_checkpoint").unlink(), 3, None),
+    (lambda work: last(work, ""), 3, None),
+    (lambda work: last(work, "at/epoch_9.pth"), 3, "9.pth, .*not exist"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "epoch", "says"), FOLDERS)
+def test_which_one_is_resumed_and_what_is_told(work, spoil, epoch, says):
+    spoil(work)
     runner = toy_runner(work, resume=True)
-    assert resumed_epoch(runner) == 2
-    assert "it holds no meta" in log_of(runner)
-
-
-@pytest.mark.parametrize("pointer", [None, "", "somewhere/epoch_9.pth"])
-def test_without_a_valid_pointer_the_newest_is_used(work, pointer):
-    if pointer is None:
-        (work / "last_checkpoint").unlink()
-    else:
-        (work / "last_checkpoint").write_text(pointer, encoding="utf-8")
-    runner = toy_runner(work, resume=True)
-    assert resumed_epoch(runner) == 3
-    assert ("does not exist" in log_of(runner)) == bool(pointer)
+    assert resumed_epoch(runner) == epoch
+    lines = log_of(runner).splitlines()
+    told = [line for line in lines if "Skipping" in line or "not exist" in line]
+    assert bool(told) is (says is not None)
+    assert all("WARNING" in line for line in told)
+    assert says is None or re.search(says, told[0])
 
 
 def test_all_broken_is_an_error_that_lists_them(work):
@@ -108,7 +100,7 @@ def test_all_broken_is_an_error_that_lists_them(work):
 
 
 def test_a_pointer_to_nothing_is_an_error(tmp_path):
-    (tmp_path / "last_checkpoint").write_text("unmounted/epoch_3.pth", encoding="utf-8")
+    last(tmp_path, "unmounted/epoch_3.pth")
     with pytest.raises(CheckpointError, match=r"unmounted/epoch_3\.pth: does not exist"):
         resumed_epoch(toy_runner(tmp_path, resume=True))
 
@@ -121,13 +113,6 @@ def test_without_any_checkpoint_training_starts(tmp_path):
     assert "training starts from scratch" in log_of(runner)
 
 
-def test_resuming_trains_the_remaining_epochs(work):
-    runner = toy_runner(work, epochs=4, resume=True)
-    runner.train()
-    assert runner.epoch == 4
-    assert (work / "epoch_4.pth").is_file()
-
-
 def test_a_refused_one_is_never_skipped(work):
     content = torch.load(work / "epoch_1.pth", weights_only=False)
     torch.save({**content, "extra": Touch(work / "trace")}, work / "epoch_3.pth")
@@ -136,17 +121,15 @@ def test_a_refused_one_is_never_skipped(work):
     assert not (work / "trace").exists()
 
 
-def test_a_named_checkpoint_is_resumed(work):
-    path = str(work / "epoch_1.pth")
-    assert resumed_epoch(toy_runner(work, resume=True, load_from=path)) == 1
-
-
 @pytest.mark.parametrize("resume", [True, False])
-def test_a_named_checkpoint_that_is_broken_is_named(work, resume):
-    truncate(work / "epoch_2.pth")
-    runner = toy_runner(work, resume=resume, load_from=str(work / "epoch_2.pth"))
-    with pytest.raises(CorruptCheckpointError, match=r"epoch_2\.pth is damaged"):
-        resumed_epoch(runner)
+def test_a_named_checkpoint(work, resume):
+    """With its counters only where it is resumed; a broken one is never passed over."""
+    path = work / "epoch_1.pth"
+    options = dict(resume=resume, load_from=str(path))
+    assert resumed_epoch(toy_runner(work, **options)) == int(resume)
+    truncate(path)
+    with pytest.raises(CorruptCheckpointError, match=r"epoch_1\.pth is damaged"):
+        resumed_epoch(toy_runner(work, **options))
 
 
 @pytest.mark.parametrize("resume", [True, False])
@@ -160,11 +143,6 @@ def test_a_named_checkpoint_that_is_missing_is_reported_before_anything_is_built
             Costly(), str(tmp_path / "w"), load_from=str(tmp_path / "absent.pth"), resume=resume
         )
     assert not (tmp_path / "w").exists()
-
-
-def test_load_from_keeps_the_counters(work):
-    runner = toy_runner(work, load_from=str(work / "epoch_3.pth"))
-    assert resumed_epoch(runner) == 0
 
 
 # The merged config in the work folder
@@ -254,47 +232,30 @@ def found(folder, *args):
     return [os.path.relpath(path, folder) for path in find_candidates(folder, *args)]
 
 
-def test_order_is_by_number_not_by_name(tmp_path):
-    touch(tmp_path, "epoch_10.pth", "epoch_9.pth", "epoch_100.pth")
-    assert found(tmp_path) == ["epoch_100.pth", "epoch_10.pth", "epoch_9.pth"]
-
-
-def test_the_kind_written_last_comes_first(tmp_path):
-    touch(tmp_path, "iter_500.pth", "epoch_1.pth", "epoch_2.pth")
-    assert found(tmp_path) == ["epoch_2.pth", "epoch_1.pth", "iter_500.pth"]
-    touch(tmp_path, "epoch_1.pth", "epoch_2.pth", "iter_500.pth")
-    assert found(tmp_path) == ["iter_500.pth", "epoch_2.pth", "epoch_1.pth"]
-
-
-def test_what_is_no_checkpoint_to_resume_from(tmp_path):
-    touch(
-        tmp_path,
-        "best_accuracy_epoch_3.pth",
-        "epoch_3-1a2b3c4d.pth",
-        ".epoch_3.pth.0123456789ab.tmp",
-        "epoch_x.pth",
-        "epoch_3.pth.tmp",
-        "weights.pth",
-    )
-    (tmp_path / "epoch_4.pth").mkdir()
-    assert found(tmp_path) == []
+@pytest.mark.parametrize(
+    ("files", "templates", "order"),
+    [
+        ("epoch_10.pth epoch_9.pth epoch_100.pth", [], "epoch_100.pth epoch_10.pth epoch_9.pth"),
+        ("iter_500.pth epoch_1.pth epoch_2.pth", [], "epoch_2.pth epoch_1.pth iter_500.pth"),
+        ("epoch_1.pth epoch_2.pth iter_500.pth", [], "iter_500.pth epoch_2.pth epoch_1.pth"),
+        ("epoch_1.pth step-7.ckpt", ["step-{}.ckpt"], "step-7.ckpt epoch_1.pth"),
+        ("best_accuracy_epoch_3.pth epoch_3-1a2b3c4d.pth .epoch_3.pth.0123456789ab.tmp", [], ""),
+        ("epoch_x.pth epoch_3.pth.tmp weights.pth epoch_4.pth/file", [], ""),
+    ],
+)
+def test_by_number_and_the_kind_written_last_first(tmp_path, files, templates, order):
+    touch(tmp_path, *files.split())
+    assert found(tmp_path, templates) == order.split()
 
 
 def test_another_output_folder_is_searched_too(tmp_path):
     touch(tmp_path, "work/epoch_1.pth", "out/epoch_1.pth", "out/epoch_2.pth")
-    (tmp_path / "work" / "last_checkpoint").write_text(
-        str(tmp_path / "out" / "epoch_3.pth"), encoding="utf-8"
-    )
+    last(tmp_path / "work", str(tmp_path / "out" / "epoch_3.pth"))
     assert [os.path.relpath(path, tmp_path) for path in find_candidates(tmp_path / "work")] == [
         "out/epoch_2.pth",
         "out/epoch_1.pth",
         "work/epoch_1.pth",
     ]
-
-
-def test_other_file_names(tmp_path):
-    touch(tmp_path, "epoch_1.pth", "step-7.ckpt")
-    assert found(tmp_path, ["step-{}.ckpt"]) == ["step-7.ckpt", "epoch_1.pth"]
 
 
 def test_file_names_of_the_checkpoint_hook_are_known(tmp_path):
@@ -308,6 +269,6 @@ def test_file_names_of_the_checkpoint_hook_are_known(tmp_path):
 
 def test_a_remote_one_is_not_fetched_because_a_file_names_it(tmp_path):
     touch(tmp_path, "epoch_1.pth")
-    (tmp_path / "last_checkpoint").write_text("s3://bucket/epoch_2.pth\n", encoding="utf-8")
+    last(tmp_path, "s3://bucket/epoch_2.pth\n")
     with pytest.raises(CheckpointError, match=r"last_checkpoint names s3://bucket/epoch_2\.pth"):
         find_candidates(tmp_path)

@@ -33,26 +33,16 @@ def in_memory(root, tmp_path_factory):
     return train(config(root, tmp_path_factory.mktemp("reference")))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_data_in_memory(root, tmp_path, in_memory, workers):
-    assert differing(train(config(root, tmp_path, workers=workers)), in_memory) == []
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_data_in_memory_after_a_resume(root, tmp_path, in_memory, workers):
+    """In one go, and after a resume; another seed and no augmentation give other weights."""
+    whole = train(config(root, tmp_path / "whole", workers=workers))
+    assert differing(whole, in_memory) == []
+    for change in (dict(randomness={"seed": 1}), {"data_preprocessor.batch_transforms": []}):
+        other = train(config(root, tmp_path / "other", overwrite=True, **change))
+        assert not torch.equal(other["backbone.conv1.weight"], whole["backbone.conv1.weight"])
     train(config(root, tmp_path, epochs=1, workers=workers))
     assert differing(train(config(root, tmp_path, workers=workers, resume=True)), in_memory) == []
-
-
-def test_another_seed_gives_other_weights(root, tmp_path, in_memory):
-    other = train(config(root, tmp_path, randomness={"seed": 1}))
-    assert not torch.equal(other["backbone.conv1.weight"], in_memory["backbone.conv1.weight"])
-
-
-def test_augmentation_is_part_of_it(root, tmp_path, in_memory):
-    cfg = config(root, tmp_path)
-    cfg.data_preprocessor.batch_transforms = []
-    assert not torch.equal(train(cfg)["head.fc.weight"], in_memory["head.fc.weight"])
 
 
 def of_folder(root, folder, work_dir, **options):

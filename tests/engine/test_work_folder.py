@@ -9,7 +9,7 @@ import pytest
 
 from dmmix.compat import DiskFullError
 from dmmix.compat.atomic import atomic_open
-from dmmix.engine.resuming import WorkFolder
+from dmmix.engine.resuming.folder import WorkFolder
 from tests.engine.small import log_of
 from tests.engine.test_resuming import runner
 
@@ -21,43 +21,34 @@ def files(folder):
 
 
 def test_the_checkpoints_of_an_earlier_run_are_not_written_over(tmp_path):
+    """Unless they are let go, by a run that can be built; a text that says no is true."""
     runner(tmp_path).train()
     before = {file: file.read_bytes() for file in tmp_path.glob("*.*") if file.is_file()}
-    for settings in ({}, dict(load_from=str(tmp_path / "epoch_2.pth"))):
-        with pytest.raises(
-            FileExistsError, match=r"earlier run \(epoch_4.pth and 4 more\).*--resume"
-        ):
+    last, earlier = (
+        str(tmp_path / "epoch_4.pth"),
+        r"earlier run \(epoch_4.pth and 4 more\).*--resume",
+    )
+    for settings, error, says in (
+        ({}, FileExistsError, earlier),
+        (dict(load_from=last), FileExistsError, earlier),
+        *(
+            (dict(overwrite=value), ValueError, "config: overwrite must be True or False, got")
+            for value in ("no", "yes", 1, None)
+        ),
+        (dict(overwrite=True, schedule=(dict(type="NoSuchLR"),)), KeyError, "NoSuchLR"),
+        (
+            dict(overwrite=True, load_from=last),
+            FileExistsError,
+            "load_from names .*epoch_4.pth, which overwrite",
+        ),
+    ):
+        with pytest.raises(error, match=says):
             runner(tmp_path, **settings).train()
-    assert {file: file.read_bytes() for file in before} == before
-
-
-def test_what_is_let_go_goes(tmp_path):
-    runner(tmp_path).train()
+        assert {file: file.read_bytes() for file in before} == before
     made = runner(tmp_path, overwrite=True, loop=dict(by_epoch=True, max_epochs=1))
     made.train()
     assert files(tmp_path) == ["best_accuracy_epoch_1.pth", "epoch_1.pth"]
     assert "Removed 5 checkpoints of an earlier run" in log_of(made)
-
-
-@pytest.mark.parametrize("value", ["no", "yes", 1, None])
-def test_what_is_no_flag_lets_nothing_go(tmp_path, value):
-    """A text that says no is true."""
-    runner(tmp_path).train()
-    before = files(tmp_path)
-    with pytest.raises(ValueError, match="config: overwrite must be True or False, got"):
-        runner(tmp_path, overwrite=value).train()
-    assert files(tmp_path) == before
-
-
-def test_nothing_goes_for_a_run_that_cannot_be_built(tmp_path):
-    runner(tmp_path).train()
-    before = files(tmp_path)
-    with pytest.raises(KeyError, match="NoSuchLR"):
-        runner(tmp_path, overwrite=True, schedule=(dict(type="NoSuchLR"),)).train()
-    assert files(tmp_path) == before
-    with pytest.raises(FileExistsError, match=r"load_from names .*epoch_4.pth, which overwrite"):
-        runner(tmp_path, overwrite=True, load_from=str(tmp_path / "epoch_4.pth")).train()
-    assert files(tmp_path) == before
 
 
 @pytest.mark.slow
@@ -65,7 +56,7 @@ def test_one_run_at_a_time(tmp_path):
     """Another process holds it; when that is killed, it is free."""
     holds = (
         "import sys, time\n"
-        "from dmmix.engine.resuming import WorkFolder\n"
+        "from dmmix.engine.resuming.folder import WorkFolder\n"
         f"folder = WorkFolder({str(tmp_path)!r}, [])\n"
         "folder.begin(False, False)\n"
         "print('taken', flush=True)\n"
@@ -85,18 +76,15 @@ def test_one_run_at_a_time(tmp_path):
     assert not (tmp_path / "running.lock").exists()
 
 
-def test_it_is_free_after_an_error(tmp_path):
-    with pytest.raises(KeyError):
-        runner(tmp_path, schedule=(dict(type="NoSuchLR"),)).train()
-    runner(tmp_path, loop=dict(by_epoch=True, max_epochs=1)).train()
-
-
 def test_files_of_killed_writes_are_cleared_away(tmp_path):
     torn, other = tmp_path / ".epoch_3.pth.0123456789ab.tmp", tmp_path / ".mine.tmp"
     for file in (torn, other):
         file.write_bytes(b"half")
-    assert WorkFolder(str(tmp_path), []).begin(True, False) == 1
-    assert (torn.exists(), other.exists()) == (False, True)
+    folder = WorkFolder(str(tmp_path), [])
+    assert folder.begin(True, False) == 1
+    assert f"pid={os.getpid()}\n" in (tmp_path / "running.lock").read_text(encoding="utf-8")
+    folder.end()
+    assert list(tmp_path.iterdir()) == [other]
 
 
 def test_a_best_checkpoint_that_is_none_any_more_goes(tmp_path):
@@ -147,16 +135,5 @@ def test_a_full_disk_says_so(tmp_path, monkeypatch, room):
         runner(tmp_path, resume=True).train()
     assert (tmp_path / "epoch_1.pth").read_bytes() == before
     assert not [file for file in tmp_path.iterdir() if file.suffix == ".tmp"]
-
-
-def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(PermissionError), atomic_open(tmp_path / "file", "w"):
-        raise PermissionError(errno.EACCES, "no")
-
-
-def test_the_lock_is_plain(tmp_path):
-    folder = WorkFolder(str(tmp_path), [])
-    folder.begin(False, False)
-    assert f"pid={os.getpid()}\n" in (tmp_path / "running.lock").read_text(encoding="utf-8")
-    folder.end()
-    assert list(tmp_path.iterdir()) == []
+        raise PermissionError(errno.EACCES, "no")  # other errors stay what they are

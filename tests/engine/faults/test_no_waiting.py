@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from mmengine.hooks import Hook
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 
 from dmmix.engine.faults import step_watch
 from tests.engine.faults import runs
@@ -11,48 +12,18 @@ from tests.mixups.waits import Waits
 pytestmark = pytest.mark.openmmlab
 
 
-class Between(runs.Spoil):
-    """Counts reads of values between the first iteration and the last."""
+class Between(Hook):
+    """Enters before all other hooks of the second batch of an epoch, and leaves after them: the
+    last one is logged."""
 
-    priority = "HIGHEST"
+    def __init__(self, event, call):
+        self.priority = "HIGHEST" if event == "before_train_iter" else "LOWEST"
+        self.call = call
+        setattr(self, event, self.at_the_second)
 
-    def __init__(self, monkeypatch):
-        self.waits, self.lists = Waits(), []
-        for name in ("tolist", "item", "cpu", "numpy"):
-            function = getattr(torch.Tensor, name)
-            monkeypatch.setattr(torch.Tensor, name, self.counted(name, function))
-
-    def counted(self, name, function):
-        def count(tensor, *args, **kwargs):
-            if isinstance(torch.utils._python_dispatch._get_current_dispatch_mode(), Waits):
-                self.lists.append(name)
-            return function(tensor, *args, **kwargs)
-
-        return count
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
-        if batch_idx == 1:
-            self.waits.__enter__()
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        # The last batch of an epoch is logged.
+    def at_the_second(self, runner, batch_idx, data_batch=None, outputs=None):
         if batch_idx == runs.BATCHES - 2:
-            self.last = True
-
-
-class Leave(runs.Spoil):
-    """After all other hooks, before the last batch of the epoch, which is logged."""
-
-    priority = "LOWEST"
-
-    def __init__(self, between):
-        self.between = between
-
-    before_train_iter = runs.Hook.before_train_iter
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        if batch_idx == runs.BATCHES - 2:
-            self.between.waits.__exit__(None, None, None)
+            self.call()
 
 
 @pytest.mark.parametrize("clip_grad", [None, {"max_norm": 1.0}])
@@ -61,13 +32,25 @@ def test_a_step_reads_nothing(tmp_path, monkeypatch, clip_grad):
     optim = {"optimizer": {"type": "SGD", "lr": 0.1}, "clip_grad": clip_grad}
     step = {"fused_optimizer": True, "channels_last": True}
     built = runs.run(tmp_path, None, step, optim_wrapper=optim)
-    between = Between(monkeypatch)
-    built.register_hook(between)
-    built.register_hook(Leave(between))
+    waits, reads, times = Waits(), [], []
+
+    def counted(name, function):
+        def count(tensor, *args, **kwargs):
+            if isinstance(_get_current_dispatch_mode(), Waits):
+                reads.append(name)
+            return function(tensor, *args, **kwargs)
+
+        return count
+
+    for name in ("tolist", "item", "cpu", "numpy"):
+        monkeypatch.setattr(torch.Tensor, name, counted(name, getattr(torch.Tensor, name)))
+    built.register_hook(Between("before_train_iter", waits.__enter__))
+    built.register_hook(
+        Between("after_train_iter", lambda: times.append(waits.__exit__(None, None, None)))
+    )
     built.train()
-    assert between.last
-    assert between.waits.found == []
-    assert between.lists == []
+    assert len(times) == 3
+    assert waits.found == reads == []
 
 
 def test_the_test_notices_a_read():

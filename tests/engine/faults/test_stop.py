@@ -15,6 +15,7 @@ from tests.engine.small import VALIDATED
 
 pytestmark = [pytest.mark.slow, pytest.mark.openmmlab]
 
+GRADIENTS = r": gradients \(beside loss = [\d.]+"
 #: By name: what is spoilt, where that is found (iteration, from 1), and what the message says.
 SOURCES = {
     "NaN in images": (runs.inputs(math.nan), 5, r"loss_mixup = nan"),
@@ -25,8 +26,15 @@ SOURCES = {
     "a mean of BatchNorm": (runs.buffer("running_mean", math.nan), 6, r"buffers backbone.bn1"),
     "a variance of BatchNorm": (runs.buffer("running_var", math.inf), 6, r"buffers backbone.bn1"),
     "the learning rate": (runs.rate, 6, r"a lower learning rate \(now 1e\+30\)"),
+    "gradients": (runs.gradient(math.nan), 5, GRADIENTS),
+    "infinite gradients": (runs.gradient(math.inf), 5, GRADIENTS),
+    "clipped gradients": (runs.gradient(math.nan), 5, GRADIENTS),
+    "a batch of a group": (runs.inputs(math.nan), 5, r"loss_mixup = nan"),
 }
-GRADIENTS = {"NaN": math.nan, "inf": math.inf}
+OPTIONS = {
+    "clipped gradients": dict(clip_grad=dict(max_norm=1.0)),
+    "a batch of a group": dict(accumulative_counts=2),
+}
 
 
 def stopped(work_dir, how, **settings):
@@ -44,6 +52,7 @@ def left(work_dir):
 @pytest.mark.parametrize(
     ("source", "precision"),
     [(source, "fp32") for source in SOURCES]
+    + [(source, "bf16") for source in SOURCES if source.endswith("gradients")]
     + [
         (source, precision)
         for source in ("NaN in images", "a weight that no loss sees", "a mean of BatchNorm")
@@ -55,8 +64,8 @@ def test_a_run_that_is_not_finite_ends(tmp_path, monkeypatch, source, precision,
     """Read at once, as on a CPU, or later, as where a read would wait."""
     monkeypatch.setattr(step_watch, "reads_at_once", lambda device: at_once)
     how, iteration, says = SOURCES[source]
-    error = stopped(tmp_path, how, step={"precision": precision})
-    message = str(error)
+    optim = dict(optimizer=dict(type="SGD", lr=0.1), **OPTIONS.get(source, {}))
+    message = str(stopped(tmp_path, how, step={"precision": precision}, optim_wrapper=optim))
     assert f"iteration {iteration} of 9 (epoch 2)" in message
     assert re.search(says, message)
     # That of the first epoch is there, and none of the second.
@@ -65,22 +74,6 @@ def test_a_run_that_is_not_finite_ends(tmp_path, monkeypatch, source, precision,
     assert str(tmp_path / dump) in message
     saved = torch.load(tmp_path / "epoch_1.pth", weights_only=False)["state_dict"]
     assert all(torch.isfinite(tensor).all() for tensor in saved.values())
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("value", GRADIENTS)
-def test_gradients_that_are_not_finite_end_it(tmp_path, value, precision):
-    how = runs.gradient(GRADIENTS[value])
-    error = stopped(tmp_path, how, step={"precision": precision})
-    assert re.search(r"iteration 5 of 9 \(epoch 2\): gradients \(beside loss = ", str(error))
-    assert left(tmp_path) == ["epoch_1.pth", "non_finite_iter_5.pth"]
-    assert math.isfinite(error.report["losses"]["loss"])
-
-
-def test_gradients_with_clipping(tmp_path):
-    optim = {"optimizer": {"type": "SGD", "lr": 0.1}, "clip_grad": {"max_norm": 1.0}}
-    error = stopped(tmp_path, runs.gradient(math.nan), optim_wrapper=optim)
-    assert "iteration 5 of 9 (epoch 2): gradients (beside" in str(error)
 
 
 def test_shares_of_classes_that_are_not_finite_end_it(tmp_path):
@@ -100,12 +93,6 @@ def test_shares_of_classes_that_are_not_finite_end_it(tmp_path):
     assert left(tmp_path / "ours") == ["epoch_1.pth"]
 
 
-def test_what_the_scaler_of_float16_skips_is_no_fault(tmp_path):
-    built = run(tmp_path, runs.gradient(math.inf), step={"precision": "fp16"})
-    built.train()
-    assert left(tmp_path) == ["epoch_3.pth"]
-
-
 def test_a_scale_that_no_gradient_needs_is_one(tmp_path):
     def always(runner, batch):
         runner.model.head.fc.bias.register_hook(lambda grad: grad * math.nan)
@@ -117,27 +104,32 @@ def test_a_scale_that_no_gradient_needs_is_one(tmp_path):
     assert error.report["iteration"] == 4 + 30
 
 
+def mask(runner, batch):
+    runner.model.register_buffer("mask", torch.full((3,), -math.inf))
+
+
+def large(runner, batch):
+    """Their squares do not fit into float32."""
+    runner.model.register_parameter("large", torch.nn.Parameter(torch.full((3,), 1e30)))
+
+
+@pytest.mark.parametrize("how", [mask, large, None])
+def test_what_is_no_fault(tmp_path, how):
+    """By design, or large; or what the scaler of float16 leaves out."""
+    spoilt = runs.gradient(math.inf) if how is None else None
+    built = run(tmp_path, spoilt, step={"precision": "fp32" if how else "fp16"})
+    if how is not None:
+        how(built, None)
+    built.train()
+    assert left(tmp_path) == ["epoch_3.pth"]
+
+
 def test_weights_that_are_bad_from_the_start(tmp_path):
     built = run(tmp_path, None)
     built.load_or_resume = lambda: runs.weight(built, None)
     with pytest.raises(NonFiniteError, match=r"before the first iteration: weights head.fc.weight"):
         built.train()
     assert left(tmp_path) == []
-
-
-def test_a_mask_that_is_infinite_by_design(tmp_path):
-    built = run(tmp_path, None)
-    built.model.register_buffer("mask", torch.full((3,), -math.inf))
-    built.train()
-    assert left(tmp_path) == ["epoch_3.pth"]
-
-
-def test_large_weights_are_finite(tmp_path):
-    """Their squares do not fit into float32."""
-    built = run(tmp_path, None)
-    built.model.register_parameter("large", torch.nn.Parameter(torch.full((3,), 1e30)))
-    built.train()
-    assert left(tmp_path) == ["epoch_3.pth"]
 
 
 # What the message and the dump say
@@ -149,6 +141,7 @@ def test_samples_and_dump(tmp_path):
     assert dump["iteration"] == 5
     assert dump["bad_rows"] == {"inputs": [3, 7]}
     (numbers,) = dump["samples"].values()
+    assert dump["samples"].keys() == {""}
     assert f"sample(s) {numbers[3]}, {numbers[7]}, of a batch of {numbers[0]}, " in str(error)
     assert str(error).startswith(dump["message"])
     assert math.isnan(dump["losses"]["loss_mixup"])
@@ -163,32 +156,17 @@ def test_samples_and_dump(tmp_path):
 
 
 def test_samples_of_an_iteration_based_loop(tmp_path):
-    settings = {
-        "train_cfg": {"by_epoch": False, "max_iters": 9},
-        "default_hooks": {
-            "checkpoint": {
-                "type": "CheckpointHook", "interval": 4, "by_epoch": False, "max_keep_ckpts": 1
-            }
-        },
-    }  # fmt: skip
+    saves = dict(type="CheckpointHook", interval=4, by_epoch=False, max_keep_ckpts=1)
+    loop = dict(by_epoch=False, max_iters=9)
+    settings = dict(train_cfg=loop, default_hooks=dict(checkpoint=saves))
     error = stopped(tmp_path / "iter", runs.inputs(math.nan), **settings)
     assert "iteration 5 of 9:" in str(error)
     assert left(tmp_path / "iter") == ["iter_4.pth", "non_finite_iter_5.pth"]
-    by_epoch = stopped(tmp_path / "epoch", runs.inputs(math.nan))
-    assert len(error.report["samples"][""]) == 20
-    (tmp_path / "iter" / "again").mkdir()
     dump = torch.load(tmp_path / "iter" / "non_finite_iter_5.pth", weights_only=True)
     data = run(tmp_path / "again", None).train_loop.dataloader.dataset
-    found = [data[number]["labels"] for number in error.report["samples"][""]]
-    assert dump["batch"]["labels"].tolist() == [int(label) for label in found]
-    assert by_epoch.report["samples"].keys() == {""}
-
-
-def test_the_rest_of_an_epoch_and_of_a_group_of_batches(tmp_path):
-    optim = {"optimizer": {"type": "SGD", "lr": 0.1}, "accumulative_counts": 2}
-    error = stopped(tmp_path, runs.inputs(math.nan), optim_wrapper=optim)
-    assert error.report["iteration"] == 5
-    assert left(tmp_path) == ["epoch_1.pth", "non_finite_iter_5.pth"]
+    found = [int(data[number]["labels"]) for number in error.report["samples"][""]]
+    assert dump["batch"]["labels"].tolist() == found
+    assert len(found) == 20
 
 
 def test_a_dump_that_cannot_be_written_hides_nothing(tmp_path, monkeypatch):

@@ -30,11 +30,6 @@ def test_every_step(fraction):
         assert second == pytest.approx(0.3 * factor)
 
 
-def test_it_ends_at_a_fifth_and_stays():
-    seen = rates_of(PartialCosineLR(optimizer(1.0), T_max=4), 7)
-    assert seen[4] == seen[6] == [pytest.approx(0.19509, abs=1e-5)]
-
-
 def test_goes_on_from_its_state():
     whole = rates_of(PartialCosineLR(optimizer(1.0), T_max=10), 10)
     first = PartialCosineLR(optimizer(1.0), T_max=10)
@@ -45,20 +40,15 @@ def test_goes_on_from_its_state():
     assert rates_of(second, 6) == whole[4:]
 
 
-def test_epochs_as_iterations():
+def test_it_ends_at_a_fifth_and_stays_and_epochs_become_iterations():
+    seen = rates_of(PartialCosineLR(optimizer(1.0), T_max=4), 7)
+    assert seen[4] == seen[6] == [pytest.approx(0.19509, abs=1e-5)]
     schedule = PartialCosineLR.build_iter_from_epoch(optimizer(1.0), T_max=5, epoch_length=3)
-    seen = rates_of(schedule, 16)
-    assert seen[7] == [pytest.approx(math.cos(math.pi * 7 / 16 * 7 / 15))]
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
+    assert rates_of(schedule, 16)[7] == [pytest.approx(math.cos(math.pi * 7 / 16 * 7 / 15))]
+    for options, says in (
         (dict(T_max=0), "T_max must be at least 1, got 0"),
         (dict(T_max=5, fraction=0), "fraction must be above 0 and at most 0.5, got 0"),
         (dict(T_max=5, fraction=0.6), "fraction must be above 0 and at most 0.5, got 0.6"),
-    ],
-)
-def test_bad_arguments(options, says):
-    with pytest.raises(ValueError, match=says):
-        PartialCosineLR(optimizer(1.0), **options)
+    ):
+        with pytest.raises(ValueError, match=says):
+            PartialCosineLR(optimizer(1.0), **options)
