@@ -1,6 +1,5 @@
 """BatchEvaluator and Accuracy: mmpretrain's numbers, from whole batches."""
 
-import pickle
 from itertools import chain, zip_longest
 
 import pytest
@@ -10,12 +9,10 @@ from hypothesis import strategies as st
 from mmengine.evaluator import DumpResults, Evaluator
 from mmengine.registry import EVALUATOR, DefaultScope
 
-from dmmix.engine import leave_processes
 from dmmix.evaluation import Accuracy, BatchEvaluator, Predictions, batch_evaluator
+from dmmix.evaluation.accuracy import interleave
 from dmmix.evaluation.accuracy import metrics as stock  # mmpretrain's
-from dmmix.evaluation.collect import interleave
-from dmmix.registry import METRICS
-from tests.machine import FASTEST_START
+from tests.engine.small import in_two_processes
 
 from .batches import in_one_piece, logits_and_labels, one_by_one, split
 
@@ -70,6 +67,13 @@ def test_accuracy_is_that_of_mmpretrain(options, n):
     expected = per_sample(stock.Accuracy(**options), *made)
     assert 0 < min(expected.values()) < 100
     assert_same(whole(Accuracy(**options), *made), expected)
+    for kind in (Evaluator, BatchEvaluator):
+        for form in (one_by_one, in_one_piece):
+            assert_same(evaluate(kind(Accuracy(**options)), [form(*made)]), expected)
+    # What comes after the size of the data set is not counted.
+    cut = whole(Accuracy(**options), *made, size=90)
+    assert_same(cut, per_sample(stock.Accuracy(**options), *made, size=90))
+    assert cut != expected
 
 
 @settings(deadline=None, max_examples=60)
@@ -91,14 +95,6 @@ def test_accuracy_is_that_of_mmpretrain_whatever_comes(data):
     assert_same(found, per_sample(stock.Accuracy(**options), logits, labels))
 
 
-@pytest.mark.parametrize(("thr", "percent"), [(None, 100.0), (0.4, 100.0), (0.5, 0.0)])
-def test_a_score_must_be_above_the_threshold(thr, percent):
-    made = torch.zeros(3, 2), torch.zeros(3, dtype=torch.long)
-    options = dict(topk=2, thrs=thr)
-    assert whole(Accuracy(**options), *made) == {"accuracy/top2": percent}
-    assert per_sample(stock.Accuracy(**options), *made) == {"accuracy/top2": percent}
-
-
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
 def test_accuracy_of_other_floats(dtype):
     logits, labels = logits_and_labels(97)
@@ -116,32 +112,11 @@ def test_short_scores_are_compared_with_the_whole_threshold():
         assert evaluate(BatchEvaluator(metric), [predictions]) == {"accuracy/top2": 100.0}
 
 
-@pytest.mark.parametrize("kind", [Evaluator, BatchEvaluator])
-@pytest.mark.parametrize("options", OPTIONS)
-def test_accuracy_takes_data_samples_too(kind, options):
-    made = logits_and_labels(97)
-    found = evaluate(kind(Accuracy(**options)), [one_by_one(*made)])
-    assert_same(found, per_sample(stock.Accuracy(**options), *made))
-
-
 def test_accuracy_of_predicted_labels_alone():
     made = logits_and_labels(97)
     samples = [{"gt_label": s.gt_label, "pred_label": s.pred_label} for s in one_by_one(*made)]
     found = evaluate(BatchEvaluator(Accuracy(topk=(1, 5))), [samples])
     assert_same(found, evaluate(Evaluator(stock.Accuracy(topk=(1, 5))), [samples]))
-
-
-def test_mmengines_evaluator_takes_predictions_in_one_piece():
-    made = logits_and_labels(97)
-    found = evaluate(Evaluator(Accuracy(topk=(1, 5))), [in_one_piece(*made)])
-    assert_same(found, per_sample(stock.Accuracy(topk=(1, 5)), *made))
-
-
-def test_what_comes_after_the_size_of_the_dataset_is_not_counted():
-    made = logits_and_labels(97)
-    found = whole(Accuracy(), *made, size=90)
-    assert found == per_sample(stock.Accuracy(), *made, size=90)
-    assert found != whole(Accuracy(), *made)
 
 
 @pytest.mark.parametrize("second", [in_one_piece, one_by_one])
@@ -152,15 +127,10 @@ def test_every_evaluation_starts_anew(second):
     assert_same(evaluate(evaluator, [second(*made)]), per_sample(stock.Accuracy(), *made))
 
 
-def test_nothing_is_made_for_each_sample(monkeypatch):
-    predictions = in_one_piece(*logits_and_labels(40))
-    monkeypatch.setattr(type(predictions), "_rows", None)
-    assert "accuracy/top1" in evaluate(BatchEvaluator(Accuracy()), [predictions])
-
-
-def test_batches_do_not_keep_their_scores():
-    metric = Accuracy(topk=(1, 5), thrs=(0.0, 0.5))
-    metric.process_batch(in_one_piece(*logits_and_labels(1000)))
+def test_nothing_is_made_for_each_sample_and_no_score_is_kept(monkeypatch):
+    metric, predictions = Accuracy(topk=(1, 5), thrs=(0.0, 0.5)), logits_and_labels(1000)
+    monkeypatch.setattr(Predictions, "_rows", None)
+    BatchEvaluator(metric).process(in_one_piece(*predictions))
     (kept,) = metric._hits
     assert kept.untyped_storage().nbytes() == 1000 * 2 * 2
 
@@ -168,51 +138,23 @@ def test_batches_do_not_keep_their_scores():
 # Other metrics
 
 
-@pytest.mark.parametrize(("name", "options"), [
-    ("SingleLabelMetric", {}),
-    ("SingleLabelMetric", dict(thrs=(None, 0.4), items=("precision", "recall", "support"))),
-    ("SingleLabelMetric", dict(average=None)),
-    ("ConfusionMatrix", {}),
-    ("MultiLabelMetric", dict(topk=1)),
+@pytest.mark.parametrize(("kind", "options"), [
+    (stock.SingleLabelMetric, {}),
+    (stock.SingleLabelMetric, dict(thrs=(None, 0.4), items=("precision", "recall", "support"))),
+    (stock.SingleLabelMetric, dict(average=None)),
+    (stock.ConfusionMatrix, {}),
+    (stock.MultiLabelMetric, dict(topk=1)),
+    (stock.MultiLabelMetric, dict(thr=0.2, items=("precision", "recall", "support"))),
 ])  # fmt: skip
-def test_every_metric_of_mmpretrain_gives_the_same(name, options):
-    made = logits_and_labels(97)
-    kind = getattr(stock, name)
+def test_every_metric_of_mmpretrain_gives_the_same(kind, options):
+    """Alone and among others; soft labels reach those that take them."""
+    made = logits_and_labels(97, soft="thr" in options)
+    if "thr" in options:
+        made = made[0], (made[1] > made[1].median()).float()
     assert_same(whole(kind(**options), *made), per_sample(kind(**options), *made))
-
-
-def test_several_metrics():
-    made = logits_and_labels(97)
-    others = [stock.SingleLabelMetric(), stock.ConfusionMatrix()]
-    found = whole([others[0], Accuracy(topk=(1, 5)), others[1]], *made)
-    expected = per_sample([others[0], stock.Accuracy(topk=(1, 5)), others[1]], *made)
-    assert_same(found, expected)
-
-
-def test_soft_labels_reach_the_metrics_that_take_them():
-    logits, labels = logits_and_labels(97, soft=True)
-    made = logits, (labels > labels.median()).float()
-    options = dict(thr=0.2, items=("precision", "recall", "support"))
-    kind = stock.MultiLabelMetric
-    assert_same(whole(kind(**options), *made), per_sample(kind(**options), *made))
-
-
-def test_dumped_results(tmp_path):
-    made = logits_and_labels(97)
-    found, expected = tmp_path / "found.pkl", tmp_path / "expected.pkl"
-    evaluator = BatchEvaluator([Accuracy()])
-    evaluator.metrics.append(DumpResults(out_file_path=str(found)))  # as dmmix test does
-    pieces = [in_one_piece(*part) for part in split(*made, 40)]
-    assert set(evaluate(evaluator, pieces)) == {"accuracy/top1"}
-    per_sample(DumpResults(out_file_path=str(expected)), *made)
-    ours, theirs = (pickle.loads(file.read_bytes()) for file in (found, expected))
-    assert len(ours) == len(theirs) == 97
-    for sample, other in zip(ours, theirs, strict=True):
-        assert sample.keys() == other.keys()
-        for name, value in other.items():
-            assert type(sample[name]) is type(value)
-            assert torch.equal(torch.as_tensor(sample[name]), torch.as_tensor(value)), name
-    assert found.stat().st_size < 97 * 3000
+    if "thr" not in options:
+        found = whole([kind(**options), Accuracy(topk=(1, 5))], *made)
+        assert_same(found, per_sample([kind(**options), stock.Accuracy(topk=(1, 5))], *made))
 
 
 def test_the_batch_of_the_loader_reaches_other_metrics():
@@ -231,15 +173,6 @@ def test_the_batch_of_the_loader_reaches_other_metrics():
 # Configs
 
 
-def test_names():
-    with DefaultScope.overwrite_default_scope("dmmix"):
-        evaluator = EVALUATOR.build(dict(type="BatchEvaluator", metrics=dict(type="Accuracy")))
-    assert type(evaluator) is BatchEvaluator
-    assert type(evaluator.metrics[0]) is Accuracy
-    assert METRICS.get("Accuracy") is Accuracy
-    assert METRICS.get("mmpretrain.Accuracy") is stock.Accuracy
-
-
 ACCURACY, CONFUSION = dict(type="Accuracy"), dict(type="ConfusionMatrix")
 
 
@@ -250,21 +183,15 @@ ACCURACY, CONFUSION = dict(type="Accuracy"), dict(type="ConfusionMatrix")
     (dict(metrics=[ACCURACY, CONFUSION]), [Accuracy, stock.ConfusionMatrix]),
     (dict(type="mmpretrain.Accuracy"), [stock.Accuracy]),
 ])  # fmt: skip
-def test_plain_configs_make_it(config, kinds):
+def test_plain_configs_make_it_and_what_was_chosen_stays(config, kinds):
     with DefaultScope.overwrite_default_scope("dmmix"):
-        evaluator = batch_evaluator(config)
-    assert type(evaluator) is BatchEvaluator
-    assert [type(metric) for metric in evaluator.metrics] == kinds
-
-
-@pytest.mark.parametrize("chosen", [
-    Evaluator(Accuracy()),
-    dict(type="Evaluator", metrics=ACCURACY),
-    None,
-    "Accuracy",
-])  # fmt: skip
-def test_what_was_chosen_stays(chosen):
-    assert batch_evaluator(chosen) is chosen
+        metrics = config.get("metrics", config) if isinstance(config, dict) else config
+        by_name = EVALUATOR.build(dict(type="BatchEvaluator", metrics=metrics))
+        for made in (batch_evaluator(config), by_name):
+            assert type(made) is BatchEvaluator
+            assert [type(metric) for metric in made.metrics] == kinds
+    for chosen in (Evaluator(Accuracy()), dict(type="Evaluator", metrics=config), None, "Accuracy"):
+        assert batch_evaluator(chosen) is chosen
 
 
 # Several processes
@@ -281,10 +208,6 @@ def test_rows_are_put_together_as_mmengine_does(parts):
 
 def two_ranks(rank, folder):
     """One of two processes, each with its samples in batches of 8."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
-    )
     logits, labels = logits_and_labels(25)
     results = {}
     for case in CASES:
@@ -296,13 +219,14 @@ def two_ranks(rank, folder):
             whole([Accuracy(), stock.ConfusionMatrix()], *made, batch=8, size=25),
             evaluate(BatchEvaluator(Accuracy(**metrics)), [one_by_one(*made)], 25),
         ]
+    batches = [] if rank else [in_one_piece(*logits_and_labels(1, seed=3))]
+    results["none"] = evaluate(BatchEvaluator(Accuracy(topk=(1, 7), thrs=None)), batches, 1)
     try:
         one_kind = in_one_piece if rank else one_by_one
         evaluate(BatchEvaluator(Accuracy()), [one_kind(*logits_and_labels(4))], 8)
     except ValueError as error:
         results["error"] = str(error)
-    torch.save(results, f"{folder}/rank{rank}.pt")
-    leave_processes()
+    return results
 
 
 #: Which samples of 25 a rank has.
@@ -316,10 +240,7 @@ CASES = {
 @pytest.mark.slow
 def test_two_processes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # mmengine's own exchange leaves a folder
-    torch.multiprocessing.start_processes(
-        two_ranks, args=(str(tmp_path),), nprocs=2, start_method=FASTEST_START
-    )
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
+    ranks = in_two_processes(two_ranks, tmp_path)
     made = logits_and_labels(25)
     metrics = dict(topk=(1, 3), thrs=(None, 0.5))
     expected = [
@@ -331,52 +252,24 @@ def test_two_processes(tmp_path, monkeypatch):
         for case in CASES:
             for found, other in zip(rank[case], expected, strict=True):
                 assert_same(found, other)
+        options = dict(topk=(1, 7), thrs=None)  # one process has no samples
+        alone = per_sample(stock.Accuracy(**options), *logits_and_labels(1, seed=3))
+        assert rank["none"] == alone
         assert "whole batches and data samples in one evaluation" in rank["error"]
-
-
-def one_has_none(rank, folder):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
-    )
-    batches = [] if rank else [in_one_piece(*logits_and_labels(1, seed=3))]
-    found = evaluate(BatchEvaluator(Accuracy(topk=(1, 7), thrs=None)), batches, 1)
-    torch.save(found, f"{folder}/rank{rank}.pt")
-    leave_processes()
-
-
-@pytest.mark.slow
-def test_a_process_without_samples(tmp_path):
-    torch.multiprocessing.start_processes(
-        one_has_none, args=(str(tmp_path),), nprocs=2, start_method=FASTEST_START
-    )
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    options = dict(topk=(1, 7), thrs=None)
-    expected = per_sample(stock.Accuracy(**options), *logits_and_labels(1, seed=3))
-    assert ranks == [expected, expected]
 
 
 # Mistakes
 
 
-def test_soft_labels_have_no_accuracy():
-    predictions = in_one_piece(*logits_and_labels(6, soft=True))
+def test_what_has_no_accuracy():
     with pytest.raises(ValueError, match=r"needs \(N,\) integer labels, got .* \(6, 7\)"):
-        BatchEvaluator(Accuracy()).process(predictions)
-
-
-def test_more_than_there_are_classes():
-    made = logits_and_labels(6)
+        BatchEvaluator(Accuracy()).process(in_one_piece(*logits_and_labels(6, soft=True)))
+    evaluator, made = BatchEvaluator(Accuracy()), logits_and_labels(6)
     with pytest.raises(ValueError, match=r"Top-9 accuracy .* categories is 7. ") as found:
         whole(Accuracy(topk=(1, 9)), *made)
     with pytest.raises(ValueError, match="Top-9") as expected:
         per_sample(stock.Accuracy(topk=(1, 9)), *made)
     assert str(found.value) == str(expected.value)
-
-
-def test_whole_batches_and_data_samples_do_not_mix():
-    evaluator = BatchEvaluator(Accuracy())
-    made = logits_and_labels(6)
     with pytest.raises(ValueError, match="whole batches and data samples in one evaluation"):
         evaluate(evaluator, [in_one_piece(*made), one_by_one(*made)])
     assert_same(evaluate(evaluator, [in_one_piece(*made)]), per_sample(stock.Accuracy(), *made))

@@ -31,51 +31,33 @@ def both(request):
     return in_one_piece(*made), one_by_one(*made)
 
 
-def test_looping_gives_the_data_samples_of_mmpretrain(both):
+def test_samples_are_those_of_mmpretrain(both):
+    """In a loop, by their number, as dicts, and of a slice, which stays in one piece."""
     predictions, expected = both
-    samples = list(predictions)
-    assert len(samples) == len(predictions) == 6
-    for sample, other in zip(samples, expected, strict=True):
-        assert type(sample) is DataSample
-        assert_same(sample.to_dict(), other.to_dict())
-        assert set(sample.metainfo_keys()) == set(other.metainfo_keys())
-
-
-def test_dicts_are_those_of_the_data_samples(both):
-    predictions, expected = both
-    for found, other in zip(predictions.dicts(), expected, strict=True):
-        assert_same(found, other.to_dict())
-
-
-@pytest.mark.parametrize("i", [0, 3, 5, -1, -6])
-def test_one_of_them(both, i):
-    predictions, expected = both
-    assert_same(predictions[i].to_dict(), expected[i].to_dict())
-
-
-@pytest.mark.parametrize("i", [6, -7])
-def test_there_are_no_more(both, i):
-    with pytest.raises(IndexError):
-        both[0][i]
-
-
-@pytest.mark.parametrize("cut", [slice(None, -1), slice(2, 4), slice(None, None, 2), slice(6, 9)])
-def test_a_slice_stays_in_one_piece(both, cut):
-    predictions, expected = both
-    part = predictions[cut]
-    assert isinstance(part, Predictions)
-    assert len(part) == len(expected[cut])
-    for found, other in zip(part.dicts(), expected[cut], strict=True):
-        assert_same(found, other.to_dict())
+    assert len(list(predictions)) == len(predictions) == len(predictions.dicts()) == 6
+    for i, other in enumerate(expected):
+        for sample in (list(predictions)[i], predictions[i], predictions[i - 6]):
+            assert type(sample) is DataSample
+            assert_same(sample.to_dict(), other.to_dict())
+            assert set(sample.metainfo_keys()) == set(other.metainfo_keys())
+        assert_same(predictions.dicts()[i], other.to_dict())
+    for i in (6, -7):
+        with pytest.raises(IndexError):
+            predictions[i]
+    for cut in (slice(None, -1), slice(2, 4), slice(None, None, 2), slice(6, 9)):
+        part = predictions[cut]
+        assert isinstance(part, Predictions)
+        for found, other in zip(part.dicts(), expected[cut], strict=True):
+            assert_same(found, other.to_dict())
+    assert repr(predictions) == "Predictions(6 samples, 7 classes)"
 
 
 def test_the_copy_keeps_what_was_predicted(both):
     predictions, _ = both
     predictions.predicted = torch.arange(6)  # a device may choose differently among equals
     copy = predictions.cpu()
-    assert torch.equal(copy.predicted, torch.arange(6))
-    assert torch.equal(copy.scores, predictions.scores)
-    assert torch.equal(copy.labels, predictions.labels)
+    for name in ("predicted", "scores", "labels"):
+        assert torch.equal(getattr(copy, name), getattr(predictions, name))
 
 
 def test_a_sample_does_not_hold_its_batch():
@@ -85,30 +67,28 @@ def test_a_sample_does_not_hold_its_batch():
         assert len(pickle.dumps(sample)) < 5000
 
 
-def test_text():
-    assert repr(in_one_piece(*logits_and_labels(6))) == "Predictions(6 samples, 7 classes)"
+INTEGERS = dict(dtype=torch.long)
 
 
-# Mistakes
-
-
-@pytest.mark.parametrize("labels", [
-    torch.zeros(5, dtype=torch.long),
-    torch.zeros(6, 1, dtype=torch.long),
-    torch.zeros(6, 7, dtype=torch.long),
-    torch.zeros(6),
-    torch.zeros(6, 5),
-    torch.tensor(3),
-])  # fmt: skip
-def test_labels_that_do_not_fit(labels):
-    shape = tuple(labels.shape)
-    with pytest.raises(ValueError, match=r"labels must be .* scores of shape \(6, 7\)") as error:
-        Predictions(torch.rand(6, 7), labels)
-    assert str(error.value).endswith(f"got {shape} {labels.dtype}")
-
-
-def test_wrong_scores():
-    with pytest.raises(ValueError, match=r"scores must be \(N, C\), got shape \(6,\)"):
-        Predictions(torch.rand(6), torch.zeros(6, dtype=torch.long))
+@pytest.mark.parametrize(
+    ("scores", "labels", "says"),
+    [
+        *(
+            ((6, 7), labels, rf"labels must be .* scores of shape \(6, 7\), got .*{labels.dtype}")
+            for labels in (
+                torch.zeros(5, **INTEGERS),
+                torch.zeros(6, 1, **INTEGERS),
+                torch.zeros(6, 7, **INTEGERS),
+                torch.zeros(6),
+                torch.zeros(6, 5),
+                torch.tensor(3),
+            )
+        ),
+        ((6,), torch.zeros(6, **INTEGERS), r"scores must be \(N, C\), got shape \(6,\)"),
+    ],
+)
+def test_what_does_not_fit(scores, labels, says):
+    with pytest.raises(ValueError, match=says):
+        Predictions(torch.rand(scores), labels)
     with pytest.raises(TypeError, match=r"scores must be floats, got torch.int64"):
         Predictions(torch.ones(6, 7, dtype=torch.long), torch.zeros(6, dtype=torch.long))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dmmix.functional import Guide
+from tests.functional.asking import assert_same_state, state_of
 
 __all__ = ["SmallModel", "left_alone", "same"]
 
@@ -87,22 +88,6 @@ def left_alone(model: SmallModel) -> Iterator[None]:
     model(images.to(model.fc.weight.dtype)).sum().backward()
     model.norm.eval()  # one module in another mode than the others
     model.fc.bias.requires_grad_(False)
-    before = _state(model)
+    before = state_of(model)
     yield
-    after = _state(model)
-    assert before.keys() == after.keys()
-    for name, value in before.items():
-        now = after[name]
-        tensors = torch.is_tensor(value) and torch.is_tensor(now)
-        assert torch.equal(value, now) if tensors else value is now or value == now, name
-
-
-def _state(model: nn.Module) -> dict:
-    state = {name: value.clone() for name, value in model.state_dict().items()}
-    for name, p in model.named_parameters():
-        state[f"{name}.grad"] = None if p.grad is None else p.grad.clone()
-        state[f"{name}.requires_grad"] = p.requires_grad
-    for name, module in model.named_modules():
-        state[f"{name}.training"] = module.training
-        state[f"{name}.hooks"] = len(module._forward_hooks)
-    return state
+    assert_same_state(before, state_of(model))

@@ -1,19 +1,18 @@
 """What a guide finds in mmpretrain's classifiers, and guided mixes in a training step."""
 
-import os
-import subprocess
-import sys
-import textwrap
+from contextlib import nullcontext
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
 from dmmix.functional import mixup
 from dmmix.mixups import Mix
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.registry import MODELS
+from tests.engine.small import in_two_processes
 from tests.functional.asking import Watch, acting, assert_same_state, state_of, watching
 
 pytestmark = pytest.mark.openmmlab
@@ -54,6 +53,14 @@ NETS = {
     "vit, pooled": (
         dict(type="VisionTransformer", **PATCHES, **POOLED), 16, None, names("layers.{}", 3)
     ),
+    "ours, wide": (
+        dict(type="WideResNet", depth=10, widen_factor=1), 64, GAP, names("layer{}", 1, 4)
+    ),
+    "ours, resnext": (
+        dict(type="ResNeXt_CIFAR", depth=50, groups=4, width_per_group=2, **TINY), 256, GAP,
+        names("layer{}", 1, 5),
+    ),
+    "ours, convnext": (dict(type="ConvNeXt_CIFAR", **CONVNEXT), 32, None, names("stages.{}", 4)),
 }  # fmt: skip
 MAPS = [name for name in NETS if "vit" not in name and "deit" not in name]
 TOKENS = ["vit", "deit, distilled"]
@@ -71,7 +78,7 @@ def build(name, train=False, **options):
     model = MODELS.build(
         dict(
             type="dmmix.MixupClassifier",
-            backbone={**backbone, **options.pop("backbone", {})},
+            backbone={**backbone, "_scope_": "dmmix", **options.pop("backbone", {})},
             neck=neck and dict(type=neck),
             head={**head, **options.pop("head", {})},
             **options,
@@ -130,7 +137,7 @@ def test_features_and_activation(name):
     features = guide.features(images)
     assert features.shape[:2] == (4, NETS[name][1])
     assert features.shape[2:] >= (1, 1)
-    if name != "convnext":  # has a norm between its last stage and what it returns
+    if "convnext" not in name:  # has a norm between its last stage and what it returns
         assert_close(features, model.extract_feat(images, stage="backbone")[-1])
     found = guide.activation(images, labels)
     weight = model.head.fc.weight.detach()
@@ -138,25 +145,21 @@ def test_features_and_activation(name):
     for i, label in enumerate(labels):
         expected = sum(w * f for w, f in zip(weight[label], features[i], strict=True))
         assert_close(found[i], expected, rtol=1e-4, atol=1e-5)
-    if name != "convnext":
+    if "convnext" not in name:
         logits = guide.logits(images)[torch.arange(4), labels]
         total = found.mean((1, 2)) + model.head.fc.bias.detach()[labels]
         assert_close(total, logits, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", TOKENS)
-def test_a_class_token_is_no_feature_map(name):
+def test_attention_of_the_class_token(name):
+    """Which is no feature map."""
     model, (images, labels) = build(name), batch()
-    for ask in (ClassifierGuide(model).features, ClassifierGuide(model).activation):
-        args = (images,) if ask.__name__ == "features" else (images, labels)
+    guide = ClassifierGuide(model)
+    for ask, args in ((guide.features, (images,)), (guide.activation, (images, labels))):
         with pytest.raises(ValueError, match=r"MixupClassifier are no \(N, D, h, w\) map, got"):
             ask(*args)
-    assert ClassifierGuide(model).class_weight().shape == (CLASSES, 16)
-
-
-@pytest.mark.parametrize("name", TOKENS)
-def test_attention_of_the_class_token(name):
-    model, (images, labels) = build(name), batch()
+    assert guide.class_weight().shape == (CLASSES, 16)
     rule, tokens = Watch(), []
     layer = model.backbone.layers[-1].attn
     handle = layer.register_forward_hook(lambda m, args, out: tokens.append(args[0]))
@@ -176,22 +179,17 @@ def test_attention_of_the_class_token(name):
     assert_close(found, expected)
 
 
-@pytest.mark.parametrize("name", [*MAPS, "vit, pooled"])
-def test_no_class_token_to_watch(name):
-    with pytest.raises(ValueError, match="MixupClassifier: no attention of a class token"):
-        ClassifierGuide(build(name)).layers.attention()
-
-
-def test_an_attention_that_does_not_call_its_layer_is_noticed():
+def test_what_is_not_there():
+    for name in [*MAPS, "vit, pooled"]:
+        with pytest.raises(ValueError, match="MixupClassifier: no attention of a class token"):
+            ClassifierGuide(build(name)).layers.attention()
+    # An attention that does not call its layer is noticed.
     backbone = dict(type="BEiTViT", arch=VIT, img_size=SIZE, patch_size=8, out_type="cls_token")
     model, (images, labels) = build("vit", backbone=backbone), batch()
     with ClassifierGuide(model).step(watching(images, labels, Watch())) as step:
         model(images)
     with pytest.raises(RuntimeError, match=r"layers.2.attn.qkv .*has not run"):
         step.settle()
-
-
-def test_what_is_not_there():
     model = build("resnet")
     guide = ClassifierGuide(model)
     with pytest.raises(ValueError, match=r"ResNet has no module 'stages.0'; its .*'layer4'\]"):
@@ -204,25 +202,21 @@ def test_what_is_not_there():
 # -- the model is as it was --------------------------------------------------------------------
 
 
-@every_net
-def test_nothing_of_the_model_changes(name):
-    model, (images, labels) = build(name, train=True), batch()
+@pytest.mark.parametrize(
+    ("name", "backbone"),
+    [*((name, {}) for name in NETS), ("resnet", dict(frozen_stages=1, norm_eval=True))],
+)
+def test_nothing_of_the_model_changes(name, backbone):
+    model, (images, labels) = build(name, train=True, backbone=backbone), batch()
     nn.functional.cross_entropy(model(images), labels).backward()
     next(m for m in model.modules() if not list(m.children())).eval()
+    if backbone:
+        model.backbone.layer1.requires_grad_(True)  # by a hook, later in training
     before = state_of(model)
     guide = ClassifierGuide(model)
     guide.saliency(images, labels)
     if name in MAPS:
         guide.activation(images, labels)
-    assert_same_state(before, state_of(model))
-
-
-def test_layers_that_are_frozen_by_the_backbone_stay_frozen():
-    frozen = dict(frozen_stages=1, norm_eval=True)
-    model, (images, labels) = build("resnet", train=True, backbone=frozen), batch()
-    model.backbone.layer1.requires_grad_(True)  # by a hook, later in training
-    before = state_of(model)
-    ClassifierGuide(model).saliency(images, labels)
     assert_same_state(before, state_of(model))
 
 
@@ -288,20 +282,22 @@ def test_gradients_accumulate_as_without_a_guide(name, autocast):
     assert all(grad is not None for grad in plain[0].values())
     assert_close(guided[0], plain[0], rtol=0, atol=0)
     assert_close(guided[1], plain[1], rtol=0, atol=0)
+    exact = train_steps(True, 1, name=name)[2].seen[0]
+    found = guided[2].seen[0]
+    assert found.dtype == torch.float32
+    assert torch.equal(exact, found) is not autocast
+    assert (exact - found).norm() < 0.1 * exact.norm()
 
 
-def test_a_mix_without_a_guide_says_so():
-    images, labels = batch()
-    with pytest.raises(ValueError, match="Asks asks the model what it sees and needs a guide"):
-        Asks().mix(images, labels)
-
-
-def test_a_guided_mix_under_autocast():
-    exact, narrow = (train_steps(True, 1, autocast)[2].seen[0] for autocast in (False, True))
-    assert narrow.dtype == torch.float32
-    assert not torch.equal(exact, narrow)
-    error = (exact - narrow).norm() / exact.norm()
-    assert error < 0.1
+@pytest.mark.parametrize("mix", ["ManifoldMix", "AlignMix", "PuzzleMix", "SnapMix"])
+@pytest.mark.parametrize("name", [name for name in NETS if "ours" in name])
+def test_a_step_of(name, mix):
+    model, (images, labels) = build(name, mixup=dict(type=mix, alpha=2.0)), batch()
+    losses = model(images, labels=labels, mode="loss")
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    assert total.isfinite()
+    assert all(weight.grad is not None for weight in model.backbone.parameters())
 
 
 def test_labels_are_settled_after_the_forward_pass():
@@ -319,82 +315,38 @@ def test_labels_are_settled_after_the_forward_pass():
 
     head = dict(type="dmmix.DMVisionTransformerClsHead")
     model, (images, labels) = build("vit", mixup=Late(), head=head), batch()
-    model.head.loss = spy = Spy(model.head.loss)
+    told, loss = [], model.head.loss
+    model.head.loss = lambda feats, labels: told.append(labels) or loss(feats, labels)
     model(images, labels=labels, mode="loss")
     assert len(Late.rule.seen) == 1
     halves = (torch.eye(CLASSES)[labels] + torch.eye(CLASSES)[labels.roll(-1)]) / 2
-    assert_close(spy.labels.dense(CLASSES), halves)
-
-
-class Spy:
-    def __init__(self, loss):
-        self.loss = loss
-
-    def __call__(self, feats, labels, **options):
-        self.labels = labels
-        return self.loss(feats, labels, **options)
+    assert_close(told[0].dense(CLASSES), halves)
 
 
 # -- on two processes --------------------------------------------------------------------------
 
-WORKER = """
-import sys
-from contextlib import nullcontext
-import torch
-from torch import distributed
-from torch.nn.parallel import DistributedDataParallel
-from dmmix.engine import leave_processes
-from tests.models.test_classifier_guide import Asks, batch, build
 
-rank, folder = int(sys.argv[1]), sys.argv[2]
-distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
-for asks in (True, False):
-    mix = Asks(asks)
-    model = build("resnet_cifar", train=True, mixup=mix)
-    ddp = DistributedDataParallel(model)
-    images, labels = batch(8)
-    mine = slice(4 * rank, 4 * rank + 4)
-    for sync in (ddp.no_sync, nullcontext):  # first without, as when gradients accumulate
-        with sync():
-            losses = ddp(images[mine], labels=labels[mine], mode="loss")
-            model.parse_losses(losses)[0].backward()
-    grads = {k: p.grad for k, p in model.named_parameters()}
-    torch.save((grads, mix.seen), f"{folder}/{asks}{rank}.pth")
-leave_processes()
-"""
+def one_of_two(rank, folder):
+    found = {}
+    for asks in (True, False):
+        mix = Asks(asks)
+        model = build("resnet_cifar", train=True, mixup=mix)
+        ddp = DistributedDataParallel(model)
+        images, labels = batch(8)
+        mine = slice(4 * rank, 4 * rank + 4)
+        for sync in (ddp.no_sync, nullcontext):  # first without, as when gradients accumulate
+            with sync():
+                losses = ddp(images[mine], labels=labels[mine], mode="loss")
+                model.parse_losses(losses)[0].backward()
+        found[asks] = {k: p.grad for k, p in model.named_parameters()}, mix.seen
+    return found
 
 
 @pytest.mark.slow
-def test_two_processes(tmp_path, tool_environment):
-    script = tmp_path / "worker.py"
-    script.write_text(textwrap.dedent(WORKER), encoding="utf-8")
-    command = [sys.executable, str(script)]
-    environment = {**os.environ, **tool_environment}
-    workers = [
-        subprocess.Popen(
-            [*command, str(rank), str(tmp_path)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-        )
-        for rank in range(2)
-    ]
-    try:
-        output = [worker.communicate(timeout=120)[0] for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-    assert [worker.returncode for worker in workers] == [0, 0], output
-    found = {
-        (asks, rank): torch.load(tmp_path / f"{asks}{rank}.pth")
-        for asks in (True, False)
-        for rank in range(2)
-    }
-    for rank in range(2):
-        grads, seen = found[True, rank]
-        assert len(seen) == 2
-        assert_close(grads, found[False, rank][0], rtol=0, atol=0)
-        assert_close(grads, found[True, 0][0], rtol=0, atol=0)  # and the ranks agree
-    assert not torch.equal(found[True, 0][1][0], found[True, 1][1][0])
+def test_two_processes(tmp_path):
+    ranks = in_two_processes(one_of_two, tmp_path)
+    for found in ranks:
+        assert len(found[True][1]) == 2
+        assert_close(found[True][0], found[False][0], rtol=0, atol=0)
+        assert_close(found[True][0], ranks[0][True][0], rtol=0, atol=0)  # and the ranks agree
+    assert not torch.equal(ranks[0][True][1][0], ranks[1][True][1][0])

@@ -35,52 +35,51 @@ def batch(inputs=None):
     return {"inputs": images() if inputs is None else inputs, "labels": LABELS}
 
 
-@pytest.mark.parametrize("options", [
+NORMALISED = {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0]}
+options = pytest.mark.parametrize("options", [
     {},
-    {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0]},
-    {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "to_rgb": True},
-    {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "pad_size_divisor": 4, "pad_value": 7},
+    NORMALISED,
+    {**NORMALISED, "to_rgb": True},
+    {**NORMALISED, "pad_size_divisor": 4, "pad_value": 7},
 ])  # fmt: skip
+DTYPES = [torch.uint8, torch.int64, torch.int32, torch.int16, torch.float16]
+
+
+@options
 @pytest.mark.parametrize("stacked", [True, False])
 @pytest.mark.parametrize("training", [True, False])
-def test_images_are_those_of_mmpretrain(options, stacked, training):
-    inputs = images() if stacked else list(images())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_images_are_those_of_mmpretrain(options, stacked, training, dtype):
+    """In any layout, and of other integers too, which were refused."""
+    inputs = images().to(dtype)
+    inputs = inputs if stacked else list(inputs)
     expected = STOCK(**options)({"inputs": inputs}, training)["inputs"]
-    found = MixupDataPreprocessor(**options)(batch(inputs), training)["inputs"]
+    preprocessor = MixupDataPreprocessor(**options)
+    found = preprocessor(batch(inputs), training)["inputs"]
     assert found.dtype == torch.float32
     assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    preprocessor.channels_last = True
+    last = preprocessor(batch(inputs), training)["inputs"]
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(last, found)
 
 
-def test_transforms_see_the_images_of_the_dataset_and_come_before_normalising():
-    shift = Shift()
-    preprocessor = MixupDataPreprocessor([10.0] * 3, [2.0] * 3, batch_transforms=[shift])
-    given = batch()
-    kept = given["inputs"].clone()
+@pytest.mark.parametrize("stacked", [True, False])
+def test_transforms_see_the_images_of_the_dataset_or_normalised_ones(stacked):
+    shifts = [Shift(), Shift(after_normalize=True)]
+    preprocessor = MixupDataPreprocessor([10.0] * 3, [2.0] * 3, batch_transforms=shifts)
+    given, kept = batch(images() if stacked else list(images())), images()
+    plain = preprocessor(given, training=False)["inputs"]
+    assert torch.equal(plain, (kept.float() - 10) / 2)
+    assert shifts[0]._seen == shifts[1]._seen == []  # nothing in evaluation
     found = preprocessor(given, training=True)
-    ((seen, coins),) = shift._seen
+    ((seen, coins),), ((late, more),) = (shift._seen for shift in shifts)
     assert torch.equal(seen, kept)
     assert seen.dtype == torch.uint8
-    expected = (kept.float() + coins[:, None, None, None] - 10) / 2
-    assert_close(found["inputs"], expected)
-    assert torch.equal(given["inputs"], kept)
+    assert_close(late, (kept.float() + coins[:, None, None, None] - 10) / 2)
+    assert_close(found["inputs"], late + more[:, None, None, None])
+    assert torch.equal(torch.stack(list(given["inputs"])), kept)
     assert torch.equal(found["labels"], LABELS)
-
-
-def test_nothing_is_transformed_in_evaluation():
-    shifts = [Shift(), Shift(after_normalize=True)]
-    preprocessor = MixupDataPreprocessor(batch_transforms=shifts)
-    found = preprocessor(batch(), training=False)["inputs"]
-    assert torch.equal(found, images().float())
-    assert not shifts[0]._seen
-    assert not shifts[1]._seen
-
-
-def test_transforms_after_normalising_see_normalised_images():
-    first, last = Shift(), Shift(after_normalize=True)
-    preprocessor = MixupDataPreprocessor([10.0] * 3, [2.0] * 3, batch_transforms=[first, last])
-    preprocessor(batch(), training=True)
-    seen, coins = first._seen[0]
-    assert_close(last._seen[0][0], (seen.float() + coins[:, None, None, None] - 10) / 2)
 
 
 def test_random_numbers_are_those_of_the_step_and_not_those_of_the_mix(monkeypatch):
@@ -97,62 +96,25 @@ def test_random_numbers_are_those_of_the_step_and_not_those_of_the_mix(monkeypat
         assert torch.equal(shift._seen[0][1], torch.randint(2, (4,), generator=generator))
 
 
-def test_a_list_of_images_is_stacked_for_the_transforms():
-    shift = Shift()
-    MixupDataPreprocessor(batch_transforms=[shift])(batch(list(images())), training=True)
-    assert torch.equal(shift._seen[0][0], images())
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("options", [{}, {"mean": [1.0] * 3, "std": [2.0] * 3, "to_rgb": True}])
-def test_channels_last(training, options):
-    preprocessor = MixupDataPreprocessor(**options)
-    expected = preprocessor(batch(), training)["inputs"]
-    preprocessor.channels_last = True
-    found = preprocessor(batch(), training)["inputs"]
-    assert found.is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(found, expected)
-
-
 # Mistakes
 
 
-def test_transforms_of_normalised_images_must_be_the_last():
-    with pytest.raises(ValueError, match=r"must be the last, got \['Shift', 'Shift'\]"):
-        MixupDataPreprocessor(batch_transforms=[Shift(after_normalize=True), Shift()])
+FLIP = {"type": "BatchRandomFlip", "prob": 0.5}
 
 
-def test_a_transform_of_single_images_is_refused():
-    with pytest.raises(TypeError, match="is no batch transform; their names start with Batch"):
-        MixupDataPreprocessor(batch_transforms=[{"type": "RandomCrop", "crop_size": 4}])
-
-
-@pytest.mark.parametrize("given", [{"type": "BatchRandomFlip"}, None, 3])
-def test_something_else_than_a_list_is_refused(given):
-    with pytest.raises(TypeError, match="batch_transforms must be a list"):
-        MixupDataPreprocessor(batch_transforms=given)
-
-
-@pytest.mark.parametrize(
-    ("config", "error", "message"),
-    [
-        (
-            {"type": "BatchRandomFlip", "prob": 1.5},
-            ValueError,
-            r"prob must be a number in \[0, 1\] or .*, got 1.5",
-        ),
-        (
-            {"type": "BatchCutout", "shape": "4"},
-            TypeError,
-            "shape must be an int of",
-        ),
-    ],
-)
-def test_a_bad_argument_is_told_with_the_transform_that_has_it(config, error, message):
-    flip = {"type": "BatchRandomFlip", "prob": 0.5}
-    with pytest.raises(error, match=f"{config['type']}: .*{message}") as raised:
-        MixupDataPreprocessor(batch_transforms=[flip, config])
-    assert str(raised.value).count(config["type"]) == 1
+@pytest.mark.parametrize(("transforms", "error", "says"), [
+    ([Shift(after_normalize=True), Shift()], ValueError, r"be the last, got \['Shift', 'Shift'\]"),
+    ([{"type": "RandomCrop", "crop_size": 4}], TypeError, "is no batch transform; their names st"),
+    (FLIP, TypeError, "batch_transforms must be a list"),
+    (None, TypeError, "batch_transforms must be a list"),
+    (3, TypeError, "batch_transforms must be a list"),
+    # What is bad is told once, with the transform that has it.
+    ([FLIP, {**FLIP, "prob": 1.5}], ValueError, r"^BatchRandomFlip: prob must be .*, got 1\.5$"),
+    ([FLIP, {"type": "BatchCutout", "shape": "4"}], TypeError, "^BatchCutout: shape must be an in"),
+])  # fmt: skip
+def test_bad_transforms(transforms, error, says):
+    with pytest.raises(error, match=says):
+        MixupDataPreprocessor(batch_transforms=transforms)
 
 
 def test_images_of_several_sizes_are_refused():
@@ -173,11 +135,7 @@ def test_what_no_pixel_can_have_is_refused(mean, std, message):
         MixupDataPreprocessor(mean, std)
 
 
-@pytest.mark.parametrize("options", [
-    {},
-    {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "to_rgb": True},
-    {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "pad_size_divisor": 4, "pad_value": 7},
-])  # fmt: skip
+@options
 def test_several_crops_of_an_image_are_each_as_one(options):
     preprocessor = MixupDataPreprocessor(**options, batch_transforms=[Shift()])
     crops = torch.stack([images(), images().flip(3), 255 - images()], dim=1)
@@ -185,12 +143,3 @@ def test_several_crops_of_an_image_are_each_as_one(options):
     assert found.shape[:2] == (4, 3)
     for k in range(3):
         assert torch.equal(found[:, k], preprocessor(batch(crops[:, k]))["inputs"])
-
-
-@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int16, torch.float16])
-@pytest.mark.parametrize("options", [{}, {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0]}])
-def test_other_integers_are_cast_as_mmpretrain_does(dtype, options):
-    """int64 images were refused where mmpretrain takes them."""
-    inputs = images().to(dtype)
-    expected = STOCK(**options)({"inputs": inputs})["inputs"]
-    assert_close(MixupDataPreprocessor(**options)(batch(inputs))["inputs"], expected)

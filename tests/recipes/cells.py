@@ -48,9 +48,9 @@ def _network(recipe):
     return "-".join(str(part) for part in backbone.values() if isinstance(part, str | int))
 
 
-def covering(cells):
-    """Names of cells that show all of it between them: each time the one with the most new."""
-    left = {name: wanted(cell) for name, cell in cells.items()}
+def covering(wanted):
+    """Names that show between them all that each shows: each time the one with the most new."""
+    left = dict(wanted)
     missing = set().union(*left.values())
     chosen = []
     while missing:

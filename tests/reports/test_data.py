@@ -9,7 +9,6 @@ tests/engine/test_run_checks.py, shares that were got between the streams in tes
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader
 
 from dmmix.datasets import DecodedFolder
@@ -43,54 +42,6 @@ def test_files_of_the_system_are_no_class_and_no_image(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     dataset = read(tmp_path)
     assert (len(dataset), dataset.metainfo["classes"]) == (2, ("ant", "bee"))
-
-
-def test_endings_in_capital_letters_are_read(tmp_path):
-    """pytorch/vision#446, #835: .JPEG and .webp were passed over."""
-    (tmp_path / "ant").mkdir()
-    for name in ("a.JPEG", "b.WebP", "c.Png"):
-        save(tmp_path / "ant" / name, PICTURE)
-    assert len(read(tmp_path)) == 3
-
-
-def test_an_empty_class_keeps_its_number(tmp_path):
-    """pytorch/vision#4925: a class without images was refused, or left out and the numbers of
-    those after it moved."""
-    folder(tmp_path, "ant", "cat")
-    (tmp_path / "bee").mkdir()
-    with pytest.raises(ValueError, match="bee"):
-        read(tmp_path)
-
-
-def test_a_cut_off_image_is_named(tmp_path):
-    """pytorch/vision#138: 'image file is truncated (54 bytes not processed)', and not which."""
-    folder(tmp_path, "ant")
-    path = save(tmp_path / "ant" / "b.jpg", PICTURE)
-    content = (tmp_path / "ant" / "b.jpg").read_bytes()
-    (tmp_path / "ant" / "b.jpg").write_bytes(content[: len(content) // 2])
-    dataset = read(tmp_path)
-    with pytest.raises(Exception, match=r"b\.jpg") as caught:
-        dataset[1]
-    assert path in str(caught.value)
-
-
-@pytest.mark.parametrize("backend", ["cv2", "pillow"])
-def test_images_are_upright(tmp_path, backend):
-    """ultralytics/yolov5#405, open-edge-platform/datumaro#1756: what a camera has turned was read
-    as it lies in the file by one library, and upright by the other."""
-    (tmp_path / "ant").mkdir()
-    save(tmp_path / "ant" / "a.png", np.rot90(PICTURE, 1), orientation=6)
-    upright = read(tmp_path, backend=backend)[0]["inputs"].permute(1, 2, 0).numpy()
-    np.testing.assert_array_equal(upright, PICTURE)
-
-
-def test_transparent_and_grey_images_have_three_channels(tmp_path):
-    """pytorch/vision#198: grey images among others."""
-    (tmp_path / "ant").mkdir()
-    for mode, name in (("L", "a.png"), ("RGBA", "b.png"), ("P", "c.png"), ("CMYK", "d.jpg")):
-        Image.fromarray(PICTURE).convert(mode).save(tmp_path / "ant" / name)
-    shapes = {tuple(read(tmp_path)[k]["inputs"].shape) for k in range(4)}
-    assert shapes == {(3, 24, 24)}
 
 
 class Numbers(torch.utils.data.Dataset):

@@ -1,27 +1,15 @@
 """draw_gallery: every mixed sample under its labels."""
 
+import sys
+
 import pytest
 import torch
 from matplotlib.image import imread
 
 from dmmix.functional import Mixed, MixedLabels
-from dmmix.visualization import draw_gallery, gallery
+from dmmix.visualization import draw_gallery
 
 NAMES = ["ant", "bee", "cat"]
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are drawn, to read what stands in them."""
-    drawn = []
-
-    class Kept(gallery.Figure):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            drawn.append(self)
-
-    monkeypatch.setattr(gallery, "Figure", Kept)
-    return drawn
 
 
 def mixed(images, classes, shares):
@@ -34,6 +22,36 @@ def captions(figures, row=1):
     titles = [axis.get_title() for axis in figure.axes]
     columns = len(titles) // 2
     return titles[row * columns : (row + 1) * columns]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_is_written(tmp_path, figures, channels):
+    """Images as they are, with no trace of them in what goes in, nor in pyplot, which keeps its
+    figures and may need a display."""
+    images = torch.rand(2, channels, 8, 6, requires_grad=True)
+    row = mixed(1.5 - 2 * images, [[0, 1]] * 2, [[0.5, 0.5]] * 2)  # also below 0 and above 1
+    row = row._replace(mask=torch.ones(2, 1, 8, 6))
+    before = images.detach().clone(), row.images.detach().clone(), row.labels.shares.clone()
+    path, labels = tmp_path / "new" / "folder" / "gallery.png", torch.tensor([2, 0])
+    rows, notes = [("one", row), ("two", row)], ["one", "two"]
+    draw_gallery(path, images, rows, NAMES, "title", labels=labels, notes=notes)
+    pixels = imread(path)
+    assert min(pixels.shape[:2]) > 200
+    assert pixels.std() > 0.05
+    (figure,) = figures
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["cat", "ant"]
+    assert figure.get_supxlabel() == "one\ntwo"  # and nothing of masks, which were not asked for
+    for axis, image in zip(figure.axes, [*images, *row.images, *row.images], strict=True):
+        shown = torch.as_tensor(axis.images[0].get_array())
+        expected = image.detach().clamp(0, 1).permute(1, 2, 0)
+        assert torch.equal(shown, expected if channels == 3 else expected[..., 0])
+    after = images.detach(), row.images.detach(), row.labels.shares
+    assert all(map(torch.equal, before, after))
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or not any(pyplot.figure(n) is figure for n in pyplot.get_fignums())
+    draw_gallery(path, images, [("x", row)], ["a_very_long_class_name", "bee", "c"])
+    short, long = (figure.axes[2].title.get_fontsize() for figure in figures)
+    assert long < short
 
 
 def test_captions(tmp_path, figures):
@@ -64,51 +82,6 @@ def test_the_shares_of_a_pair_sum_to_a_hundred(tmp_path, figures):
         assert sum(percents) == 100, caption
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_picture_is_written(tmp_path, channels):
-    images = torch.rand(3, channels, 8, 8)
-    row = mixed(images.flip(0), [[0, 1]] * 3, [[0.5, 0.5]] * 3)
-    path = tmp_path / "new" / "folder" / "gallery.png"
-    draw_gallery(path, images, [("one", row), ("two", row)], NAMES, "title")
-    pixels = imread(path)
-    assert pixels.shape[0] > 300
-    assert pixels.shape[1] > 300
-    assert pixels.std() > 0.05
-
-
-def test_images_are_shown_as_they_are(tmp_path, figures):
-    images = torch.rand(2, 3, 4, 6)
-    row = mixed(1 - images, [[0, 1]] * 2, [[0.5, 0.5]] * 2)
-    draw_gallery(tmp_path / "g.png", images, [("x", row)], NAMES)
-    shown = [axis.images[0].get_array() for axis in figures[0].axes]
-    for array, image in zip(shown, [*images, *(1 - images)], strict=True):
-        assert torch.equal(torch.as_tensor(array), image.permute(1, 2, 0))
-
-
-def test_what_goes_in_is_left_alone(tmp_path):
-    images = torch.randn(2, 1, 8, 8, requires_grad=True)  # also below 0 and above 1
-    row = mixed(images * 2, [[0, 1]] * 2, [[0.5, 0.5]] * 2)
-    before = images.detach().clone(), row.images.detach().clone(), row.labels.shares.clone()
-    draw_gallery(tmp_path / "g.png", images, [("x", row)], NAMES)
-    assert torch.equal(images, before[0])
-    assert torch.equal(row.images, before[1])
-    assert torch.equal(row.labels.shares, before[2])
-
-
-def test_pyplot_is_not_touched(tmp_path):
-    """Its figures would pile up in a training run, and its back end may need a display."""
-    import sys
-
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    before = pyplot.get_fignums() if pyplot else None
-    images = torch.zeros(1, 1, 2, 2)
-    draw_gallery(tmp_path / "g.png", images, [], NAMES)
-    if pyplot:
-        assert pyplot.get_fignums() == before
-    else:
-        assert "matplotlib.pyplot" not in sys.modules
-
-
 def test_masks_stand_under_their_images(tmp_path, figures):
     images = torch.rand(2, 3, 4, 6)
     box = torch.ones(2, 1, 4, 6, dtype=torch.bool)
@@ -132,22 +105,6 @@ def test_masks_stand_under_their_images(tmp_path, figures):
     assert len(lines) > 1  # the sheet is narrow
 
 
-def test_without_masks_nothing_is_said_of_them(tmp_path, figures):
-    images = torch.rand(2, 3, 4, 6)
-    row = mixed(images, [[0, 1]] * 2, [[0.5, 0.5]] * 2)._replace(mask=torch.ones(2, 1, 4, 6))
-    draw_gallery(tmp_path / "g.png", images, [("x", row)], NAMES)
-    assert len(figures[0].axes) == 4
-    assert not figures[0].get_supxlabel()
-
-
-def test_classes_of_the_originals_and_notes(tmp_path, figures):
-    images = torch.rand(2, 1, 4, 6)
-    labels = torch.tensor([2, 0])
-    draw_gallery(tmp_path / "g.png", images, [], NAMES, labels=labels, notes=["one", "two"])
-    assert [axis.get_title() for axis in figures[0].axes] == ["cat", "ant"]
-    assert figures[0].get_supxlabel() == "one\ntwo"
-
-
 def test_a_mix_that_returns_more_samples_goes_on_in_a_second_row(tmp_path, figures):
     images = torch.rand(2, 1, 4, 6)
     row = mixed(images.repeat(2, 1, 1, 1)[:3], [[0, 1], [1, 2], [2, 0]], [[0.9, 0.1]] * 3)
@@ -169,12 +126,3 @@ def test_many_classes_are_summed_up(tmp_path, figures):
     masked = row._replace(mask=torch.ones(1, 1, 2, 2))
     draw_gallery(tmp_path / "g.png", images, [("x", masked)], names, masks=True)
     assert "(of more than two: the largest)" in figures[1].get_supxlabel().replace("\n", " ")
-
-
-def test_long_names_are_written_smaller(tmp_path, figures):
-    images = torch.zeros(1, 1, 2, 2)
-    row = mixed(images, [[0, 1]], [[0.5, 0.5]])
-    for names in (NAMES, ["a_very_long_class_name", "bee"]):
-        draw_gallery(tmp_path / "g.png", images, [("x", row)], names)
-    short, long = (figure.axes[1].title.get_fontsize() for figure in figures)
-    assert long < short

@@ -17,6 +17,7 @@ from . import reference
 from .small import CLASSES, batch, logits_of, make, watch
 
 SIX = dict(rel=1e-9, abs=1e-9)
+TAUS = (0.0, 0.4, 0.6, 1.0)
 
 
 def views_of(model, inputs, *names):
@@ -34,33 +35,48 @@ def same_draws(monkeypatch):
         monkeypatch.setattr(f"dmmix.models.semi.parts.{module}.step_generator", generator)
 
 
-@pytest.mark.parametrize("tau", [0.0, 0.4, 0.6, 1.0])
+def fixmatch(tau):
+    return lambda weak, strong: 1.7 * reference.fixmatch(weak, strong, tau)
+
+
+def uda(temperature):
+    return lambda weak, strong: 1.7 * reference.uda(weak, strong, 0.5, temperature)
+
+
+def pseudo_label(tau):
+    return lambda weak: 1.7 * reference.fixmatch(weak, weak, tau)
+
+
+def pi_model(first, second):
+    return 1.7 * reference.squared_consistency(first, second)
+
+
 @pytest.mark.parametrize("joint", [True, False])
-def test_fixmatch(tau, joint):
-    model = make(FixMatch, threshold=tau, unlabelled_weight=1.7, joint_forward=joint)
+@pytest.mark.parametrize(
+    ("kind", "options", "views", "loop"),
+    [
+        *((FixMatch, dict(threshold=tau), ("weak", "strong"), fixmatch(tau)) for tau in TAUS),
+        *(
+            (UDA, dict(threshold=0.5, temperature=one), ("weak", "strong"), uda(one))
+            for one in (0.4, 1.0)
+        ),
+        *((PseudoLabel, dict(threshold=tau), ("weak",), pseudo_label(tau)) for tau in (0.0, 0.5)),
+        (PiModel, {}, ("weak", "weak2"), pi_model),
+    ],
+)
+def test_one_view_teaches_another(kind, options, views, loop, joint):
+    model = make(kind, unlabelled_weight=1.7, joint_forward=joint, **options)
     inputs, labels, index = batch(model, labelled=8, mu=3)
     losses = model.loss(inputs, labels, index)
-    labelled, weak, strong = views_of(model, inputs, "labelled", "weak", "strong")
-    assert float(losses["loss_labelled"]) == pytest.approx(
-        reference.supervised(labelled, labels.tolist()), **SIX
-    )
-    expected = 1.7 * reference.fixmatch(weak, strong, tau)
-    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
-    sure = [max(reference.softmax(z)) >= tau for z in weak]
-    assert float(losses["mask_rate"]) == pytest.approx(reference.mean(map(float, sure)))
-    if tau in (0.4, 0.6):
-        assert 0 < sum(sure) < len(sure)
-
-
-@pytest.mark.parametrize("temperature", [0.4, 1.0])
-def test_uda(temperature):
-    model = make(UDA, threshold=0.5, temperature=temperature)
-    inputs, labels, index = batch(model, labelled=8, mu=3)
-    losses = model.loss(inputs, labels, index)
-    weak, strong = views_of(model, inputs, "weak", "strong")
-    expected = reference.uda(weak, strong, 0.5, temperature)
-    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
-    assert expected > 0
+    labelled, *seen = views_of(model, inputs, "labelled", *views)
+    expected = reference.supervised(labelled, labels.tolist())
+    assert float(losses["loss_labelled"]) == pytest.approx(expected, **SIX)
+    assert float(losses["loss_unlabelled"]) == pytest.approx(loop(*seen), **SIX)
+    if "threshold" in options:
+        tau = options["threshold"]
+        sure = [max(reference.softmax(z)) >= tau for z in seen[0]]
+        assert float(losses["mask_rate"]) == pytest.approx(reference.mean(map(float, sure)))
+        assert (0 < sum(sure) < len(sure)) == (0 < tau < 1)
 
 
 @pytest.mark.parametrize(
@@ -80,34 +96,6 @@ def test_uda_anneals_the_signal(monkeypatch, schedule, alpha):
     loss = model.loss(inputs, labels, index)["loss_labelled"]
     assert float(loss) == pytest.approx(reference.mean(kept), rel=1e-6)
     assert 0 < len(kept) < 60 or schedule == "log"
-
-
-@pytest.mark.parametrize("tau", [0.0, 0.5])
-def test_pseudo_label(tau):
-    model = make(PseudoLabel, threshold=tau)
-    inputs, labels, index = batch(model, labelled=8, mu=3)
-    losses = model.loss(inputs, labels, index)
-    (weak,) = views_of(model, inputs, "weak")
-    expected = reference.fixmatch(weak, weak, tau)
-    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
-
-
-def test_pi_model():
-    model = make(PiModel)
-    inputs, labels, index = batch(model)
-    losses = model.loss(inputs, labels, index)
-    first, second = views_of(model, inputs, "weak", "weak2")
-    expected = 10 * reference.squared_consistency(first, second)
-    assert float(losses["loss_unlabelled"]) == pytest.approx(expected, **SIX)
-
-
-def test_both_views_of_the_pi_model_learn():
-    model = make(PiModel)
-    inputs, labels, index = batch(model)
-    inputs = {name: images.requires_grad_() for name, images in inputs.items()}
-    model.loss(inputs, labels, index)["loss_unlabelled"].backward()
-    for name in ("weak", "weak2"):
-        assert inputs[name].grad.abs().sum() > 0
 
 
 def test_mean_teacher():

@@ -6,7 +6,6 @@ from mmpretrain.structures import DataSample
 
 from dmmix.datasets.batch_transforms import BatchTransform
 from dmmix.models.semi import SemiDataPreprocessor
-from dmmix.registry import TRANSFORMS
 
 pytestmark = pytest.mark.openmmlab
 
@@ -53,43 +52,35 @@ def batch(b=3, mu=2):
 
 
 def test_views():
-    processor, weak, strong = made()
-    data = processor(batch(), training=True)
-    assert set(data) == {"inputs", "labels", "index"}
-    assert list(data["inputs"]) == list(VIEWS)
+    late = Add(1000, after_normalize=True)
+    views = {**VIEWS, "plain": ("unlabelled", "none"), "again": ("unlabelled", "weak")}
+    processor, weak, _ = made(views, strong_transforms=[strong := Add(20), late])
+    given = batch()
+    given["unlabelled"] |= dict(labels=torch.zeros(6).long(), hidden_labels=torch.ones(6).long())
+    data = processor(given, training=True)
+    assert set(data) == {"inputs", "labels", "index", "hidden_labels"}
+    assert list(data["inputs"]) == list(views)
+    for name, stream in batch().items():  # nothing is written to
+        assert torch.equal(given[name]["inputs"], stream["inputs"])
     assert data["labels"].tolist() == [0, 1, 2]
     assert data["index"].tolist() == list(range(7, 13))
-    for name, added, numbers in (
-        ("labelled", 10, torch.arange(3)),
-        ("weak", 10, torch.arange(100, 106)),
-        ("strong", 20, torch.arange(100, 106)),
+    assert data["hidden_labels"].tolist() == [1] * 6
+    for name, added, numbers, more in (
+        ("labelled", 10, torch.arange(3), 0),
+        ("weak", 10, torch.arange(100, 106), 0),
+        ("again", 10, torch.arange(100, 106), 0),
+        ("strong", 20, torch.arange(100, 106), 1000),
+        ("plain", 0, torch.arange(100, 106), 0),
     ):
         images = data["inputs"][name]
         assert images.dtype == torch.float32
-        expected = (numbers + added - 1.0) / 2.0  # normalised
+        expected = (numbers + added - 1.0) / 2.0 + more  # normalised
         assert torch.equal(images[:, 0, 0, 0], expected)
-    assert weak.calls == [9]  # one call for all views of a kind
-    assert strong.calls == [6]
-
-
-def test_views_of_one_kind_differ():
-    processor, *_ = made({"a": ("unlabelled", "weak"), "b": ("unlabelled", "weak")})
-    inputs = processor(batch(), training=True)["inputs"]
-    assert torch.equal(inputs["a"][:, 0, 0, 0], inputs["b"][:, 0, 0, 0])
-    assert not torch.equal(inputs["a"], inputs["b"])
-
-
-def test_a_view_without_transforms():
-    processor, *_ = made({"plain": ("unlabelled", "none")})
-    images = processor(batch(), training=True)["inputs"]["plain"]
-    assert torch.equal(images, (batch()["unlabelled"]["inputs"].float() - 1) / 2)
-
-
-def test_transforms_after_normalisation():
-    late = Add(1000, after_normalize=True)
-    processor, *_ = made(strong_transforms=[Add(20), late])
-    images = processor(batch(), training=True)["inputs"]["strong"]
-    assert images[0, 0, 0, 0] == (120 - 1) / 2 + 1000
+    plain = (batch()["unlabelled"]["inputs"].float() - 1) / 2
+    assert torch.equal(data["inputs"]["plain"], plain)
+    assert not torch.equal(data["inputs"]["weak"], data["inputs"]["again"])
+    assert weak.calls == [15]  # one call for all views of a kind
+    assert strong.calls == late.calls == [6]
 
 
 def test_same_step_same_views(monkeypatch):
@@ -160,13 +151,6 @@ def test_several_crops_of_each_image():
         assert torch.equal(views[name][:, 0, 0, 0], expected), name
 
 
-def test_nothing_is_written_to():
-    data = batch()
-    made()[0](data, training=True)
-    for name, stream in batch().items():
-        assert torch.equal(data[name]["inputs"], stream["inputs"])
-
-
 def test_channels_last():
     processor, *_ = made()
     processor.channels_last = True
@@ -177,15 +161,6 @@ def test_channels_last():
     images = processor(data, training=True)["inputs"]["strong"]
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert not images.is_contiguous()
-
-
-def test_labels_of_unlabelled_images_stay_out():
-    data = batch()
-    data["unlabelled"]["labels"] = torch.zeros(6).long()
-    data["unlabelled"]["hidden_labels"] = torch.ones(6).long()
-    found = made()[0](data, training=True)
-    assert found["labels"].tolist() == [0, 1, 2]
-    assert found["hidden_labels"].tolist() == [1] * 6
 
 
 def test_evaluation_is_as_ever():
@@ -204,10 +179,10 @@ def test_a_batch_of_one_stream():
     images = batch()["labelled"]["inputs"]
     with pytest.raises(ValueError, match=r"lacks \['labelled', 'unlabelled'\]: .*SemiDataset"):
         processor({"inputs": images, "labels": torch.arange(3)}, training=True)
-    with pytest.raises(ValueError, match=r"lacks \['unlabelled'\]"):
-        processor({"labelled": batch()["labelled"]}, training=True)
-    with pytest.raises(ValueError, match=r"lacks \['unlabelled'\]"):
-        processor({**batch(), "unlabelled": {"index": torch.arange(6)}}, training=True)
+    labelled = {"labelled": batch()["labelled"]}
+    for half in (labelled, {**labelled, "unlabelled": {"index": torch.arange(6)}}):
+        with pytest.raises(ValueError, match=r"lacks \['unlabelled'\]"):
+            processor(half, training=True)
 
 
 @pytest.mark.parametrize(
@@ -229,14 +204,5 @@ def test_a_batch_of_one_stream():
 def test_bad_arguments(options, error, says):
     with pytest.raises(error, match=says):
         made(**options)
-
-
-def test_without_views():
     with pytest.raises(ValueError, match=r"needs views to train; .*model\.type='FixMatch'"):
         made({})[0](batch(), training=True)
-
-
-def test_transforms_by_config():
-    assert "BatchRandomFlip" in TRANSFORMS.module_dict
-    processor = SemiDataPreprocessor(weak_transforms=[dict(type="BatchRandomFlip", prob=1.0)])
-    assert type(processor.transforms["weak"][0][0]).__name__ == "BatchRandomFlip"

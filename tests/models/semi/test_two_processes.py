@@ -1,20 +1,17 @@
 """Two processes learn what one learns from their batches together."""
 
-import os
-import socket
-import time
 from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 import pytest
 import torch
 import torch.distributed as dist
-from torch import multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
 from dmmix.models.semi import UDA, DistributionAlignment, FixMatch, FlexMatch, MeanTeacher
 from dmmix.models.transfer import SelfTuning
+from tests.engine.small import in_two_processes
 from tests.laws.methods import build, tell
 
 from .small import batch, total
@@ -73,23 +70,13 @@ def compare_alignment(rank):
     assert_close(both.recent, alone.recent)
 
 
-def work(rank, port):
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=2)
+def work(rank, folder):
     for kind in KINDS:
         compare(kind, rank)
     compare_alignment(rank)
-    for _ in range(3):  # gloo lets go of its tensors
-        dist.barrier()
-        time.sleep(0.05)
-    dist.destroy_process_group()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not dist.is_available(), reason="torch without distributed")
-def test_two_processes():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.spawn(work, args=(port,), nprocs=2)
+def test_two_processes(tmp_path):
+    in_two_processes(work, tmp_path)

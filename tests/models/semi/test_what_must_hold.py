@@ -9,12 +9,13 @@ from dmmix.models.semi import (
     FixMatch,
     FlexMatch,
     MixMatch,
+    PseudoLabel,
     ReMixMatch,
     StreamMix,
 )
 from tests.laws.methods import MIX, ready
 
-from .small import CLASSES, batch, make, total, watch
+from .small import CLASSES, make, total, watch
 
 
 @pytest.mark.parametrize("kind", [UDA, FixMatch, FlexMatch])
@@ -55,7 +56,11 @@ def test_mixes_that_draw_no_share(name):
         make(MixMatch, mixup=members)
 
 
-def test_bad_stream_mixes():
+def test_bad_stream_mixes_and_unknown_arguments():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'mixup'"):
+        make(FixMatch, mixup=dict(type="CutMix"))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'streammix'"):
+        make(MixMatch, streammix=dict(mixup=dict(type="CutMix")))
     with pytest.raises(KeyError, match="stream_mix needs mixup=dict"):
         make(FixMatch, stream_mix=dict(weight=1.0))
     with pytest.raises(TypeError, match="stream_mix must be a dict"):
@@ -67,13 +72,6 @@ def test_bad_stream_mixes():
     says = r"stream_mix\.decouple='both' is for DecoupledMixupLoss, leave it out with Decoupled"
     with pytest.raises(ValueError, match=says):
         StreamMix(dict(type="Mixup"), loss=bce, decouple="both")
-
-
-def test_unknown_arguments():
-    with pytest.raises(TypeError, match="unexpected keyword argument 'mixup'"):
-        make(FixMatch, mixup=dict(type="CutMix"))
-    with pytest.raises(TypeError, match="unexpected keyword argument 'streammix'"):
-        make(MixMatch, streammix=dict(mixup=dict(type="CutMix")))
 
 
 @pytest.mark.parametrize("kind", [MixMatch, ReMixMatch])
@@ -105,38 +103,23 @@ class Data:
     num_unlabelled, num_classes = 20, CLASSES
 
     def get_gt_labels(self):
-        return np.arange(CLASSES)
+        return np.array([0, 0, 0, 1, 2, 3, 4, 4])
 
 
 def test_what_a_runner_tells():
-    model = make(FlexMatch)
-    model.see_dataset(Data())
+    model, aligned = make(FlexMatch), make(ReMixMatch, window=7)
+    torch.testing.assert_close(aligned.alignment.target, torch.full((5,), 0.2).double())
+    for each in (model, aligned):
+        each.see_dataset(Data())
     assert len(model.masking.learned) == 20
+    assert aligned.alignment.target.tolist() == [3 / 8, 1 / 8, 1 / 8, 1 / 8, 2 / 8]
+    assert len(aligned.alignment.recent) == 7
     other = Data()
     other.num_classes = 7
     with pytest.raises(ValueError, match=r"head\.num_classes=5, but the labels .* have 7 classes"):
         model.see_dataset(other)
     with pytest.raises(ValueError, match=r"needs train_dataloader\.dataset of type SemiDataset"):
         model.see_dataset([1, 2])
-
-
-def test_guesses_are_aligned_to_the_labels():
-    class Unbalanced(Data):
-        def get_gt_labels(self):
-            return np.array([0, 0, 0, 1, 2, 3, 4, 4])
-
-    model = make(ReMixMatch, window=7)
-    torch.testing.assert_close(model.alignment.target, torch.full((5,), 0.2).double())
-    model.see_dataset(Unbalanced())
-    assert model.alignment.target.tolist() == [3 / 8, 1 / 8, 1 / 8, 1 / 8, 2 / 8]
-    assert len(model.alignment.recent) == 7
-
-
-def test_flexmatch_without_its_data():
-    model = make(FlexMatch)
-    inputs, labels, index = batch(model)
-    with pytest.raises(ValueError, match="FlexMatch needs to know the unlabelled images"):
-        model.loss(inputs, labels, index)
 
 
 def test_ramps(monkeypatch):
@@ -159,3 +142,22 @@ def test_flexmatch_loads_a_checkpoint_of_before():
         again = make(FlexMatch, seed=1)
         wrap(again).load_state_dict(saved)
         assert torch.equal(again.masking.learned, model.masking.learned)
+
+
+@pytest.mark.parametrize("kind", [FixMatch, PseudoLabel])
+def test_only_pseudo_labels_that_count_are_right_or_wrong(kind):
+    threshold = 0.7
+    model, inputs, labels, index = ready(kind, threshold=threshold)
+    with torch.no_grad():
+        probs = model.logits(inputs["weak"])[0].softmax(dim=1)
+    confidence, classes = probs.max(dim=1)
+    sure = confidence >= threshold
+    assert 1 < sure.sum() < len(sure)
+    hidden = classes.clone()
+    hidden[~sure] = (hidden[~sure] + 1) % CLASSES  # wrong, and not counted
+    first = int(sure.nonzero()[0])
+    hidden[first] = (hidden[first] + 1) % CLASSES
+    found = model.loss(inputs, labels, index, hidden)["pseudo_accuracy"]
+    assert float(found) == pytest.approx(100 * (1 - 1 / int(sure.sum())))
+    model, inputs, labels, index = ready(kind, threshold=1.0)  # none counts
+    assert float(model.loss(inputs, labels, index, index * 0)["pseudo_accuracy"]) == 0

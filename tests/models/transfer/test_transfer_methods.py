@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from dmmix.functional.transfer import batch_spectral_shrinkage
 from dmmix.models.semi import Supervised
 from dmmix.models.transfer import BSS, CoTuning, SelfTuning
-from dmmix.models.transfer.class_queues import ClassQueues
+from dmmix.models.transfer.self_tuning import ClassQueues
+from dmmix.registry import MODELS
 from tests.functional.transfer.test_transfer_functions import loop
 from tests.laws.methods import MIX, SOURCE_HEAD, build, ready
 from tests.models.semi import reference
@@ -26,14 +26,8 @@ def test_supervised(joint, mix):
     expected = reference.supervised(logits_of(model, inputs["labelled"]), labels.tolist())
     assert float(losses["loss_labelled"].detach()) == pytest.approx(expected)
     assert ("weak" in model.views) == ("loss_stream_mix" in losses) == (mix is not None)
-
-
-def test_what_the_others_see_of_unlabelled_images():
-    """Nothing, but for mixing."""
-    model = make(Supervised)
-    inputs, labels, index = batch(model)
-    model.loss(inputs, labels, index)
-    assert [len(images) for images in model.backbone.seen] == [len(labels)]
+    if mix is None:  # nothing is seen of unlabelled images
+        assert [len(images) for images in model.backbone.seen] == [3]
 
 
 # -- BSS ---------------------------------------------------------------------------------
@@ -48,13 +42,18 @@ def test_bss(k, mix):
     features = inputs["labelled"].flatten(1)  # of the labelled images alone
     expected = 0.5 * batch_spectral_shrinkage(features, k)
     torch.testing.assert_close(losses["loss_shrinkage"], expected)
+    model = make(BSS, k=9)
+    with pytest.raises(ValueError, match="k must be from 1 to 3, the singular values of"):
+        model.loss(*batch(model))
 
 
 # -- Co-Tuning ---------------------------------------------------------------------------
 
 
-def test_co_tuning():
-    model = build(CoTuning, source_weight=1.7, source_temperature=2.0)
+@pytest.mark.parametrize("head", [SOURCE_HEAD, MODELS.build(SOURCE_HEAD)])
+def test_co_tuning(head):
+    """By the config of the old head, or by the head."""
+    model = build(CoTuning, source_weight=1.7, source_temperature=2.0, source_head=head)
     images = torch.randn(3 * CLASSES, 2, 4, 4, generator=torch.Generator().manual_seed(5)).double()
     classes = torch.arange(3 * CLASSES) % CLASSES
     model.relate(images, classes)
@@ -146,8 +145,7 @@ def test_queues(per_step):
             ClassQueues(**{**dict(num_classes=3, size=3, dimension=2), name: 0})
 
 
-def keys_of(model, images):
-    network = model.teacher.network
+def projected(network, images):
     with torch.no_grad():
         return F.normalize(network.projector(images.flatten(1)), dim=1)
 
@@ -164,14 +162,12 @@ def test_self_tuning(joint):
         losses = model.loss(inputs, labels, index)
         strong = logits_of(model, inputs["strong"])
         pseudo = torch.tensor([reference.argmax(z) for z in strong])
-        queries = [
-            F.normalize(model.projector(inputs[name].flatten(1)), dim=1).detach()
-            for name in ("labelled", "strong")
-        ]
-        keys = [keys_of(model, inputs[name]) for name in ("labelled2", "strong2")]
-        depth = max(map(len, lists))
-        queue = torch.zeros(CLASSES, max(1, depth), 6, dtype=torch.float64)
-        valid = torch.zeros(CLASSES, max(1, depth)).bool()
+        queries = [projected(model, inputs[name]) for name in ("labelled", "strong")]
+        network = model.teacher.network
+        keys = [projected(network, inputs[name]) for name in ("labelled2", "strong2")]
+        depth = max(1, *map(len, lists))
+        queue = torch.zeros(CLASSES, depth, 6, dtype=torch.float64)
+        valid = torch.zeros(CLASSES, depth).bool()
         for c, members in enumerate(lists):
             for d, key in enumerate(members):
                 queue[c, d], valid[c, d] = key, True
@@ -194,21 +190,3 @@ def test_the_average_has_the_projector():
     before = model.teacher.network.projector[0].weight.clone()
     model.after_update()
     torch.testing.assert_close(model.teacher.network.projector[0].weight, before + 1.0)
-
-
-def test_more_singular_values_than_images():
-    model = make(BSS, k=9)
-    with pytest.raises(ValueError, match="k must be from 1 to 3, the singular values of"):
-        model.loss(*batch(model))
-
-
-def test_a_source_head_that_is_built():
-    model = make(CoTuning, source_head=SourceHead())
-    assert model.relationship.shape == (CLASSES, SOURCE_HEAD["num_classes"])
-
-
-class SourceHead(nn.Module):
-    num_classes = SOURCE_HEAD["num_classes"]
-
-    def forward(self, feats):
-        return feats[-1][:, : self.num_classes]
