@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
 
 from dmmix.suggestions import suggestion_or_all
@@ -13,6 +14,7 @@ VERBS = {
     "quickstart": ("quickstart", "the first run: three trainings on digits, a table, two pictures"),
     "train": ("train", "train a classifier"),
     "test": ("test", "test a trained classifier"),
+    "predict": ("predict", "say what is in images, with a trained classifier"),
     "sweep": ("sweep", "train a grid of configs"),
     "report": ("report", "one table of many runs"),
     "curves": ("curves", "how runs got there, as a picture"),
@@ -46,6 +48,8 @@ def main() -> None:
         print(f"error: no command {verb!r}{hint}", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"dmmix {verb}", *words[taken:]]
+    # Of mmcv-lite, whose detection parts nothing here uses.
+    warnings.filterwarnings("ignore", "Fail to import ``MultiScaleDeformableAttention``")
     sys.exit(import_module(f"dmmix.cli.{VERBS[verb][0]}").main())
 
 

@@ -49,6 +49,14 @@ def key_and_value(text: str) -> tuple[str, str]:
     return key, value
 
 
+def positive(text: str) -> int:
+    """A whole number, 1 or more, of the command line."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, got {text!r}")
+    return number
+
+
 def by_key(pairs: Iterable[tuple[str, str]] | None) -> dict[str, list[str]]:
     """Of what an option of pairs gave, the values of each key."""
     found: dict[str, list[str]] = {}

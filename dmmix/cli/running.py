@@ -129,10 +129,10 @@ def reported_errors(
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Ctrl-C ends a command that can be gone on with."""
+def stoppable(how: str = "the same command goes on with it") -> Iterator[None]:
+    """Ctrl-C ends a command that can be gone on with, and says ``how``."""
     try:
         yield
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with it", file=sys.stderr)
+        print(f"\nstopped; {how}", file=sys.stderr)
         sys.exit(130)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from typing import Any
 
 from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
-from dmmix.cli.running import build_runner, leave_processes, reported_errors, starting, watched
+from dmmix.cli.own_data import add_data_options, set_epochs, set_weights, use_data
+from dmmix.cli.running import (
+    build_runner,
+    leave_processes,
+    reported_errors,
+    starting,
+    stoppable,
+    watched,
+)
 from dmmix.configuration.errors import UserError
 
 
@@ -36,17 +45,39 @@ def main() -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="build everything, run a few steps, stop"
     )
+    add_data_options(parser)
     args = parse(parser)
 
     with reported_errors(args.traceback), starting():
         cfg = _merge(load_config(args), args)
         if args.dry_run:
-            _dry_run(cfg)
+            _dry_run(cfg, args)
             leave_processes()
             return
+        use_data(cfg, args)
         runner = build_runner(cfg)
-    watched(runner, runner.train, args.traceback)
+        _show_bar(runner)
+    how = f"dmmix train {' '.join(_to_resume(sys.argv[1:]))} goes on from the last checkpoint"
+    with stoppable(how):
+        watched(runner, runner.train, args.traceback)
     leave_processes()
+
+
+def _show_bar(runner: Any) -> None:
+    """On a terminal; in a file or a pipe lines are better."""
+    from mmengine.dist import is_main_process
+
+    if not (sys.stderr.isatty() and is_main_process()):
+        return
+    from dmmix.engine.console import ProgressHook, quiet_terminal
+
+    quiet_terminal(runner.logger, bar=True)
+    runner.register_hook(ProgressHook())
+
+
+def _to_resume(words: list[str]) -> list[str]:
+    words = [word for word in words if word != "--overwrite"]
+    return words if any(word.startswith("--resume") for word in words) else [*words, "--resume"]
 
 
 def _merge(cfg: Any, args: argparse.Namespace) -> Any:
@@ -71,6 +102,10 @@ def _merge(cfg: Any, args: argparse.Namespace) -> Any:
         if (cfg.get("auto_scale_lr") or {}).get("base_batch_size") is None:
             raise UserError("--auto-scale-lr needs auto_scale_lr.base_batch_size in the config")
         cfg.auto_scale_lr.enable = True
+    if args.epochs is not None:
+        set_epochs(cfg, args.epochs)
+    if args.weights is not None:
+        set_weights(cfg, args.weights)
     for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
         if cfg.get(name) is not None:
             _dataloader_defaults(cfg[name], training=name == "train_dataloader")
@@ -106,10 +141,11 @@ def _dataloader_defaults(loader: Any, training: bool) -> None:
         loader.setdefault("worker_init_fn", dict(type="seed_worker"))
 
 
-def _dry_run(cfg: Any) -> None:
+def _dry_run(cfg: Any, args: argparse.Namespace) -> None:
     from dmmix.engine import dry_run
 
     with tempfile.TemporaryDirectory() as scratch:
+        use_data(cfg, args, scratch)
         # Its logs are of no use to anybody; a resumed run has to look into the real folder.
         if not cfg.get("resume"):
             cfg.work_dir = scratch

@@ -37,7 +37,11 @@ def prepare() -> None:
         weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
         if not isinstance(weights, dict):
             raise CheckpointError(f"{self.checkpoint} holds no weights")
-        weights = _chosen(weights, self.prefix, self.checkpoint)
+        prefix = self.prefix
+        if prefix == "auto":
+            weights = _chosen(weights, None, self.checkpoint)
+            prefix = find_fit(module, weights).prefix()
+        weights = _chosen(weights, prefix, self.checkpoint)
         fit = find_fit(module, weights)
         _check(fit, self, type(module).__name__)
         print_log(f"{self.checkpoint}: {told(fit)}", logger="current")

@@ -6,26 +6,35 @@ import ast
 from pathlib import Path
 from typing import Any
 
-__all__ = ["read_config_data"]
+__all__ = ["config_data", "read_config_data"]
 
 
 def read_config_data(path: Path) -> dict[str, Any]:
+    """The values of a config file that mmengine has written; see :func:`config_data`."""
+    return config_data(path.read_text(encoding="utf-8"), str(path))
+
+
+def config_data(text: str, name: str) -> dict[str, Any]:
     """The values of a config that mmengine has written: literals, containers and ``dict(...)``.
 
     Nothing in it is run, and no type in it can be looked for outside of the registries.
+
+    Args:
+        text: the config.
+        name: of where it stands, for messages.
 
     Raises:
         ValueError: something else; it names the file, the line and what stands there.
     """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(text)
         values = dict(_assignment(statement) for statement in tree.body)
     except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
-        raise ValueError(f"{path} is no config as mmengine writes it: {error}") from error
+        raise ValueError(f"{name} is no config as mmengine writes it: {error}") from error
     for kind in _types(values):
         # mmengine's registries import what a dotted name says, from anywhere.
         if not isinstance(kind, str) or "." in kind:
-            raise ValueError(f"{path}: type={kind!r} is no name of a registry, and is not imported")
+            raise ValueError(f"{name}: type={kind!r} is no name of a registry, and is not imported")
     return values
 
 

@@ -35,6 +35,7 @@ OTHER_KEYS = {
     "default_scope",
     "efficient_conv_bn_eval",
     "find_unused_parameters",
+    "images_to_see",
     "model_wrapper_cfg",
     "overwrite",
     "runner_type",

@@ -17,6 +17,7 @@ from dmmix.engine.hooks.resume_hook import ResumeHook
 from dmmix.engine.loops import EpochTrainLoop, IterTrainLoop
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.engine.partial_cosine import PartialCosineLR
+from dmmix.engine.predictor import Predicted, Predictor
 from dmmix.engine.processes import init_cpu_processes, leave_processes
 from dmmix.engine.random_states import seed_worker
 from dmmix.engine.runner import DmmixRunner
@@ -40,6 +41,8 @@ __all__ = [
     "ModelEventsHook",
     "NonFiniteError",
     "PartialCosineLR",
+    "Predicted",
+    "Predictor",
     "RandomStateHook",
     "ResumeHook",
     "RunChecksHook",

@@ -27,6 +27,7 @@ from dmmix.datasets.interface import makes_batches, wraps_batches
 from dmmix.datasets.sources.unwrapped import WRAPPERS
 from dmmix.engine.auto_resume import first_usable, is_local
 from dmmix.engine.checks.hook import RunChecksHook
+from dmmix.engine.console import quiet_terminal
 from dmmix.engine.hooks.dataset_epoch_hook import DatasetEpochHook
 from dmmix.engine.hooks.finite_hook import FiniteHook
 from dmmix.engine.hooks.fit_hook import FitHook
@@ -149,6 +150,12 @@ class DmmixRunner(Runner):
     def step_options(self) -> StepOptions:
         """What the config says under ``step``."""
         return StepOptions.from_cfg(self.cfg)
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> Any:
+        """As mmengine's; what nobody waits for is in the log file alone."""
+        logger = super().build_logger(*args, **kwargs)
+        quiet_terminal(logger)
+        return logger
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """As mmengine does, if ``train_cfg`` is what its loop takes.

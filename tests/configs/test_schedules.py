@@ -31,6 +31,7 @@ SGD = {
     "sgd_tiny_400e": (0.2, 100, 400, 1e-4, 20),
     "sgd_finetune_200e": (0.001, 16, 200, 5e-4, 20),
     "sgd_imagenet_100e": (0.1, 256, 100, 1e-4, 10),
+    "sgd_own_100e": (0.05, 32, 100, 5e-4, 1),
 }
 #: The same, then where the warm-up starts and the cosine ends.
 WARM = {

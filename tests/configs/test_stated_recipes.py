@@ -95,7 +95,7 @@ def load(name):
 
 
 def test_every_recipe_is_looked_at():
-    folders = ("_base_", "quickstart", "semi", "sweeps", "transfer")
+    folders = ("_base_", "own", "quickstart", "semi", "sweeps", "transfer")
     found = {str(path.relative_to(CONFIGS).with_suffix("")) for path in CONFIGS.rglob("*.py")}
     found = {name for name in found if name.split("/")[0] not in folders}
     assert found - EXPERIMENTS == set(STATED)

@@ -36,6 +36,7 @@ class LabelSubset:
         seed: of the choice; 0 by default.
         file: the index file. It is made where it is absent, and then decides; where it is there,
             it must fit the data and what else is given. With ``file`` alone it must be there.
+        rest: take the samples that all this leaves out, a validation part of the same data.
 
     Raises:
         ValueError: an argument out of range; both or neither of ``labels_per_class`` and
@@ -46,6 +47,7 @@ class LabelSubset:
     label_fraction: Annotated[float, _Share(0, 1, above=True)] | None = None
     seed: Annotated[int, Range(0)] | None = None
     file: Annotated[str | os.PathLike, Filled()] | None = None
+    rest: bool = False
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self), include_extras=True).items():
@@ -92,7 +94,8 @@ class LabelSubset:
 
     def __str__(self) -> str:
         parts = [f"{name}={value}" for name, value in self.asked.items()]
-        return ", ".join([*parts, f"file={self.path}"] if self.file is not None else parts)
+        parts += [f"file={self.path}"] if self.file is not None else []
+        return ", ".join([*parts, "the rest"] if self.rest else parts)
 
 
 def check_subset(config: Mapping | LabelSubset) -> LabelSubset:
@@ -153,6 +156,16 @@ def subset_indices(
     """
     subset = check_subset(subset)
     labels = _check_labels(labels, classes)
+    chosen = _chosen(labels, subset, classes)
+    if not subset.rest:
+        return chosen
+    rest = np.setdiff1d(np.arange(len(labels)), chosen)
+    if not len(rest):
+        raise ValueError(f"subset ({subset}): nothing is left of {len(labels)} samples")
+    return rest
+
+
+def _chosen(labels: np.ndarray, subset: LabelSubset, classes: Sequence[str] | None) -> np.ndarray:
     path = subset.path
     if path is None:
         return _choose(labels, subset, classes)

@@ -97,7 +97,8 @@ def test_classes_that_do_not_count():
         (dict(labels_per_class=4, file=""), "file must be .*, got ''"),
         (dict(label_per_class=4), "unknown key 'label_per_class'.*did you mean 'labels_per_class'"),
         (0.15, "subset must be a dict such as .*, got float 0.15"),
-        (dict(number=4), r"unknown key 'number', allowed are .*'file'\]$"),
+        (dict(number=4), r"unknown key 'number', allowed are .*'rest'\]$"),
+        (dict(labels_per_class=4, rest=1), "rest must be True or False, got 1"),
     ],
 )  # fmt: skip
 def test_bad_subsets(subset, says):
@@ -122,3 +123,15 @@ def test_bad_subsets(subset, says):
 def test_bad_labels(labels, classes, says):
     with pytest.raises(ValueError, match=says):
         subset_indices(np.array(labels), dict(labels_per_class=2), classes)
+
+
+def test_the_rest_is_what_is_left(tmp_path):
+    labels = np.arange(50) % 5
+    for asked in (dict(label_fraction=0.3), dict(labels_per_class=4, seed=2)):
+        for more in ({}, {"file": str(tmp_path / f"{len(asked)}.json")}):
+            chosen = subset_indices(labels, {**asked, **more})
+            rest = subset_indices(labels, {**asked, **more, "rest": True})
+            assert sorted([*chosen, *rest]) == list(range(50))
+            assert len(set(chosen) & set(rest)) == 0
+    with pytest.raises(ValueError, match="the rest.*: nothing is left of 50 samples"):
+        subset_indices(labels, dict(label_fraction=1.0, rest=True))

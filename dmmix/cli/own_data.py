@@ -1,0 +1,209 @@
+"""Puts a folder of images into a config: ``--data FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmmix.cli.options import check_checkpoint, positive
+from dmmix.configuration.errors import UserError
+
+if TYPE_CHECKING:
+    from dmmix.datasets.own.parts import OwnData
+
+_VAL_SHARE = 0.2
+_LEAST_EPOCHS, _MOST_EPOCHS = 20, 300
+#: Of a dataset of files, what says which images they are.
+_WHICH = ("data_root", "data_prefix", "ann_file", "classes", "dataset", "subset", "num_classes")
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """The options about images of one's own."""
+    group = parser.add_argument_group("images of your own")
+    group.add_argument(
+        "--data",
+        metavar="FOLDER",
+        help="a folder for each class, or train, val, test and unlabelled with such folders",
+    )
+    group.add_argument(
+        "--labels-per-class",
+        type=positive,
+        metavar="N",
+        help="use the labels of N training images of each class alone",
+    )
+    help = "weights that the backbone begins with: of mmpretrain, torchvision or dmmix"
+    group.add_argument("--weights", metavar="FILE", help=help)
+    group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
+
+
+def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> None:
+    """Makes a config train and test on the images of a folder, and prints what was found.
+
+    Classes, their number, the accuracies that make sense, batch and length of training follow from
+    the images. Without a validation part a fifth of the training images of each class is one, which
+    ``split.json`` in the work dir writes down.
+
+    Raises:
+        UserError: no such folder; a config whose images are not files.
+    """
+    if args.data is None:
+        if args.labels_per_class is not None:
+            raise UserError("--labels-per-class goes with --data FOLDER")
+        return
+    loaders = [cfg.get(f"{split}_dataloader") for split in ("train", "val", "test")]
+    if loaders[0] is None or _files(loaders[0].dataset) is None:
+        raise UserError(
+            f"--data goes with configs whose images are files, such as own/resnet18_cutmix_dm; "
+            f"{args.config} has others"
+        )
+    from dmmix.datasets.own.parts import find_parts
+
+    try:
+        data = find_parts(args.data)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(f"--data: {error}") from error
+    _set_classes(cfg, len(data.train.classes))
+    split = None if data.val else _held_out(Path(scratch or cfg.work_dir))
+    _set_train(cfg.train_dataloader, data, split, args.labels_per_class)
+    for name, part in (("val", data.val), ("test", data.test or data.val)):
+        loader = cfg.get(f"{name}_dataloader")
+        if loader is not None:
+            held = None if part else {**(split or {}), "rest": True}
+            _set_files(loader.dataset, (part or data.train).folder, held)
+    _set_length(cfg, args, data, split is not None)
+    _tell(cfg, data)
+
+
+def set_epochs(cfg: Any, epochs: int) -> None:
+    """Trains for so many epochs; schedules that ended with the training end with it again."""
+    before = cfg.train_cfg.get("max_epochs")
+    if before is None:
+        raise UserError("--epochs: this config counts iterations (train_cfg.max_iters)")
+    cfg.train_cfg.max_epochs = epochs
+    cfg.train_cfg.val_interval = min(cfg.train_cfg.get("val_interval", 1), max(1, epochs // 10))
+    schedulers = cfg.get("param_scheduler") or []
+    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+        for name in ("T_max", "end", "total"):
+            if scheduler.get("by_epoch", True) and scheduler.get(name) == before:
+                scheduler[name] = epochs
+
+
+def set_weights(cfg: Any, file: str) -> None:
+    """The backbone begins with the weights of a file; where they stand in it is found out."""
+    check_checkpoint(file)
+    cfg.model.backbone.init_cfg = dict(type="Pretrained", checkpoint=file, prefix="auto")
+
+
+def _files(dataset: Any) -> Any:
+    """The part of a dataset's config that reads files, inside of what wraps it; or ``None``."""
+    while isinstance(dataset, dict):
+        if str(dataset.get("type")).rpartition(".")[2] in ("DecodedFolder", "DecodedImages"):
+            return dataset
+        dataset = dataset.get("dataset")
+    return None
+
+
+def _set_files(dataset: Any, folder: str, subset: dict | None = None, **more: Any) -> None:
+    """Other images for the dataset of a loader; how they are cropped stays."""
+    files = _files(dataset)
+    for name in _WHICH:
+        files.pop(name, None)
+    files.update(type="DecodedFolder", data_root=str(Path(folder).resolve()), **more)
+    if subset is not None:
+        files.subset = subset
+
+
+def _held_out(work_dir: Path) -> dict[str, Any]:
+    work_dir.mkdir(parents=True, exist_ok=True)
+    return dict(label_fraction=1 - _VAL_SHARE, seed=0, file=str(work_dir / "split.json"))
+
+
+def _set_train(loader: Any, data: OwnData, split: dict | None, per_class: int | None) -> None:
+    wrapper = loader.dataset
+    few = None if per_class is None else dict(labels_per_class=per_class, seed=0)
+    if wrapper.type != "SemiDataset":
+        if few and split:
+            raise UserError("--labels-per-class needs a folder val, to choose by")
+        _set_files(wrapper, data.train.folder, few or split)
+        return
+    _set_files(wrapper, data.train.folder, split)
+    if data.unlabelled is None and few is None:
+        raise UserError(
+            f"{data.train.folder} has labels and there is no folder unlabelled beside it: this "
+            "config learns from images without labels too; put some there, or take "
+            "--labels-per-class N, which hides the other labels"
+        )
+    wrapper.subset = few or dict(label_fraction=1.0)
+    if data.unlabelled is not None:
+        like = _files(wrapper).copy()
+        like.pop("subset", None)
+        like.update(data_root=str(Path(data.unlabelled.folder).resolve()), with_label=False)
+        wrapper.unlabelled = like
+
+
+def _set_classes(cfg: Any, number: int) -> None:
+    cfg.model.head.num_classes = number
+    for place in (cfg, cfg.get("data_preprocessor"), cfg.model.get("data_preprocessor")):
+        if place is not None and "num_classes" in place:
+            place.num_classes = number
+    for name in ("val_evaluator", "test_evaluator"):
+        for evaluator in _listed(cfg.get(name)):
+            if "topk" in evaluator:
+                topk = [k for k in _listed(evaluator.topk) if k < number]
+                evaluator.topk = tuple(topk) or (1,)
+
+
+def _set_length(cfg: Any, args: argparse.Namespace, data: OwnData, splits: bool) -> None:
+    """Batches that there are images for; and, where nobody asked, so many epochs that the training
+    sees as many images as the config says, few or many."""
+    loader = cfg.train_dataloader
+    if loader.dataset.type == "SemiDataset":
+        return
+    counts = data.train.counts
+    if args.labels_per_class is not None:
+        images = args.labels_per_class * len(counts)
+    elif splits:
+        images = sum(max(1, round(count * (1 - _VAL_SHARE))) for count in counts)
+    else:
+        images = sum(counts)
+    loader.batch_size = min(loader.batch_size, images)
+    asked = args.epochs is not None or "train_cfg.max_epochs" in dict(args.cfg_options or ())
+    if "images_to_see" in cfg and not asked:
+        set_epochs(cfg, min(_MOST_EPOCHS, max(_LEAST_EPOCHS, cfg.images_to_see // images)))
+
+
+def _listed(value: Any) -> Iterator[Any]:
+    yield from value if isinstance(value, list | tuple) else [] if value is None else [value]
+
+
+def _tell(cfg: Any, data: OwnData) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from dmmix.datasets.own.sizes import image_sizes
+
+    table = Table("part", "folder")
+    for name in ("images", "a class, least", "most"):
+        table.add_column(name, justify="right")
+    for name in ("train", "val", "test", "unlabelled"):
+        part = getattr(data, name)
+        if part is None:
+            continue
+        ends = (f"{f(part.counts):,}" for f in (min, max)) if part.classes else ("", "")
+        table.add_row(name, part.folder, f"{part.images:,}", *ends)
+    console = Console(stderr=True)
+    console.print(table)
+    size = image_sizes(data.train.folder)
+    seen = "" if size is None else f", {size[0]} x {size[1]} pixels (median height x width)"
+    console.print(f"{len(data.train.classes)} classes{seen}", highlight=False)
+    epochs = cfg.train_cfg.get("max_epochs")
+    if epochs is not None:
+        console.print(f"{epochs} epochs (--epochs N sets another number)", highlight=False)
+    if data.val is None:
+        console.print(
+            f"No folder val: {_VAL_SHARE:.0%} of the training images of each class are held out, "
+            "as split.json in the work dir says.",
+            highlight=False,
+        )

@@ -1,0 +1,1 @@
+"""Images of one's own: what lies in a folder, found."""

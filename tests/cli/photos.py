@@ -1,0 +1,20 @@
+"""A small folder of images, and what makes a network small enough for it."""
+
+import numpy as np
+from PIL import Image
+
+SMALL = [
+    "--cfg-options", "model.backbone.base_channels=16", "model.head.in_channels=128",
+    "model.backbone.stem_channels=16", "train_dataloader.num_workers=0",
+    "val_dataloader.num_workers=0", "test_dataloader.num_workers=0",
+]  # fmt: skip
+
+
+def write_photos(folder, images=10):
+    """A class of dark, one of grey, one of bright images, 36 x 40."""
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("dark", "grey", "bright")):
+        (folder / name).mkdir(parents=True)
+        for k in range(images):
+            pixels = rng.integers(80 * number, 80 * number + 60, (36, 40, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{k}.jpg")

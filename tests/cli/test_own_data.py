@@ -1,0 +1,125 @@
+"""dmmix train CONFIG --data FOLDER."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from dmmix.configuration.shipped import CONFIGS
+from dmmix.registry import MODELS
+from tests.cli.messages import error_of
+from tests.cli.photos import SMALL, write_photos
+from tests.cli.scalars import scalars
+
+pytestmark = pytest.mark.openmmlab
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Writes a part of a data set: a dark, a grey and a bright class."""
+
+    def write(part="photos", images=10):
+        write_photos(tmp_path / part, images)
+        return tmp_path / part.split("/")[0]
+
+    return write
+
+
+def test_one_line_trains_on_a_folder_of_classes(call, photos, tmp_path):
+    folder = photos()
+    got = call(
+        "train", "own/resnet18_32_cutmix_dm", "--data", folder, "--epochs", 2, "--work-dir", "run",
+        *SMALL,
+    )  # fmt: skip
+    assert got.status == 0, got.err
+    assert "3 classes, 36 x 40 pixels" in got.err
+    split = json.loads((tmp_path / "run" / "split.json").read_text())
+    assert (split["samples"], split["dataset_samples"]) == (24, 30)
+    assert split["classes"] == ["bright", "dark", "grey"]
+    lines = scalars(tmp_path / "run")
+    assert [line["step"] for line in lines if "accuracy/top1" in line] == [1, 2]
+    assert all("accuracy/top5" not in line for line in lines)
+    assert list((tmp_path / "run").glob("best_accuracy_top1_*.pth"))
+
+
+def test_parts_that_are_there_are_taken(call, photos, tmp_path):
+    for part in ("photos/train", "photos/val", "photos/test"):
+        folder = photos(part, images=4)
+    got = call("train", "own/resnet18_64_cutmix_dm", "--data", folder, "--dry-run", *SMALL)
+    assert got.status == 0, got.err
+    assert not (tmp_path / "work_dirs").exists()
+    assert re.search(r"val +│ \S+", got.err)
+    assert "held out" not in got.err
+
+
+OWN = sorted(f"own/{path.stem}" for path in (CONFIGS / "own").glob("*.py"))
+
+
+@pytest.mark.parametrize("config", OWN)
+def test_every_config_takes_a_folder(call, photos, config):
+    folder = photos()
+    few = []
+    if "finetune" in config:  # begins with weights that would be fetched
+        few = ["model.backbone.init_cfg=None"]
+    if "match" in config:
+        few = ["train_dataloader.batch_size=4", "train_dataloader.batch_sampler.mu=2"]
+        few += ["--labels-per-class", 2]
+    got = call("train", config, "--data", folder, "--dry-run", *SMALL, *few)
+    assert got.status == 0, got.err
+    assert ("loss_unlabelled" in got.out) == ("match" in config)
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone.", "module.encoder."])
+def test_weights_to_begin_with(call, photos, tmp_path, prefix):
+    config = dict(type="ResNet", depth=18, base_channels=16, stem_channels=16)
+    network = MODELS.build({**config, "_scope_": "dmmix"})
+    weights = {f"{prefix}{name}": value for name, value in network.state_dict().items()}
+    torch.save({**weights, "fc.weight": torch.zeros(1000, 128)}, tmp_path / "weights.pth")
+    start = ["train", "own/resnet18_64_cutmix_dm", "--data", photos(), "--dry-run"]
+    got = call(*start, "--weights", "weights.pth", *SMALL)
+    assert got.status == 0, got.err
+    assert "weights.pth: 100 of 100 weights" in got.out
+    got = call(*start, "--weights", "weights.pth", *SMALL, "model.backbone.depth=34")
+    assert "weights.pth is not what ResNet is initialised from" in error_of(got)
+
+
+def test_images_without_labels_lie_in_any_folders(call, photos):
+    for part in ("photos/train", "photos/val", "photos/unlabelled"):
+        folder = photos(part, images=4)
+    small = ["train_dataloader.batch_size=4", "train_dataloader.batch_sampler.mu=2"]
+    got = call("train", "own/fixmatch", "--data", folder, "--dry-run", *SMALL, *small)
+    assert got.status == 0, got.err
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "says"),
+    [
+        (
+            "own/resnet18",
+            ["--data", "photo"],
+            "--data: there is no folder photo; did you mean .*photos'",
+        ),
+        ("own/resnet18", ["--labels-per-class", 2], "--labels-per-class goes with --data"),
+        ("quickstart/digits_vanilla", ["--data", "photos"], "configs whose images are files"),
+        ("own/fixmatch", ["--data", "photos"], "no folder unlabelled beside it"),
+        ("own/resnet18", [], "no folder data/own"),
+    ],
+)
+def test_mistakes(call, photos, config, options, says):
+    photos(images=2)
+    message = error_of(call("train", config, *options))
+    assert re.search(says, message), message
+
+
+def test_epochs_follow_from_the_images(call, photos, monkeypatch):
+    from dmmix.cli import own_data
+
+    seen = {}
+    monkeypatch.setattr(own_data, "_tell", lambda cfg, data: seen.update(cfg=cfg))
+    folder = photos()
+    call("train", "own/resnet18", "--data", folder, "--dry-run", *SMALL)
+    assert seen["cfg"].train_cfg.max_epochs == seen["cfg"].param_scheduler.T_max == 300
+    assert seen["cfg"].train_dataloader.batch_size == 24
+    call("train", "own/resnet18", "--data", folder, "--dry-run", "--epochs", 7, *SMALL)
+    assert seen["cfg"].train_cfg.max_epochs == seen["cfg"].param_scheduler.T_max == 7
