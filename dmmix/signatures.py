@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 
-__all__ = ["keywords_of", "named", "rest_of", "signatures"]
-
 #: Bases whose ``**kwargs`` take nothing; by name, since nothing is imported for them.
 _WITHOUT_ARGUMENTS = {
     ("abc", "ABC"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["suggestion", "suggestion_or_all"]
-
 
 def suggestion(name: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> str:
     """``"; did you mean 'x' or 'y'?"``, or nothing where none of the names comes close."""

@@ -12,8 +12,6 @@ from typing import IO
 
 from dmmix.compat.errors import DiskFullError
 
-__all__ = ["atomic_open"]
-
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no quota of that name
 
 

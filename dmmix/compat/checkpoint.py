@@ -23,8 +23,6 @@ from dmmix.compat.digest import DigestWriter
 from dmmix.compat.needed import import_needed
 from dmmix.compat.plain_checkpoint import to_plain
 
-__all__ = ["prepare"]
-
 
 def prepare() -> None:
     """Replace mmengine's functions; does nothing from the second call on.

@@ -3,6 +3,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import cache
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -11,9 +12,7 @@ from dmmix import compat
 from dmmix.compat.plain_data import check_key
 from dmmix.compat.plain_numpy import NUMPY
 from dmmix.compat.plain_tensors import TENSORS
-from dmmix.compat.unpickling import Method, Name, Open, UnpicklingError
-
-__all__ = ["ArrayNames", "CheckpointNames"]
+from dmmix.compat.unpickling import Method, Name, Open
 
 
 class _History(Open):

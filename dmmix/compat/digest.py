@@ -9,8 +9,6 @@ import io
 import re
 from typing import Any
 
-__all__ = ["DigestWriter", "digest_damage", "has_digest"]
-
 _LABEL = b"dmmix sha256 "
 _HEX = 64
 _LENGTH = len(_LABEL) + _HEX

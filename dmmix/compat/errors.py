@@ -2,14 +2,6 @@
 
 import errno
 
-__all__ = [
-    "CheckpointError",
-    "CorruptCheckpointError",
-    "DiskFullError",
-    "TorchvisionWarning",
-    "UnsafeCheckpointError",
-]
-
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be used."""

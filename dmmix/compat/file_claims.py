@@ -11,8 +11,6 @@ import os
 import re
 from typing import Any
 
-__all__ = ["prepare"]
-
 _MAX_KEPT = 100_000
 
 

@@ -10,8 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["WRAPPED", "Fit", "find_fit", "first_not_finite"]
-
 #: What DistributedDataParallel and torch.compile put before the name of a weight.
 WRAPPED = r"^(?:module\.|_orig_mod\.)+"
 

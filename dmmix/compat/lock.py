@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from filelock import SoftFileLease
 
-__all__ = ["RUNNING", "Lock"]
-
 #: The lock of a run, in its work folder.
 RUNNING = "running.lock"
 

@@ -3,8 +3,6 @@
 import importlib
 import re
 
-__all__ = ["import_needed", "import_opencv"]
-
 _MISSING_LIBRARY = re.compile(r"(?:open|loading) shared |Library not loaded|DLL load failed")
 
 

@@ -17,8 +17,6 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer, print_log
 
-__all__ = ["for_mmengine", "to_plain"]
-
 _HISTORY = {"log_history", "count_history", "max_length"}
 _AS_THEY_ARE = (
     *(type(None), bool, int, float, complex, str, bytes, bytearray),

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["check_key", "check_plain"]
-
 #: Deeper nesting is no checkpoint's, and Python's own functions crash on it.
 _MAX_DEPTH = 200
 _MAX_KEY_PARTS = 64

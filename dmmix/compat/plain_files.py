@@ -8,8 +8,6 @@ import functools
 import os
 from typing import Any
 
-__all__ = ["plain_annotations", "plain_yaml"]
-
 _PYTHON = "tag:yaml.org,2002:python/"
 _PICKLES = (".pkl", ".pickle")
 

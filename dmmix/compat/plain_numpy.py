@@ -8,13 +8,12 @@ of Python objects would take the file's bytes for addresses.
 import math
 import re
 from collections.abc import Callable
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 
-from dmmix.compat.unpickling import Name, Open, UnpicklingError
-
-__all__ = ["NUMPY"]
+from dmmix.compat.unpickling import Name, Open
 
 _CODE = re.compile(r"(b1|[iu][1248]|f(2|4|8|12|16)|c(8|16|24|32)|[SU]\d{1,9})")
 _ORDERS = ("<", ">", "=", "|")

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Callable
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
-from dmmix.compat.unpickling import Name, Open, UnpicklingError
-
-__all__ = ["STORAGES", "TENSORS", "Storage"]
+from dmmix.compat.unpickling import Name, Open
 
 #: What a small file may inflate to: elements of a tensor whose strides are 0 (``expand``).
 _MAX_REPEATED = 2**26

@@ -8,8 +8,6 @@ from torch import nn
 from dmmix.compat.errors import CheckpointError
 from dmmix.compat.fit import WRAPPED, Fit, find_fit
 
-__all__ = ["prepare", "told"]
-
 
 def prepare() -> None:
     """Makes mmengine's initializer compare before it loads; nothing from the second call on."""

@@ -21,8 +21,6 @@ from dmmix.compat.errors import CheckpointError, CorruptCheckpointError, UnsafeC
 from dmmix.compat.plain_checkpoint import for_mmengine
 from dmmix.compat.torch_files import OLD_MAGIC, ZIP_MAGIC, opened, read_checkpoint
 
-__all__ = ["load", "load_url"]
-
 #: What a reader meets in a file whose bytes are not those that were written.
 _DAMAGE = (
     *(BadZipFile, EOFError, ValueError, OverflowError, NotImplementedError),

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -19,9 +20,7 @@ from torch.serialization import _get_restore_location
 
 from dmmix.compat.constructors import CheckpointNames
 from dmmix.compat.plain_tensors import STORAGES, Storage
-from dmmix.compat.unpickling import Name, PlainUnpickler, UnpicklingError
-
-__all__ = ["OLD_MAGIC", "ZIP_MAGIC", "opened", "read_checkpoint"]
+from dmmix.compat.unpickling import Name, PlainUnpickler
 
 ZIP_MAGIC = b"PK\x03\x04"
 OLD_MAGIC, _OLD_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

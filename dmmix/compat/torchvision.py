@@ -18,8 +18,6 @@ import torch
 from dmmix.compat.errors import TorchvisionWarning
 from dmmix.compat.needed import import_needed
 
-__all__ = ["prepare"]
-
 _MISSING_OPERATOR = re.compile(r"operator torchvision::(\w+) does not exist")
 _DESCRIBED_OPERATOR = re.compile(r"""register_fake\(\s*["']torchvision::(\w+)["']""")
 _SIGNATURES = {

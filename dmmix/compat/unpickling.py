@@ -15,8 +15,6 @@ from typing import Any
 
 from dmmix.compat.plain_data import check_key, check_plain
 
-__all__ = ["Method", "Name", "Open", "PlainUnpickler", "UnpicklingError"]
-
 _CHUNK = 1 << 16
 
 

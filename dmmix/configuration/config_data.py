@@ -6,8 +6,6 @@ import ast
 from pathlib import Path
 from typing import Any
 
-__all__ = ["config_data", "read_config_data"]
-
 
 def read_config_data(path: Path) -> dict[str, Any]:
     """The values of a config file that mmengine has written; see :func:`config_data`."""

@@ -12,18 +12,6 @@ from pathlib import Path
 from dmmix.signatures import keywords_of
 from dmmix.suggestions import suggestion
 
-__all__ = [
-    "INHERITED",
-    "UserError",
-    "explain",
-    "locals_of",
-    "near_files",
-    "of_all_ranks",
-    "tells_all",
-    "unknown_type",
-]
-
-
 #: What to do about an argument that came along with another type.
 INHERITED = (
     "if it is inherited from a config with another type, put _delete_=True beside the new type, "
@@ -65,7 +53,7 @@ def tells_all(error: Exception) -> bool:
 
 def of_all_ranks(error: Exception) -> bool:
     """Whether all ranks raise it alike."""
-    faults = sys.modules.get("dmmix.engine.faults")
+    faults = sys.modules.get("dmmix.engine.faults.errors")
     return faults is not None and isinstance(error, faults.NonFiniteError)
 
 

@@ -12,9 +12,6 @@ from typing import Any
 from dmmix.configuration.errors import UserError
 from dmmix.suggestions import suggestion
 
-__all__ = ["OTHER_KEYS", "RUNNER_KEYS", "check_top_level", "fingerprint", "where_changed"]
-
-
 #: Arguments of mmengine's runner; a test compares them with the installed one.
 RUNNER_KEYS = {
     *("auto_scale_lr", "cfg", "custom_hooks", "data_preprocessor", "default_hooks"),

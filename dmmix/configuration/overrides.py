@@ -12,8 +12,6 @@ from dmmix.configuration.keys import OTHER_KEYS, RUNNER_KEYS
 from dmmix.configuration.type_check import arguments
 from dmmix.suggestions import suggestion
 
-__all__ = ["check_overrides", "parse_overrides", "parse_value"]
-
 
 def parse_overrides(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
     parsed = {}

@@ -14,8 +14,6 @@ from dmmix.configuration.overrides import check_overrides, parse_overrides
 from dmmix.configuration.shipped import find_config, know_prefix
 from dmmix.configuration.type_check import find_mistake
 
-__all__ = ["read_config", "read_file"]
-
 
 def read_config(path: str, overrides: Sequence[tuple[str, str]] | None = None) -> Any:
     """The config, with overrides (key and text of ``--cfg-options``) merged.

@@ -8,8 +8,6 @@ from pathlib import Path
 from dmmix.configuration.errors import UserError, near_files
 from dmmix.suggestions import suggestion
 
-__all__ = ["CONFIGS", "PREFIX", "find_config", "know_prefix", "names"]
-
 _PACKAGE = Path(__file__).resolve().parents[1]
 _IN_CHECKOUT = _PACKAGE.parent / "configs"
 CONFIGS = _IN_CHECKOUT if (_IN_CHECKOUT / "_base_").is_dir() else _PACKAGE / "configs"

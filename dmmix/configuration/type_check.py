@@ -15,8 +15,6 @@ from typing import Any
 from dmmix.configuration.type_index import type_index
 from dmmix.suggestions import suggestion
 
-__all__ = ["arguments", "find_mistake"]
-
 #: Where the types of a config come from, by scope.
 _PACKAGES = ("dmmix", "mmpretrain", "mmengine", "mmcv")
 #: mmengine offers the optimisers of these, where they are installed, without naming each.

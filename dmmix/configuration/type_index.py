@@ -25,8 +25,6 @@ from typing import Any
 from dmmix.compat.atomic import atomic_open
 from dmmix.signatures import named, rest_of, signatures
 
-__all__ = ["Index", "type_index"]
-
 #: By name, the arguments of what is registered under it; ``None`` where it takes others as well.
 Index = dict[str, list[str] | None]
 

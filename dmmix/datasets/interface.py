@@ -8,26 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch.utils.data import Dataset
 
-__all__ = [
-    "ArraySource",
-    "BatchSource",
-    "ClassSource",
-    "EpochSource",
-    "LabelSource",
-    "RenumberedSource",
-    "RepeatSource",
-    "TwoStreams",
-    "class_names",
-    "epoch_sources",
-    "has_labels",
-    "is_multi_label",
-    "makes_batches",
-    "makes_repeats",
-    "parts",
-    "set_epoch",
-    "wraps_batches",
-]
-
 _MANY = 1000
 _SUM = 1e-2  # that soft labels may be off
 

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["check_folder", "empty_classes", "listed", "named_class", "near_names"]
-
 
 def near_names(path: str) -> str:
     """``"; did you mean ...?"`` for a path that does not exist, or what of it does.

@@ -10,8 +10,6 @@ from mmengine.runner import CheckpointLoader
 
 from dmmix.compat import CheckpointError, CorruptCheckpointError
 
-__all__ = ["checkpoints_in", "find_candidates", "first_usable", "is_local", "last_saved"]
-
 #: What a checkpoint needs to go on from. (A published one has weights only.)
 _NEEDED = ("meta", "state_dict", "message_hub")
 

@@ -20,8 +20,6 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-__all__ = ["ProgressHook", "quiet_terminal"]
-
 #: How messages begin that nobody reads while a run starts, or that only the stack can act on.
 _FOR_THE_FILE = (
     "Config:",

@@ -12,8 +12,6 @@ from mmengine.hooks import LoggerHook
 from mmengine.logging import HistoryBuffer, MessageHub
 from torch import Tensor
 
-__all__ = ["DeferredScalars", "is_logged", "read_numbers"]
-
 _LIMIT = 10_000  # values kept before they are moved on, whatever the logging interval
 
 

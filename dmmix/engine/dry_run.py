@@ -14,8 +14,6 @@ from dmmix.engine.faults.errors import NonFiniteError
 from dmmix.engine.hooks.finite_hook import FiniteHook
 from dmmix.engine.hooks.resume_hook import ResumeHook
 
-__all__ = ["DryRun", "dry_run"]
-
 
 class DryRun(dict[str, float]):
     """What the first step of a dry run would log: the losses and the mixed accuracies.

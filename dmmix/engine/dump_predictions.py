@@ -9,8 +9,6 @@ from torch.utils.data import DataLoader, SequentialSampler
 
 from dmmix.datasets.interface import LabelSource, has_labels
 
-__all__ = ["DumpPredictions"]
-
 
 class DumpPredictions(DumpResults):
     """:class:`mmengine.evaluator.DumpResults` whose entries say which image they are of.

@@ -15,8 +15,6 @@ from dmmix.datasets.batches.drawn_batches import DrawnBatches
 from dmmix.datasets.interface import makes_batches
 from dmmix.registry import LOOPS
 
-__all__ = ["EpochTrainLoop", "IterTrainLoop", "batches_in_pass", "validation_is_due"]
-
 
 @LOOPS.register_module()
 class EpochTrainLoop(EpochBasedTrainLoop):

@@ -17,8 +17,6 @@ from dmmix.engine.faults.skipping import SkippedUpdates
 from dmmix.functional.ranges import Count
 from dmmix.registry import OPTIM_WRAPPERS
 
-__all__ = ["StepOptimWrapper", "count_frozen_weights"]
-
 _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 

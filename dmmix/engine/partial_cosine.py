@@ -9,8 +9,6 @@ from mmengine.optim.scheduler import CosineAnnealingLR
 
 from dmmix.registry import PARAM_SCHEDULERS
 
-__all__ = ["PartialCosineLR"]
-
 
 @PARAM_SCHEDULERS.register_module()
 class PartialCosineLR(CosineAnnealingLR):

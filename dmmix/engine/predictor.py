@@ -23,8 +23,6 @@ from dmmix.datasets.images.crops import DAMAGE, image_crop
 from dmmix.functional.ranges import Count, as_pair
 from dmmix.registry import MODELS
 
-__all__ = ["Predicted", "Predictor"]
-
 #: What a data set of files is called that crops its images itself.
 _FILES = ("DecodedFolder", "DecodedImages")
 #: Arguments that name weights to begin with, those of timm's networks too.

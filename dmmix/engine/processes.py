@@ -14,14 +14,6 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-__all__ = [
-    "init_cpu_processes",
-    "launched_environment",
-    "leave_processes",
-    "network_of",
-    "on_master",
-]
-
 _DEFAULT_PORT = "29500"
 T = TypeVar("T")
 

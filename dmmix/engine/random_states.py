@@ -10,8 +10,6 @@ from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 
 from dmmix.registry import FUNCTIONS
 
-__all__ = ["capture", "restore", "seed_afresh", "seed_worker"]
-
 
 def capture() -> dict:
     """Copy the states of Python, NumPy (its global generator), torch, and torch's current GPU, as

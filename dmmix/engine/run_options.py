@@ -14,8 +14,6 @@ from dmmix.functional.ranges import Count, NonNegative, Positive, Range
 from dmmix.registry import check_config
 from dmmix.suggestions import suggestion
 
-__all__ = ["check_dataloader", "check_optim_wrapper", "check_run", "check_train_loop"]
-
 
 class AutoScaleLR(TypedDict, total=False):
     enable: bool

@@ -50,8 +50,6 @@ from dmmix.evaluation import batch_evaluator
 from dmmix.functional.ranges import Positive
 from dmmix.registry import RUNNERS
 
-__all__ = ["DmmixRunner"]
-
 #: Of mmengine's loops, those that go on at any batch.
 _LOOPS = {"EpochBasedTrainLoop": EpochTrainLoop, "IterBasedTrainLoop": IterTrainLoop}
 

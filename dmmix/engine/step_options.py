@@ -15,8 +15,6 @@ from dmmix.arguments import check_arguments
 from dmmix.engine.optim_wrappers import StepOptimWrapper
 from dmmix.suggestions import suggestion
 
-__all__ = ["StepOptions"]
-
 
 @dataclass(frozen=True)
 class StepOptions:

@@ -14,8 +14,6 @@ from dmmix.evaluation.predictions import Predictions
 from dmmix.functional.ranges import Count
 from dmmix.registry import METRICS
 
-__all__ = ["Accuracy", "accuracy_names", "interleave"]
-
 
 @METRICS.register_module()
 class Accuracy(metrics.Accuracy):

@@ -10,8 +10,6 @@ from mmengine.evaluator import Evaluator
 from dmmix.evaluation.predictions import Predictions
 from dmmix.registry import EVALUATORS
 
-__all__ = ["BatchEvaluator", "batch_evaluator"]
-
 
 @EVALUATORS.register_module()
 class BatchEvaluator(Evaluator):

@@ -9,8 +9,6 @@ from typing import Any
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-__all__ = ["Predictions"]
-
 
 class Predictions(Sequence):
     """What the classifier predicts for a batch: two tensors that pass for a list of data samples.

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from dmmix.registry import MODELS
 
-__all__ = ["ExponentialMovingAverage"]
-
 
 @MODELS.register_module()
 class ExponentialMovingAverage(StockAverage):

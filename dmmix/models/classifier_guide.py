@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from dmmix.functional import Guide
 from dmmix.functional.guide import Attention, Layers
 
-__all__ = ["ClassifierGuide", "ClassifierLayers"]
-
 
 class ClassifierGuide(Guide):
     """:class:`dmmix.functional.Guide` that finds its way in an mmpretrain classifier by itself.

@@ -16,8 +16,6 @@ from dmmix.mixups import RandomStream, step_generator
 from dmmix.models.gather_labels import gather_labels
 from dmmix.registry import MODELS
 
-__all__ = ["MixupDataPreprocessor", "split_transforms"]
-
 #: Of images with 16 bits.
 _LARGEST_PIXEL = 2**16 - 1
 

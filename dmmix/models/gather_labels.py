@@ -8,8 +8,6 @@ import torch
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-__all__ = ["gather_labels"]
-
 
 def gather_labels(samples: Sequence[DataSample] | None, num_classes: int | None) -> Tensor | None:
     """(N,) integers, or (N, C) soft or multi-hot labels; ``None`` where there are none.

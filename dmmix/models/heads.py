@@ -17,14 +17,6 @@ from dmmix.functional.labels import as_mixed_labels
 from dmmix.models.losses import DecoupledMixupBCELoss, MixupLoss
 from dmmix.registry import MODELS
 
-__all__ = [
-    "DMLinearClsHead",
-    "DMStackedLinearClsHead",
-    "DMVisionTransformerClsHead",
-    "MixedLabelsMixin",
-]
-
-
 if TYPE_CHECKING:
     from mmpretrain.models import ClsHead as _Head
 else:

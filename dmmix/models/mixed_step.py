@@ -9,8 +9,6 @@ from torch import Tensor
 
 from dmmix.functional import Guide, Mixed, MixedLabels
 
-__all__ = ["first_rows", "forward_mixed", "sets_hooks"]
-
 _Result = TypeVar("_Result")
 
 

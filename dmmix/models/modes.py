@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["evaluating", "frozen_statistics"]
-
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:

@@ -14,8 +14,6 @@ from torch import Tensor
 
 from dmmix.functional import MixedLabels
 
-__all__ = ["assert_labels_match_pixels", "recover_shares"]
-
 
 def recover_shares(
     mix: Callable[[Tensor, Tensor], Any],

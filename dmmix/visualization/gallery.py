@@ -15,8 +15,6 @@ from torch import Tensor
 
 from dmmix.functional import Mixed, as_mixed_labels
 
-__all__ = ["draw_gallery", "draw_image", "draw_mask"]
-
 _INCH = 1.15
 _LETTERS = 15  # of a note, in an inch
 _MASK = 0.55  # side of a mask, as a part of that of an image

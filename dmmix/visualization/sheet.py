@@ -15,8 +15,6 @@ from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.mixed_step import forward_mixed
 from dmmix.registry import MIXUPS
 
-__all__ = ["Sheet", "mix_by_all", "registered_mixes"]
-
 
 class Sheet(NamedTuple):
     """What :func:`dmmix.visualization.draw_gallery` draws.

@@ -26,6 +26,7 @@ PAGES = {
         """,
         "library/contextlib.html": "contextlib.AbstractContextManager",
         "library/enum.html": "enum.IntEnum",
+        "library/os.html": "os.PathLike",
         "library/pathlib.html": "pathlib.Path",
     },
     "numpy": {

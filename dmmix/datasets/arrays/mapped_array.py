@@ -7,8 +7,6 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-__all__ = ["MappedArray"]
-
 
 class MappedArray:
     """An array in a file, of which only the rows that are asked for are read.

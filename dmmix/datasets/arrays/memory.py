@@ -6,8 +6,6 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["available_memory", "fits_in_memory"]
-
 _CGROUP = Path("/sys/fs/cgroup")
 
 

@@ -13,8 +13,6 @@ import numpy as np
 from dmmix.datasets.arrays.mapped_array import MappedArray
 from dmmix.datasets.messages import near_names
 
-__all__ = ["ArrayHeader", "NpzArrays"]
-
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["out_of_range", "picked", "place", "times_before"]
-
 
 def picked(rows: np.ndarray, indices: Sequence[int] | np.ndarray | int) -> np.ndarray:
     """The first (below 0: last) ``indices`` rows, or those listed, as mmengine's ``get_subset``."""

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-__all__ = ["stack_images"]
-
 
 def stack_images(images: Sequence[np.ndarray]) -> np.ndarray:
     """(N, H, W, ch) uint8 out of N images (H, W, ch) or (H, W).

@@ -16,8 +16,6 @@ from dmmix.functional.tensors.draws import to_device
 from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.functional.transforms.affine import MOVES, affine, move_matrices
 
-__all__ = ["AugmentPlan", "Draws"]
-
 
 @dataclass(frozen=True)
 class Draws:

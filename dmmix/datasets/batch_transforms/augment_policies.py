@@ -12,8 +12,6 @@ import numpy as np
 from dmmix.arguments import check_argument
 from dmmix.functional.ranges import Filled, Finite, Probability, Range
 
-__all__ = ["Policy", "parse_policies"]
-
 Fill = float | tuple[float, ...]
 
 

@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 from mmpretrain.datasets.transforms.auto_augment import RANDAUG_POLICIES
 
-__all__ = ["PRESETS", "Preset"]
-
 
 @dataclass(frozen=True)
 class Preset:

@@ -12,8 +12,6 @@ from dmmix.arguments import Checked
 from dmmix.functional.ranges import Filled, Finite
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["BatchTransform", "PerChannel", "as_tuple", "build_batch_transform"]
-
 #: One number, or one for each channel.
 PerChannel = Finite | Annotated[Sequence[Finite], Filled()]
 

@@ -12,8 +12,6 @@ from dmmix.functional.transforms import color_jitter, draw_orders, draw_uniform
 from dmmix.functional.transforms.color import JITTERS
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["BatchColorJitter"]
-
 
 @TRANSFORMS.register_module()
 class BatchColorJitter(BatchTransform):

@@ -30,8 +30,6 @@ from dmmix.functional.transforms import (
 from dmmix.functional.transforms.checks import per_channel
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["BatchCutout", "BatchRandomErasing"]
-
 #: Above this, a fill is hardly meant in standard deviations.
 _FAR = 10
 

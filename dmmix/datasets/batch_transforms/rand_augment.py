@@ -17,8 +17,6 @@ from dmmix.functional.ranges import Count, Finite, NonNegative, Positive
 from dmmix.functional.transforms.checks import check_bytes
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["BatchRandAugment"]
-
 
 @TRANSFORMS.register_module()
 class BatchRandAugment(BatchTransform):

@@ -19,8 +19,6 @@ from dmmix.functional.transforms.draws import draw_places
 from dmmix.functional.transforms.padding import PaddingMode, four_sides
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["BatchRandomCrop"]
-
 _KINDS = 4  # of batches whose memory is kept: the usual one, the last of an epoch, ...
 
 

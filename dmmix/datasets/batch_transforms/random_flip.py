@@ -15,8 +15,6 @@ from dmmix.functional.transforms import draw_uniform, flip
 from dmmix.functional.transforms.flip import Direction
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["BatchRandomFlip"]
-
 
 @TRANSFORMS.register_module()
 class BatchRandomFlip(BatchTransform):

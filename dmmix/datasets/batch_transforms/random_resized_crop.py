@@ -13,8 +13,6 @@ from dmmix.functional.transforms import draw_resized_crops, resized_crop
 from dmmix.functional.transforms.resized_crop import Interpolation
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["BatchRandomResizedCrop"]
-
 
 @TRANSFORMS.register_module()
 class BatchRandomResizedCrop(BatchTransform):

@@ -10,8 +10,6 @@ from torch.utils.data import DataLoader
 
 from dmmix.registry import FUNCTIONS
 
-__all__ = ["BatchLoader", "whole_batch"]
-
 
 # mmengine looks collate functions up in its root registry, whatever the default scope is.
 @MMENGINE_FUNCTIONS.register_module()

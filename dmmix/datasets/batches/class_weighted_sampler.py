@@ -16,8 +16,6 @@ from dmmix.datasets.interface import LabelSource, class_names, is_multi_label, m
 from dmmix.functional.ranges import Probability
 from dmmix.registry import DATA_SAMPLERS
 
-__all__ = ["ClassWeightedSampler"]
-
 
 @DATA_SAMPLERS.register_module()
 class ClassWeightedSampler(Checked, Sampler):

@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-__all__ = ["DrawnBatch", "DrawnBatches"]
-
 
 class DrawnBatch(list):
     """Indices of a batch; who goes through them finds Python, NumPy and torch seeded for each one.

@@ -12,8 +12,6 @@ from dmmix.arguments import Checked
 from dmmix.functional.ranges import Count
 from dmmix.registry import TRANSFORMS
 
-__all__ = ["PackLabels"]
-
 
 @TRANSFORMS.register_module()
 class PackLabels(Checked, BaseTransform):

@@ -13,8 +13,6 @@ from dmmix.datasets.interface import makes_repeats
 from dmmix.functional.ranges import Count
 from dmmix.registry import DATA_SAMPLERS
 
-__all__ = ["RepeatAugSampler"]
-
 
 @DATA_SAMPLERS.register_module()
 class RepeatAugSampler(Checked, _RepeatAugSampler):

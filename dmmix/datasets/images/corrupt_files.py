@@ -10,8 +10,6 @@ from mmengine.logging import MMLogger
 
 from dmmix.datasets.messages import listed
 
-__all__ = ["CorruptFiles"]
-
 
 class CorruptFiles:
     """A flag for each file, in memory that worker processes share."""

@@ -11,8 +11,6 @@ import numpy as np
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.decoding import decode, read_header, reduction, resize
 
-__all__ = ["DAMAGE", "draw_crop_box", "image_crop"]
-
 #: What a file raises that is no image or damaged.
 DAMAGE = (OSError, ValueError, SyntaxError, cv2.error)
 _ATTEMPTS = 10

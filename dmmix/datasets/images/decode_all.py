@@ -15,8 +15,6 @@ from dmmix.datasets.images.crops import DAMAGE
 from dmmix.datasets.images.decoding import decode, read_header
 from dmmix.datasets.preparation.progress import bar
 
-__all__ = ["decode_all"]
-
 _MANY = 1000  # fewer are there before anybody looks
 _PIECE = 64
 

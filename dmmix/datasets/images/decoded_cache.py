@@ -17,8 +17,6 @@ from dmmix.compat.atomic import atomic_open
 from dmmix.datasets.arrays.mapped_array import MappedArray
 from dmmix.datasets.arrays.memory import fits_in_memory
 
-__all__ = ["DecodedCache"]
-
 
 class DecodedCache:
     """A npy file whose name says which images it has.

@@ -13,8 +13,6 @@ from PIL import Image, UnidentifiedImageError
 
 from dmmix.datasets.images.formats import opencv_reads
 
-__all__ = ["ImageHeader", "decode", "read_header", "reduction", "resize"]
-
 _ORIENTATION = 0x0112  # tag of EXIF
 _BITS_PER_SAMPLE = 258  # tag of TIFF
 _DARK = 14  # bits of 16

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 
 from dmmix.datasets.messages import listed
 
-__all__ = ["FolderListing", "class_folders"]
-
 
 def class_folders(root: str) -> list[str]:
     """Names of the folders in ``root``, sorted; hidden ones (``.ipynb_checkpoints``) are none."""

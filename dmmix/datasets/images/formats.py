@@ -9,8 +9,6 @@ import cv2
 import numpy as np
 from PIL import Image
 
-__all__ = ["image_endings", "opencv_reads"]
-
 #: Endings of formats with one picture a file.
 _ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm"),

@@ -9,8 +9,6 @@ from dmmix.datasets.images.folder_listing import FolderListing, class_folders
 from dmmix.datasets.images.formats import image_endings
 from dmmix.datasets.messages import check_folder, listed
 
-__all__ = ["OwnData", "Part", "find_parts"]
-
 #: What the folder of a part may be called, in lower case; the first is its name here.
 _NAMES = {
     "train": ("train", "training"),

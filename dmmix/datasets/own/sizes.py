@@ -10,8 +10,6 @@ from PIL import Image, UnidentifiedImageError
 from dmmix.datasets.images.folder_listing import FolderListing
 from dmmix.datasets.images.formats import image_endings
 
-__all__ = ["image_sizes"]
-
 
 def image_sizes(folder: str, most: int = 100) -> tuple[int, int] | None:
     """Median (height, width), by the heads of at most so many files, spread over all.

@@ -10,8 +10,6 @@ from urllib.parse import urljoin
 from .errors import DownloadError, PreparationError
 from .progress import bar
 
-__all__ = ["download", "is_url"]
-
 _CHUNK = 1 << 16
 _RETRIES = 9  # a second after the first, ten after the last
 _SCHEMES = ("https://",)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["DownloadError", "PreparationError", "RefusedEntryError"]
-
 
 class PreparationError(Exception):
     """Names the file and the reason; all that a user is shown."""

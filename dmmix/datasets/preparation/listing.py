@@ -9,8 +9,6 @@ from dmmix.compat.atomic import atomic_open
 
 from .errors import PreparationError
 
-__all__ = ["Listing", "read_listing", "write_val_list"]
-
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm")
 
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from io import BufferedReader
 from typing import Any
 
-__all__ = ["bar", "watched"]
-
 
 @contextmanager
 def bar(title: str, total: int, bytes_: bool = True) -> Iterator[Callable[[int], None]]:

@@ -19,8 +19,6 @@ from .table import Archive, DataSet
 from .unpack import unpack
 from .verify import check, check_checksum
 
-__all__ = ["fetch", "instructions", "prepare"]
-
 
 def prepare(
     data_set: DataSet, sources: Sequence[str], to: str, checksums: bool = True

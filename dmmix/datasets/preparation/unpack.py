@@ -18,8 +18,6 @@ from typing import IO
 from .errors import PreparationError, RefusedEntryError
 from .progress import bar, watched
 
-__all__ = ["unpack"]
-
 _CHUNK = 1 << 18
 _FINISHED = ".finished"
 #: More files than the largest of the data sets has, twice.

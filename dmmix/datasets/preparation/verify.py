@@ -14,8 +14,6 @@ from .listing import Listing, read_listing
 from .progress import bar, watched
 from .table import Archive, DataSet
 
-__all__ = ["check", "check_checksum", "md5"]
-
 _SHOWN = 5
 #: As mmpretrain states them.
 _CIFAR = {

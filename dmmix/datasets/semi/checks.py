@@ -13,14 +13,6 @@ from dmmix.datasets.interface import makes_repeats
 from dmmix.datasets.subsets.label_subset import LabelSubset, check_keys, check_subset
 from dmmix.functional.ranges import Count
 
-__all__ = [
-    "check_has_labels",
-    "check_num_labels",
-    "check_repeats",
-    "image_size",
-    "resolve_subset",
-]
-
 
 def image_size(name: str, dataset: Any) -> tuple[int, ...]:
     """(ch, H, W) of its first image; ``name`` of the argument is for messages.

@@ -16,8 +16,6 @@ from dmmix.datasets.interface import TwoStreams
 from dmmix.functional.ranges import Count
 from dmmix.registry import DATA_SAMPLERS
 
-__all__ = ["EndlessOrder", "MultiSourceBatchSampler", "MultiSourceSampler"]
-
 
 class EndlessOrder:
     """The numbers ``0 ... size - 1`` in one random order after the other, without an end.

@@ -28,8 +28,6 @@ from dmmix.functional.ranges import Count
 from dmmix.functional.tensors.draws import to_device
 from dmmix.registry import DATASETS
 
-__all__ = ["SemiDataset"]
-
 
 @DATASETS.register_module()
 class SemiDataset(Checked, Dataset):

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from dmmix.datasets.interface import makes_batches, makes_repeats
 
-__all__ = ["StreamImages"]
-
 
 class StreamImages:
     """The samples ``rows`` (n,) of a dataset, by their number among these.

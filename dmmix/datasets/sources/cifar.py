@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-__all__ = ["CIFAR10", "CIFAR100"]
-
 
 class _Files(_Base):
     """What both have in common, put before mmpretrain's class."""

@@ -33,8 +33,6 @@ from dmmix.functional.ranges import (
 )
 from dmmix.registry import DATASETS
 
-__all__ = ["DecodedImages"]
-
 _TRAINING = (None, "", "train", "trainval")
 
 

@@ -15,8 +15,6 @@ from dmmix.datasets.subsets.label_subset import stratified_subset
 from dmmix.functional.ranges import Count
 from dmmix.registry import DATASETS
 
-__all__ = ["Digits"]
-
 #: One bit an image, 1 where it is for training: what scikit-learn's train_test_split draws
 #: (test_size=0.5, stratified, random_state=0), without importing it, which takes a second.
 _IN_TRAIN = (

@@ -16,8 +16,6 @@ from dmmix.datasets.sources.unwrapped import WRAPPERS
 from dmmix.datasets.subsets.label_subset import LabelSubset
 from dmmix.registry import DATASETS
 
-__all__ = ["FromDataset", "build_lazily", "renumbered"]
-
 
 class FromDataset(Checked, Dataset):
     """Takes the samples of a dataset, whose meta information it keeps and whose pipeline it lacks.

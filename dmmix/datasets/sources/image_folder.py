@@ -17,8 +17,6 @@ from dmmix.functional.ranges import Size
 from dmmix.registry import DATASETS
 from dmmix.signatures import keywords_of
 
-__all__ = ["DecodedFolder"]
-
 
 @DATASETS.register_module()
 class DecodedFolder(DecodedImages):

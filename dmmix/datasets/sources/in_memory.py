@@ -20,8 +20,6 @@ from dmmix.datasets.subsets.label_subset import LabelSubset, check_subset
 from dmmix.functional.tensors.draws import to_device
 from dmmix.registry import DATASETS
 
-__all__ = ["InMemory"]
-
 _PIECE = 64 << 20  # bytes
 
 

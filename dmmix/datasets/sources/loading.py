@@ -16,8 +16,6 @@ from dmmix.datasets.sources.from_dataset import build_lazily
 from dmmix.datasets.sources.sample_list import check_one_class
 from dmmix.datasets.subsets.label_subset import LabelSubset, subset_indices
 
-__all__ = ["build_source", "load_arrays"]
-
 
 def build_source(config: Mapping) -> BaseDataset:
     """The dataset of a config, not loaded yet."""

@@ -7,8 +7,6 @@ from typing import Any
 
 from dmmix.datasets.interface import RenumberedSource, class_names
 
-__all__ = ["match_classes"]
-
 _SHOWN = 5
 
 

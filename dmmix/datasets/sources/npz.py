@@ -21,8 +21,6 @@ from dmmix.datasets.subsets.label_subset import stratified_subset
 from dmmix.functional.ranges import Count
 from dmmix.registry import DATASETS
 
-__all__ = ["NPZDataset"]
-
 
 @DATASETS.register_module()
 class NPZDataset(Checked, BaseDataset):

@@ -11,8 +11,6 @@ from mmpretrain.datasets import BaseDataset
 from dmmix.datasets.messages import check_folder
 from dmmix.datasets.sources.from_dataset import build_lazily
 
-__all__ = ["UNLABELLED", "SampleList", "build_source", "check_one_class", "read_samples"]
-
 #: The label of samples that have none.
 UNLABELLED = -1
 

@@ -20,8 +20,6 @@ from dmmix.datasets.messages import check_folder, near_names
 from dmmix.datasets.subsets.decode_subset import decode_subset
 from dmmix.registry import DATASETS
 
-__all__ = ["TinyImageNet"]
-
 _SIZE = (64, 64)
 _ENDINGS = (".jpeg", ".jpg", ".png")
 _SHOWN = 10

@@ -24,8 +24,6 @@ from dmmix.datasets.interface import (
 from dmmix.datasets.sources.match_classes import match_classes
 from dmmix.functional.tensors.draws import to_device
 
-__all__ = ["WRAPPERS", "Unwrapped", "unwrap"]
-
 _SINGLE = (RepeatDataset, ClassBalancedDataset, KFoldDataset, data.Subset)
 _SEVERAL = (ConcatDataset, data.ConcatDataset)
 #: Those whose samples can be found in what they wrap.

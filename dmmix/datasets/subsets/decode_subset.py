@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-__all__ = ["decode_subset"]
-
 Decode = Callable[[Sequence[int] | np.ndarray], tuple[np.ndarray, dict[int, str]]]
 
 

@@ -17,8 +17,6 @@ from dmmix.datasets.subsets.subset_file import SubsetFile, read_subset_file, wri
 from dmmix.functional.ranges import Count, Filled, Range
 from dmmix.suggestions import suggestion
 
-__all__ = ["LabelSubset", "check_subset", "stratified_subset", "subset_indices"]
-
 
 class _Share(Range):
     def __str__(self) -> str:

@@ -15,8 +15,6 @@ import numpy as np
 from dmmix.compat.atomic import atomic_open
 from dmmix.compat.lock import Lock
 
-__all__ = ["SubsetFile", "labels_checksum", "read_subset_file", "write_subset_file"]
-
 _FORMAT, _VERSION = "dmmix label subset", 1
 _ARGUMENTS = ("labels_per_class", "label_fraction", "seed")
 

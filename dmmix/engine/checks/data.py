@@ -13,8 +13,6 @@ from dmmix.datasets.interface import LabelSource, class_names, has_labels, is_mu
 from dmmix.engine.processes import network_of
 from dmmix.models.losses import DecoupledMixupLoss
 
-__all__ = ["check_batches", "check_labels", "check_num_classes", "check_targets", "head_classes"]
-
 
 def check_batches(loader: DataLoader, where: str, model: nn.Module | None = None) -> None:
     """There is a batch, and for training no last one of a single image under BatchNorm, or a

@@ -20,8 +20,6 @@ from dmmix.engine.checks.data import (
 from dmmix.engine.checks.metrics import check_monitors, check_topk, drop_label_metrics
 from dmmix.registry import HOOKS
 
-__all__ = ["RunChecksHook", "check_test", "check_training"]
-
 
 @HOOKS.register_module()
 class RunChecksHook(Hook):

@@ -13,8 +13,6 @@ from mmpretrain.evaluation import Accuracy
 from dmmix.engine.hooks.mixed_accuracy_hook import MixedAccuracyHook
 from dmmix.evaluation.accuracy import accuracy_names
 
-__all__ = ["check_monitors", "check_topk", "drop_label_metrics"]
-
 
 def check_topk(evaluator: Any, num_classes: int | None, where: str) -> None:
     """No metric asks for more classes than there are, or a ValueError."""

@@ -9,8 +9,6 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-__all__ = ["GradientCheck", "StateCheck", "mark_bad_gradients"]
-
 _SMALLEST_SCALE = 1e-4  # 30 halvings in a row from 2 ** 16: no scale lets these gradients through
 
 

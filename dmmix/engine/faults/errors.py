@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["NonFiniteError", "describe", "shown"]
-
 
 class NonFiniteError(FloatingPointError):
     """A loss, a gradient, a weight or a statistic of a network in training is NaN or infinite.

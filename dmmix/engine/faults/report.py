@@ -19,8 +19,6 @@ from torch.utils.data import SequentialSampler
 
 from dmmix.engine.faults.step_watch import SeenStep, bad_rows
 
-__all__ = ["make_report", "sample_numbers", "write_dump"]
-
 
 def sample_numbers(
     runner: Any, step: SeenStep, batch: Mapping[str, Tensor]

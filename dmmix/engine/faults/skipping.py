@@ -12,8 +12,6 @@ from dmmix.engine.faults.errors import shown
 from dmmix.engine.faults.report import sample_numbers
 from dmmix.engine.faults.step_watch import SeenStep, StepWatch
 
-__all__ = ["SkipLog", "SkippedUpdates"]
-
 
 class SkippedUpdates:
     """Looks at each update before it is made, and takes back what its batches did to buffers.

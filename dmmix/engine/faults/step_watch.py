@@ -11,8 +11,6 @@ from torch import Tensor
 
 from dmmix.engine.deferred import read_numbers
 
-__all__ = ["SeenStep", "StepWatch", "bad_rows", "tensors_of"]
-
 
 class SeenStep:
     """The step that a runner has just done; its numbers are still on the device.

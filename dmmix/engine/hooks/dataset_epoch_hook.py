@@ -11,8 +11,6 @@ from dmmix.datasets.interface import epoch_sources, set_epoch
 from dmmix.engine.loops import batches_in_pass
 from dmmix.registry import HOOKS
 
-__all__ = ["DatasetEpochHook"]
-
 
 @HOOKS.register_module()
 class DatasetEpochHook(Hook):

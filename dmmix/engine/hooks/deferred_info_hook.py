@@ -11,8 +11,6 @@ from mmengine.runner import Runner
 from dmmix.engine.deferred import DeferredScalars, is_logged
 from dmmix.registry import HOOKS
 
-__all__ = ["DeferredInfoHook", "DeferredTimerHook"]
-
 
 class _Deferring(Hook):
     """A hook whose numbers of an iteration wait in :class:`DeferredScalars`."""

@@ -10,8 +10,6 @@ from mmpretrain.engine import EMAHook as StockHook
 
 from dmmix.registry import HOOKS
 
-__all__ = ["EMAHook"]
-
 
 @HOOKS.register_module()
 class EMAHook(StockHook):

@@ -20,8 +20,6 @@ from dmmix.engine.hooks.random_state_hook import saves_now
 from dmmix.engine.processes import network_of
 from dmmix.registry import HOOKS
 
-__all__ = ["FiniteHook"]
-
 _STATE_EVERY = 50  # steps; to look at all weights of a small network takes a tenth of a step
 
 

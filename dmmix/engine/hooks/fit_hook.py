@@ -14,8 +14,6 @@ from dmmix.engine.processes import network_of
 from dmmix.engine.resuming.go_on import check_seed
 from dmmix.registry import HOOKS
 
-__all__ = ["FitHook"]
-
 
 @HOOKS.register_module()
 class FitHook(Hook):

@@ -22,8 +22,6 @@ from dmmix.models.mixed_step import forward_mixed
 from dmmix.models.modes import evaluating
 from dmmix.registry import HOOKS
 
-__all__ = ["MixedAccuracyHook"]
-
 
 @HOOKS.register_module()
 class MixedAccuracyHook(Checked, Hook):

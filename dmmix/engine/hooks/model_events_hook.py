@@ -12,8 +12,6 @@ from torch import nn
 from dmmix.engine.processes import network_of
 from dmmix.registry import HOOKS
 
-__all__ = ["ModelEventsHook"]
-
 
 @HOOKS.register_module()
 class ModelEventsHook(Hook):

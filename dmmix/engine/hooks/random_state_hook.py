@@ -10,8 +10,6 @@ from dmmix.compat import CheckpointError
 from dmmix.engine.random_states import capture, restore, seed_afresh
 from dmmix.registry import HOOKS
 
-__all__ = ["RandomStateHook", "saves_now"]
-
 
 @HOOKS.register_module()
 class RandomStateHook(Hook):

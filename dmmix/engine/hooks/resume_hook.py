@@ -12,8 +12,6 @@ from dmmix.engine.resuming.folder import remove_stale_best
 from dmmix.engine.resuming.go_on import add_settings
 from dmmix.registry import HOOKS
 
-__all__ = ["ResumeHook"]
-
 
 @HOOKS.register_module()
 class ResumeHook(Hook):

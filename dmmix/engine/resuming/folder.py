@@ -14,8 +14,6 @@ from dmmix.compat.lock import RUNNING, Lock
 from dmmix.engine.auto_resume import checkpoints_in
 from dmmix.engine.processes import on_master
 
-__all__ = ["WorkFolder", "keep_other_config", "remove_stale_best"]
-
 _OF_A_START = re.compile(r"(resume|load_from|overwrite|launcher|work_dir) = ")
 #: As atomic_open names what it has not finished.
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")

@@ -16,8 +16,6 @@ from dmmix.engine.loops import EpochTrainLoop
 from dmmix.engine.processes import network_of
 from dmmix.engine.resuming.rates import follow_schedules, names_of_weights, take_optimizer_state
 
-__all__ = ["add_settings", "check_seed", "go_on"]
-
 SETTINGS, WEIGHTS = "settings", "weights_of_optimizer"
 _SLOW = 3  # seconds
 

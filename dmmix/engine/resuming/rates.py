@@ -16,8 +16,6 @@ from torch import nn
 
 from dmmix.compat import CheckpointError
 
-__all__ = ["follow_schedules", "names_of_weights", "take_optimizer_state"]
-
 #: What SGD, Adam and their relatives gather of a weight, in its shape.
 _LIKE_THE_WEIGHT = ("momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg")
 

@@ -21,8 +21,6 @@ from dmmix.configuration.shipped import CONFIGS, PREFIX
 from dmmix.experiments.grid.sweep_file import AXES, Sweep, matches
 from dmmix.experiments.paper.settings import loss_config, mix_config, recipe_settings
 
-__all__ = ["Cell", "cells_of"]
-
 #: Options of a recipe's loss that stay when the objective is another, by the types that have them.
 _KEPT = {
     "label_smoothing": ("MixupCrossEntropyLoss", "DecoupledMixupLoss"),

@@ -21,8 +21,6 @@ from dmmix.experiments.paper.tables import TABLES
 from dmmix.experiments.paper.tables.table import Number
 from dmmix.suggestions import suggestion, suggestion_or_all
 
-__all__ = ["Published", "read_published"]
-
 
 class Published(NamedTuple):
     """Numbers by the names of a sweep's axes.

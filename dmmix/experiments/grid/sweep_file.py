@@ -21,8 +21,6 @@ from dmmix.experiments.paper.objectives import OBJECTIVES
 from dmmix.experiments.store.metric import check_metric
 from dmmix.suggestions import suggestion, suggestion_or_all
 
-__all__ = ["AXES", "Sweep", "read_sweep"]
-
 #: What a sweep file may define; other names start with an underscore.
 _NAMES = {
     *("axes", "baseline", "exclude", "key", "metric", "overrides", "published"),

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from dmmix.experiments.launch.plan import CellRun, Plan
 
-__all__ = ["dry_run"]
-
 
 def dry_run(plan: Plan) -> bool:
     """Prints a line for each cell. Whether all of them built and trained a step."""

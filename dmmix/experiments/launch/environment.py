@@ -6,8 +6,6 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-__all__ = ["cores", "environments"]
-
 
 def environments(
     jobs: int, given: Mapping[str, str] | None = None, threads: int | None = None

@@ -9,8 +9,6 @@ from dmmix.experiments.launch.progress import Progress
 from dmmix.experiments.launch.show import Lines
 from dmmix.experiments.launch.training import Training
 
-__all__ = ["run_local"]
-
 
 def run_local(plan: Plan, show: Lines, pause: float = 0.5) -> bool:
     """Trains what is not finished.

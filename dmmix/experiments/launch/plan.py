@@ -15,8 +15,6 @@ from dmmix.experiments.launch.environment import environments
 from dmmix.experiments.store.files import write_json, write_text
 from dmmix.experiments.store.run import Run
 
-__all__ = ["CellRun", "Plan"]
-
 
 class CellRun(Run):
     """The run of a cell.

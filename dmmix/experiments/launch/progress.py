@@ -8,8 +8,6 @@ from typing import NamedTuple
 from dmmix.experiments.launch.plan import CellRun, Plan
 from dmmix.experiments.launch.training import Training
 
-__all__ = ["Progress", "Row", "hours"]
-
 
 class Row(NamedTuple):
     """A line of the table; with numbers where this process trains the cell."""

@@ -11,8 +11,6 @@ from rich.table import Table
 
 from dmmix.experiments.launch.progress import Progress, Row, hours
 
-__all__ = ["Lines", "LiveTable", "make_show"]
-
 _STYLES = {"running": "bold", "failed": "red", "changed": "yellow", "finished": "green"}
 #: What is left out last where the screen is too small.
 _FIRST = ("running", "failed", "changed", "interrupted", "finished", "waiting")

@@ -14,8 +14,6 @@ from dmmix.suggestions import suggestion_or_all
 if TYPE_CHECKING:
     from submitit import Job
 
-__all__ = ["submit"]
-
 
 def submit(plan: Plan, options: Mapping[str, str]) -> dict[CellRun, Job[str]]:
     """Submits what is not finished.

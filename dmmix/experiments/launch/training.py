@@ -14,8 +14,6 @@ from dmmix.experiments.launch.plan import CellRun
 from dmmix.experiments.store.files import write_json
 from dmmix.experiments.store.run import LOCK
 
-__all__ = ["Training"]
-
 #: Seconds that a process has to end by itself.
 GRACE = 15
 

@@ -10,8 +10,6 @@ from dmmix.experiments.paper.mixes import MIXES, Mix
 from dmmix.experiments.paper.objectives import OBJECTIVES
 from dmmix.experiments.paper.settings import loss_config, mix_config
 
-__all__ = ["MIX_FILES", "OBJECTIVE_FILES", "alpha_is", "base_files"]
-
 
 class ObjectiveFile(NamedTuple):
     """Which objective, for which kind of mix, and what it is for in words."""

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 from dmmix.experiments.paper.settings import loss_config, mix_config
 
-__all__ = ["METHODS", "STRATEGIES", "Method"]
-
 
 class Method(NamedTuple):
     """A row.

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 from dmmix.experiments.paper.rules import CUTTING, DYNAMIC, INTERPOLATING, STATIC, Kind, Pixels
 
-__all__ = ["MIXES", "NOT_BUILT", "Mix"]
-
 
 class Mix(NamedTuple):
     """A row: a mix as the paper's rules see it, and what is its own.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["OBJECTIVES", "Objective"]
-
 
 class Objective(NamedTuple):
     """A row.

@@ -15,8 +15,6 @@ from dmmix.experiments.paper.rules import CUTTING, DYNAMIC, INTERPOLATING, STATI
 from dmmix.experiments.paper.settings import loss_config, mix_config
 from dmmix.experiments.paper.tables import TABLES
 
-__all__ = ["filled"]
-
 _BLOCK = re.compile(r"(<!-- paper: (.+?) -->\n).*?(<!-- /paper -->)", re.DOTALL)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["CUTTING", "DYNAMIC", "INTERPOLATING", "STATIC", "Kind", "Pixels", "by_recipe"]
-
 
 class Kind(NamedTuple):
     """Chooses alpha and eta under DM.

@@ -8,8 +8,6 @@ from dmmix.experiments.paper.mixes import MIXES
 from dmmix.experiments.paper.objectives import OBJECTIVES
 from dmmix.experiments.paper.rules import by_recipe
 
-__all__ = ["loss_config", "mix_config", "recipe_settings"]
-
 _BASELINES = {name for name, row in OBJECTIVES.items() if row.baseline}
 
 

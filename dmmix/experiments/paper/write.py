@@ -11,8 +11,6 @@ from pathlib import Path
 from dmmix.experiments.paper.bases import base_files
 from dmmix.experiments.paper.pages import filled
 
-__all__ = ["written"]
-
 
 def written(root: Path) -> dict[Path, str]:
     """By file of a checkout, its text as the tables have it: base files, pages with blocks."""

@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Sequence
 from statistics import mean
 
-__all__ = ["LEVEL", "holm", "paired"]
-
 #: Below it, a difference is told from nothing.
 LEVEL = 0.05
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dmmix.experiments.report.comparisons import LEVEL
 from dmmix.experiments.report.statistics import TRAINED, Group, seeds_in_order
 
-__all__ = ["FORMATS", "as_csv", "as_json", "as_markdown"]
-
 
 def as_markdown(groups: Sequence[Group]) -> str:
     """A table whose columns also line up as plain text."""

@@ -12,16 +12,6 @@ from dmmix.experiments.report.comparisons import holm, paired
 from dmmix.experiments.store.run import Run
 from dmmix.suggestions import suggestion_or_all
 
-__all__ = [
-    "TRAINED",
-    "Difference",
-    "Group",
-    "by_axes",
-    "check_axes",
-    "groups_of",
-    "seeds_in_order",
-]
-
 #: Names of what is measured in training, on the mixed samples themselves.
 TRAINED = ("mixed_top1", "mixed_top2")
 #: The axis that is averaged over.

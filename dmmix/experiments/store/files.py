@@ -9,9 +9,6 @@ from typing import Any
 from dmmix.compat.atomic import atomic_open
 from dmmix.configuration.errors import UserError
 
-__all__ = ["read_json", "write_json", "write_text"]
-
-
 _REMEDY = "move it away to do without it"
 
 

@@ -9,8 +9,6 @@ from statistics import median
 from dmmix.configuration.errors import UserError
 from dmmix.suggestions import suggestion
 
-__all__ = ["METRICS", "check_metric", "measure"]
-
 #: ``median10`` is the paper's for supervised training, ``best`` its for semi-supervised.
 METRICS = {
     "median10": "median of the last 10 epochs",

@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["about_plain_run"]
-
 
 def about_plain_run(folder: Path, root: Path) -> dict[str, Any]:
     """Its axes ``run`` (the folder, from ``root`` on) and ``seed``, and its length as ``steps``."""

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Curve", "Records", "read_records"]
-
 #: (step, value), in order of the steps.
 Curve = list[tuple[int, float]]
 

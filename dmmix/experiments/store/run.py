@@ -14,8 +14,6 @@ from dmmix.experiments.store.metric import measure
 from dmmix.experiments.store.plain_run import about_plain_run
 from dmmix.experiments.store.records import Curve, Records, read_records
 
-__all__ = ["LOCK", "MEASURED", "Checkpoint", "Run", "State", "runs_under"]
-
 #: The lock that a sweep holds while it trains a cell, beside that of the run itself.
 LOCK = "sweep.lock"
 #: What dmmix mixed-accuracy writes beside a checkpoint.

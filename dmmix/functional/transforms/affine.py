@@ -18,18 +18,6 @@ from dmmix.functional.transforms.checks import (
     check_value,
 )
 
-__all__ = [
-    "INTERPOLATIONS",
-    "MOVES",
-    "affine",
-    "move_matrices",
-    "rotate",
-    "shear_x",
-    "shear_y",
-    "translate_x",
-    "translate_y",
-]
-
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
 #: The operations that are one affine map with one value.

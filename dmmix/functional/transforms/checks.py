@@ -15,16 +15,6 @@ from dmmix.functional.tensors.checks import (
 )
 from dmmix.functional.tensors.draws import to_device
 
-__all__ = [
-    "channel_values",
-    "check_boxes",
-    "check_bytes",
-    "check_images",
-    "check_per_sample",
-    "check_value",
-    "per_channel",
-]
-
 
 def check_images(images: Tensor, any_integers: bool = False) -> None:
     """uint8 (or ``any_integers``) or floating point, (N, ch, H, W)."""

@@ -17,15 +17,6 @@ from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.functional.tensors.layout import as_column, like, to_bytes
 from dmmix.functional.transforms.checks import check_bytes, check_images, check_per_sample
 
-__all__ = [
-    "JITTERS",
-    "adjust_brightness",
-    "adjust_contrast",
-    "adjust_saturation",
-    "adjust_sharpness",
-    "color_jitter",
-]
-
 #: The operations of :func:`color_jitter`, by their numbers in ``order``.
 JITTERS = ("brightness", "contrast", "saturation")
 

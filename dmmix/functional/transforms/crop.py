@@ -12,8 +12,6 @@ from dmmix.functional.tensors.layout import as_planes, from_planes
 from dmmix.functional.transforms.checks import check_images
 from dmmix.functional.transforms.padding import PaddingMode, pad
 
-__all__ = ["Windows", "crop"]
-
 
 class Windows:
     """Windows of one size (height, width) of images that stay where they are in memory."""

@@ -15,16 +15,6 @@ from torch import Generator, Tensor
 from dmmix.functional.tensors.layout import as_planes, from_planes
 from dmmix.functional.tensors.spans import around, placed
 
-__all__ = [
-    "draw_crops",
-    "draw_cutouts",
-    "draw_erasings",
-    "draw_noise_like",
-    "draw_orders",
-    "draw_resized_crops",
-    "draw_uniform",
-]
-
 Range = tuple[float, float]
 
 

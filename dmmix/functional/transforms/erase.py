@@ -16,8 +16,6 @@ from dmmix.functional.transforms.checks import (
     per_channel,
 )
 
-__all__ = ["erase"]
-
 
 def erase(
     images: Tensor,

@@ -11,8 +11,6 @@ from dmmix.functional.tensors.checks import check_tensor
 from dmmix.functional.tensors.layout import as_planes, from_planes
 from dmmix.functional.transforms.checks import check_images
 
-__all__ = ["DIRECTIONS", "Direction", "flip"]
-
 Direction = Literal["horizontal", "vertical", "diagonal"]
 #: The dimensions of (planes, H, W, k) that each direction turns round.
 DIRECTIONS = {"horizontal": (2,), "vertical": (1,), "diagonal": (1, 2)}

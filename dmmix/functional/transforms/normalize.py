@@ -9,8 +9,6 @@ from dmmix.functional.tensors.dtypes import at_least_float32
 from dmmix.functional.tensors.layout import is_channels_last
 from dmmix.functional.transforms.checks import channel_values, check_images
 
-__all__ = ["normalize"]
-
 
 def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     r"""Each channel with its mean taken off, in units of its standard deviation.

@@ -11,8 +11,6 @@ from torch import Tensor
 from dmmix.functional.tensors.layout import as_planes, from_planes
 from dmmix.functional.transforms.checks import check_images, check_value, per_channel
 
-__all__ = ["PADDING_MODES", "PaddingMode", "four_sides", "pad"]
-
 PaddingMode = Literal["constant", "edge", "reflect", "symmetric"]
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 

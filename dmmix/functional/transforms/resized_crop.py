@@ -13,8 +13,6 @@ from dmmix.functional.tensors.resampling import resample, resampling_weights
 from dmmix.functional.tensors.spans import whole
 from dmmix.functional.transforms.checks import check_boxes, check_images
 
-__all__ = ["INTERPOLATIONS", "Interpolation", "resized_crop"]
-
 Interpolation = Literal["bilinear", "bicubic"]
 INTERPOLATIONS = ("bilinear", "bicubic")
 

@@ -8,8 +8,6 @@ from torch import Tensor
 from dmmix.functional.tensors.layout import as_column, like, to_bytes
 from dmmix.functional.transforms.checks import check_bytes, check_per_sample
 
-__all__ = ["autocontrast", "equalize", "invert", "posterize", "solarize", "solarize_add"]
-
 
 def posterize(images: Tensor, bits: Tensor, *, check: bool | None = None) -> Tensor:
     """Images of which the first ``bits`` of the 8 bits of every value are kept.

@@ -9,8 +9,6 @@ from torch import nn
 
 from dmmix.registry import MODELS
 
-__all__ = ["ConvNeXt_CIFAR", "ResNeXt_CIFAR"]
-
 
 @MODELS.register_module()
 class ConvNeXt_CIFAR(ConvNeXt):

@@ -15,8 +15,6 @@ from dmmix.arguments import Checked
 from dmmix.functional.ranges import Count, Range
 from dmmix.registry import MODELS
 
-__all__ = ["WideResNet"]
-
 _NORM = dict(type="BN")
 _ACTIVATION = dict(type="ReLU", inplace=True)
 _INIT = (

@@ -12,8 +12,6 @@ from torch import Tensor
 from dmmix.evaluation import Predictions
 from dmmix.functional import MixedLabels
 
-__all__ = ["BatchClassifier"]
-
 
 class BatchClassifier(ImageClassifier):
     """An image classifier of any mmpretrain backbone, neck and head, whose batches stay whole.

@@ -19,8 +19,6 @@ from dmmix.models.losses import check_takes_soft_labels
 from dmmix.models.mixed_step import forward_mixed, sets_hooks
 from dmmix.registry import MODELS
 
-__all__ = ["MixupClassifier"]
-
 
 @MODELS.register_module()
 class MixupClassifier(BatchClassifier):

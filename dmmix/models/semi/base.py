@@ -17,8 +17,6 @@ from dmmix.models.classifiers.base import BatchClassifier
 from dmmix.models.semi.parts.part import Part
 from dmmix.models.semi.parts.stream_mix import StreamMix, build_stream_mix
 
-__all__ = ["TWO_WEAK_VIEWS", "SemiClassifier", "Views"]
-
 #: Name of a view: (stream, kind of transforms).
 Views = Mapping[str, tuple[str, str]]
 #: Labelled images, and unlabelled ones twice.

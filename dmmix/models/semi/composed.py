@@ -21,8 +21,6 @@ from dmmix.models.semi.parts.part import build_part
 from dmmix.models.semi.parts.teacher import Teacher
 from dmmix.registry import MODELS
 
-__all__ = ["ComposedMethod"]
-
 
 @MODELS.register_module()
 class ComposedMethod(SemiClassifier):

@@ -9,8 +9,6 @@ from dmmix.models.semi.composed import ComposedMethod
 from dmmix.models.semi.parts.guess import FixedThreshold
 from dmmix.registry import MODELS
 
-__all__ = ["FixMatch"]
-
 
 @MODELS.register_module()
 class FixMatch(ComposedMethod):

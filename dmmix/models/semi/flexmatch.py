@@ -8,8 +8,6 @@ from dmmix.functional.ranges import Probability
 from dmmix.models.semi.composed import ComposedMethod
 from dmmix.registry import MODELS
 
-__all__ = ["FlexMatch"]
-
 
 @MODELS.register_module()
 class FlexMatch(ComposedMethod):

@@ -11,8 +11,6 @@ from dmmix.models.semi.parts.guess import MeanSquaredConsistency, SoftLabels
 from dmmix.models.semi.parts.teacher import Teacher
 from dmmix.registry import MODELS
 
-__all__ = ["MeanTeacher"]
-
 
 @MODELS.register_module()
 class MeanTeacher(ComposedMethod):

@@ -21,8 +21,6 @@ from dmmix.models.semi.base import TWO_WEAK_VIEWS, SemiClassifier, Views
 from dmmix.models.semi.parts.own_mix import OwnMix, rate_below_half
 from dmmix.registry import MODELS
 
-__all__ = ["MixMatch"]
-
 
 @MODELS.register_module()
 class MixMatch(SemiClassifier):

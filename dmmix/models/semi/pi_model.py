@@ -10,8 +10,6 @@ from dmmix.models.semi.composed import ComposedMethod
 from dmmix.models.semi.parts.guess import MeanSquaredConsistency, SoftLabels
 from dmmix.registry import MODELS
 
-__all__ = ["PiModel"]
-
 
 @MODELS.register_module()
 class PiModel(ComposedMethod):

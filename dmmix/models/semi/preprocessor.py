@@ -14,8 +14,6 @@ from dmmix.mixups import RandomStream, step_generator
 from dmmix.models.data_preprocessor import MixupDataPreprocessor, split_transforms
 from dmmix.registry import MODELS
 
-__all__ = ["SemiDataPreprocessor"]
-
 _STREAMS = ("labelled", "unlabelled")
 _KINDS = ("weak", "strong", "none")
 _VIEWS = tuple(itertools.product(_STREAMS, _KINDS))

@@ -10,8 +10,6 @@ from dmmix.models.semi.composed import ComposedMethod
 from dmmix.models.semi.parts.guess import FixedThreshold
 from dmmix.registry import MODELS
 
-__all__ = ["PseudoLabel"]
-
 
 @MODELS.register_module()
 class PseudoLabel(ComposedMethod):

@@ -18,8 +18,6 @@ from dmmix.models.semi.parts.distribution_alignment import DistributionAlignment
 from dmmix.models.semi.parts.own_mix import OwnMix, rate_below_half
 from dmmix.registry import MODELS
 
-__all__ = ["ReMixMatch", "RotationHead", "draw_turns", "rotate"]
-
 
 def draw_turns(n: int, generator: Generator) -> Tensor:
     """(n,) quarter turns on the CPU, 0 to 3, evenly."""

@@ -12,8 +12,6 @@ from dmmix.models.mixed_step import first_rows
 from dmmix.models.semi.base import SemiClassifier
 from dmmix.registry import MODELS
 
-__all__ = ["Supervised"]
-
 
 @MODELS.register_module()
 class Supervised(SemiClassifier):

@@ -17,8 +17,6 @@ from dmmix.models.semi.composed import ComposedMethod
 from dmmix.models.semi.parts.guess import FixedThreshold, KLConsistency, SoftLabels
 from dmmix.registry import MODELS
 
-__all__ = ["UDA"]
-
 
 @MODELS.register_module()
 class UDA(ComposedMethod):

@@ -11,8 +11,6 @@ from dmmix.functional.transfer import batch_spectral_shrinkage
 from dmmix.models.semi.supervised import Supervised
 from dmmix.registry import MODELS
 
-__all__ = ["BSS"]
-
 
 @MODELS.register_module()
 class BSS(Supervised):

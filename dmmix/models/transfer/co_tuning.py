@@ -15,8 +15,6 @@ from dmmix.models.modes import evaluating
 from dmmix.models.semi.supervised import Supervised
 from dmmix.registry import MODELS
 
-__all__ = ["CoTuning"]
-
 _PIECE = 64  # images of a pass
 
 

@@ -17,8 +17,6 @@ from dmmix.models.semi.base import SemiClassifier, Views
 from dmmix.models.semi.parts.teacher import Network, Teacher
 from dmmix.registry import MODELS
 
-__all__ = ["ClassQueues", "SelfTuning"]
-
 
 class ClassQueues(Checked, nn.Module):
     """A ring of keys for each class; nothing waits for the device.

@@ -133,5 +133,5 @@ def test_the_rest_is_what_is_left(tmp_path):
             rest = subset_indices(labels, {**asked, **more, "rest": True})
             assert sorted([*chosen, *rest]) == list(range(50))
             assert len(set(chosen) & set(rest)) == 0
-    with pytest.raises(ValueError, match="the rest.*: nothing is left of 50 samples"):
+    with pytest.raises(ValueError, match=r"the rest.*: nothing is left of 50 samples"):
         subset_indices(labels, dict(label_fraction=1.0, rest=True))

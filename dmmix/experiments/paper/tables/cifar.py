@@ -2,8 +2,6 @@
 
 from dmmix.experiments.paper.tables.table import Table, grid
 
-__all__ = ["TABLES"]
-
 _MCE_DM = ("mce", "dm_ce")
 
 # fmt: off

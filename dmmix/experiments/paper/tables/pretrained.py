@@ -2,8 +2,6 @@
 
 from dmmix.experiments.paper.tables.table import Table, grid
 
-__all__ = ["TABLES"]
-
 # fmt: off
 TABLES = {
     # All labels, 200 epochs: the median of the last ten epochs, mean of three trials.

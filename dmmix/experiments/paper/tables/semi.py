@@ -2,8 +2,6 @@
 
 from dmmix.experiments.paper.tables.table import Table, grid
 
-__all__ = ["TABLES"]
-
 # fmt: off
 TABLES = {
     # By the number of labels; the best checkpoint, mean of three trials.

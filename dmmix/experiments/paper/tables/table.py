@@ -6,8 +6,6 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-__all__ = ["Number", "Table", "grid"]
-
 
 class Number(NamedTuple):
     """A published number, and where it stands: by axis, the name of a value."""

@@ -17,8 +17,6 @@ from dmmix.functional.semi import align_distribution
 from dmmix.models.semi.parts.part import Part
 from dmmix.registry import MODELS
 
-__all__ = ["Alignment", "DistributionAlignment"]
-
 #: From predictions for unlabelled images, (M, C), and logits of the labelled ones of the step,
 #: (B, C) or ``None``, to predictions with the right share of each class, without a gradient.
 Alignment = Callable[[Tensor, Tensor | None], Tensor]

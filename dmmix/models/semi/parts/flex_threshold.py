@@ -15,8 +15,6 @@ from dmmix.models.semi.parts.guess import Guess
 from dmmix.models.semi.parts.part import Part
 from dmmix.registry import MODELS
 
-__all__ = ["FlexThreshold"]
-
 
 @MODELS.register_module()
 class FlexThreshold(Checked, Part):

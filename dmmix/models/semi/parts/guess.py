@@ -18,20 +18,6 @@ from dmmix.functional.semi import (
 from dmmix.models.semi.parts.distribution_alignment import Alignment
 from dmmix.registry import MODELS
 
-__all__ = [
-    "Consistency",
-    "FixedThreshold",
-    "Guess",
-    "HardLabels",
-    "KLConsistency",
-    "Labelling",
-    "MaskedCrossEntropy",
-    "Masking",
-    "MeanSquaredConsistency",
-    "SoftLabels",
-    "guess_from",
-]
-
 
 @dataclass(frozen=True)
 class Guess:

@@ -14,8 +14,6 @@ from dmmix.functional.tensors.dtypes import share_dtype
 from dmmix.mixups import Mix, RandomMix, RandomStream, build_mix, draw_for, step_generator
 from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
 
-__all__ = ["OwnMix", "rate_below_half"]
-
 
 class OwnMix:
     r"""A mix of pairs in which each image keeps the larger share,

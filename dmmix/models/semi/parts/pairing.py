@@ -10,8 +10,6 @@ from torch import Tensor
 
 from dmmix.mixups import Mix, RandomMix
 
-__all__ = ["check_draws_pairs", "paired"]
-
 #: From ``lam`` (N,) or (1,) and ``index`` (N,) that were drawn to those that are used.
 Change = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 

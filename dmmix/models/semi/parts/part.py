@@ -10,8 +10,6 @@ from torch import nn
 from dmmix.registry import MODELS
 from dmmix.signatures import keywords_of
 
-__all__ = ["Part", "build_part"]
-
 
 class Part(nn.Module):
     """A part of a method that remembers something. Its method tells it what a runner tells.

@@ -21,8 +21,6 @@ from dmmix.models.mixed_step import first_rows, forward_mixed
 from dmmix.models.semi.parts.pairing import check_draws_pairs, paired
 from dmmix.registry import MODELS
 
-__all__ = ["StreamMix", "build_stream_mix"]
-
 LamBias = Literal["unlabelled", "labelled", "none"]
 
 

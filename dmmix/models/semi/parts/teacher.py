@@ -13,8 +13,6 @@ from dmmix.models.averaged_model import ExponentialMovingAverage
 from dmmix.models.modes import frozen_statistics
 from dmmix.models.semi.parts.part import Part
 
-__all__ = ["Network", "Teacher"]
-
 
 class Network(nn.Module):
     """Images to logits with the parts of a classifier, which it shares.
