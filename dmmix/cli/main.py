@@ -20,6 +20,7 @@ VERBS = {
     "curves": ("curves", "how runs got there, as a picture"),
     "mixed-accuracy": ("mixed_accuracy", "how finished runs read mixed images"),
     "browse": ("browse", "draw what each mix makes of a config's data"),
+    "data check": ("check", "look a folder of images over"),
     "data prepare": ("prepare", "unpack a data set, and look whether it is whole"),
     "data split": ("split", "make or check the index file of a label subset"),
     "data to-npz": ("to_npz", "write the images of a config to one file"),

@@ -13,7 +13,7 @@ from dmmix.configuration.errors import UserError
 if TYPE_CHECKING:
     from dmmix.datasets.own.parts import OwnData
 
-_VAL_SHARE = 0.2
+VAL_SHARE = 0.2
 _LEAST_EPOCHS, _MOST_EPOCHS = 20, 300
 #: Of a dataset of files, what says which images they are.
 _WHICH = ("data_root", "data_prefix", "ann_file", "classes", "dataset", "subset", "num_classes")
@@ -58,12 +58,7 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
             f"--data goes with configs whose images are files, such as own/resnet18_cutmix_dm; "
             f"{args.config} has others"
         )
-    from dmmix.datasets.own.parts import find_parts
-
-    try:
-        data = find_parts(args.data)
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(f"--data: {error}") from error
+    data = find_data(args.data)
     _set_classes(cfg, len(data.train.classes))
     split = None if data.val else _held_out(Path(scratch or cfg.work_dir))
     _set_train(cfg.train_dataloader, data, split, args.labels_per_class)
@@ -74,6 +69,16 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
             _set_files(loader.dataset, (part or data.train).folder, held)
     _set_length(cfg, args, data, split is not None)
     _tell(cfg, data)
+
+
+def find_data(folder: str) -> OwnData:
+    """The parts of a folder; what is wrong with it is a UserError."""
+    from dmmix.datasets.own.parts import find_parts
+
+    try:
+        return find_parts(folder)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(str(error)) from error
 
 
 def set_epochs(cfg: Any, epochs: int) -> None:
@@ -117,7 +122,7 @@ def _set_files(dataset: Any, folder: str, subset: dict | None = None, **more: An
 
 def _held_out(work_dir: Path) -> dict[str, Any]:
     work_dir.mkdir(parents=True, exist_ok=True)
-    return dict(label_fraction=1 - _VAL_SHARE, seed=0, file=str(work_dir / "split.json"))
+    return dict(label_fraction=1 - VAL_SHARE, seed=0, file=str(work_dir / "split.json"))
 
 
 def _set_train(loader: Any, data: OwnData, split: dict | None, per_class: int | None) -> None:
@@ -165,7 +170,7 @@ def _set_length(cfg: Any, args: argparse.Namespace, data: OwnData, splits: bool)
     if args.labels_per_class is not None:
         images = args.labels_per_class * len(counts)
     elif splits:
-        images = sum(max(1, round(count * (1 - _VAL_SHARE))) for count in counts)
+        images = sum(max(1, round(count * (1 - VAL_SHARE))) for count in counts)
     else:
         images = sum(counts)
     loader.batch_size = min(loader.batch_size, images)
@@ -178,23 +183,28 @@ def _listed(value: Any) -> Iterator[Any]:
     yield from value if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
-def _tell(cfg: Any, data: OwnData) -> None:
-    from rich.console import Console
+def parts_table(data: OwnData) -> Any:
+    """Folders and numbers of images."""
     from rich.table import Table
-
-    from dmmix.datasets.own.sizes import image_sizes
 
     table = Table("part", "folder")
     for name in ("images", "a class, least", "most"):
         table.add_column(name, justify="right")
     for name in ("train", "val", "test", "unlabelled"):
         part = getattr(data, name)
-        if part is None:
-            continue
-        ends = (f"{f(part.counts):,}" for f in (min, max)) if part.classes else ("", "")
-        table.add_row(name, part.folder, f"{part.images:,}", *ends)
+        if part is not None:
+            ends = (f"{f(part.counts):,}" for f in (min, max)) if part.classes else ("", "")
+            table.add_row(name, part.folder, f"{part.images:,}", *ends)
+    return table
+
+
+def _tell(cfg: Any, data: OwnData) -> None:
+    from rich.console import Console
+
+    from dmmix.datasets.own.sizes import image_sizes
+
     console = Console(stderr=True)
-    console.print(table)
+    console.print(parts_table(data))
     size = image_sizes(data.train.folder)
     seen = "" if size is None else f", {size[0]} x {size[1]} pixels (median height x width)"
     console.print(f"{len(data.train.classes)} classes{seen}", highlight=False)
@@ -203,7 +213,7 @@ def _tell(cfg: Any, data: OwnData) -> None:
         console.print(f"{epochs} epochs (--epochs N sets another number)", highlight=False)
     if data.val is None:
         console.print(
-            f"No folder val: {_VAL_SHARE:.0%} of the training images of each class are held out, "
+            f"No folder val: {VAL_SHARE:.0%} of the training images of each class are held out, "
             "as split.json in the work dir says.",
             highlight=False,
         )

@@ -98,7 +98,7 @@ def test_images_without_labels_lie_in_any_folders(call, photos):
         (
             "own/resnet18",
             ["--data", "photo"],
-            "--data: there is no folder photo; did you mean .*photos'",
+            "there is no folder photo; did you mean .*photos'",
         ),
         ("own/resnet18", ["--labels-per-class", 2], "--labels-per-class goes with --data"),
         ("quickstart/digits_vanilla", ["--data", "photos"], "configs whose images are files"),
@@ -123,3 +123,40 @@ def test_epochs_follow_from_the_images(call, photos, monkeypatch):
     assert seen["cfg"].train_dataloader.batch_size == 24
     call("train", "own/resnet18", "--data", folder, "--dry-run", "--epochs", 7, *SMALL)
     assert seen["cfg"].train_cfg.max_epochs == seen["cfg"].param_scheduler.T_max == 7
+
+
+def test_a_folder_is_looked_over(call, photos, tmp_path):
+    for part, images in (("photos/train", 12), ("photos/test", 3)):
+        folder = photos(part, images)
+    got = call("data check", folder)
+    assert got.status == 1  # the first pictures of both parts are the same
+    lines = got.out.splitlines()
+    assert "sizes: height 36 to 36 (median 36), width 40 to 40 (median 40)" in lines
+    assert "modes: 45 RGB" in lines
+    assert "no val: training would hold out 20% of each class" in lines
+    both = [line for line in lines if line.startswith("in several parts: ")]
+    assert len(both) == 3
+    assert all("train/dark" in line and "test/dark" in line for line in both)
+
+    train = folder / "train"
+    (train / "dark" / "0.jpg").write_text("no image")
+    (train / "dark" / "copy.jpg").write_bytes((train / "dark" / "11.jpg").read_bytes())
+    (train / "grey" / "notes.txt").write_text("")
+    for k in range(3, 12):
+        (train / "bright" / f"{k}.jpg").unlink()
+    (folder / "test" / "grey").rename(folder / "test" / "gray")
+    told = call("data check", folder).out
+    for line in (
+        rf"damaged: {re.escape(str(train))}/dark/0.jpg: ",
+        r"doubled: \S+/dark/11.jpg, \S+/dark/copy.jpg|doubled: \S+/copy.jpg, \S+/11.jpg",
+        r"train: passed over 1 files with other endings \(1 .txt\)",
+        r"imbalance: the largest class has 4.3 times the images of the smallest",
+        r"few: less than 10 training images: bright \(3\)",
+        r"classes: test has some that train lacks: gray",
+    ):
+        assert re.search(line, told), (line, told)
+
+
+def test_nothing_to_see_to(call, photos):
+    got = call("data check", photos(images=12))
+    assert got.status == 0, got.out
