@@ -1,6 +1,7 @@
 """Datasets, label subsets and transforms, registered under the scope ``dmmix``."""
 
 from dmmix import registry  # noqa: F401 - first: mmpretrain may need what it prepares
+from dmmix.compat import quiet  # noqa: F401 - then what would print while it is imported
 from dmmix.datasets import batch_transforms
 from dmmix.datasets.arrays.mapped_array import MappedArray
 from dmmix.datasets.batches.batch_loader import BatchLoader, whole_batch
