@@ -51,6 +51,7 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
     if args.data is None:
         if args.labels_per_class is not None:
             raise UserError("--labels-per-class goes with --data FOLDER")
+        _check_root(cfg)
         return
     loaders = [cfg.get(f"{split}_dataloader") for split in ("train", "val", "test")]
     if loaders[0] is None or _files(loaders[0].dataset) is None:
@@ -69,6 +70,19 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
             _set_files(loader.dataset, (part or data.train).folder, held)
     _set_length(cfg, args, data, split is not None)
     _tell(cfg, data)
+
+
+def _check_root(cfg: Any) -> None:
+    """A config of a folder of classes says which, or the command does."""
+    root = cfg.get("data_root")
+    files = _files((cfg.get("train_dataloader") or {}).get("dataset"))
+    if files is None or files.get("type") != "DecodedFolder" or files.get("data_root") != root:
+        return
+    if isinstance(root, str) and "://" not in root and not Path(root).expanduser().is_dir():
+        raise UserError(
+            f"there is no folder {root}: say with --data FOLDER where the images are, or set "
+            "data_root in a config of your own"
+        )
 
 
 def find_data(folder: str) -> OwnData:

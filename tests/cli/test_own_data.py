@@ -103,7 +103,8 @@ def test_images_without_labels_lie_in_any_folders(call, photos):
         ("own/resnet18", ["--labels-per-class", 2], "--labels-per-class goes with --data"),
         ("quickstart/digits_vanilla", ["--data", "photos"], "configs whose images are files"),
         ("own/fixmatch", ["--data", "photos"], "no folder unlabelled beside it"),
-        ("own/resnet18", [], "no folder data/own"),
+        ("own/resnet18", [], "no folder data/images: say with --data FOLDER"),
+        ("own/fixmatch", [], "no folder data/images: say with --data FOLDER"),
     ],
 )
 def test_mistakes(call, photos, config, options, says):

@@ -27,12 +27,15 @@ def lay_out(name, folder):
     if name.endswith("_npz"):
         write_npz(folder / cfg.train_dataloader.dataset.dataset.data_file, (32, 32, 3))
         return 3, {}
-    kind = max((layout for layout in LAYOUTS if name.startswith(layout)), key=len)
+    named = "image_folder" if name == "own" else name
+    kind = max((layout for layout in LAYOUTS if named.startswith(layout)), key=len)
     few = 2 if name.endswith("_224") else 8
     made = make_layout(kind, folder / "data", classes=3, per_class=few, size=(40, 44))
     assert Path(made) == folder / cfg.data_root
     changes = {"train_dataloader.batch_size": 4, "val_dataloader.batch_size": 12}
-    if name.startswith(("tiny_imagenet", "image_folder")):  # whose classes are those of the data
+    if name.startswith(
+        ("tiny_imagenet", "image_folder", "own")
+    ):  # whose classes are those of the data
         changes |= {"model.head.num_classes": 3, "data_preprocessor.num_classes": 3}
         changes |= {"val_evaluator.topk": (1,)}
     for part in ("train_dataloader", "val_dataloader", "test_dataloader"):

@@ -67,7 +67,7 @@ def test_an_unknown_name_is_told_with_the_near_one(name):
     [
         (["dmmix::sweeps/cifar_tinny.py", "sweep"], "; did you mean 'dmmix::sweeps/cifar_tiny'"),
         (["quickstart"], ": it is a folder, with quickstart/digits_cutmix_dm, quickstart/"),
-        (["resnet18_cutmix_dm"], "; did you mean 'cifar100/resnet18_cutmix_dm'"),
+        (["resnet18_cutmix_dm"], "; did you mean 'own/resnet18_cutmix_dm'"),
         (["nowhere/x.py"], ": no folder nowhere"),
     ],
 )

@@ -1,6 +1,6 @@
 # Images of your own: dmmix train CONFIG --data FOLDER fills in the folders and the number of
 # classes. Workers decode and crop to one size, the rest is done batch by batch.
-data_root = "data/own"
+data_root = "data/images"
 num_classes = 1000
 
 data_preprocessor = dict(
