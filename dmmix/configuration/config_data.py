@@ -9,7 +9,11 @@ from typing import Any
 
 def read_config_data(path: Path) -> dict[str, Any]:
     """The values of a config file that mmengine has written; see :func:`config_data`."""
-    return config_data(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no config as mmengine writes it: {error}") from error
+    return config_data(text, str(path))
 
 
 def config_data(text: str, name: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_one_line_trains_on_a_folder_of_classes(call, photos, tmp_path):
     )  # fmt: skip
     assert got.status == 0, got.err
     assert "3 classes, 36 x 40 pixels" in got.err
-    split = json.loads((tmp_path / "run" / "split.json").read_text())
+    split = json.loads((tmp_path / "run" / "split.json").read_text(encoding="utf-8"))
     assert (split["samples"], split["dataset_samples"]) == (24, 30)
     assert split["classes"] == ["bright", "dark", "grey"]
     lines = scalars(tmp_path / "run")
@@ -140,9 +140,9 @@ def test_a_folder_is_looked_over(call, photos, tmp_path):
     assert all("train/dark" in line and "test/dark" in line for line in both)
 
     train = folder / "train"
-    (train / "dark" / "0.jpg").write_text("no image")
+    (train / "dark" / "0.jpg").write_text("no image", encoding="utf-8")
     (train / "dark" / "copy.jpg").write_bytes((train / "dark" / "11.jpg").read_bytes())
-    (train / "grey" / "notes.txt").write_text("")
+    (train / "grey" / "notes.txt").write_text("", encoding="utf-8")
     for k in range(3, 12):
         (train / "bright" / f"{k}.jpg").unlink()
     (folder / "test" / "grey").rename(folder / "test" / "gray")

@@ -43,7 +43,9 @@ def rows(path):
 
 def test_files_folders_and_lists_of_paths(call, trained, checkpoint, tmp_path):
     photos = trained / "photos"
-    (tmp_path / "list.txt").write_text(f"{photos}/dark/1.jpg\n\n{photos}/bright/2.jpg\n")
+    (tmp_path / "list.txt").write_text(
+        f"{photos}/dark/1.jpg\n\n{photos}/bright/2.jpg\n", encoding="utf-8"
+    )
     got = call(
         "predict", checkpoint, photos / "dark", "list.txt", photos / "grey" / "0.jpg", "--out",
         "p.csv", "--top", 2,
@@ -87,8 +89,8 @@ def test_ten_crops_are_averaged(trained, checkpoint):
 
 
 def test_a_damaged_image_among_others(call, trained, checkpoint, tmp_path):
-    (tmp_path / "bad.jpg").write_text("no image")
-    (tmp_path / "list.txt").write_text(f"gone.jpg\n{trained}/photos/dark/1.jpg\n")
+    (tmp_path / "bad.jpg").write_text("no image", encoding="utf-8")
+    (tmp_path / "list.txt").write_text(f"gone.jpg\n{trained}/photos/dark/1.jpg\n", encoding="utf-8")
     got = call("predict", checkpoint, "bad.jpg", "list.txt")
     assert got.status == 1
     assert [line.split()[0] for line in got.out.splitlines()] == [f"{trained}/photos/dark/1.jpg"]
@@ -114,7 +116,7 @@ def test_nothing_is_said_below_a_confidence(call, trained, checkpoint, tmp_path)
 )
 def test_mistakes(call, checkpoint, tmp_path, arguments, says):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "photos.jpg").write_text("")
+    (tmp_path / "photos.jpg").write_text("", encoding="utf-8")
     torch.save({"state_dict": {}}, tmp_path / "weights.pth")
     arguments = [checkpoint if word == "CHECKPOINT" else word for word in arguments]
     message = error_of(call("predict", *arguments))

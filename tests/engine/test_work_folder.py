@@ -23,7 +23,7 @@ def files(folder):
 def test_the_checkpoints_of_an_earlier_run_are_not_written_over(tmp_path):
     """Unless they are let go, by a run that can be built; a text that says no is true."""
     runner(tmp_path).train()
-    before = {file: file.read_bytes() for file in tmp_path.glob("*.*") if file.is_file()}
+    before = {file: file.read_bytes() for file in tmp_path.glob("*.pth")}
     last, earlier = (
         str(tmp_path / "epoch_4.pth"),
         r"earlier run \(epoch_4.pth and 4 more\).*--resume",

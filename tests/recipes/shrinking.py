@@ -28,9 +28,10 @@ SHALLOW = {
 
 
 def recipes():
-    """Names of all that is neither a base file nor a sweep, without the quickstart."""
+    """Names of all that is neither a base file nor a sweep, without the quickstart and those of a
+    folder that the command names (tests/cli/test_own_data.py)."""
     names = (path.relative_to(CONFIGS) for path in sorted(CONFIGS.rglob("*.py")))
-    skipped = ("_base_", "quickstart", "sweeps")
+    skipped = ("_base_", "own", "quickstart", "sweeps")
     return [str(name.with_suffix("")) for name in names if name.parts[0] not in skipped]
 
 

@@ -20,7 +20,7 @@ def make(tmp_path):
             if path.suffix == ".jpg":
                 Image.new("RGB", (6, 8)).save(path)
             else:
-                path.write_text("")
+                path.write_text("", encoding="utf-8")
         return str(tmp_path)
 
     return write
