@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 VAL_SHARE = 0.2
 _LEAST_EPOCHS, _MOST_EPOCHS = 20, 300
+#: What launchers say of a process among others.
+_RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 #: Of a dataset of files, what says which images they are.
 _WHICH = ("data_root", "data_prefix", "ann_file", "classes", "dataset", "subset", "num_classes")
 
@@ -69,7 +72,8 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
             held = None if part else {**(split or {}), "rest": True}
             _set_files(loader.dataset, (part or data.train).folder, held)
     _set_length(cfg, args, data, split is not None)
-    _tell(cfg, data)
+    if args.launcher == "none" or "0" in (os.environ.get(name) for name in _RANKS):
+        _tell(cfg, data)
 
 
 def _check_root(cfg: Any) -> None:
