@@ -140,7 +140,7 @@ def _set_files(dataset: Any, folder: str, subset: dict | None = None, **more: An
 
 def _held_out(work_dir: Path) -> dict[str, Any]:
     work_dir.mkdir(parents=True, exist_ok=True)
-    return dict(label_fraction=1 - VAL_SHARE, seed=0, file=str(work_dir / "split.json"))
+    return dict(label_fraction=1 - VAL_SHARE, seed=0, file=str(work_dir.resolve() / "split.json"))
 
 
 def _set_train(loader: Any, data: OwnData, split: dict | None, per_class: int | None) -> None:

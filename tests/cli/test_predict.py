@@ -156,3 +156,29 @@ def test_other_things_than_images(checkpoint):
         dmmix.load(str(checkpoint), crops=5)
     with pytest.raises(FileNotFoundError, match=r"there is no checkpoint gone\.pth"):
         dmmix.load("gone.pth")
+
+
+def test_a_checkpoint_of_a_semi_supervised_method(trained, start_fork):
+    start_fork(
+        "train", "own/fixmatch_dm", "--data", "photos", "--labels-per-class", 2, "--epochs", 1,
+        "--work-dir", "semi", *SMALL, "train_dataloader.batch_size=4",
+        "train_dataloader.batch_sampler.mu=2", "train_dataloader.batch_sampler.batches=2",
+        cwd=trained,
+    )  # fmt: skip
+    predictor = dmmix.load(str(trained / "semi" / "epoch_1.pth"))
+    assert predictor.crop.size == (96, 96)
+    (found,) = predictor.predict(trained / "photos" / "dark" / "0.jpg", top=3)
+    assert set(found.names) == {"bright", "dark", "grey"}
+
+
+def test_a_checkpoint_of_images_in_memory(dm, start_fork, tmp_path):
+    start_fork(
+        "train", dm, "--work-dir", tmp_path, "--epochs", 1, "--no-validate",
+        "--cfg-options", "default_hooks.checkpoint.interval=1",
+    )  # fmt: skip
+    predictor = dmmix.load(str(tmp_path / "epoch_1.pth"))
+    assert predictor.crop is None
+    images = torch.randint(0, 256, (3, 1, 8, 8), dtype=torch.uint8)
+    assert len(predictor.predict(images)) == 3
+    with pytest.raises(ValueError, match="was not trained on image files"):
+        predictor.predict("photo.jpg")
