@@ -122,14 +122,17 @@ def test_what_is_nested_deeply_crashed_the_interpreter(kind):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [("data/0", bytes(200 * 2**20), "unpack to"), ("constants.pkl", b"\x80\x02).", "TorchScript")],
+    ("name", "content", "times", "says"),
+    [
+        ("data/0", b"0", 200 * 2**20, "unpack to"),
+        ("constants.pkl", b"\x80\x02).", 1, "TorchScript"),
+    ],
 )
-def test_an_archive_that_is_larger_or_more_than_a_checkpoint(name, content, says):
+def test_an_archive_that_is_larger_or_more_than_a_checkpoint(name, content, times, says):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/data.pkl", b"\x80\x02N.")
-        archive.writestr(f"a/{name}", content)
+        archive.writestr(f"a/{name}", content * times)
     with pytest.raises(UnsafeCheckpointError, match=says):
         safe_load.load(io.BytesIO(file.getvalue()))
 
