@@ -71,7 +71,7 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
         if loader is not None:
             held = None if part else {**(split or {}), "rest": True}
             _set_files(loader.dataset, (part or data.train).folder, held)
-    _set_length(cfg, args, data, split is not None)
+    _set_length(cfg, args, data)
     if args.launcher == "none" or "0" in (os.environ.get(name) for name in _RANKS):
         _tell(cfg, data)
 
@@ -178,19 +178,19 @@ def _set_classes(cfg: Any, number: int) -> None:
                 evaluator.topk = tuple(topk) or (1,)
 
 
-def _set_length(cfg: Any, args: argparse.Namespace, data: OwnData, splits: bool) -> None:
+def _set_length(cfg: Any, args: argparse.Namespace, data: OwnData) -> None:
     """Batches that there are images for; and, where nobody asked, so many epochs that the training
     sees as many images as the config says, few or many."""
     loader = cfg.train_dataloader
     if loader.dataset.type == "SemiDataset":
         return
-    counts = data.train.counts
-    if args.labels_per_class is not None:
-        images = args.labels_per_class * len(counts)
-    elif splits:
-        images = sum(max(1, round(count * (1 - VAL_SHARE))) for count in counts)
-    else:
-        images = sum(counts)
+    import numpy as np
+
+    from dmmix.datasets import LabelSubset
+
+    counts = np.array(data.train.counts)
+    subset = _files(loader.dataset).get("subset")
+    images = int((counts if subset is None else LabelSubset(**subset).counts(counts)).sum())
     loader.batch_size = min(loader.batch_size, images)
     asked = args.epochs is not None or "train_cfg.max_epochs" in dict(args.cfg_options or ())
     if "images_to_see" in cfg and not asked:

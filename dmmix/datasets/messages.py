@@ -27,6 +27,8 @@ def near_names(path: str) -> str:
 
 def check_folder(path: str, hint: str = "") -> None:
     """Raises FileNotFoundError, with names near it, for a folder that is not there."""
+    if os.path.isfile(path):
+        raise FileNotFoundError(f"{path} is a file, and must be a folder{hint}")
     if not os.path.isdir(path):
         raise FileNotFoundError(f"there is no folder {path}{near_names(path)}{hint}")
 

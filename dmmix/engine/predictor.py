@@ -168,7 +168,7 @@ def _network(config: Mapping, weights: Mapping, name: str) -> Any:
     preprocessor = config.get("data_preprocessor")
     if preprocessor and "data_preprocessor" not in model:
         model["data_preprocessor"] = preprocessor
-    with DefaultScope.overwrite_default_scope(str(config.get("default_scope", "mmpretrain"))):
+    with DefaultScope.overwrite_default_scope(str(config.get("default_scope", "dmmix"))):
         network = MODELS.build(model)
     try:
         network.load_state_dict(weights)

@@ -137,6 +137,8 @@ def test_what_the_config_of_a_checkpoint_says_is_not_run(checkpoint, tmp_path):
         load("model = dict(type='os.system', command='touch ran')")
     with pytest.raises(CheckpointError, match="has no model"):
         load("x = 1")
+    with pytest.raises(KeyError, match="NoSuchNet"):  # a scope is not needed
+        load("model = dict(type='MixupClassifier', backbone=dict(type='NoSuchNet'))")
     assert not (tmp_path / "ran").exists()
 
 

@@ -72,6 +72,9 @@ def test_no_such_folder(make):
     root = make("photos/cat/1.jpg")
     with pytest.raises(FileNotFoundError, match=re.escape(f"did you mean '{root}/photos'")):
         find_parts(f"{root}/photo")
+    file = f"{root}/photos/cat/1.jpg"
+    with pytest.raises(FileNotFoundError, match=re.escape(f"{file} is a file, and must be a")):
+        find_parts(file)
 
 
 def test_sizes(make):
