@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmmix.cli.options import check_checkpoint, positive
 from dmmix.configuration.errors import UserError
+from dmmix.configuration.file_dataset import file_dataset
 
 if TYPE_CHECKING:
     from dmmix.datasets.own.parts import OwnData
@@ -57,7 +58,7 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
         _check_root(cfg)
         return
     loaders = [cfg.get(f"{split}_dataloader") for split in ("train", "val", "test")]
-    if loaders[0] is None or _files(loaders[0].dataset) is None:
+    if loaders[0] is None or file_dataset(loaders[0].dataset) is None:
         raise UserError(
             f"--data goes with configs whose images are files, such as own/resnet18_cutmix_dm; "
             f"{args.config} has others"
@@ -79,7 +80,7 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
 def _check_root(cfg: Any) -> None:
     """A config of a folder of classes says which, or the command does."""
     root = cfg.get("data_root")
-    files = _files((cfg.get("train_dataloader") or {}).get("dataset"))
+    files = file_dataset((cfg.get("train_dataloader") or {}).get("dataset"))
     if files is None or files.get("type") != "DecodedFolder" or files.get("data_root") != root:
         return
     if isinstance(root, str) and "://" not in root and not Path(root).expanduser().is_dir():
@@ -119,18 +120,9 @@ def set_weights(cfg: Any, file: str) -> None:
     cfg.model.backbone.init_cfg = dict(type="Pretrained", checkpoint=file, prefix="auto")
 
 
-def _files(dataset: Any) -> Any:
-    """The part of a dataset's config that reads files, inside of what wraps it; or ``None``."""
-    while isinstance(dataset, dict):
-        if str(dataset.get("type")).rpartition(".")[2] in ("DecodedFolder", "DecodedImages"):
-            return dataset
-        dataset = dataset.get("dataset")
-    return None
-
-
 def _set_files(dataset: Any, folder: str, subset: dict | None = None, **more: Any) -> None:
     """Other images for the dataset of a loader; how they are cropped stays."""
-    files = _files(dataset)
+    files = file_dataset(dataset)
     for name in _WHICH:
         files.pop(name, None)
     files.update(type="DecodedFolder", data_root=str(Path(folder).resolve()), **more)
@@ -160,7 +152,7 @@ def _set_train(loader: Any, data: OwnData, split: dict | None, per_class: int | 
         )
     wrapper.subset = few or dict(label_fraction=1.0)
     if data.unlabelled is not None:
-        like = _files(wrapper).copy()
+        like = file_dataset(wrapper).copy()
         like.pop("subset", None)
         like.update(data_root=str(Path(data.unlabelled.folder).resolve()), with_label=False)
         wrapper.unlabelled = like
@@ -189,7 +181,7 @@ def _set_length(cfg: Any, args: argparse.Namespace, data: OwnData) -> None:
     from dmmix.datasets import LabelSubset
 
     counts = np.array(data.train.counts)
-    subset = _files(loader.dataset).get("subset")
+    subset = file_dataset(loader.dataset).get("subset")
     images = int((counts if subset is None else LabelSubset(**subset).counts(counts)).sum())
     loader.batch_size = min(loader.batch_size, images)
     asked = args.epochs is not None or "train_cfg.max_epochs" in dict(args.cfg_options or ())
@@ -219,11 +211,11 @@ def parts_table(data: OwnData) -> Any:
 def _tell(cfg: Any, data: OwnData) -> None:
     from rich.console import Console
 
-    from dmmix.datasets.own.sizes import image_sizes
+    from dmmix.datasets.own.sizes import image_size
 
     console = Console(stderr=True)
     console.print(parts_table(data))
-    size = image_sizes(data.train.folder)
+    size = image_size(data.train)
     seen = "" if size is None else f", {size[0]} x {size[1]} pixels (median height x width)"
     console.print(f"{len(data.train.classes)} classes{seen}", highlight=False)
     epochs = cfg.train_cfg.get("max_epochs")

@@ -56,8 +56,13 @@ def main() -> None:
         for row in rows:
             print("  ".join(row))
     else:
+        from rich.console import Console
+        from rich.progress import track
+
         from dmmix.compat.atomic import atomic_open
 
+        shown = Console(stderr=True)
+        rows = track(rows, "predicting", total=len(files), console=shown, transient=True)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_head(min(args.top, len(predictor.classes))))

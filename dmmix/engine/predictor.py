@@ -18,13 +18,12 @@ from torch import Tensor
 from dmmix.arguments import Checked
 from dmmix.compat import CheckpointError
 from dmmix.configuration.config_data import config_data
+from dmmix.configuration.file_dataset import file_dataset
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.crops import DAMAGE, image_crop
 from dmmix.functional.ranges import Count, as_pair
 from dmmix.registry import MODELS
 
-#: What a data set of files is called that crops its images itself.
-_FILES = ("DecodedFolder", "DecodedImages")
 #: Arguments that name weights to begin with, those of timm's networks too.
 _BEGINNING = ("init_cfg", "pretrained", "checkpoint_path")
 
@@ -197,14 +196,12 @@ def _class_names(meta: Mapping, model: Any) -> tuple[str, ...]:
 def _crop_options(config: Mapping) -> CropOptions | None:
     """Of the test data, or else of the validation's; ``None`` for data that were no files."""
     for split in ("test", "val"):
-        dataset: Any = (config.get(f"{split}_dataloader") or {}).get("dataset")
-        while isinstance(dataset, dict):
-            if dataset.get("type") in _FILES:
-                known = {field.name for field in fields(CropOptions)}
-                given = {key: value for key, value in dataset.items() if key in known}
-                given |= dict(size=as_pair(dataset.get("size", 224)), test_mode=True)
-                return CropOptions(**given)
-            dataset = dataset.get("dataset")
+        dataset = file_dataset((config.get(f"{split}_dataloader") or {}).get("dataset"))
+        if dataset is not None:
+            known = {field.name for field in fields(CropOptions)}
+            given = {key: value for key, value in dataset.items() if key in known}
+            given |= dict(size=as_pair(dataset.get("size", 224)), test_mode=True)
+            return CropOptions(**given)
     return None
 
 

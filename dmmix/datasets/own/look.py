@@ -13,8 +13,6 @@ from PIL import Image
 
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.crops import DAMAGE, image_crop
-from dmmix.datasets.images.folder_listing import FolderListing
-from dmmix.datasets.images.formats import image_endings
 from dmmix.datasets.own.parts import OwnData
 
 #: Small: all that matters is whether a file can be decoded.
@@ -66,7 +64,7 @@ def image_files(data: OwnData) -> Iterator[tuple[str, str]]:
     """Part and path of all images."""
     for part in ("train", "val", "test", "unlabelled"):
         if (found := getattr(data, part)) is not None:
-            for name in FolderListing(image_endings()).images(found.folder):
+            for name in found.files:
                 yield part, os.path.join(found.folder, name)
 
 

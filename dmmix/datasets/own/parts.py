@@ -26,18 +26,20 @@ class Part:
         folder: where they are.
         classes: names of the class folders, sorted; empty for images without labels.
         counts: how many images each class has; without labels one number, of all.
+        files: all images, below the folder.
         passed_over: what else is there, in a line; ``None`` for nothing.
     """
 
     folder: str
     classes: tuple[str, ...]
     counts: tuple[int, ...]
+    files: tuple[str, ...]
     passed_over: str | None = None
 
     @property
     def images(self) -> int:
         """How many there are."""
-        return sum(self.counts)
+        return len(self.files)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def _named(root: str) -> dict[str, str]:
 def _labelled(folder: str) -> Part:
     listing = FolderListing(image_endings())
     classes = class_folders(folder)
-    counts = [len(listing.images(os.path.join(folder, name))) for name in classes]
+    found = [listing.images(os.path.join(folder, name)) for name in classes]
+    counts = [len(files) for files in found]
     if not any(counts):
         raise ValueError(_no_classes(folder, classes))
     if len(classes) < 2:
@@ -112,7 +115,8 @@ def _labelled(folder: str) -> Part:
             f"{folder}: {len(empty)} of {len(classes)} class folders have no images "
             f"({listed(empty)}): put some there, or remove the folders"
         )
-    return Part(folder, tuple(classes), tuple(counts), listing.passed_over())
+    files = [os.path.join(c, file) for c, of in zip(classes, found, strict=True) for file in of]
+    return Part(folder, tuple(classes), tuple(counts), tuple(files), listing.passed_over())
 
 
 def _no_classes(folder: str, classes: list[str]) -> str:
@@ -131,10 +135,10 @@ def _no_classes(folder: str, classes: list[str]) -> str:
 
 def _flat(folder: str) -> Part:
     listing = FolderListing(image_endings())
-    count = len(listing.images(folder))
-    if not count:
+    files = listing.images(folder)
+    if not files:
         raise ValueError(
             f"{folder} has no images (read are {', '.join(image_endings())}): put some there, or "
             "remove the folder"
         )
-    return Part(folder, (), (count,), listing.passed_over())
+    return Part(folder, (), (len(files),), tuple(files), listing.passed_over())

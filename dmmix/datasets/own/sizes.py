@@ -1,4 +1,4 @@
-"""How large the images of a folder are."""
+"""How large the images of a part are."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from statistics import median
 
 from PIL import Image, UnidentifiedImageError
 
-from dmmix.datasets.images.folder_listing import FolderListing
-from dmmix.datasets.images.formats import image_endings
+from dmmix.datasets.own.parts import Part
 
 
-def image_sizes(folder: str, most: int = 100) -> tuple[int, int] | None:
+def image_size(part: Part, most: int = 100) -> tuple[int, int] | None:
     """Median (height, width), by the heads of at most so many files, spread over all.
 
     Files that are no images are passed over here: who decodes them tells of them. ``None`` where
     none can be read.
     """
-    files = FolderListing(image_endings()).images(folder)
     sizes = []
-    for file in files[:: max(1, -(-len(files) // most))]:
+    for file in part.files[:: max(1, -(-len(part.files) // most))]:
         try:
-            with Image.open(os.path.join(folder, file)) as image:
+            with Image.open(os.path.join(part.folder, file)) as image:
                 sizes.append(image.size)
         except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
             continue

@@ -1,12 +1,13 @@
 """What lies in a folder of images."""
 
 import re
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from dmmix.datasets.own.parts import find_parts
-from dmmix.datasets.own.sizes import image_sizes
+from dmmix.datasets.own.sizes import image_size
 
 
 @pytest.fixture
@@ -78,7 +79,13 @@ def test_no_such_folder(make):
 
 
 def test_sizes(make):
-    root = make("cat/1.jpg", "dog/1.jpg", "dog/2.png")
-    assert image_sizes(root) == (8, 6)
-    assert image_sizes(root, most=1) == (8, 6)
-    assert image_sizes(make("other/x.txt") + "/other") is None
+    train = find_parts(make("cat/1.jpg", "dog/1.jpg", "dog/2.jpg")).train
+    assert [Path(file).as_posix() for file in train.files] == [
+        "cat/1.jpg",
+        "dog/1.jpg",
+        "dog/2.jpg",
+    ]
+    assert image_size(train) == image_size(train, most=1) == (8, 6)
+    for file in train.files:
+        Path(train.folder, file).write_text("no image", encoding="utf-8")
+    assert image_size(train) is None
