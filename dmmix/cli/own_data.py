@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmmix.cli.options import check_checkpoint, positive
+from dmmix.cli.options import positive
+from dmmix.cli.own_weights import add_weight_options
 from dmmix.configuration.errors import UserError
 from dmmix.configuration.file_dataset import file_dataset
 
@@ -37,9 +38,14 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="use the labels of N training images of each class alone",
     )
-    help = "weights that the backbone begins with: of mmpretrain, torchvision or dmmix"
-    group.add_argument("--weights", metavar="FILE", help=help)
+    add_weight_options(group)
     group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
+    group.add_argument(
+        "--patience",
+        type=positive,
+        metavar="N",
+        help="stop where N validations in a row were no better than the best before",
+    )
 
 
 def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> None:
@@ -114,10 +120,21 @@ def set_epochs(cfg: Any, epochs: int) -> None:
                 scheduler[name] = epochs
 
 
-def set_weights(cfg: Any, file: str) -> None:
-    """The backbone begins with the weights of a file; where they stand in it is found out."""
-    check_checkpoint(file)
-    cfg.model.backbone.init_cfg = dict(type="Pretrained", checkpoint=file, prefix="auto")
+def set_patience(cfg: Any, validations: int) -> None:
+    """Stops where the metric that chooses the best checkpoint has not grown for so long."""
+    saving = (cfg.get("default_hooks") or {}).get("checkpoint") or {}
+    best = saving.get("save_best")
+    if not isinstance(best, str) or best == "auto" or cfg.get("val_cfg") is None:
+        raise UserError(
+            "--patience watches the metric that chooses the best checkpoint, and this config has "
+            "none: set default_hooks.checkpoint.save_best, accuracy/top1 for example, and validate"
+        )
+    stop = dict(type="EarlyStoppingHook", monitor=best, patience=validations, min_delta=1e-6)
+    rule = saving.get("rule")
+    cfg.custom_hooks = [
+        *(cfg.get("custom_hooks") or []),
+        {**stop, **({} if rule is None else dict(rule=rule))},
+    ]
 
 
 def _set_files(dataset: Any, folder: str, subset: dict | None = None, **more: Any) -> None:

@@ -6,12 +6,13 @@ import re
 _MISSING_LIBRARY = re.compile(r"(?:open|loading) shared |Library not loaded|DLL load failed")
 
 
-def import_needed(module: str, name: str | None = None) -> None:
+def import_needed(module: str, name: str | None = None, install: str | None = None) -> None:
     """Import a package.
 
     Args:
         module: What to import.
         name: What the package is called, if not by its module.
+        install: What the package index calls it, if it is none that dmmix's extras bring.
 
     Raises:
         ImportError: It is not installed. What else goes wrong in it is raised as it is.
@@ -21,10 +22,11 @@ def import_needed(module: str, name: str | None = None) -> None:
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
+        # The name dmmix on the package index is not ours.
+        how = 'in the checkout of dmmix, pip install -e ".[mm]"'
         raise ImportError(
-            # The name dmmix on the package index is not ours.
-            f"dmmix needs {name or module} here, which is not installed: in the checkout of dmmix, "
-            'pip install -e ".[mm]"',
+            f"dmmix needs {name or module} here, which is not installed: "
+            f"{f'pip install {install}' if install else how}",
             name=module,
         ) from error
 

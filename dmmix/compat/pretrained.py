@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from dmmix.compat.align import align, weights_in
 from dmmix.compat.errors import CheckpointError
 from dmmix.compat.fit import WRAPPED, Fit, find_fit
 
@@ -32,14 +33,13 @@ def prepare() -> None:
 
     def __call__(self: Any, module: nn.Module) -> None:
         loaded = mmengine._load_checkpoint(self.checkpoint, map_location=self.map_location)
-        weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
-        if not isinstance(weights, dict):
+        weights = weights_in(loaded)
+        if weights is None:
             raise CheckpointError(f"{self.checkpoint} holds no weights")
-        prefix = self.prefix
-        if prefix == "auto":
-            weights = _chosen(weights, None, self.checkpoint)
-            prefix = find_fit(module, weights).prefix()
-        weights = _chosen(weights, prefix, self.checkpoint)
+        if self.prefix == "auto":
+            weights = align(module, weights)
+        else:
+            weights = _chosen(weights, self.prefix, self.checkpoint)
         fit = find_fit(module, weights)
         _check(fit, self, type(module).__name__)
         print_log(f"{self.checkpoint}: {told(fit)}", logger="current")

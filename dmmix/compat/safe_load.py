@@ -18,6 +18,7 @@ from mmengine.logging import print_log
 
 from dmmix.compat.digest import digest_damage, has_digest
 from dmmix.compat.errors import CheckpointError, CorruptCheckpointError, UnsafeCheckpointError
+from dmmix.compat.needed import import_needed
 from dmmix.compat.plain_checkpoint import for_mmengine
 from dmmix.compat.torch_files import OLD_MAGIC, ZIP_MAGIC, opened, read_checkpoint
 
@@ -100,6 +101,8 @@ def load_url(
 
 
 def _load(file: Any, map_location: Any, name: str) -> Any:
+    if isinstance(file, str | os.PathLike) and os.fspath(file).endswith(".safetensors"):
+        return _load_safetensors(file, map_location, name)
     with opened(file) as stream:
         start = stream.tell()
         archive = stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC
@@ -123,6 +126,19 @@ def _load(file: Any, map_location: Any, name: str) -> Any:
             if damage:
                 raise CorruptCheckpointError(f"{name} is damaged: {damage}") from error
             raise UnsafeCheckpointError(_refusal(name, _first_line(error))) from error
+
+
+def _load_safetensors(file: str | os.PathLike, map_location: Any, name: str) -> dict:
+    """A file of tensors and nothing else: there is nothing to run in it."""
+    import_needed("safetensors", install="safetensors")
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        known = map_location if isinstance(map_location, str | torch.device) else "cpu"
+        return load_file(file, device=str(known))
+    except SafetensorError as error:
+        raise CorruptCheckpointError(f"{name} is damaged: {_first_line(error)}") from error
 
 
 def _pickle_damage(stream: IO[bytes]) -> str | None:

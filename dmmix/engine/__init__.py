@@ -7,6 +7,7 @@ from dmmix.engine.dump_predictions import DumpPredictions
 from dmmix.engine.faults.errors import NonFiniteError
 from dmmix.engine.hooks.dataset_epoch_hook import DatasetEpochHook
 from dmmix.engine.hooks.deferred_info_hook import DeferredInfoHook, DeferredTimerHook
+from dmmix.engine.hooks.early_stopping_hook import EarlyStoppingHook
 from dmmix.engine.hooks.ema_hook import EMAHook
 from dmmix.engine.hooks.finite_hook import FiniteHook
 from dmmix.engine.hooks.fit_hook import FitHook
@@ -32,6 +33,7 @@ __all__ = [
     "DryRun",
     "DumpPredictions",
     "EMAHook",
+    "EarlyStoppingHook",
     "EpochTrainLoop",
     "ExponentialMovingAverage",
     "FiniteHook",

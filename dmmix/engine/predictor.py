@@ -179,6 +179,13 @@ def _network(config: Mapping, weights: Mapping, name: str) -> Any:
 def _without_files(value: Any) -> Any:
     """The config without what weights begin with: a file or address that nobody needs now."""
     if isinstance(value, dict):
+        network = str(value.get("model_name", ""))
+        if set(network) & set(":/\\") or "HuggingFace" in str(value.get("type")):
+            raise CheckpointError(
+                f"the config names a network that would be fetched or read from a folder "
+                f"({value.get('type')} {network}): only those that dmmix, mmpretrain and timm have "
+                "are built"
+            )
         return {key: _without_files(part) for key, part in value.items() if key not in _BEGINNING}
     if isinstance(value, list | tuple):
         return type(value)(_without_files(part) for part in value)

@@ -5,6 +5,7 @@ from dmmix.configuration.shipped import know_prefix
 from dmmix.models import semi, transfer  # noqa: F401 - registers their methods
 from dmmix.models.averaged_model import ExponentialMovingAverage
 from dmmix.models.backbones.small_stems import ConvNeXt_CIFAR, ResNeXt_CIFAR
+from dmmix.models.backbones.timm_backbone import TIMMBackbone
 from dmmix.models.backbones.wide_resnet import WideResNet
 from dmmix.models.classifier_guide import ClassifierGuide
 from dmmix.models.classifiers.base import BatchClassifier
@@ -39,6 +40,7 @@ __all__ = [
     "MixupDataPreprocessor",
     "MixupLoss",
     "ResNeXt_CIFAR",
+    "TIMMBackbone",
     "WideResNet",
 ]
 

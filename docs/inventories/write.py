@@ -51,7 +51,8 @@ PAGES = {
     "mmengine": {
         GENERATED: """
             mmengine.evaluator.BaseMetric mmengine.evaluator.DumpResults
-            mmengine.evaluator.Evaluator mmengine.hooks.Hook mmengine.hooks.IterTimerHook
+            mmengine.evaluator.Evaluator mmengine.hooks.EarlyStoppingHook mmengine.hooks.Hook
+            mmengine.hooks.IterTimerHook
             mmengine.hooks.RuntimeInfoHook mmengine.model.ExponentialMovingAverage
             mmengine.optim.CosineAnnealingLR mmengine.optim.OptimWrapper
             mmengine.registry.Registry mmengine.runner.BaseLoop
@@ -65,6 +66,7 @@ PAGES = {
             mmpretrain.engine.hooks.EMAHook mmpretrain.evaluation.Accuracy
             mmpretrain.models.backbones.ConvNeXt mmpretrain.models.backbones.ResNeXt
             mmpretrain.models.backbones.ResNet mmpretrain.models.backbones.ResNet_CIFAR
+            mmpretrain.models.backbones.TIMMBackbone
             mmpretrain.models.classifiers.ImageClassifier mmpretrain.models.heads.ClsHead
             mmpretrain.models.heads.LinearClsHead mmpretrain.models.heads.StackedLinearClsHead
             mmpretrain.models.heads.VisionTransformerClsHead

@@ -3,10 +3,13 @@
 import numpy as np
 from PIL import Image
 
+HERE = [
+    "--cfg-options", "train_dataloader.num_workers=0", "val_dataloader.num_workers=0",
+    "test_dataloader.num_workers=0",
+]  # fmt: skip
 SMALL = [
-    "--cfg-options", "model.backbone.base_channels=16", "model.head.in_channels=128",
-    "model.backbone.stem_channels=16", "train_dataloader.num_workers=0",
-    "val_dataloader.num_workers=0", "test_dataloader.num_workers=0",
+    *HERE, "model.backbone.base_channels=16", "model.backbone.stem_channels=16",
+    "model.head.in_channels=128",
 ]  # fmt: skip
 
 

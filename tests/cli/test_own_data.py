@@ -9,7 +9,7 @@ import torch
 from dmmix.configuration.shipped import CONFIGS
 from dmmix.registry import MODELS
 from tests.cli.messages import error_of
-from tests.cli.photos import SMALL, write_photos
+from tests.cli.photos import HERE, SMALL, write_photos
 from tests.cli.scalars import scalars
 
 pytestmark = pytest.mark.openmmlab
@@ -60,12 +60,16 @@ OWN = sorted(f"own/{path.stem}" for path in (CONFIGS / "own").glob("*.py"))
 def test_every_config_takes_a_folder(call, photos, config):
     folder = photos()
     few = []
-    if "finetune" in config:  # begins with weights that would be fetched
+    small = SMALL
+    if "efficientnet" in config:
+        pytest.importorskip("timm")
+        small = [*HERE, "model.backbone.pretrained=False"]  # timm would fetch them
+    elif "finetune" in config:  # begins with weights that would be fetched
         few = ["model.backbone.init_cfg=None"]
     if "match" in config:
         few = ["train_dataloader.batch_size=4", "train_dataloader.batch_sampler.mu=2"]
         few += ["--labels-per-class", 2]
-    got = call("train", config, "--data", folder, "--dry-run", *SMALL, *few)
+    got = call("train", config, "--data", folder, "--dry-run", *small, *few)
     assert got.status == 0, got.err
     assert ("loss_unlabelled" in got.out) == ("match" in config)
 
@@ -82,6 +86,33 @@ def test_weights_to_begin_with(call, photos, tmp_path, prefix):
     assert "weights.pth: 100 of 100 weights" in got.out
     got = call(*start, "--weights", "weights.pth", *SMALL, "model.backbone.depth=34")
     assert "weights.pth is not what ResNet is initialised from" in error_of(got)
+
+
+def test_what_stays_and_when_to_stop(call, photos, tmp_path):
+    network = MODELS.build(dict(type="ResNet", depth=18, base_channels=16, stem_channels=16))
+    torch.save({"state_dict": network.state_dict()}, tmp_path / "begin.pth")
+    train = [
+        "train", "own/resnet18_64_cutmix_dm", "--data", photos(images=20), "--weights", "begin.pth",
+        "--freeze", 4, "--epochs", 9, "--patience", 2, "--work-dir", "run", *SMALL,
+        "optim_wrapper.optimizer.lr=0.0", "default_hooks.checkpoint.interval=1",
+    ]  # fmt: skip
+    got = call(*train)
+    assert got.status == 0, got.err
+    assert [line["step"] for line in scalars(tmp_path / "run") if "accuracy/top1" in line] == [
+        1,
+        2,
+        3,
+    ]
+    trained = torch.load(tmp_path / "run" / "epoch_3.pth", weights_only=True)["state_dict"]
+    before = network.state_dict()
+    statistics = [name for name in before if "running" in name]
+    assert all(torch.equal(trained[f"backbone.{name}"], before[name]) for name in statistics)
+
+    (tmp_path / "run" / "epoch_3.pth").unlink()
+    got = call(*train, "--resume", "run/epoch_2.pth")
+    assert got.status == 0, got.err
+    assert (tmp_path / "run" / "epoch_3.pth").exists()
+    assert not (tmp_path / "run" / "epoch_4.pth").exists()
 
 
 def test_images_without_labels_lie_in_any_folders(call, photos):
@@ -105,6 +136,14 @@ def test_images_without_labels_lie_in_any_folders(call, photos):
         ("own/fixmatch", ["--data", "photos"], "no folder unlabelled beside it"),
         ("own/resnet18", [], "no folder data/images: say with --data FOLDER"),
         ("own/fixmatch", [], "no folder data/images: say with --data FOLDER"),
+        ("own/resnet18", ["--data", "photos", "--freeze", 1], "say with --weights FILE what"),
+        ("own/resnet18", ["--data", "photos", "--weights", "no.pth"], "no checkpoint no.pth"),
+        ("own/resnet18", ["--data", "photos", "--patience", 0], "--patience"),
+        (
+            "own/resnet18_finetune_cutmix_dm",
+            ["--data", "photos", "--patience", 2, "--no-validate"],
+            "--patience watches the metric",
+        ),
     ],
 )
 def test_mistakes(call, photos, config, options, says):

@@ -1,0 +1,60 @@
+"""Weights that the network begins with, and which of them stay: ``--weights``, ``--freeze``."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import Any
+
+from dmmix.cli.options import check_checkpoint, positive
+from dmmix.configuration.errors import UserError
+
+
+def add_weight_options(group: argparse._ArgumentGroup) -> None:
+    """The options about weights that are there."""
+    group.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="what the backbone begins with: weights of mmpretrain, torchvision, timm, Lightning "
+        "or dmmix, .pth or .safetensors",
+    )
+    help = "the stem and the first N stages of the backbone stay as they are"
+    group.add_argument("--freeze", type=positive, metavar="N", help=help)
+
+
+def use_weights(cfg: Any, args: argparse.Namespace) -> None:
+    """The backbone begins with the weights of a file, where they stand in it is found out; and its
+    first stages are not trained.
+
+    Raises:
+        UserError: no such file; a backbone without stages that could stay.
+    """
+    if args.weights is not None:
+        check_checkpoint(args.weights)
+        backbone = cfg.model.backbone
+        backbone.init_cfg = dict(type="Pretrained", checkpoint=args.weights, prefix="auto")
+        backbone.pop(
+            "pretrained", None
+        )  # timm's, which would be fetched and left no room for these
+    if args.freeze is None:
+        return
+    backbone = cfg.model.backbone
+    begins = backbone.get("init_cfg") or {}
+    if not (backbone.get("pretrained") or "checkpoint" in begins):
+        raise UserError(
+            "--freeze keeps weights as they are, and these would be random ones: say with "
+            "--weights FILE what the backbone begins with"
+        )
+    from dmmix.registry import MODELS
+
+    with MODELS.switch_scope_and_registry("dmmix") as registry:
+        kind = registry.get(backbone.type)
+    if kind is not None and "frozen_stages" not in _arguments(kind):
+        raise UserError(f"--freeze: {backbone.type} has no stages that stay as they are")
+    backbone.frozen_stages = args.freeze
+
+
+def _arguments(kind: type) -> set[str]:
+    """What a class and those that it hands the rest to take."""
+    inits = [vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base)]
+    return {name for init in inits for name in inspect.signature(init).parameters}
