@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmmix.cli.options import check_checkpoint, positive
+from dmmix.cli.options import positive
 from dmmix.configuration.errors import UserError
 from dmmix.configuration.file_dataset import file_dataset
 
@@ -37,8 +37,6 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="use the labels of N training images of each class alone",
     )
-    help = "weights that the backbone begins with: of mmpretrain, torchvision or dmmix"
-    group.add_argument("--weights", metavar="FILE", help=help)
     group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
 
 
@@ -112,12 +110,6 @@ def set_epochs(cfg: Any, epochs: int) -> None:
         for name in ("T_max", "end", "total"):
             if scheduler.get("by_epoch", True) and scheduler.get(name) == before:
                 scheduler[name] = epochs
-
-
-def set_weights(cfg: Any, file: str) -> None:
-    """The backbone begins with the weights of a file; where they stand in it is found out."""
-    check_checkpoint(file)
-    cfg.model.backbone.init_cfg = dict(type="Pretrained", checkpoint=file, prefix="auto")
 
 
 def _set_files(dataset: Any, folder: str, subset: dict | None = None, **more: Any) -> None:

@@ -8,7 +8,8 @@ import tempfile
 from typing import Any
 
 from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
-from dmmix.cli.own_data import add_data_options, set_epochs, set_weights, use_data
+from dmmix.cli.own_data import add_data_options, set_epochs, use_data
+from dmmix.cli.own_weights import add_weights_options, use_weights
 from dmmix.cli.running import (
     build_runner,
     leave_processes,
@@ -46,6 +47,7 @@ def main() -> None:
         "--dry-run", action="store_true", help="build everything, run a few steps, stop"
     )
     add_data_options(parser)
+    add_weights_options(parser)
     args = parse(parser)
 
     with reported_errors(args.traceback), starting():
@@ -104,8 +106,7 @@ def _merge(cfg: Any, args: argparse.Namespace) -> Any:
         cfg.auto_scale_lr.enable = True
     if args.epochs is not None:
         set_epochs(cfg, args.epochs)
-    if args.weights is not None:
-        set_weights(cfg, args.weights)
+    use_weights(cfg, args)
     for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
         if cfg.get(name) is not None:
             _dataloader_defaults(cfg[name], training=name == "train_dataloader")

@@ -31,6 +31,7 @@ def prepare() -> None:
         self.partial = partial
 
     def __call__(self: Any, module: nn.Module) -> None:
+        outer = module
         loaded = mmengine._load_checkpoint(self.checkpoint, map_location=self.map_location)
         weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
         if not isinstance(weights, dict):
@@ -38,17 +39,25 @@ def prepare() -> None:
         prefix = self.prefix
         if prefix == "auto":
             weights = _chosen(weights, None, self.checkpoint)
+            module = _inner(module)
             prefix = find_fit(module, weights).prefix()
         weights = _chosen(weights, prefix, self.checkpoint)
         fit = find_fit(module, weights)
         _check(fit, self, type(module).__name__)
         print_log(f"{self.checkpoint}: {told(fit)}", logger="current")
         mmengine.load_state_dict(module, weights, strict=False, logger="silent")
-        if hasattr(module, "_params_init_info"):
-            update_init_info(module, init_info=self._get_init_info())
+        if hasattr(outer, "_params_init_info"):
+            update_init_info(outer, init_info=self._get_init_info())
 
     PretrainedInit.partial = False
     PretrainedInit.__init__, PretrainedInit.__call__ = __init__, __call__
+
+
+def _inner(network: nn.Module) -> nn.Module:
+    """The network that a wrapper (mmpretrain's ``TIMMBackbone``) holds and that files are about."""
+    while len(inside := list(network.children())) == 1 and not list(network._parameters):
+        network = inside[0]
+    return network
 
 
 def _chosen(weights: dict, prefix: str | None, name: str) -> dict:
