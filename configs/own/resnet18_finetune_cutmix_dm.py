@@ -1,6 +1,13 @@
 # ResNet-18 with pretrained weights on images of your own, 224 x 224: CutMix with DM(CE). Those of
-# ImageNet are fetched, or --weights FILE names others (mmpretrain's, torchvision's, of dmmix).
-_base_ = "./resnet18_cutmix_dm.py"
+# ImageNet are fetched, or --weights FILE names others.
+_base_ = [
+    "../_base_/default_runtime.py",
+    "../_base_/datasets/own.py",
+    "../_base_/models/resnet18.py",
+    "../_base_/schedules/sgd_own_finetune_30e.py",
+    "../_base_/mixups/cutmix.py",
+    "../_base_/objectives/dm_ce.py",
+]
 
 model = dict(
     backbone=dict(
@@ -10,7 +17,9 @@ model = dict(
             checkpoint="https://download.openmmlab.com/mmclassification/v0/resnet/resnet18_8xb32_in1k_20210831-fbbb1da6.pth",
             prefix="backbone.",
         )
-    )
+    ),
+    mixup={{_base_.mixup}},
+    head=dict(loss={{_base_.objective}}),
 )
-optim_wrapper = dict(optimizer=dict(lr=0.01))
-images_to_see = 100_000
+default_hooks = dict(checkpoint=dict(interval=5, save_best="accuracy/top1"))
+images_to_see = 100_000  # with --data: epochs for the size of the folder, 20 to 300

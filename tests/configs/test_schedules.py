@@ -32,6 +32,7 @@ SGD = {
     "sgd_finetune_200e": (0.001, 16, 200, 5e-4, 20),
     "sgd_imagenet_100e": (0.1, 256, 100, 1e-4, 10),
     "sgd_own_100e": (0.05, 32, 100, 5e-4, 1),
+    "sgd_own_finetune_30e": (0.01, 32, 30, 5e-4, 1),
 }
 #: The same, then where the warm-up starts and the cosine ends.
 WARM = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from mmpretrain.models import TIMMBackbone as _TIMMBackbone
@@ -31,7 +32,12 @@ class TIMMBackbone(_TIMMBackbone):
     """
 
     def __init__(self, model_name: str, frozen_stages: int = -1, **kwargs: Any) -> None:
-        super().__init__(model_name, **kwargs)
+        before = logging.root.manager.disable
+        logging.disable(logging.INFO)  # it lists timm's feature_info
+        try:
+            super().__init__(model_name, **kwargs)
+        finally:
+            logging.disable(before)
         self.frozen = _until(self.timm_model, model_name, frozen_stages)
         self._freeze()
 
