@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from dmmix.functional import MixedLabels, decoupled_mixup_cross_entropy
 from tests.docs.blocks import ROOT, blocks, pages_with
 from tests.docs.config_blocks import build_block, is_config
+from tests.docs.optional import imported, prepare, runnable
 
-NEEDED = re.compile(r"^(?:from|import) (timm|torchvision)\b", re.MULTILINE)
 STACK = re.compile(r"^from dmmix\.(?!functional|testing)", re.MULTILINE)
 PLAIN_PAGE = ROOT / "docs" / "plain_pytorch.md"
 
@@ -109,12 +109,13 @@ PAGES = [page for page in pages_with("python") if ROOT / page != PLAIN_PAGE]
 @pytest.mark.openmmlab
 @pytest.mark.parametrize("page", PAGES)
 def test_page(page, tmp_path, monkeypatch):
-    """Blocks are run one after the other, configs are built."""
-    found = blocks(ROOT / page, "python")
-    stack = any(is_config(block.code) or STACK.search(block.code) for block in found)
-    needed = {name for block in found for name in NEEDED.findall(block.code)}
-    if stack or needed:
-        prepare_stack(needed)
+    """Blocks are run one after the other, configs are built; those whose packages are not there
+    are left out, and told."""
+    found, left_out = runnable(blocks(ROOT / page, "python"))
+    if any(is_config(block.code) or STACK.search(block.code) for block in found):
+        prepare_stack()
+    if any(imported(block.code) for block in found):
+        prepare()
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     torch.manual_seed(0)
@@ -126,15 +127,12 @@ def test_page(page, tmp_path, monkeypatch):
             else:
                 exec(compile("\n" * (block.line - 1) + block.code, page, "exec"), names)
     assert "loss" not in names or names["loss"].isfinite()
+    if left_out:
+        pytest.skip("; ".join(left_out))
 
 
-def prepare_stack(needed=()):
-    pytest.importorskip("mmengine")
-    from dmmix import compat
-
-    compat.prepare()
-    for package in ("mmpretrain", *needed):
-        pytest.importorskip(package)
+def prepare_stack():
+    prepare("mmengine", "torchvision", "mmpretrain")
 
 
 @contextmanager
@@ -169,9 +167,7 @@ def test_there_is_code_to_run():
 @pytest.mark.parametrize("title", PLAIN)
 def test_plain_pytorch(title):
     """Each section stands on the first, which has the model and the data."""
-    needed = NEEDED.findall(PLAIN[title])
-    if needed:
-        prepare_stack(needed)
+    prepare(*imported(PLAIN[title]))
     torch.manual_seed(0)
     names = {}
     exec(PLAIN["The loop"], names)
