@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import Any
 
+from dmmix.cli.class_tables import classes_as_data, print_classes
 from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
 from dmmix.cli.running import build_runner, leave_processes, reported_errors, starting, watched
 from dmmix.configuration.errors import UserError
@@ -19,6 +22,9 @@ def main() -> None:
         default="metrics",
         help="what to write: metrics (.json), or every prediction with its image's name (.pkl)",
     )
+    parser.add_argument(
+        "--all-classes", action="store_true", help="show each class, not the worst alone"
+    )
     args = parse(parser)
 
     with reported_errors(args.traceback), starting():
@@ -32,14 +38,39 @@ def main() -> None:
 
             metric = DumpPredictions(args.out, runner.test_dataloader)
             runner.test_evaluator.metrics.append(metric)
+        confusions = _confusions(runner)
     metrics = watched(runner, runner.test, args.traceback)
+    from mmengine.dist import is_main_process
+
+    if is_main_process():
+        _tell(confusions.matrix, runner, metrics, args)
+    leave_processes()
+
+
+def _confusions(runner: Any) -> Any:
+    from dmmix.evaluation.confusions import Confusions
+
+    confusions = Confusions()
+    runner.test_evaluator.metrics.append(confusions)
+    return confusions
+
+
+def _tell(matrix: Any, runner: Any, metrics: dict, args: argparse.Namespace) -> None:
+    """A table of the classes, where images have one each; and the file that was asked for."""
+    from dmmix.datasets.interface import class_names
+
+    names: Any = class_names(runner.test_dataloader.dataset)
+    if matrix is not None:
+        if names is None or len(names) != len(matrix):
+            names = [str(number) for number in range(len(matrix))]
+        print_classes(matrix, names, args.all_classes)
     if args.out and args.out_item == "metrics":
         import mmengine
-        from mmengine.dist import is_main_process
 
-        if is_main_process():
-            mmengine.dump(metrics, args.out)
-    leave_processes()
+        mmengine.dump(
+            {**metrics, **classes_as_data(matrix, names)} if matrix is not None else metrics,
+            args.out,
+        )
 
 
 def _check_out(out: str | None, item: str) -> None:

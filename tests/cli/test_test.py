@@ -1,8 +1,10 @@
 """dmmix test: what it accepts, what it says to a mistake, what it measures."""
 
 import json
+import re
 
 import mmengine
+import numpy as np
 import pytest
 
 from tests.cli.messages import error_of
@@ -43,6 +45,17 @@ def test_testing_measures_what_validation_did(call, dm, tmp_path, trained):
     metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     for name in ("accuracy/top1", "mixed/top1", "mixed/top2"):
         assert metrics[name] == pytest.approx(validated[name])
+
+    counts = np.array(metrics["confusions"])
+    assert counts.sum() == 899
+    assert 100 * counts.trace() / 899 == pytest.approx(metrics["accuracy/top1"], abs=1e-3)
+    assert [row["images"] for row in metrics["classes"]] == counts.sum(1).tolist()
+    truth, predicted = np.unravel_index(
+        (counts - np.diag(counts.diagonal())).argmax(), counts.shape
+    )
+    told = re.search(r"taken for.*?\n.*?\n│ (\d) +│ (\d) +│ (\d+) +│ (\d+)", result.out, re.DOTALL)
+    said = [int(number) for number in told.groups()]
+    assert said == [truth, predicted, counts[truth, predicted], counts[truth].sum()]
 
 
 def test_predictions_are_written(call, dm, tmp_path, trained):

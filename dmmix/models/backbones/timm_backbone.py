@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
+from mmengine.logging import MMLogger
 from mmpretrain.models import TIMMBackbone as _TIMMBackbone
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -32,12 +32,12 @@ class TIMMBackbone(_TIMMBackbone):
     """
 
     def __init__(self, model_name: str, frozen_stages: int = -1, **kwargs: Any) -> None:
-        before = logging.root.manager.disable
-        logging.disable(logging.INFO)  # it lists timm's feature_info
+        logger = MMLogger.get_current_instance()
+        logger.addFilter(_nothing)  # it lists timm's feature_info
         try:
             super().__init__(model_name, **kwargs)
         finally:
-            logging.disable(before)
+            logger.removeFilter(_nothing)
         self.frozen = _until(self.timm_model, model_name, frozen_stages)
         self._freeze()
 
@@ -67,3 +67,7 @@ def _until(network: nn.Module, name: str, stages: int) -> list[str]:
     order = [module for module, _ in network.named_modules()]
     inside = [i for i, n in enumerate(order) if f"{n}.".startswith(f"{ends[max(stages, 1) - 1]}.")]
     return order[: inside[-1] + 1] if stages else order[: inside[0]]
+
+
+def _nothing(record: Any) -> bool:
+    return False
