@@ -1,4 +1,4 @@
-"""Looks a folder of images over, before anything is trained on it: dmmix data check FOLDER."""
+"""Looks images of one's own over, before anything is trained on them: dmmix data check PATH..."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SHOWN = 5
 
 
 def main() -> None:
-    parser = parser_of("Look a folder of images over")
-    parser.add_argument("folder", help="as for dmmix train CONFIG --data FOLDER")
+    parser = parser_of("Look images of your own over")
+    parser.add_argument("data", nargs="+", help="as for dmmix train CONFIG --data PATH...")
     args = parser.parse_args()
 
     with reported_errors(args.traceback), starting():
@@ -30,7 +30,7 @@ def main() -> None:
 
         from dmmix.datasets.own.look import image_files, look_at
 
-        data = find_data(args.folder)
+        data = find_data(args.data)
         files = list(image_files(data))
         findings = look_at(track(files, "looking", console=Console(stderr=True), transient=True))
     console = Console(highlight=False, soft_wrap=True)
@@ -52,7 +52,7 @@ def _seen(data: OwnData, findings: Findings) -> Iterator[str]:
         yield "modes: " + ", ".join(f"{n:,} {mode}" for mode, n in findings.modes.most_common())
     for part in (train, data.val, data.test, data.unlabelled):
         if part is not None and part.passed_over:
-            yield f"{part.folder}: passed over {part.passed_over}"
+            yield f"{part.where}: passed over {part.passed_over}"
     ratio = max(train.counts) / min(train.counts)
     if ratio >= 2:
         yield (

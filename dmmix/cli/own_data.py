@@ -1,4 +1,4 @@
-"""Puts a folder of images into a config: ``--data FOLDER``."""
+"""Puts images of one's own into a config: ``--data FOLDER`` or ``--data LABELS.csv``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from dmmix.datasets.own.parts import OwnData
 
 VAL_SHARE = 0.2
+#: Metrics of images that may have several classes.
+_SEVERAL = ("AveragePrecision", "MultiLabelMetric")
 _LEAST_EPOCHS, _MOST_EPOCHS = 20, 300
 #: What launchers say of a process among others.
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 #: Of a dataset of files, what says which images they are.
-_WHICH = ("data_root", "data_prefix", "ann_file", "classes", "dataset", "subset", "num_classes")
+_WHICH = (
+    *("data_root", "data_prefix", "ann_file", "classes", "metainfo", "dataset", "subset"),
+    *("num_classes", "extensions", "allow_empty", "with_label"),
+)
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +34,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("images of your own")
     group.add_argument(
         "--data",
-        metavar="FOLDER",
-        help="a folder for each class, or train, val, test and unlabelled with such folders",
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="a folder for each class, or train, val, test and unlabelled with such folders; or a "
+        "file of labels (.csv with a header such as filename,label); several: the images of all",
     )
     group.add_argument(
         "--labels-per-class",
@@ -49,14 +57,15 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> None:
-    """Makes a config train and test on the images of a folder, and prints what was found.
+    """Makes a config train and test on images of one's own, and prints what was found.
 
     Classes, their number, the accuracies that make sense, batch and length of training follow from
     the images. Without a validation part a fifth of the training images of each class is one, which
     ``split.json`` in the work dir writes down.
 
     Raises:
-        UserError: no such folder; a config whose images are not files.
+        UserError: no such folder; a config whose images are not files, or have one class alone
+            where these have several.
     """
     if args.data is None:
         if args.labels_per_class is not None:
@@ -70,14 +79,23 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
             f"{args.config} has others"
         )
     data = find_data(args.data)
+    several = takes_several(cfg)
+    if data.train.multi_label and not several:
+        raise UserError(
+            f"{data.train.where}: images have several labels, and {args.config} is for one label "
+            "an image: take own/resnet18_64_cutmix_dm_bce"
+        )
     _set_classes(cfg, len(data.train.classes))
     split = None if data.val else _held_out(Path(scratch or cfg.work_dir))
-    _set_train(cfg.train_dataloader, data, split, args.labels_per_class)
-    for name, part in (("val", data.val), ("test", data.test or data.val)):
+    where = [str(Path(path).expanduser().resolve()) for path in args.data]
+    source = dict(type="OwnImages", data=where, **({"multi_label": True} if several else {}))
+    _set_train(cfg.train_dataloader, source, data, split, args.labels_per_class)
+    for name, part in (("val", "val"), ("test", "test" if data.test else "val")):
         loader = cfg.get(f"{name}_dataloader")
         if loader is not None:
-            held = None if part else {**(split or {}), "rest": True}
-            _set_files(loader.dataset, (part or data.train).folder, held)
+            there = getattr(data, part) is not None
+            held = None if there else {**(split or {}), "rest": True}
+            _set_files(loader.dataset, source, part if there else "train", held, test_mode=True)
     _set_length(cfg, args, data)
     if args.launcher == "none" or "0" in (os.environ.get(name) for name in _RANKS):
         _tell(cfg, data)
@@ -96,12 +114,12 @@ def _check_root(cfg: Any) -> None:
         )
 
 
-def find_data(folder: str) -> OwnData:
-    """The parts of a folder; what is wrong with it is a UserError."""
+def find_data(where: list[str]) -> OwnData:
+    """The parts of folders and files of labels; what is wrong with them is a UserError."""
     from dmmix.datasets.own.parts import find_parts
 
     try:
-        return find_parts(folder)
+        return find_parts(where)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
 
@@ -137,12 +155,20 @@ def set_patience(cfg: Any, validations: int) -> None:
     ]
 
 
-def _set_files(dataset: Any, folder: str, subset: dict | None = None, **more: Any) -> None:
+def takes_several(cfg: Any) -> bool:
+    """Whether the config is for images of several classes, by what it is tested with."""
+    evaluators = _listed(cfg.get("val_evaluator"))
+    return any(str(each.get("type")) in _SEVERAL for each in evaluators)
+
+
+def _set_files(
+    dataset: Any, source: dict, split: str, subset: dict | None = None, test_mode: bool = False
+) -> None:
     """Other images for the dataset of a loader; how they are cropped stays."""
     files = file_dataset(dataset)
     for name in _WHICH:
         files.pop(name, None)
-    files.update(type="DecodedFolder", data_root=str(Path(folder).resolve()), **more)
+    files.update(type="DecodedImages", dataset={**source, "split": split}, test_mode=test_mode)
     if subset is not None:
         files.subset = subset
 
@@ -152,18 +178,20 @@ def _held_out(work_dir: Path) -> dict[str, Any]:
     return dict(label_fraction=1 - VAL_SHARE, seed=0, file=str(work_dir.resolve() / "split.json"))
 
 
-def _set_train(loader: Any, data: OwnData, split: dict | None, per_class: int | None) -> None:
+def _set_train(
+    loader: Any, source: dict, data: OwnData, split: dict | None, per_class: int | None
+) -> None:
     wrapper = loader.dataset
     few = None if per_class is None else dict(labels_per_class=per_class, seed=0)
     if wrapper.type != "SemiDataset":
         if few and split:
             raise UserError("--labels-per-class needs a folder val, to choose by")
-        _set_files(wrapper, data.train.folder, few or split)
+        _set_files(wrapper, source, "train", few or split)
         return
-    _set_files(wrapper, data.train.folder, split)
+    _set_files(wrapper, source, "train", split)
     if data.unlabelled is None and few is None:
         raise UserError(
-            f"{data.train.folder} has labels and there is no folder unlabelled beside it: this "
+            f"{data.train.where} has labels and there is no folder unlabelled beside it: this "
             "config learns from images without labels too; put some there, or take "
             "--labels-per-class N, which hides the other labels"
         )
@@ -171,7 +199,7 @@ def _set_train(loader: Any, data: OwnData, split: dict | None, per_class: int | 
     if data.unlabelled is not None:
         like = file_dataset(wrapper).copy()
         like.pop("subset", None)
-        like.update(data_root=str(Path(data.unlabelled.folder).resolve()), with_label=False)
+        like.dataset = {**source, "split": "unlabelled"}
         wrapper.unlabelled = like
 
 
@@ -196,10 +224,12 @@ def _set_length(cfg: Any, args: argparse.Namespace, data: OwnData) -> None:
     import numpy as np
 
     from dmmix.datasets import LabelSubset
+    from dmmix.datasets.subsets.strata import strata
 
-    counts = np.array(data.train.counts)
-    subset = file_dataset(loader.dataset).get("subset")
-    images = int((counts if subset is None else LabelSubset(**subset).counts(counts)).sum())
+    subset, images = file_dataset(loader.dataset).get("subset"), data.train.images
+    if subset is not None:
+        per_class = np.bincount(strata(data.train.labels))
+        images = int(LabelSubset(**subset).counts(per_class).sum())
     loader.batch_size = min(loader.batch_size, images)
     asked = args.epochs is not None or "train_cfg.max_epochs" in dict(args.cfg_options or ())
     if "images_to_see" in cfg and not asked:
@@ -211,17 +241,18 @@ def _listed(value: Any) -> Iterator[Any]:
 
 
 def parts_table(data: OwnData) -> Any:
-    """Folders and numbers of images."""
+    """Where the parts are, and numbers of images."""
     from rich.table import Table
 
-    table = Table("part", "folder")
+    table = Table("part")
+    table.add_column("where", overflow="fold")
     for name in ("images", "a class, least", "most"):
         table.add_column(name, justify="right")
     for name in ("train", "val", "test", "unlabelled"):
         part = getattr(data, name)
         if part is not None:
             ends = (f"{f(part.counts):,}" for f in (min, max)) if part.classes else ("", "")
-            table.add_row(name, part.folder, f"{part.images:,}", *ends)
+            table.add_row(name, part.where, f"{part.images:,}", *ends)
     return table
 
 
@@ -240,7 +271,7 @@ def _tell(cfg: Any, data: OwnData) -> None:
         console.print(f"{epochs} epochs (--epochs N sets another number)", highlight=False)
     if data.val is None:
         console.print(
-            f"No folder val: {VAL_SHARE:.0%} of the training images of each class are held out, "
+            f"No part val: {VAL_SHARE:.0%} of the training images of each class are held out, "
             "as split.json in the work dir says.",
             highlight=False,
         )

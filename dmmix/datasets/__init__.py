@@ -9,6 +9,7 @@ from dmmix.datasets.batches.class_weighted_sampler import ClassWeightedSampler
 from dmmix.datasets.batches.pack_labels import PackLabels
 from dmmix.datasets.batches.repeat_aug_sampler import RepeatAugSampler
 from dmmix.datasets.interface import set_epoch
+from dmmix.datasets.own.own_images import OwnImages
 from dmmix.datasets.semi import MultiSourceBatchSampler, MultiSourceSampler, SemiDataset
 from dmmix.datasets.sources.cifar import CIFAR10, CIFAR100
 from dmmix.datasets.sources.decoded_images import DecodedImages
@@ -39,6 +40,7 @@ __all__ = [
     "MultiSourceBatchSampler",
     "MultiSourceSampler",
     "NPZDataset",
+    "OwnImages",
     "PackLabels",
     "RepeatAugSampler",
     "SemiDataset",

@@ -21,11 +21,11 @@ class ClassScore(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """``count`` images of the class ``truth`` are taken for ``predicted``."""
+    """``images`` of the class ``truth`` are taken for ``predicted``."""
 
     truth: str
     predicted: str
-    count: int
+    images: int
 
 
 class Confusions(ConfusionMatrix):
@@ -72,4 +72,4 @@ def largest_confusions(matrix: Tensor, names: Sequence[str], most: int) -> list[
     order = wrong.argsort(descending=True, stable=True)[:most].tolist()
     width = len(names)
     found = [Confusion(names[i // width], names[i % width], int(wrong[i])) for i in order]
-    return [confusion for confusion in found if confusion.count]
+    return [confusion for confusion in found if confusion.images]

@@ -53,6 +53,39 @@ def test_parts_that_are_there_are_taken(call, photos, tmp_path):
     assert "held out" not in got.err
 
 
+def test_labels_in_a_file(call, photos, tmp_path):
+    folder = photos()
+    lines = [f"photos/{file.relative_to(folder)},{file.parent.name},{part}"
+             for number, file in enumerate(sorted(folder.rglob("*.jpg")))
+             for part in ["val" if number % 5 == 0 else "train"]]  # fmt: skip
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["filename,label,split", *lines]), encoding="utf-8")
+    got = call(
+        "train", "own/resnet18_32_cutmix_dm", "--data", "labels.csv", "--epochs", 1,
+        "--work-dir", "run", *SMALL,
+    )  # fmt: skip
+    assert got.status == 0, got.err
+    assert re.search(r"val +│ labels\.csv \(val\) +│ +6 │ +2 │ +2", got.err), got.err
+    (best,) = (tmp_path / "run").glob("best_accuracy_top1_*.pth")
+    got = call("test", "run/resnet18_32_cutmix_dm.py", best, "--work-dir", "test")
+    assert got.status == 0, got.err
+    got = call("predict", best, folder / "dark" / "0.jpg")
+    assert got.out.split()[1] in ("bright", "dark", "grey")
+
+
+def test_several_folders_and_files(call, photos, tmp_path):
+    first, second = photos("one"), photos("two/train")
+    (tmp_path / "more.csv").write_text(f"file,label\n{first}/dark/0.jpg,emu\n", encoding="utf-8")
+    got = call("data check", first, second, tmp_path / "more.csv")
+    assert "few: less than 10 training images: emu (1)" in got.out
+    got = call(
+        "train", "own/resnet18_64_cutmix_dm", "--data", first, "--data", second, "more.csv",
+        "--dry-run", *SMALL,
+    )  # fmt: skip
+    assert got.status == 0, got.err
+    assert "4 classes, 36 x 40 pixels" in got.err
+
+
 OWN = sorted(f"own/{path.stem}" for path in (CONFIGS / "own").glob("*.py"))
 
 
@@ -150,6 +183,15 @@ def test_mistakes(call, photos, config, options, says):
     photos(images=2)
     message = error_of(call("train", config, *options))
     assert re.search(says, message), message
+
+
+def test_several_labels_are_for_other_configs(call, photos, tmp_path):
+    photos(images=2)
+    lines = "file,label\nphotos/dark/0.jpg,dark;small\nphotos/grey/0.jpg,grey\n"
+    (tmp_path / "labels.csv").write_text(lines, encoding="utf-8")
+    message = error_of(call("train", "own/resnet18", "--data", "labels.csv"))
+    says = "labels.csv: images have several labels, and own/resnet18 is for one label an image"
+    assert says in message
 
 
 def test_epochs_follow_from_the_images(call, photos, monkeypatch):

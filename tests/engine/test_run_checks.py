@@ -293,19 +293,19 @@ def test_lists_of_classes_were_concatenated(run, folders, tmp_path, trained_on, 
     refused(run(folders(), options), "is multi-label, and DecoupledMixupLoss is for shares")
 
 
-@pytest.mark.parametrize("kind", ["DecodedImages", "InMemory"])
-def test_multi_label_data_for_one_class_an_image(tmp_path, kind):
+def test_multi_label_data(tmp_path):
     dataset = multi_label(tmp_path, [])
     dataset.pop("_delete_")
     dataset.pop("pipeline")
     with DATASETS.switch_scope_and_registry("dmmix") as registry:
         source = registry.build(dataset)
-        if kind == "InMemory":
-            for info in (infos := [source.get_data_info(i) for i in range(len(source))]):
-                info["img"] = np.zeros((4, 4, 3), np.uint8)
-            source.data_list, source.serialize_data = infos, False
-        with pytest.raises(TypeError, match=rf"{kind} takes one class an image, sample 0 of Multi"):
-            registry.build(dict(type=kind, dataset=source))
+        found = registry.build(dict(type="DecodedImages", dataset=source))
+        assert found.get_gt_labels()[:2].tolist() == [[1, 0, 1, 0], [0, 1, 0, 0]]
+        for info in (infos := [source.get_data_info(i) for i in range(len(source))]):
+            info["img"] = np.zeros((4, 4, 3), np.uint8)
+        source.data_list, source.serialize_data = infos, False
+        with pytest.raises(TypeError, match=r"InMemory takes one class an image, sample 0 of Mult"):
+            registry.build(dict(type="InMemory", dataset=source))
 
 
 def test_an_empty_class_folder_is_not_to_be_removed(run, folders, tmp_path):

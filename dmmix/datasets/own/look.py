@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -65,7 +64,7 @@ def image_files(data: OwnData) -> Iterator[tuple[str, str]]:
     for part in ("train", "val", "test", "unlabelled"):
         if (found := getattr(data, part)) is not None:
             for name in found.files:
-                yield part, os.path.join(found.folder, name)
+                yield part, name
 
 
 def look_at(files: Iterable[tuple[str, str]]) -> Findings:

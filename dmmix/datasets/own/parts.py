@@ -1,50 +1,22 @@
-"""The parts of a folder of images: training, validation, test, without labels."""
+"""The parts of a data set of one's own: training, validation, test, without labels."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dmmix.datasets.images.folder_listing import FolderListing, class_folders
-from dmmix.datasets.images.formats import image_endings
-from dmmix.datasets.messages import check_folder, listed
+import numpy as np
 
-#: What the folder of a part may be called, in lower case; the first is its name here.
-_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
-    "unlabelled": ("unlabelled", "unlabeled", "no_label", "nolabel"),
-}
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some of the images.
-
-    Attributes:
-        folder: where they are.
-        classes: names of the class folders, sorted; empty for images without labels.
-        counts: how many images each class has; without labels one number, of all.
-        files: all images, below the folder.
-        passed_over: what else is there, in a line; ``None`` for nothing.
-    """
-
-    folder: str
-    classes: tuple[str, ...]
-    counts: tuple[int, ...]
-    files: tuple[str, ...]
-    passed_over: str | None = None
-
-    @property
-    def images(self) -> int:
-        """How many there are."""
-        return len(self.files)
+from dmmix.datasets.messages import check_folder, listed, near_names
+from dmmix.datasets.own.folders import folder_parts
+from dmmix.datasets.own.labels_file import LABELS_FILES, labels_file_parts
+from dmmix.datasets.own.part import NAMES, Part, in_order
 
 
 @dataclass(frozen=True)
 class OwnData:
-    """What lies in a folder. A part that is not there is ``None``."""
+    """What there is. A part that is not there is ``None``."""
 
     train: Part
     val: Part | None = None
@@ -52,93 +24,79 @@ class OwnData:
     unlabelled: Part | None = None
 
 
-def find_parts(root: str) -> OwnData:
-    """Looks for the parts of a data set in a folder.
+def find_parts(where: str | Sequence[str]) -> OwnData:
+    """Looks for the parts of a data set in folders and files of labels.
 
-    It has the folders ``train``, ``val``, ``test`` and ``unlabelled`` (or other usual names of
-    these), of which only the first is needed; or it has a folder for each class itself, and all its
-    images are for training. Those without labels may lie in any folders below theirs.
+    A folder has the folders ``train``, ``val``, ``test`` and ``unlabelled`` (or other usual names
+    of these), of which only the first is needed; or it has a folder for each class itself, and all
+    its images are for training. Those without labels may lie in any folders below theirs. A file
+    of labels says of each image its class and, if it wants to, its part.
+
+    Of several of them each part has the images of all, whose classes are matched by name.
 
     Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: no class folders, less than two, one without images, or a part twice; the
-            message names the folder.
+        FileNotFoundError: there is no such folder or file.
+        ValueError: it is no data set: no class folders, less than two classes, one without images,
+            a part twice, ...; the message names the folder or file.
     """
-    root = os.path.expanduser(root)
-    check_folder(root)
-    found = _named(root)
+    where = [where] if isinstance(where, str) else list(where)
+    found = _makers(where)
     if "train" not in found:
-        if found:
-            raise ValueError(
-                f"{root} has {', '.join(sorted(found.values()))} but no folder train: put the "
-                "training images there, in a folder for each class"
-            )
-        return OwnData(_labelled(root))
-    parts = {
-        part: (_flat if part == "unlabelled" else _labelled)(os.path.join(root, name))
-        for part, name in found.items()
-    }
-    return OwnData(**parts)
-
-
-def _named(root: str) -> dict[str, str]:
-    """The folder of each part that is there."""
-    found: dict[str, str] = {}
-    for name in class_folders(root):
-        for part, names in _NAMES.items():
-            if name.lower() not in names:
-                continue
-            if part in found:
-                raise ValueError(
-                    f"{root} has both {found[part]} and {name}: which of them is the {part} part? "
-                    "Leave one"
-                )
-            found[part] = name
-    return found
-
-
-def _labelled(folder: str) -> Part:
-    listing = FolderListing(image_endings())
-    classes = class_folders(folder)
-    found = [listing.images(os.path.join(folder, name)) for name in classes]
-    counts = [len(files) for files in found]
-    if not any(counts):
-        raise ValueError(_no_classes(folder, classes))
-    if len(classes) < 2:
+        there = ", ".join(name for name in NAMES if name in found)
         raise ValueError(
-            f"{folder} has one class alone ({classes[0]}): a classifier needs two or more, in a "
-            "folder each"
+            f"{', '.join(where)} has {there} but no folder train: put the training images there, "
+            "in a folder for each class; in a file of labels their split is train"
         )
-    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
-    if empty:
+    data = OwnData(**{name: _merged([make() for make in found[name]]) for name in found})
+    if len(data.train.classes) < 2:
         raise ValueError(
-            f"{folder}: {len(empty)} of {len(classes)} class folders have no images "
-            f"({listed(empty)}): put some there, or remove the folders"
+            f"{data.train.where} has one class alone ({data.train.classes[0]}): a classifier needs "
+            "two or more, in a folder each"
         )
-    files = [os.path.join(c, file) for c, of in zip(classes, found, strict=True) for file in of]
-    return Part(folder, tuple(classes), tuple(counts), tuple(files), listing.passed_over())
+    return data
 
 
-def _no_classes(folder: str, classes: list[str]) -> str:
-    flat = FolderListing(image_endings()).images(folder)
-    if flat:
-        return (
-            f"{folder} has {len(flat)} images but no class folders: a label is the name of the "
-            f"folder that an image is in, as {os.path.join(folder, 'class_name', flat[0])}"
-        )
-    inside = f"no images in its {len(classes)} folders" if classes else "neither folders nor images"
-    return (
-        f"{folder} has {inside} (read are {', '.join(image_endings())}); it must have a folder "
-        "for each class, or train, val, test with such folders"
+def find_part(where: str | Sequence[str], name: str) -> Part:
+    """One of the parts, as :func:`find_parts`, without looking at the others."""
+    where = [where] if isinstance(where, str) else list(where)
+    found = _makers(where)
+    if name not in found:
+        raise ValueError(f"{', '.join(where)} has no part {name}, only {', '.join(found)}")
+    return _merged([make() for make in found[name]])
+
+
+def _makers(where: Sequence[str]) -> Mapping[str, list[Callable[[], Part]]]:
+    """What makes the parts that there are."""
+    real = [os.path.realpath(os.path.expanduser(path)) for path in where]
+    for number, path in enumerate(real):
+        if path in real[:number]:
+            raise ValueError(f"{where[number]} is given twice: its images would count double")
+    found: dict[str, list[Callable[[], Part]]] = {}
+    for path in map(os.path.expanduser, where):
+        if path.lower().endswith(LABELS_FILES) and not os.path.isdir(path):
+            if not os.path.isfile(path):
+                raise FileNotFoundError(f"there is no file {path}{near_names(path)}")
+            makers = labels_file_parts(path)
+        else:
+            endings = ", ".join(LABELS_FILES)
+            check_folder(path, f" or a file of labels ({endings})" * os.path.isfile(path))
+            makers = folder_parts(path)
+        for name, make in makers.items():
+            found.setdefault(name, []).append(make)
+    return {name: found[name] for name in NAMES if name in found}
+
+
+def _merged(parts: Sequence[Part]) -> Part:
+    """The images of all of them, the classes matched by name."""
+    if len(parts) == 1:
+        return parts[0]
+    multi = any(part.multi_label for part in parts)
+    parts = [part.as_multi_label() for part in parts] if multi else parts
+    classes = in_order(name for part in parts for name in part.classes)
+    return Part(
+        listed([part.where for part in parts], len(parts)),
+        classes,
+        tuple(file for part in parts for file in part.files),
+        np.concatenate([part.renumbered(classes).labels for part in parts]),
+        " and ".join(part.passed_over for part in parts if part.passed_over) or None,
     )
-
-
-def _flat(folder: str) -> Part:
-    listing = FolderListing(image_endings())
-    files = listing.images(folder)
-    if not files:
-        raise ValueError(
-            f"{folder} has no images (read are {', '.join(image_endings())}): put some there, or "
-            "remove the folder"
-        )
-    return Part(folder, (), (len(files),), tuple(files), listing.passed_over())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from statistics import median
 
 from PIL import Image, UnidentifiedImageError
 
-from dmmix.datasets.own.parts import Part
+from dmmix.datasets.own.part import Part
 
 
 def image_size(part: Part, most: int = 100) -> tuple[int, int] | None:
@@ -19,7 +18,7 @@ def image_size(part: Part, most: int = 100) -> tuple[int, int] | None:
     sizes = []
     for file in part.files[:: max(1, -(-len(part.files) // most))]:
         try:
-            with Image.open(os.path.join(part.folder, file)) as image:
+            with Image.open(file) as image:
                 sizes.append(image.size)
         except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
             continue

@@ -22,6 +22,7 @@ from dmmix.datasets.messages import empty_classes
 from dmmix.datasets.sources.from_dataset import FromDataset
 from dmmix.datasets.sources.sample_list import UNLABELLED, build_source, read_samples
 from dmmix.datasets.subsets.label_subset import LabelSubset, check_subset, subset_indices
+from dmmix.datasets.subsets.strata import strata
 from dmmix.functional.ranges import (
     Count,
     PositiveBounds,
@@ -41,7 +42,8 @@ class DecodedImages(FromDataset):
     """The images of a dataset as crops of one size, for datasets whose samples are files.
 
     ImageNet, CUB, FGVCAircraft, StanfordCars and CustomDataset of mmpretrain: every dataset whose
-    samples have ``img_path`` and ``gt_label`` (-1 where no sample has one). For training a sample
+    samples have ``img_path`` and ``gt_label`` (-1 where no sample has one; a list where samples may
+    have several classes: ``labels`` is then (C,) floats, 1 for each of them). For training a sample
     is a random resized crop, for testing the middle of the image after its short edge was resized.
     It is ``inputs`` (3, H, W) uint8 RGB, with ``ten_crop`` (10, 3, H, W), and ``labels`` () int64,
     for ``default_collate``; all other augmentation is done on the batch
@@ -155,12 +157,13 @@ class DecodedImages(FromDataset):
         self._check_labels()
         self.rows = np.arange(len(self._samples))
         if self.subset is not None:
-            self.rows = subset_indices(self._samples.labels, self.subset, self.CLASSES)
+            labels = self._samples.labels
+            self.rows = subset_indices(strata(labels), self.subset, self._stratified_by)
         self._corrupt = CorruptFiles(len(self._samples))
 
     def _check_labels(self) -> None:
         labels, classes = self._samples.labels, self.CLASSES
-        if (labels == UNLABELLED).all():
+        if (labels == UNLABELLED).all() or labels.ndim == 2:
             return
         limit = self.num_classes or (None if classes is None else len(classes))
         wrong = out_of_range(labels, limit)
@@ -231,8 +234,16 @@ class DecodedImages(FromDataset):
             raise ValueError(f"{path} is no image or damaged: {error}{hint}") from error
         return {
             "inputs": torch.from_numpy(image).movedim(-1, -3).contiguous(),
-            "labels": torch.tensor(int(self._samples.labels[row])),
+            "labels": self._label(row),
         }
+
+    def _label(self, row: int) -> Tensor:
+        label = torch.from_numpy(np.asarray(self._samples.labels[row]))
+        return label.float() if label.ndim else label
+
+    @property
+    def _stratified_by(self) -> Sequence[str] | None:
+        return self.CLASSES if self._samples.labels.ndim == 1 else None
 
     def get_subset(self, indices: Sequence[int] | int) -> DecodedImages:
         """Some of the samples, as in mmengine; crops and epoch are those of this dataset."""
@@ -255,20 +266,22 @@ class DecodedImages(FromDataset):
         self.num_classes = None if self.num_classes is None else num_classes
 
     def get_gt_labels(self) -> np.ndarray:
-        """Labels of all samples, (N,)."""
+        """Labels of all samples, (N,), or (N, C) with a 1 for each class of a sample."""
         self.full_init()
         return self._samples.labels[self.rows]
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """The class of a sample, in a list, as mmengine's samplers ask for it."""
+        """The classes of a sample, as mmengine's samplers ask for them."""
         self.full_init()
-        return [int(self._samples.labels[self.rows[idx]])]
+        label = self._samples.labels[self.rows[idx]]
+        return label.nonzero()[0].tolist() if label.ndim else [int(label)]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """``img_path``, ``gt_label`` and ``sample_idx`` (in the whole dataset) of a sample."""
         self.full_init()
         row = int(self.rows[idx])
-        label = int(self._samples.labels[row])
+        found = self._samples.labels[row]
+        label = found.nonzero()[0].tolist() if found.ndim else int(found)
         return {"img_path": self._samples.path(row), "gt_label": label, "sample_idx": row}
 
     def _describe(self) -> list[str]:

@@ -102,9 +102,18 @@ class FromDataset(Checked, Dataset):
 
 
 def renumbered(labels: np.ndarray, own: Sequence[str], names: Sequence[str]) -> np.ndarray:
-    """Labels (N,) of the classes ``own`` as numbers in ``names``; those below 0 stay."""
+    """Labels (N,) of the classes ``own`` as numbers in ``names``; those below 0 stay.
+
+    Columns of multi-label targets (N, C) move to their new places.
+    """
     place = {str(name): number for number, name in enumerate(names)}
     number = np.array([place[str(name)] for name in own], dtype=np.int64)
+    if labels.ndim == 2:
+        moved = np.zeros((len(labels), len(names)), dtype=labels.dtype)
+        moved[:, number] = labels
+        return moved
+    if not len(number):
+        return labels
     return np.where(labels < 0, labels, number[np.maximum(labels, 0)])
 
 

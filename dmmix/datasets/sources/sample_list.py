@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from mmpretrain.datasets import BaseDataset
@@ -18,7 +19,7 @@ UNLABELLED = -1
 class SampleList:
     """Paths and labels as three arrays: forked workers share them, and a million take 100 MB."""
 
-    def __init__(self, paths: Sequence[str], labels: Sequence[int]) -> None:
+    def __init__(self, paths: Sequence[str], labels: Sequence[int] | np.ndarray) -> None:
         encoded = [path.encode("utf-8", "surrogateescape") for path in paths]
         self._bytes = np.frombuffer(b"".join(encoded), np.uint8)
         self._ends = np.cumsum([0, *map(len, encoded)])
@@ -82,6 +83,21 @@ def read_samples(source: BaseDataset) -> SampleList:
     if "img_path" not in infos[0]:
         hint = "; InMemory is for images in memory" if "img" in infos[0] else ""
         raise TypeError(f"DecodedImages needs 'img_path', {name} has {sorted(infos[0])}{hint}")
-    labels = [info.get("gt_label", UNLABELLED) for info in infos]
-    check_one_class("DecodedImages", name, labels)
+    labels: Any = [info.get("gt_label", UNLABELLED) for info in infos]
+    if any(np.ndim(label) for label in labels):
+        labels = _multi_hot(labels, source.metainfo.get("classes"), name)
     return SampleList([info["img_path"] for info in infos], labels)
+
+
+def _multi_hot(labels: Sequence, classes: Sequence | None, name: str) -> np.ndarray:
+    """Of lists of classes, (N, C) with a 1 for each."""
+    number = len(classes or ())
+    if not number:
+        check_one_class("DecodedImages", name, labels)
+    rows = np.zeros((len(labels), number), dtype=np.int64)
+    for at, label in enumerate(labels):
+        found = np.atleast_1d(np.asarray(label, dtype=np.int64))
+        if len(found) and not (found.min() >= 0 and found.max() < number):
+            raise ValueError(f"sample {at} of {name} has the classes {found.tolist()} of {number}")
+        rows[at, found] = 1
+    return rows

@@ -36,7 +36,7 @@ def test_named_parts(make):
     data = find_parts(root)
     assert (data.train.classes, data.train.counts) == (("cat", "dog"), (2, 1))
     assert data.train.images == 3
-    assert data.val.folder.endswith("validation")
+    assert data.val.where.endswith("validation")
     assert data.val.images == 2
     assert data.test is None
     assert (data.unlabelled.classes, data.unlabelled.images) == ((), 2)
@@ -80,12 +80,9 @@ def test_no_such_folder(make):
 
 def test_sizes(make):
     train = find_parts(make("cat/1.jpg", "dog/1.jpg", "dog/2.jpg")).train
-    assert [Path(file).as_posix() for file in train.files] == [
-        "cat/1.jpg",
-        "dog/1.jpg",
-        "dog/2.jpg",
-    ]
+    names = [f"{train.where}/{name}" for name in ("cat/1.jpg", "dog/1.jpg", "dog/2.jpg")]
+    assert list(train.files) == names
     assert image_size(train) == image_size(train, most=1) == (8, 6)
     for file in train.files:
-        Path(train.folder, file).write_text("no image", encoding="utf-8")
+        Path(file).write_text("no image", encoding="utf-8")
     assert image_size(train) is None
