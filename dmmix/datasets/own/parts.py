@@ -115,7 +115,7 @@ def _labelled(folder: str) -> Part:
             f"{folder}: {len(empty)} of {len(classes)} class folders have no images "
             f"({listed(empty)}): put some there, or remove the folders"
         )
-    files = [os.path.join(c, file) for c, of in zip(classes, found, strict=True) for file in of]
+    files = [c + os.sep + file for c, of in zip(classes, found, strict=True) for file in of]
     return Part(folder, tuple(classes), tuple(counts), tuple(files), listing.passed_over())
 
 
