@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from typing import Literal
 
 import numpy as np
-from mmengine.fileio import get
 
 from dmmix.datasets.images.crops import DAMAGE
 from dmmix.datasets.images.decoding import decode, read_header
+from dmmix.datasets.images.reading import read_file
 from dmmix.datasets.preparation.progress import bar
 
 _MANY = 1000  # fewer are there before anybody looks
@@ -40,7 +40,7 @@ def decode_all(
         end = min(start + _PIECE, len(paths))
         for row in range(start, end):
             try:
-                data = get(paths[row])
+                data = read_file(paths[row])
                 image = decode(data, read_header(data), 1, backend, paths[row])
                 if image.shape[:2] != size:
                     raise ValueError(f"it is {image.shape[0]} x {image.shape[1]}, not {size}")

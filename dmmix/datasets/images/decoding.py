@@ -8,21 +8,26 @@ from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from mmengine.logging import MMLogger
 from PIL import Image, UnidentifiedImageError
 
 from dmmix.datasets.images.formats import opencv_reads
+from dmmix.datasets.images.jpeg_header import jpeg_size
 
 _ORIENTATION = 0x0112  # tag of EXIF
 _BITS_PER_SAMPLE = 258  # tag of TIFF
 _DARK = 14  # bits of 16
 _TOLD: list[str] = []  # the one that was warned of
-_CV2_FLAGS = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
+_REDUCED = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
+#: RGB from the decoder of JPEGs is there from OpenCV 4.11 on.
+_COLOR = getattr(cv2, "IMREAD_COLOR_RGB", cv2.IMREAD_COLOR)
 
 
 class ImageHeader(NamedTuple):
@@ -44,6 +49,8 @@ def read_header(data: bytes) -> ImageHeader:
     """
     if not data:
         raise ValueError("it is empty, 0 bytes")
+    if (size := jpeg_size(data)) is not None:
+        return ImageHeader(*size, 1, True, "JPEG")
     try:
         opened = Image.open(io.BytesIO(data))
     except UnidentifiedImageError as error:
@@ -121,9 +128,12 @@ def decode(
 
 
 def _decode_cv2(data: bytes, factor: int) -> np.ndarray:
-    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data:
+    if data[:2] != b"\xff\xd8":
+        return _imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    if data.rfind(b"\xff\xd9") < 0:  # the end marker is the end, or nearly
         raise ValueError("the JPEG is cut off")  # some versions of OpenCV fill the rest with grey
-    return _imdecode(data, _CV2_FLAGS[factor])[..., ::-1]  # a view; resize makes it contiguous
+    image = _imdecode(data, _COLOR | _REDUCED[factor])
+    return image[..., ::-1] if _COLOR == cv2.IMREAD_COLOR else image
 
 
 def _imdecode(data: bytes, flags: int) -> np.ndarray:
@@ -180,19 +190,25 @@ def resize(
 
     Args:
         interpolation: between the pixels.
-        antialias: average all the pixels that become one: areas where a bilinear one shrinks,
-            Pillow's filter for a bicubic one. ``False`` looks at the nearest 2 x 2 or 4 x 4 alone.
+        antialias: where it shrinks, the filter is as much wider, so that all pixels count: the
+            pixels are Pillow's, but for a level. ``False`` looks at the nearest 2 x 2 or 4 x 4
+            alone, as OpenCV and mmcv do.
     """
-    if interpolation == "bicubic":
-        if antialias:  # OpenCV's does not average where it shrinks
-            picture = Image.fromarray(np.ascontiguousarray(image))
-            return np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC)).copy()
-        how = cv2.INTER_CUBIC
-    else:
-        shrinks = image.shape[0] >= size[0] and image.shape[1] >= size[1]
-        how = cv2.INTER_AREA if antialias and shrinks else cv2.INTER_LINEAR
-    if image.strides[2] == -1 and image.strides[0] > 0 and image.strides[1] == 3:
-        # OpenCV's own order of the channels: turning them afterwards is less work.
-        small = cv2.resize(image[..., ::-1], size[::-1], interpolation=how)
-        return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
-    return cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=how)
+    image = _plain(image)
+    if not antialias:
+        how = cv2.INTER_CUBIC if interpolation == "bicubic" else cv2.INTER_LINEAR
+        return cv2.resize(image, size[::-1], interpolation=how)
+    if interpolation == "bicubic":  # torch's order of the axes, and so its clipping, is another
+        return np.array(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
+    # For uint8 with the channels last torch has Pillow's arithmetic, with vector instructions.
+    small = F.interpolate(
+        torch.from_numpy(image).permute(2, 0, 1)[None], size, mode="bilinear", antialias=True
+    )
+    return small[0].permute(1, 2, 0).numpy()
+
+
+def _plain(image: np.ndarray) -> np.ndarray:
+    """Itself, or a copy where it is mirrored, turned or Pillow's; a part of an image is fine."""
+    rows, columns, channels = image.strides
+    plain = channels == 1 and columns == 3 and rows > 0 and image.flags.writeable
+    return image if plain else np.array(image, order="C")

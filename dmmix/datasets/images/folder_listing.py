@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from dmmix.datasets.messages import listed
 
@@ -28,22 +28,30 @@ class FolderListing:
 
     def images(self, folder: str) -> list[str]:
         """Paths below ``folder`` of the images in it and in its folders, sorted."""
-        return sorted(self._walk(folder, "", {os.path.realpath(folder)}))
+        found: list[str] = []
+        self._walk(folder, "", (os.path.realpath(folder),), found)
+        return sorted(found)
 
-    def _walk(self, folder: str, below: str, above: set[str]) -> Iterator[str]:
+    def _walk(self, folder: str, below: str, above: tuple[str, ...], found: list[str]) -> None:
+        """``below`` is put before each name: os.path.join would take longer than all the rest.
+
+        ``above`` are the true paths of the folders that this one is in, and of itself.
+        """
         for entry in os.scandir(folder):
-            name = os.path.join(below, entry.name)
-            if entry.name.startswith("."):
+            name = entry.name
+            if name.startswith("."):
                 continue
             if entry.is_file():
-                if entry.name.lower().endswith(self.extensions):
-                    yield name
+                if name.lower().endswith(self.extensions):
+                    found.append(below + name)
                 else:
-                    self._others[os.path.splitext(entry.name)[1].lower()] += 1
+                    self._others[os.path.splitext(name)[1].lower()] += 1
             elif entry.is_dir():
-                real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                real = os.path.join(above[-1], name)
+                if entry.is_symlink():
+                    real = os.path.realpath(entry.path)
                 if real not in above:  # a link to a folder that it is in
-                    yield from self._walk(entry.path, name, above | {real})
+                    self._walk(entry.path, below + name + os.sep, (*above, real), found)
             else:
                 self._broken.append(entry.path)
 

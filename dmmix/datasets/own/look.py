@@ -12,6 +12,7 @@ from PIL import Image
 
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.crops import DAMAGE, image_crop
+from dmmix.datasets.images.reading import read_file
 from dmmix.datasets.own.parts import OwnData
 
 #: Small: all that matters is whether a file can be decoded.
@@ -37,8 +38,7 @@ class Findings:
     def add(self, part: str, path: str) -> None:
         """Looks at a file."""
         try:
-            with open(path, "rb") as file:
-                data = file.read()
+            data = read_file(path)
             with Image.open(io.BytesIO(data)) as image:
                 mode, (width, height) = image.mode, image.size
             image_crop(data, _CROP, (), path)

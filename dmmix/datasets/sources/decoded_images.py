@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from mmengine.fileio import get
 from mmengine.logging import MMLogger
 from mmpretrain.datasets import BaseDataset
 from torch import Tensor
@@ -17,7 +16,8 @@ from torch import Tensor
 from dmmix.datasets.arrays.rows import out_of_range, picked, place
 from dmmix.datasets.images.corrupt_files import CorruptFiles
 from dmmix.datasets.images.crop_options import CropOptions
-from dmmix.datasets.images.crops import DAMAGE, image_crop
+from dmmix.datasets.images.crops import DAMAGE, channels_first, image_crop
+from dmmix.datasets.images.reading import read_file
 from dmmix.datasets.messages import empty_classes
 from dmmix.datasets.sources.from_dataset import FromDataset
 from dmmix.datasets.sources.sample_list import UNLABELLED, build_source, read_samples
@@ -77,11 +77,12 @@ class DecodedImages(FromDataset):
         ratio: (training) bounds of its width over its height.
         square: resize to a square of side ``resize_edge``, whatever the image's shape, instead of
             by the short edge; for training, draw the box as if that had been done.
-        interpolation: ``'bilinear'``, areas averaged where it shrinks; or ``'bicubic'`` with
-            antialiasing (Pillow's), slower.
-        antialias: ``False`` samples without averaging, from the nearest 2 x 2 (bicubic: 4 x 4)
-            pixels, as mmpretrain's transforms do: faster, and noisier where much is shrunk. With
-            ``reduced``, what the decoder makes smaller is averaged all the same.
+        interpolation: ``'bilinear'`` or ``'bicubic'``.
+        antialias: where it shrinks, the filter is as much wider, so that all pixels count: these
+            are the pixels of Pillow (and so of torchvision and timm), but for a level. ``False``
+            samples from the nearest 2 x 2 (bicubic: 4 x 4) pixels, as mmpretrain's transforms do:
+            faster, and noisier where much is shrunk. With ``reduced``, what the decoder makes
+            smaller is averaged all the same.
         ten_crop: (testing) ten crops of each image: the four corners and the middle, and the same
             of its mirror image, in the order of torchvision's ``TenCrop``.
             :class:`~dmmix.models.MixupClassifier` averages what it predicts for them.
@@ -228,12 +229,12 @@ class DecodedImages(FromDataset):
         path = self._samples.path(row)
         seeds = (self.seed, self._epoch.item(), row, *([repeat] if repeat else []))
         try:
-            image = image_crop(get(path), self.crops, seeds, path)
+            image = image_crop(read_file(path), self.crops, seeds, path)
         except DAMAGE as error:
             hint = "" if self.corrupt == "skip" else "; corrupt='skip' passes such files over"
             raise ValueError(f"{path} is no image or damaged: {error}{hint}") from error
         return {
-            "inputs": torch.from_numpy(image).movedim(-1, -3).contiguous(),
+            "inputs": torch.from_numpy(channels_first(image)),
             "labels": self._label(row),
         }
 

@@ -70,12 +70,21 @@ class _Folder(CustomDataset):
         kwargs.setdefault("extensions", image_endings())
         super().__init__(**kwargs)
 
-    def _find_samples(self) -> list[tuple[str, int]] | list[str]:
+    def load_data_list(self) -> list[dict]:
+        """Of all images, ``img_path`` and, with labels, ``gt_label``."""
+        if self.ann_file:
+            return super().load_data_list()
+        start, samples = os.path.join(self.img_prefix, ""), self._find_samples()
+        if not self.with_label:
+            return [{"img_path": start + path} for path in samples]
+        return [{"img_path": start + path, "gt_label": label} for path, label in samples]
+
+    def _find_samples(self) -> list[Any]:
         """(path, class) of all images, or paths alone without labels."""
         folder = self.img_prefix
         check_folder(folder)
         listing = FolderListing(self.extensions)
-        samples: Any = self._labelled(listing) if self.with_label else listing.images(folder)
+        samples: list[Any] = self._labelled(listing) if self.with_label else listing.images(folder)
         if passed_over := listing.passed_over():
             MMLogger.get_current_instance().warning(
                 "%s: passed over %s", os.path.normpath(folder), passed_over
@@ -97,7 +106,7 @@ class _Folder(CustomDataset):
             )
         self.folder_to_idx = self._numbers(folders)
         return [
-            (os.path.join(name, path), self.folder_to_idx[name])
+            (name + os.sep + path, self.folder_to_idx[name])
             for name in folders
             for path in listing.images(os.path.join(folder, name))
         ]

@@ -1,5 +1,8 @@
 """Decoding: size first, then the pixels, upright, at a fraction where that is enough."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,7 +11,9 @@ import pytest
 from mmcv import imresize
 from PIL import Image, ImageOps
 
+from dmmix.datasets.images import decoding
 from dmmix.datasets.images.decoding import ImageHeader, decode, read_header, reduction, resize
+from dmmix.datasets.images.jpeg_header import jpeg_size
 from tests.datasets.pictures import picture, save
 
 pytestmark = pytest.mark.openmmlab
@@ -81,28 +86,43 @@ def test_as_much_reduced_as_the_crop_allows():
 
 VIEWS = {
     "as it is": lambda x: x,
-    "bgr": lambda x: x[..., ::-1].copy()[..., ::-1],
-    "bgr, mirrored": lambda x: x[..., ::-1].copy()[..., ::-1][::-1],
-    "bgr, turned": lambda x: x[..., ::-1].copy()[..., ::-1].transpose(1, 0, 2),
+    "a part": lambda x: x[7:43, 11:64],
+    "bgr": lambda x: x[..., ::-1],
+    "mirrored": lambda x: x[:, ::-1],
+    "turned": lambda x: x.transpose(1, 0, 2),
 }
+PILLOWS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
-@pytest.mark.parametrize("size", [(20, 30), (100, 90), (20, 90), (50, 70)])
-def test_resizing(size, view):
-    """However the image lies in memory; areas averaged where it shrinks, or as mmcv does it."""
-    image = view(PICTURE)
+@pytest.mark.parametrize("interpolation", PILLOWS)
+@pytest.mark.parametrize("size", [(20, 30), (100, 90), (20, 90), (36, 53)])
+def test_resizing(size, interpolation, view):
+    """However the image lies in memory: as Pillow does it, or without antialiasing as mmcv."""
+    image = view(np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8))
     plain = np.ascontiguousarray(image)
-    shrinks = size[0] <= image.shape[0] and size[1] <= image.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    found = resize(image, size)
-    assert np.array_equal(found, cv2.resize(plain, size[::-1], interpolation=how))
-    assert found.flags.c_contiguous
-    for interpolation in ("bilinear", "bicubic"):
-        expected = imresize(plain, size[::-1], interpolation=interpolation, backend="cv2")
-        found = resize(image, size, interpolation, antialias=False)
-        assert np.abs(found.astype(int) - expected).max() <= 1
-        assert found.flags.c_contiguous
+    expected = Image.fromarray(plain).resize(size[::-1], PILLOWS[interpolation])
+    found = resize(image, size, interpolation)
+    assert np.abs(found.astype(int) - np.asarray(expected)).max() <= 1
+    expected = imresize(plain, size[::-1], interpolation=interpolation, backend="cv2")
+    found = resize(image, size, interpolation, antialias=False)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_other_processors_give_the_same_pixels(tmp_path):
+    """What torch does without vector instructions."""
+    noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    np.save(tmp_path / "in.npy", noise)
+    code = """
+import sys, numpy
+from dmmix.datasets.images.decoding import resize
+numpy.save(sys.argv[2], resize(numpy.load(sys.argv[1]), (31, 40)))
+"""
+    files = [str(tmp_path / name) for name in ("in.npy", "out.npy")]
+    environment = {**os.environ, "ATEN_CPU_CAPABILITY": "default"}
+    subprocess.run([sys.executable, "-c", code, *files], env=environment, check=True)
+    found = np.load(files[1]).astype(int)
+    assert np.abs(found - resize(noise, (31, 40))).max() <= 1
 
 
 def test_antialiasing_takes_all_pixels():
@@ -113,6 +133,46 @@ def test_antialiasing_takes_all_pixels():
         smooth = resize(stripes, (8, 8), interpolation)[:, 1:-1]
         assert np.abs(smooth.astype(int) - 32).max() < 8
         assert resize(stripes, (8, 8), interpolation, antialias=False).max() == 0
+
+
+KINDS_OF_JPEG = {
+    "usual": dict(),
+    "progressive": dict(progressive=True),
+    "with a comment and a profile": dict(comment="words", icc_profile=b"1" * 70000),
+    "grey": dict(mode="L"),
+    "CMYK": dict(mode="CMYK"),
+}
+
+
+@pytest.mark.parametrize("options", KINDS_OF_JPEG.values(), ids=KINDS_OF_JPEG)
+def test_the_size_of_a_jpeg_is_found_without_pillow(tmp_path, options):
+    image = Image.fromarray(PICTURE).convert(options.get("mode", "RGB"))
+    image.save(tmp_path / "a.jpg", **{k: v for k, v in options.items() if k != "mode"})
+    data = (tmp_path / "a.jpg").read_bytes()
+    assert jpeg_size(data) == (50, 70)
+    shown = np.asarray(image.convert("RGB")).astype(int)
+    assert np.abs(load(tmp_path / "a.jpg", "cv2") - shown).mean() < 3
+    for end in range(0, 200, 7):  # cut off, it is Pillow that says what is wrong
+        assert jpeg_size(data[:end]) in (None, (50, 70))
+
+
+def test_what_else_there_may_be_is_left_to_pillow(tmp_path):
+    upright = Path(save(tmp_path / "a.jpg", PICTURE, 6)).read_bytes()
+    usual = Path(save(tmp_path / "b.jpg", PICTURE)).read_bytes()
+    frame = usual.index(b"\xff\xc0")
+    deep = usual[: frame + 4] + b"\x0c" + usual[frame + 5 :]  # 12 bits
+    second = usual[:2] + b"\xff\xe2\x00\x08MPF\0..." + usual[2:]
+    for data in (upright, deep, second, usual[:2] + b"\xff" + usual[2:], b"", b"\x89PNG" * 9):
+        assert jpeg_size(data) is None
+
+
+@pytest.mark.skipif(not hasattr(cv2, "IMREAD_COLOR_RGB"), reason="OpenCV before 4.11")
+@pytest.mark.parametrize("factor", [1, 2, 4, 8])
+def test_an_older_opencv_gives_the_same(tmp_path, factor):
+    path = save(tmp_path / "a.jpg", PICTURE)
+    flags = decoding._REDUCED[factor] | cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    expected = cv2.imdecode(np.fromfile(path, np.uint8), flags)[..., ::-1]
+    assert np.array_equal(load(path, "cv2", factor), expected)
 
 
 @BACKENDS
