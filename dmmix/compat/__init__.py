@@ -5,7 +5,8 @@ says what to do where OpenCV does not load (``needed.py``), makes ``import torch
 beside a torch of another build (``torchvision.py``), and makes mmengine read checkpoints, YAML
 and annotations without running code from them, and write checkpoints in one piece and as data
 (``checkpoint.py``, ``plain_files.py``); weights to begin with are compared with the network
-first (``pretrained.py``). Importing this package changes nothing and imports nothing heavy.
+first (``pretrained.py``), and a config is formatted once (``worked_out_once.py``). Importing this
+package changes nothing and imports nothing heavy.
 """
 
 from typing import Any, TypeVar
@@ -45,12 +46,20 @@ def prepare() -> None:
         return
 
     # Imported here, not above: `import dmmix.compat` must not import torch.
-    from dmmix.compat import checkpoint, needed, plain_files, pretrained, torchvision
+    from dmmix.compat import (
+        checkpoint,
+        needed,
+        plain_files,
+        pretrained,
+        torchvision,
+        worked_out_once,
+    )
 
     needed.import_opencv()
     torchvision.prepare()
     checkpoint.prepare()
     pretrained.prepare()
+    worked_out_once.prepare()
     plain_files.plain_yaml()
     plain_files.plain_annotations()
     _prepared = True
