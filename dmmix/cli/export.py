@@ -85,7 +85,8 @@ def _use(done: Any, form: str) -> str:
     """How it is loaded, or what goes in."""
     about, file = done.description, done.file
     if form in ("torchscript", "onnx"):
-        return f"it takes {about['input']['channels']} images {about['input']['shape']}, uint8"
+        shape = ", ".join(map(str, about["input"]["shape"]))
+        return f"it takes {about['input']['channels']} images ({shape}), uint8"
     if form == "timm":
         more = "" if about["input"]["shape"][1] == 3 else f", in_chans={about['input']['shape'][1]}"
         return (

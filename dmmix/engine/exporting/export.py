@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,7 @@ def export(predictor: Predictor, form: str, file: Path, size: tuple[int, int]) -
     return Exported(file, about, difference, job.about)
 
 
-def _channels(model: nn.Module) -> int:
+def _channels(model: Any) -> int:
     """Of the first convolution, which every usual network begins with."""
     kernels = (weight for weight in model.backbone.parameters() if weight.ndim == 4)
     return next((kernel.shape[1] for kernel in kernels), 3)

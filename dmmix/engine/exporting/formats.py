@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dmmix.compat.needed import import_needed
 from dmmix.engine.exporting.library import library_network
 from dmmix.engine.exporting.logits import Logits
 
@@ -45,6 +46,7 @@ def write_torch(job: Job, path: Path) -> Reader:
 
 def write_safetensors(job: Job, path: Path) -> Reader:
     """The same in a format that holds no code, with ``about`` as JSON in its header."""
+    import_needed("safetensors", install="safetensors")
     from safetensors.torch import load_file, save_file
 
     weights = {name: value.clone() for name, value in job.weights().items()}
@@ -62,14 +64,7 @@ def write_torchscript(job: Job, path: Path) -> Reader:
 
 def write_onnx(job: Job, path: Path) -> Reader:
     """The graph, with ``about`` in the metadata ``dmmix``; any number of images."""
-    try:
-        import onnxscript  # noqa: F401 - torch's exporter needs it
-    except ImportError as error:
-        raise ImportError(
-            "--to onnx needs onnx and onnxscript: in the checkout of dmmix, "
-            'pip install -e ".[export]"',
-            name="onnxscript",
-        ) from error
+    import_needed("onnxscript", install="onnxscript")  # torch's exporter is written with it
     with _quiet():
         program: Any = torch.onnx.export(
             job.logits,

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from dmmix.compat import CheckpointError
+from dmmix.compat.needed import import_needed
 
 
 def library_network(network: Any, library: str, channels: int) -> tuple[str, nn.Module]:
@@ -67,10 +68,8 @@ def _maker(name: str, library: str, channels: int) -> Any:
         from torchvision import models
 
         return getattr(models, name, None)
-    try:
-        import timm
-    except ImportError as error:
-        raise ImportError("--to timm needs timm: pip install timm", name="timm") from error
+    import_needed("timm", install="timm")
+    import timm
 
     def make(num_classes: int) -> Any:
         return timm.create_model(name, num_classes=num_classes, in_chans=channels)
