@@ -99,7 +99,12 @@ def test_the_logits_agree_where_there_is_no_dmmix(call, checkpoint, images, tmp_
     np.save(tmp_path / "images.npy", images.numpy())
     program = ALONE + LOADED[form] + ("" if "logits" in LOADED[form] else FORWARD) + END
     got = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=100
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        encoding="utf-8",
     )
     assert got.returncode == 0, got.stderr
     about, logits = json.loads(got.stdout)
