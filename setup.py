@@ -48,7 +48,7 @@ setup(
     install_requires=requirements("base"),
     extras_require={
         extra: requirements(extra)
-        for extra in ("mm", "openmmlab", "test", "docs", "triton", "benchmarks", "sweep")
+        for extra in ("mm", "openmmlab", "test", "docs", "triton", "benchmarks", "sweep", "export")
     },
     keywords=["mixup", "cutmix", "classification", "semi-supervised", "pytorch", "openmmlab"],
     classifiers=[

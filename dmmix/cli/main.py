@@ -15,6 +15,7 @@ VERBS = {
     "train": ("train", "train a classifier"),
     "test": ("test", "test a trained classifier"),
     "predict": ("predict", "say what is in images, with a trained classifier"),
+    "export": ("export", "a trained classifier for programs without dmmix: ONNX and others"),
     "sweep": ("sweep", "train a grid of configs"),
     "report": ("report", "one table of many runs"),
     "curves": ("curves", "how runs got there, as a picture"),

@@ -126,12 +126,20 @@ class Predictor(Checked):
     @torch.no_grad()
     def scores(self, inputs: Tensor) -> Tensor:
         """Probabilities of all classes, (N, C), of (N, ch, H, W) uint8, or (N, crops, ch, H, W)."""
-        unknown = torch.zeros(len(inputs), dtype=torch.long)
-        data = self.model.data_preprocessor({"inputs": inputs, "labels": unknown}, training=False)
-        predictions: Any = self.model(**data, mode="predict")
+        predictions: Any = self.model(**self._prepared(inputs), mode="predict")
         if isinstance(predictions, list):
             return torch.stack([sample.pred_score for sample in predictions]).cpu()
         return predictions.scores.float().cpu()
+
+    @torch.no_grad()
+    def logits(self, inputs: Tensor) -> Tensor:
+        """What the head makes of (N, ch, H, W) uint8, (N, C), on the CPU."""
+        network = getattr(self.model, "tested", self.model)
+        return network(self._prepared(inputs)["inputs"]).cpu()
+
+    def _prepared(self, inputs: Tensor) -> dict[str, Any]:
+        unknown = torch.zeros(len(inputs), dtype=torch.long)
+        return self.model.data_preprocessor({"inputs": inputs, "labels": unknown}, training=False)
 
     def read(self, image: Any) -> Tensor:
         """The crop of one image that is predicted, (3, H, W) uint8, or (10, 3, H, W).

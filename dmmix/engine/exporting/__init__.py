@@ -1,0 +1,1 @@
+"""Trained classifiers for programs that know nothing of dmmix."""
