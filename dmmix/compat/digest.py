@@ -15,24 +15,24 @@ _LENGTH = len(_LABEL) + _HEX
 _END = b"PK\x05\x06"  # the archive's last record; its last two bytes are the comment's length
 _END_SIZE = 22
 _CHUNK = 1 << 22
+_HELD = 1 << 18
 
 
 class DigestWriter:
-    """A binary file that puts the digest in on :meth:`finish`; everything else passes through."""
+    """A binary file that puts the digest in on :meth:`finish`; everything else passes through.
+
+    ``torch.save`` writes some hundred pieces of a few bytes: they are collected.
+    """
 
     def __init__(self, file: Any) -> None:
-        self._file, self._hash, self._tail = file, hashlib.sha256(), b""
+        self._file, self._hash, self._held = file, hashlib.sha256(), bytearray()
 
     def write(self, data: Any) -> int:
-        """Writes, but for the last two bytes so far."""
-        size = len(data)
-        if size < 2:
-            data, self._tail = self._tail + bytes(data), b""
-        data = memoryview(data)
-        self._put(self._tail)
-        self._put(data[:-2])
-        self._tail = bytes(data[-2:])
-        return size
+        """Writes, sooner or later; the last two bytes so far on :meth:`finish` alone."""
+        self._held += data
+        if len(self._held) > _HELD:
+            self._put(2)
+        return len(data)
 
     def flush(self) -> None:
         """Flushes what is written."""
@@ -40,15 +40,21 @@ class DigestWriter:
 
     def finish(self) -> None:
         """Writes the comment with the digest of all that is before it."""
-        if self._tail != b"\0\0":  # no archive without a comment: nowhere to put a digest
-            self._put(self._tail)
+        if self._held[-2:] != b"\0\0":  # no archive without a comment: nowhere to put a digest
+            self._put(0)
             return
-        self._put(_LENGTH.to_bytes(2, "little") + _LABEL)
+        self._put(2)
+        self._held[:] = _LENGTH.to_bytes(2, "little") + _LABEL
+        self._put(0)
         self._file.write(self._hash.hexdigest().encode())
 
-    def _put(self, data: Any) -> None:
-        self._hash.update(data)
-        self._file.write(data)
+    def _put(self, keep: int) -> None:
+        """Writes what is held, but for so many bytes at the end."""
+        end = len(self._held) - keep
+        with memoryview(self._held)[:end] as data:
+            self._hash.update(data)
+            self._file.write(data)
+        del self._held[:end]
 
 
 def has_digest(file: Any) -> bool:

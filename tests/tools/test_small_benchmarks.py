@@ -16,6 +16,7 @@ TINY = {
     "loss": (["--shapes", "3x4", "--no-compile", "--device", "cpu"], "DM(CE)"),
     "step": (["--steps", 1, "--device", "cpu"], "DM(CE)"),
     "finite": (["--steps", 1], "digits"),
+    "saving": (["--rows", "digits"], "digits"),
 }
 
 
