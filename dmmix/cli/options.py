@@ -89,7 +89,11 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 def load_config(args: argparse.Namespace) -> Any:
     """:func:`read_config`, with ``work_dir`` and ``launcher`` set for a runner."""
-    cfg = read_config(args.config, args.cfg_options)
+    return finished(read_config(args.config, args.cfg_options), args)
+
+
+def finished(cfg: Any, args: argparse.Namespace) -> Any:
+    """A config with ``work_dir`` and ``launcher`` of the command line."""
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get("work_dir") is None:

@@ -95,7 +95,7 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
         if loader is not None:
             there = getattr(data, part) is not None
             held = None if there else {**(split or {}), "rest": True}
-            _set_files(loader.dataset, source, part if there else "train", held, test_mode=True)
+            put_files(loader.dataset, source, part if there else "train", held, test_mode=True)
     _set_length(cfg, args, data)
     if args.launcher == "none" or "0" in (os.environ.get(name) for name in _RANKS):
         _tell(cfg, data)
@@ -161,7 +161,7 @@ def takes_several(cfg: Any) -> bool:
     return any(str(each.get("type")) in _SEVERAL for each in evaluators)
 
 
-def _set_files(
+def put_files(
     dataset: Any, source: dict, split: str, subset: dict | None = None, test_mode: bool = False
 ) -> None:
     """Other images for the dataset of a loader; how they are cropped stays."""
@@ -186,9 +186,9 @@ def _set_train(
     if wrapper.type != "SemiDataset":
         if few and split:
             raise UserError("--labels-per-class needs a folder val, to choose by")
-        _set_files(wrapper, source, "train", few or split)
+        put_files(wrapper, source, "train", few or split)
         return
-    _set_files(wrapper, source, "train", split)
+    put_files(wrapper, source, "train", split)
     if data.unlabelled is None and few is None:
         raise UserError(
             f"{data.train.where} has labels and there is no folder unlabelled beside it: this "

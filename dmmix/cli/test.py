@@ -1,4 +1,4 @@
-"""Tests a trained classifier: dmmix test CONFIG CHECKPOINT."""
+"""Tests a trained classifier: dmmix test CONFIG CHECKPOINT, or CHECKPOINT --data FOLDER."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from dmmix.cli.class_tables import classes_as_data, print_classes
-from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
+from dmmix.cli.options import check_checkpoint, common_options, finished, load_config, parse
 from dmmix.cli.running import build_runner, leave_processes, reported_errors, starting, watched
+from dmmix.cli.tested_data import config_of, test_on
 from dmmix.configuration.errors import UserError
+from dmmix.configuration.reading import override
 
 
 def main() -> None:
     parser = common_options("Test a classifier")
-    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument(
+        "checkpoint",
+        nargs="?",
+        help="checkpoint file; alone, it says itself which network it is of",
+    )
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="test on these images: a folder, or a file of labels, as for dmmix train",
+    )
     parser.add_argument("--out", help="file to write results to")
     parser.add_argument(
         "--out-item",
@@ -28,8 +41,7 @@ def main() -> None:
     args = parse(parser)
 
     with reported_errors(args.traceback), starting():
-        cfg = load_config(args)
-        check_checkpoint(args.checkpoint)
+        cfg = _config(args)
         _check_out(args.out, args.out_item)
         cfg.load_from, cfg.resume = args.checkpoint, False
         runner = build_runner(cfg)
@@ -45,6 +57,29 @@ def main() -> None:
     if is_main_process():
         _tell(confusions.matrix, runner, metrics, args)
     leave_processes()
+
+
+def _config(args: argparse.Namespace) -> Any:
+    """Of the command line: a config and a checkpoint, or a checkpoint and images."""
+    if args.checkpoint is not None:
+        check_checkpoint(args.checkpoint)
+        cfg = load_config(args)
+    else:
+        args.checkpoint = args.config
+        if not args.checkpoint.endswith((".pth", ".pt")):
+            raise UserError(f"which checkpoint? dmmix test {args.config} CHECKPOINT")
+        if args.data is None:
+            raise UserError(
+                "on which images? dmmix test CHECKPOINT --data FOLDER; a checkpoint's own folders "
+                "are not opened, so for those: dmmix test CONFIG CHECKPOINT"
+            )
+        check_checkpoint(args.checkpoint)
+        cfg = config_of(args.checkpoint)
+        override(cfg, args.cfg_options)
+        cfg = finished(cfg, args)
+    if args.data is not None:
+        test_on(cfg, args.data, args.config)
+    return cfg
 
 
 def _confusions(runner: Any) -> Any:

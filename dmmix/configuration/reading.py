@@ -27,15 +27,20 @@ def read_config(path: str, overrides: Sequence[tuple[str, str]] | None = None) -
     if cfg.get("model") is None:
         hint = "; it is a sweep file, which dmmix sweep takes" if "axes" in cfg else ""
         raise UserError(f"{path}: a config needs 'model', this one has {sorted(cfg)}{hint}")
-    if overrides:
-        values = parse_overrides(overrides)
-        check_overrides(cfg, values)
-        cfg.merge_from_dict(values)
+    override(cfg, overrides)
     mistake = find_mistake(cfg)
     if mistake:
         raise UserError(mistake)
     _import_custom_modules(cfg)
     return cfg
+
+
+def override(cfg: Any, overrides: Sequence[tuple[str, str]] | None) -> None:
+    """Merges what ``--cfg-options`` says."""
+    if overrides:
+        values = parse_overrides(overrides)
+        check_overrides(cfg, values)
+        cfg.merge_from_dict(values)
 
 
 def read_file(path: str) -> Any:

@@ -169,7 +169,7 @@ class Predictor(Checked):
 
 
 def _network(config: Mapping, weights: Mapping, name: str) -> Any:
-    model = _without_files(config.get("model"))
+    model = without_files(config.get("model"))
     if not isinstance(model, dict):
         raise CheckpointError(f"{name}: its config has no model")
     preprocessor = config.get("data_preprocessor")
@@ -184,7 +184,7 @@ def _network(config: Mapping, weights: Mapping, name: str) -> Any:
     return network
 
 
-def _without_files(value: Any) -> Any:
+def without_files(value: Any) -> Any:
     """The config without what weights begin with: a file or address that nobody needs now."""
     if isinstance(value, dict):
         network = str(value.get("model_name", ""))
@@ -194,9 +194,9 @@ def _without_files(value: Any) -> Any:
                 f"({value.get('type')} {network}): only those that dmmix, mmpretrain and timm have "
                 "are built"
             )
-        return {key: _without_files(part) for key, part in value.items() if key not in _BEGINNING}
+        return {key: without_files(part) for key, part in value.items() if key not in _BEGINNING}
     if isinstance(value, list | tuple):
-        return type(value)(_without_files(part) for part in value)
+        return type(value)(without_files(part) for part in value)
     return value
 
 

@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
 
 import mmengine
 import numpy as np
 import pytest
+import torch
 
 from tests.cli.messages import error_of
+from tests.cli.photos import SMALL, write_photos
 from tests.cli.scalars import scalars
 
 pytestmark = pytest.mark.openmmlab
@@ -21,6 +24,7 @@ pytestmark = pytest.mark.openmmlab
         (["weights.pth", "--out", "x.json", "--out-item", "pred"], "must end in .pkl or .pickle"),
         (["weights.pth", "--out", "absent/x.json"], "--out: no folder"),
         (["weights.pth"], "weights.pth is damaged"),
+        (["weights.pth", "--data", "photos"], "--data goes with configs whose images are files"),
         (["weights.pth", "--cfg-options", "test_dataloader.dataset.type=Digit"], "'Digits'"),
     ],
 )
@@ -63,3 +67,44 @@ def test_predictions_are_written(call, dm, tmp_path, trained):
     result = call("test", dm, checkpoint, "--out", "all.pkl", "--out-item", "pred")
     assert result.status == 0
     assert len(mmengine.load(tmp_path / "all.pkl")) == 899
+
+
+@pytest.fixture
+def photos(tmp_path):
+    write_photos(tmp_path / "photos", 5)
+    write_photos(tmp_path / "more" / "test", 4)
+    return tmp_path
+
+
+def test_a_checkpoint_is_tested_on_other_images(call, photos):
+    run = [
+        "train", "own/resnet18_32_cutmix_dm", "--data", "photos", "--epochs", 1,
+        "--work-dir", "run", *SMALL,
+    ]  # fmt: skip
+    assert call(*run).status == 0
+    shutil.rmtree(photos / "photos")
+    write_photos(photos / "more" / "train", 3)
+    shutil.rmtree(photos / "more" / "test" / "bright")  # a class without images there
+    shutil.rmtree(photos / "more" / "train" / "dark")
+    result = call("test", "run/epoch_1.pth", "--data", "more", "--out", "found.json")
+    assert result.status == 0, result.err
+    found = json.loads((photos / "found.json").read_text(encoding="utf-8"))
+    images = {row["name"]: row["images"] for row in found["classes"]}
+    assert images == {"bright": 0, "dark": 4, "grey": 4}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["own/resnet18"], "which checkpoint? dmmix test own/resnet18 CHECKPOINT"),
+        (["bare.pth"], "on which images? dmmix test CHECKPOINT --data FOLDER"),
+        (["bare.pth", "--data", "photos"], "bare.pth holds no config"),
+        (["absent.pth", "--data", "photos"], "no checkpoint absent.pth"),
+        (["hostile.pth", "--data", "photos"], "is no name of a registry, and is not imported"),
+    ],
+)
+def test_mistakes_with_a_checkpoint_alone(call, photos, words, says):
+    torch.save({"state_dict": {}}, photos / "bare.pth")
+    meta = {"cfg": "model = dict(type='os.system', command='touch x')"}
+    torch.save({"state_dict": {}, "meta": meta}, photos / "hostile.pth")
+    assert says in error_of(call("test", *words))
