@@ -1,5 +1,6 @@
-"""README's lines without make, as on a machine that is not ours: another Python, torch and all else
-from the package index alone, a folder with a space in its name, a locale that is not UTF-8.
+"""The lines without make of docs/install.md, as on a machine that is not ours: another Python,
+torch and all else from the package index alone, a folder with a space in its name, a locale that is
+not UTF-8.
 
     python .ci/fresh.py 3.12 mm,test,docs --one-case -m "not slow"
     python .ci/fresh.py 3.13 openmmlab,test -m openmmlab
@@ -50,7 +51,7 @@ def main() -> None:
     # As strict as Windows, or stricter: text is ASCII unless who opens it says otherwise. torch's
     # own compiler does not say, so this is not for the tests.
     ascii_only = {**environment, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    for line in readme_lines((checkout / "README.md").read_text(encoding="utf-8")):
+    for line in plain_lines((checkout / "docs/install.md").read_text(encoding="utf-8")):
         command = for_this_platform(line, python, extras)
         tests = "pytest" in command
         if tests:
@@ -101,9 +102,9 @@ def clean_environment(python: str) -> dict[str, str]:
     }
 
 
-def readme_lines(readme: str) -> list[str]:
+def plain_lines(page: str) -> list[str]:
     """The commands of the block for Windows."""
-    (block,) = re.findall(r"^```bat\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```bat\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     return block.splitlines()
 
 

@@ -11,7 +11,8 @@ import pytest
 from tests.docs.blocks import PAGES, ROOT, blocks, commands, pages_with
 
 SHELL = ("bash", "console")
-#: Shown, not run: output, listings of files, and Windows' own lines (CI runs README's plain ones).
+#: Shown, not run: output, listings of files, and Windows' own lines (CI runs those of the install
+#: page).
 SHOWN = ("text", "bat")
 #: Files that a reader would have.
 READERS = ("mine.py",)
@@ -108,6 +109,12 @@ class Line:
         args = self.parse(lambda: runpy.run_path(script, run_name="__main__"), *words)
         if words[0] == "tools/train.py":
             self.read(args)
+
+    def docker(self, words):
+        if words[0] == "build":
+            assert (ROOT / words[words.index("-f") + 1]).is_file()
+        else:
+            self.dmmix(words[words.index("dmmix") + 1 :])
 
     def dmmix(self, words):
         from dmmix.cli.main import VERBS, main

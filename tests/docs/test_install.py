@@ -1,4 +1,4 @@
-"""What README, Makefile, setup.py and the requirements files say of an install is one thing."""
+"""What pages, Makefile, Dockerfile, setup.py and requirements say of an install is one thing."""
 
 import importlib.util
 import os
@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/install.md").read_text(encoding="utf-8")
 REQUIREMENTS = ROOT / "requirements"
 
 
@@ -125,7 +126,8 @@ def test_the_pythons_are_the_same_everywhere():
     assert f"range({first.split('.')[1]}, {after.split('.')[1]})" in SETUP
     assert tuple(f"{a}.{b}" for a, b in (asked.FIRST, asked.LAST)) == (first, last)
     assert f"PYTHON = python{first}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")  # oldest
-    for page in (README, (ROOT / "docs/getting_started.md").read_text(encoding="utf-8")):
+    getting_started = (ROOT / "docs/getting_started.md").read_text(encoding="utf-8")
+    for page in (README, PAGE, getting_started):
         assert re.search(rf"Python {first} to {last}", page)
         assert not re.search(rf"Python 3\.\d+ to (?!{last})", page)
     assert f'target-version = "py{first.replace(".", "")}"' in (ROOT / "pyproject.toml").read_text(
@@ -134,19 +136,19 @@ def test_the_pythons_are_the_same_everywhere():
 
 
 def test_the_table_of_platforms_names_all():
-    (header,) = re.findall(r"^\| \| Python (.*) \|$", README, re.MULTILINE)
+    (header,) = re.findall(r"^\| \| Python (.*) \|$", PAGE, re.MULTILINE)
     assert tuple(header.split(" | ")) == resolve.PYTHONS
     for platform in resolve.PLATFORMS:
-        assert re.search(rf"^\|[^|]*{platform}", README, re.MULTILINE), platform
+        assert re.search(rf"^\|[^|]*{platform}", PAGE, re.MULTILINE), platform
     assert set(MACHINES) == set(resolve.PLATFORMS)
 
 
-# README's lines without make
+# The lines without make
 
 
 def plain(*extras):
     """As they are on Linux, without the words that keep pip quiet in make."""
-    lines = fresh.readme_lines(README)
+    lines = fresh.plain_lines(PAGE)
     return [fresh.for_this_platform(line, "python3", ",".join(extras)) for line in lines]
 
 
@@ -164,7 +166,7 @@ def test_the_plain_lines_are_what_make_does():
 
 
 def test_the_plain_lines_are_windows_lines():
-    lines = fresh.readme_lines(README)
+    lines = fresh.plain_lines(PAGE)
     assert lines[0] == "py -3.12 -m venv .venv"
     assert all(line.startswith(".venv\\Scripts\\python ") for line in lines[1:])
     assert not any("/" in line for line in lines)
@@ -196,6 +198,39 @@ def test_torch_comes_from_where_it_is_said(place, options):
         _, torch, rest = commands
         assert torch.endswith(f"-c requirements/constraints.txt {options}")
         assert "torch" not in rest
+
+
+def test_the_lines_without_a_gpu_are_those_of_make():
+    lines = made("quickstart", "TORCH=cpu", "VENV=.venv")
+    made_words = [line.replace("-q ", "").replace('"', "").split()[1:] for line in lines]
+    shown = re.findall(r"^\$ python (-m pip .+)$", PAGE, re.MULTILINE)
+    assert len(shown) == 2
+    for line in shown:
+        assert line.replace("'", "").split() in made_words
+
+
+# Docker
+
+
+def test_the_image_installs_as_make_does():
+    text = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^FROM python:([\d.]+)-slim$", text, re.MULTILINE)[1] in resolve.PYTHONS
+    target = re.search(r"make (\S+) TORCH=\$\{TORCH\}$", text, re.MULTILINE)[1]
+    assert (
+        made(target, "TORCH=cpu", "VENV=.venv")
+        == made("quickstart", "TORCH=cpu", "VENV=.venv")[:-1]
+    )
+    assert '"/dmmix/.venv/bin/dmmix"' in text
+
+
+def test_the_image_takes_what_an_install_reads():
+    text = (ROOT / "docker/Dockerfile.dockerignore").read_text(encoding="utf-8")
+    first, *lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert first == "*"
+    taken = {line[1:] for line in lines if line.startswith("!")}
+    read = set(re.findall(r'ROOT / "([\w.]+)"', SETUP)) | {"setup.py", "pyproject.toml", "Makefile"}
+    assert read <= taken
+    assert [name for name in taken if not (ROOT / name).exists()] == []
 
 
 # What is asked before an install
