@@ -29,8 +29,8 @@ _WHICH = (
 )
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """The options about images of one's own."""
+def add_data_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The options about images of one's own, and their group."""
     group = parser.add_argument_group("images of your own")
     group.add_argument(
         "--data",
@@ -47,13 +47,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help="use the labels of N training images of each class alone",
     )
     add_weight_options(group)
-    group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
-    group.add_argument(
-        "--patience",
-        type=positive,
-        metavar="N",
-        help="stop where N validations in a row were no better than the best before",
-    )
+    return group
 
 
 def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> None:
@@ -189,7 +183,7 @@ def _set_train(
         _set_files(wrapper, source, "train", few or split)
         return
     _set_files(wrapper, source, "train", split)
-    if data.unlabelled is None and few is None:
+    if data.unlabelled is None and few is None and wrapper.get("unlabelled", "all") != "all":
         raise UserError(
             f"{data.train.where} has labels and there is no folder unlabelled beside it: this "
             "config learns from images without labels too; put some there, or take "
