@@ -50,8 +50,10 @@ def add_data_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
     return group
 
 
-def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> None:
-    """Makes a config train and test on images of one's own, and prints what was found.
+def use_data(
+    cfg: Any, args: argparse.Namespace, scratch: str | None = None, tell: bool = True
+) -> None:
+    """Makes a config train and test on images of one's own, and tells what was found.
 
     Classes, their number, the accuracies that make sense, batch and length of training follow from
     the images. Without a validation part a fifth of the training images of each class is one, which
@@ -91,6 +93,8 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
             held = None if there else {**(split or {}), "rest": True}
             _set_files(loader.dataset, source, part if there else "train", held, test_mode=True)
     _set_length(cfg, args, data)
+    if not tell:
+        return
     if args.launcher == "none" or "0" in (os.environ.get(name) for name in _RANKS):
         _tell(cfg, data)
 

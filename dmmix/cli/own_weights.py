@@ -78,7 +78,7 @@ def _use_source_head(cfg: Any) -> None:
             "tuned too: take weights that have theirs (fc, head or classifier), or own/bss"
         )
     source.update(num_classes=len(weights[name]), in_channels=inputs)
-    head_begins.checkpoint = file
+    head_begins["checkpoint"] = file
 
 
 def _arguments(kind: type) -> set[str]:
