@@ -29,8 +29,8 @@ _WHICH = (
 )
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """The options about images of one's own."""
+def add_data_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The options about images of one's own, and their group."""
     group = parser.add_argument_group("images of your own")
     group.add_argument(
         "--data",
@@ -47,17 +47,13 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help="use the labels of N training images of each class alone",
     )
     add_weight_options(group)
-    group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
-    group.add_argument(
-        "--patience",
-        type=positive,
-        metavar="N",
-        help="stop where N validations in a row were no better than the best before",
-    )
+    return group
 
 
-def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> None:
-    """Makes a config train and test on images of one's own, and prints what was found.
+def use_data(
+    cfg: Any, args: argparse.Namespace, scratch: str | None = None, tell: bool = True
+) -> None:
+    """Makes a config train and test on images of one's own, and tells what was found.
 
     Classes, their number, the accuracies that make sense, batch and length of training follow from
     the images. Without a validation part a fifth of the training images of each class is one, which
@@ -97,6 +93,8 @@ def use_data(cfg: Any, args: argparse.Namespace, scratch: str | None = None) -> 
             held = None if there else {**(split or {}), "rest": True}
             put_files(loader.dataset, source, part if there else "train", held, test_mode=True)
     _set_length(cfg, args, data)
+    if not tell:
+        return
     if args.launcher == "none" or "0" in (os.environ.get(name) for name in _RANKS):
         _tell(cfg, data)
 
@@ -189,7 +187,7 @@ def _set_train(
         put_files(wrapper, source, "train", few or split)
         return
     put_files(wrapper, source, "train", split)
-    if data.unlabelled is None and few is None:
+    if data.unlabelled is None and few is None and wrapper.get("unlabelled", "all") != "all":
         raise UserError(
             f"{data.train.where} has labels and there is no folder unlabelled beside it: this "
             "config learns from images without labels too; put some there, or take "

@@ -24,10 +24,11 @@ def add_weight_options(group: argparse._ArgumentGroup) -> None:
 
 def use_weights(cfg: Any, args: argparse.Namespace) -> None:
     """The backbone begins with the weights of a file, where they stand in it is found out; and its
-    first stages are not trained.
+    first stages are not trained. The old classifier of Co-Tuning is that of the file.
 
     Raises:
-        UserError: no such file; a backbone without stages that could stay.
+        UserError: no such file, or one without a classifier; a backbone without stages that could
+            stay.
     """
     if args.weights is not None:
         check_checkpoint(args.weights)
@@ -36,6 +37,7 @@ def use_weights(cfg: Any, args: argparse.Namespace) -> None:
         backbone.pop(
             "pretrained", None
         )  # timm's, which would be fetched and left no room for these
+    _use_source_head(cfg)
     if args.freeze is None:
         return
     backbone = cfg.model.backbone
@@ -52,6 +54,31 @@ def use_weights(cfg: Any, args: argparse.Namespace) -> None:
     if kind is not None and "frozen_stages" not in _arguments(kind):
         raise UserError(f"--freeze: {backbone.type} has no stages that stay as they are")
     backbone.frozen_stages = args.freeze
+
+
+def _use_source_head(cfg: Any) -> None:
+    """Co-Tuning's old classifier belongs to the weights that the backbone begins with; its number
+    of classes is the file's, and stands in the config from here on."""
+    source, begins = cfg.model.get("source_head"), cfg.model.backbone.get("init_cfg")
+    head_begins = source.get("init_cfg") if isinstance(source, dict) else None
+    if not (isinstance(begins, dict) and isinstance(head_begins, dict)):
+        return
+    file, inputs = begins.get("checkpoint"), cfg.model.head.in_channels
+    if head_begins.get("prefix") != "auto" or file in (None, head_begins.get("checkpoint")):
+        return
+    from mmengine.runner import CheckpointLoader
+
+    from dmmix.compat.align import head_weight, weights_in
+
+    weights = weights_in(CheckpointLoader.load_checkpoint(file, map_location="cpu")) or {}
+    name = head_weight(weights, inputs)
+    if name is None:
+        raise UserError(
+            f"Co-Tuning: {file} has no classifier that takes {inputs} features, which would be "
+            "tuned too: take weights that have theirs (fc, head or classifier), or own/bss"
+        )
+    source.update(num_classes=len(weights[name]), in_channels=inputs)
+    head_begins["checkpoint"] = file
 
 
 def _arguments(kind: type) -> set[str]:

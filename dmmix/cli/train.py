@@ -7,7 +7,7 @@ import sys
 import tempfile
 from typing import Any
 
-from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
+from dmmix.cli.options import check_checkpoint, common_options, load_config, parse, positive
 from dmmix.cli.own_data import add_data_options, set_epochs, set_patience, use_data
 from dmmix.cli.own_weights import use_weights
 from dmmix.cli.running import (
@@ -46,7 +46,14 @@ def main() -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="build everything, run a few steps, stop"
     )
-    add_data_options(parser)
+    group = add_data_options(parser)
+    group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
+    group.add_argument(
+        "--patience",
+        type=positive,
+        metavar="N",
+        help="stop where N validations in a row were no better than the best before",
+    )
     args = parse(parser)
 
     with reported_errors(args.traceback), starting():
@@ -110,7 +117,7 @@ def _merge(cfg: Any, args: argparse.Namespace) -> Any:
     use_weights(cfg, args)
     for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
         if cfg.get(name) is not None:
-            _dataloader_defaults(cfg[name], training=name == "train_dataloader")
+            dataloader_defaults(cfg[name], training=name == "train_dataloader")
     return cfg
 
 
@@ -132,7 +139,7 @@ def _use_amp(cfg: Any) -> None:
     cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
 
 
-def _dataloader_defaults(loader: Any, training: bool) -> None:
+def dataloader_defaults(loader: Any, training: bool) -> None:
     """mmpretrain's, but for workers of the training data that an exact resume can put back."""
     import torch
 

@@ -52,7 +52,8 @@ def align(network: nn.Module, weights: Mapping[str, Any]) -> dict[str, Any]:
 
     What stands before a name there (``module.``, ``backbone.``, ``model.net.``) is taken away, what
     stands before all names of the network (``timm_model.`` of mmpretrain's ``TIMMBackbone``) is put
-    there, and timm's names of the layers of a ViT or a ConvNeXt become mmpretrain's. A classifier
+    there, and timm's names of the layers of a ViT or a ConvNeXt become mmpretrain's. For a network
+    that is one linear layer they are those of the file's classifier. A classifier
     that the network does without keeps its name in the file. Where not all names are found, the
     weights are returned as they are, but for what DistributedDataParallel and torch.compile put
     before names.
@@ -61,6 +62,9 @@ def align(network: nn.Module, weights: Mapping[str, Any]) -> dict[str, Any]:
     fit = find_fit(network, weights)
     if not fit.missing:
         return weights
+    head = _head(network, weights)
+    if head is not None:
+        return head
     for rules in (*_rules(network), ()):
         for own in dict.fromkeys((_common(fit.network), "")):
             needed = [name[len(own) :] for name in fit.network]
@@ -73,6 +77,32 @@ def align(network: nn.Module, weights: Mapping[str, Any]) -> dict[str, Any]:
                     aligned[name if inner is None or strange else f"{own}{inner}"] = value
                 return aligned
     return weights
+
+
+def head_weight(weights: Mapping[str, Any], inputs: int) -> str | None:
+    """The name that the weight of the classifier, (classes, inputs), has in a file; None: it has
+    none. Of several it is the outermost, and not that of a distillation token."""
+    found = []
+    for name, value in weights.items():
+        *parts, last = name.split(".")
+        linear = isinstance(value, Tensor) and value.ndim == 2 and value.shape[1] == inputs
+        if last == "weight" and linear and not set(_HEADS).isdisjoint(parts):
+            place = _HEADS.index(parts[-1]) if parts[-1] in _HEADS else len(_HEADS)
+            found.append((len(parts), place, name))
+    return min(found)[2] if found else None
+
+
+def _head(network: nn.Module, weights: Mapping[str, Any]) -> dict[str, Any] | None:
+    """For a network that is one linear layer, the classifier of the file under its names."""
+    own = network.state_dict()
+    ends = {name.rpartition(".")[2]: name for name in own}
+    if len(own) != 2 or set(ends) != {"weight", "bias"} or own[ends["weight"]].ndim != 2:
+        return None
+    name = head_weight(weights, own[ends["weight"]].shape[1])
+    if name is None:
+        return None
+    pairs = ((ends[end], name.removesuffix("weight") + end) for end in ends)
+    return {new: weights[old] for new, old in pairs if old in weights}
 
 
 def _rules(network: nn.Module) -> list[tuple]:

@@ -90,10 +90,11 @@ OWN = sorted(f"own/{path.stem}" for path in (CONFIGS / "own").glob("*.py"))
 
 
 @pytest.mark.parametrize("config", OWN)
-def test_every_config_takes_a_folder(call, photos, config):
+def test_every_config_takes_a_folder(call, photos, tmp_path, config):
     folder = photos()
     few = []
     small = SMALL
+    transfer = re.match("own/(bss|cotuning|selftuning)", config)
     if "efficientnet" in config:
         pytest.importorskip("timm")
         small = [*HERE, "model.backbone.pretrained=False"]  # timm would fetch them
@@ -102,9 +103,57 @@ def test_every_config_takes_a_folder(call, photos, config):
     if "match" in config:
         few = ["train_dataloader.batch_size=4", "train_dataloader.batch_sampler.mu=2"]
         few += ["--labels-per-class", 2]
+    if transfer:
+        few = ["train_dataloader.batch_size=4", "--weights", _pretrained(tmp_path)]
+    if transfer and config not in ("own/bss", "own/cotuning"):  # they need no others
+        few += ["--labels-per-class", 2]
     got = call("train", config, "--data", folder, "--dry-run", *small, *few)
     assert got.status == 0, got.err
-    assert ("loss_unlabelled" in got.out) == ("match" in config)
+    own_loss = {"bss": "shrinkage", "cot": "source", "sel": "contrast"}
+    assert not transfer or f"loss_{own_loss[transfer[1][:3]]}" in got.out
+    assert ("loss_unlabelled" in got.out) == bool(re.search("match|selftuning", config))
+    assert "_dm" not in config or re.search("loss_(stream_)?decoupled", got.out), got.out
+
+
+def _pretrained(folder, classifier="fc"):
+    """A small ResNet-18, with a classifier of seven classes."""
+    config = dict(type="ResNet", depth=18, base_channels=16, stem_channels=16)
+    weights = {**MODELS.build({**config, "_scope_": "dmmix"}).state_dict()}
+    if classifier:
+        weights[f"{classifier}.weight"] = torch.rand(7, 128)
+        weights[f"{classifier}.bias"] = torch.rand(7)
+    torch.save(weights, folder / "pretrained.pth")
+    return "pretrained.pth"
+
+
+@pytest.mark.parametrize("classifier", ["fc", "classifier", "model.head.fc"])
+def test_the_old_classifier_is_found(call, photos, tmp_path, classifier):
+    train = [
+        "train", "own/cotuning", "--data", photos(), "--epochs", 1, "--work-dir", "run",
+        "--weights", _pretrained(tmp_path, classifier), *SMALL, "train_dataloader.batch_size=4",
+        "train_dataloader.batch_sampler.batches=1", "train_dataloader.dataset.dataset.size=64",
+    ]  # fmt: skip
+    got = call(*train, "optim_wrapper.optimizer.lr=0.0")
+    assert got.status == 0, got.err
+    trained = torch.load(tmp_path / "run" / "epoch_1.pth", weights_only=True)["state_dict"]
+    before = torch.load(tmp_path / "pretrained.pth", weights_only=True)
+    for name in ("weight", "bias"):
+        assert torch.equal(trained[f"source_head.fc.{name}"], before[f"{classifier}.{name}"])
+    assert trained["relationship"].shape == (3, 7)
+    # The config in the checkpoint says all that a prediction needs.
+    (tmp_path / "pretrained.pth").unlink()
+    got = call("predict", "run/epoch_1.pth", "photos/dark/0.jpg")
+    assert got.status == 0, got.err
+
+
+def test_weights_without_the_old_classifier(call, photos, tmp_path):
+    photos(images=2)
+    weights = _pretrained(tmp_path, classifier=None)
+    message = error_of(
+        call("train", "own/cotuning", "--data", "photos", "--weights", weights, *SMALL)
+    )
+    assert "pretrained.pth has no classifier that takes 128 features" in message
+    assert not (tmp_path / "work_dirs").exists()
 
 
 @pytest.mark.parametrize("prefix", ["", "backbone.", "module.encoder."])

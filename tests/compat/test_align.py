@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
-from dmmix.compat.align import align
+from dmmix.compat.align import align, head_weight
 from dmmix.compat.errors import CheckpointError
 from dmmix.registry import MODELS
 
@@ -101,3 +102,26 @@ def test_a_cut_safetensors_file_is_told(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(whole[:-9])
     with pytest.raises(CheckpointError, match=r"w\.safetensors is damaged"):
         load(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ({"fc": (7, 4)}, "fc"),
+        ({"module.backbone.block.fc": (9, 4), "module.head.fc": (7, 4)}, "module.head.fc"),
+        ({"head_dist": (7, 4), "head": (7, 4)}, "head"),
+        ({"classifier.1": (7, 4), "classifier.0": (4, 9)}, "classifier.1"),
+        ({"heads.head": (7, 4)}, "heads.head"),
+        ({"fc": (7, 5), "mlp": (7, 4)}, None),
+    ],
+)
+def test_the_classifier_of_a_file(names, found):
+    """By its name and by how many features it takes."""
+    weights = {f"{name}.weight": torch.rand(shape) for name, shape in names.items()}
+    weights |= {f"{name}.bias": torch.rand(shape[0]) for name, shape in names.items()}
+    assert head_weight(weights, 4) == (found and f"{found}.weight")
+    head = nn.ModuleDict({"fc": nn.Linear(4, 7)})
+    if found:
+        got = align(head, weights)
+        assert torch.equal(got["fc.weight"], weights[f"{found}.weight"])
+        assert torch.equal(got["fc.bias"], weights[f"{found}.bias"])

@@ -1,0 +1,5 @@
+# Co-Tuning, labelled images mixed with unlabelled ones under DM(CE).
+_base_ = ["./cotuning.py", "../_base_/mixups/mixup.py"]
+
+model = dict(stream_mix=dict(mixup={{_base_.mixup}}))
+train_dataloader = dict(dataset=dict(unlabelled="rest"))

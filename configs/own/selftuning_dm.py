@@ -1,0 +1,4 @@
+# Self-Tuning, labelled images mixed with unlabelled ones under DM(CE).
+_base_ = ["./selftuning.py", "../_base_/mixups/mixup.py"]
+
+model = dict(stream_mix=dict(mixup={{_base_.mixup}}))
