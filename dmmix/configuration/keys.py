@@ -55,9 +55,23 @@ def check_top_level(cfg: Any) -> None:
             continue
         if near := suggestion(key, known, most=1, cutoff=0.85):
             raise UserError(f"{cfg.filename}: unknown key {key!r}{near}")
-        # Once where it is set, once more where another file or line takes it.
-        if len(re.findall(rf"\b{re.escape(key)}\b", re.sub(r"#.*", "", cfg.text))) < 2:
+        # Once where it is set, once more where another file or line takes it; a config that a run
+        # has written has the value in both places.
+        named = len(re.findall(rf"\b{re.escape(key)}\b", re.sub(r"#.*", "", cfg.text)))
+        if named < 2 and not any(_holds(cfg[k], cfg[key]) for k in known & set(cfg)):
             print(f"warning: {cfg.filename}: nothing reads the key {key!r}", file=sys.stderr)
+
+
+def _holds(whole: Any, value: Any) -> bool:
+    """Whether the value stands somewhere in it; one such as 0.1 stands anywhere."""
+    if not isinstance(value, Mapping | list | tuple) or not value:
+        return False
+    parts: Any = ()
+    if isinstance(whole, Mapping):
+        parts = whole.values()
+    elif isinstance(whole, list | tuple):
+        parts = whole
+    return whole == value or any(_holds(part, value) for part in parts)
 
 
 def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:

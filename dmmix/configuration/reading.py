@@ -39,6 +39,11 @@ def override(cfg: Any, overrides: Sequence[tuple[str, str]] | None) -> None:
     """Merges what ``--cfg-options`` says."""
     if overrides:
         values = parse_overrides(overrides)
+        if "vis_backends" in values and "visualizer" in cfg:
+            raise UserError(
+                "--cfg-options vis_backends comes too late, visualizer has taken it already: set "
+                "visualizer.vis_backends"
+            )
         check_overrides(cfg, values)
         cfg.merge_from_dict(values)
 
