@@ -29,7 +29,9 @@ def folder_parts(root: str) -> dict[str, Callable[[], Part]]:
     makers: dict[str, Callable[[], Part]] = {}
     for part, name in found.items():
         make = _flat if part == "unlabelled" else _labelled
-        makers[part] = partial(make, os.path.join(root, name), *([beside] if part == "train" else []))
+        makers[part] = partial(
+            make, os.path.join(root, name), *([beside] if part == "train" else [])
+        )
     return makers
 
 
