@@ -15,7 +15,7 @@ from dmmix.datasets.images.decoding import decode, read_header, reduction, resiz
 #: What a file raises that is no image or damaged.
 DAMAGE = (OSError, ValueError, SyntaxError, cv2.error, Image.DecompressionBombError)
 _ATTEMPTS = 10
-_LONGEST = 16  # times its width an image may be high before its ends are cut off
+_LONGEST = 16  # sides, one as many times the other, before the ends are cut off
 
 
 def image_crop(
@@ -46,7 +46,7 @@ def image_crop(
         return resized(image[rows, columns], options.size)
     size = (options.edge, options.edge) if options.square else _by_short_edge(have, options.edge)
     image = decoded(have, size)[0]
-    if max(image.shape) > _LONGEST * min(image.shape[:2]) and not (
+    if max(image.shape[:2]) > _LONGEST * min(image.shape[:2]) and not (
         options.square or options.ten_crop
     ):
         # All of it resized would be of thousands of pixels, of which the middle is used.
