@@ -105,6 +105,8 @@ train_dataloader = dict(
             _delete_=True, type="DecodedFolder", data_root="flat", size=96, with_label=False)))
 val_dataloader = dict(
     num_workers=0, dataset=dict(data_root="photos", data_prefix=""))
+test_dataloader = dict(
+    num_workers=0, dataset=dict(data_root="photos", data_prefix=""))
 data_preprocessor = dict(num_classes=3)
 val_evaluator = dict(topk=(1,))
 test_evaluator = dict(topk=(1,))
