@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from dmmix.cli.options import parser_of
-from dmmix.cli.own_data import VAL_SHARE, find_data, parts_table
+from dmmix.cli.own_data import VAL_SHARE, find_data, parts_table, passed_over, to_see_to
 from dmmix.cli.running import reported_errors, starting
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def _seen(data: OwnData, findings: Findings) -> Iterator[str]:
             ends.append(f"{min(side)} to {max(side)} (median {median(side):.0f})")
         yield f"sizes: height {ends[0]}, width {ends[1]}"
         yield "modes: " + ", ".join(f"{n:,} {mode}" for mode, n in findings.modes.most_common())
-    for part in (train, data.val, data.test, data.unlabelled):
-        if part is not None and part.passed_over:
-            yield f"{part.where}: passed over {part.passed_over}"
+    yield from passed_over(data)
     ratio = max(train.counts) / min(train.counts)
     if ratio >= 2:
         yield (
@@ -79,6 +77,7 @@ def _bad(data: OwnData, findings: Findings) -> Iterator[str]:
         yield f"few: less than {_FEW} training images: {', '.join(few[:_SHOWN])}" + (
             f" and {len(few) - _SHOWN} more" if len(few) > _SHOWN else ""
         )
+    yield from to_see_to(data)
     known = set(data.train.classes)
     for name, part in (("val", data.val), ("test", data.test)):
         strange = [] if part is None else [each for each in part.classes if each not in known]

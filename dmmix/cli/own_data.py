@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 VAL_SHARE = 0.2
 #: Metrics of images that may have several classes.
 _SEVERAL = ("AveragePrecision", "MultiLabelMetric")
+_FEW_HELD_OUT = 20  # images of a class
 _LEAST_EPOCHS, _MOST_EPOCHS = 20, 300
 #: What launchers say of a process among others.
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
@@ -82,6 +83,11 @@ def use_data(
             "an image: take own/resnet18_64_cutmix_dm_bce"
         )
     _set_classes(cfg, len(data.train.classes))
+    if data.val is None and not held_out_counts(data).any():
+        raise UserError(
+            f"{data.train.where}: no class has three images, so that none can be held out to "
+            "choose the best checkpoint by: add images, or a folder val"
+        )
     split = None if data.val else _held_out(Path(scratch or cfg.work_dir))
     where = [str(Path(path).expanduser().resolve()) for path in args.data]
     source = dict(type="OwnImages", data=where, **({"multi_label": True} if several else {}))
@@ -118,6 +124,10 @@ def find_data(where: list[str]) -> OwnData:
 
     try:
         return find_parts(where)
+    except PermissionError as error:
+        raise UserError(
+            f"{error.filename} may not be read by you: change that (chmod), or leave it out"
+        ) from error
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error)) from error
 
@@ -169,6 +179,19 @@ def put_files(
     files.update(type="DecodedImages", dataset={**source, "split": split}, test_mode=test_mode)
     if subset is not None:
         files.subset = subset
+    if not test_mode:  # a photograph that cannot be read is told and does not end a training
+        files.setdefault("corrupt", "skip")
+
+
+def held_out_counts(data: OwnData) -> Any:
+    """How many training images of each class are held out where there is no validation part."""
+    import numpy as np
+
+    from dmmix.datasets import LabelSubset
+    from dmmix.datasets.subsets.strata import strata
+
+    per_class = np.bincount(strata(data.train.labels), minlength=len(data.train.classes))
+    return per_class - LabelSubset(label_fraction=1 - VAL_SHARE).counts(per_class)
 
 
 def _held_out(work_dir: Path) -> dict[str, Any]:
@@ -254,6 +277,28 @@ def parts_table(data: OwnData) -> Any:
     return table
 
 
+def to_see_to(data: OwnData) -> Iterator[str]:
+    """What may be a mistake, and would not be seen in training."""
+    from dmmix.datasets.messages import listed
+    from dmmix.datasets.own.part import alike
+
+    for names in alike(data.train.classes):
+        yield f"classes: {' and '.join(names)} differ in case or spaces alone: are they one?"
+    if data.val is not None:
+        return
+    counts = held_out_counts(data)[: len(data.train.classes)]
+    pairs = zip(data.train.classes, counts, strict=True)
+    if none := [name for name, count in pairs if not count]:
+        yield f"held out: none of {listed(none)}, which have less than three images"
+
+
+def passed_over(data: OwnData) -> Iterator[str]:
+    """What else lies there."""
+    for part in (data.train, data.val, data.test, data.unlabelled):
+        if part is not None and part.passed_over:
+            yield f"{part.where}: passed over {part.passed_over}"
+
+
 def _tell(cfg: Any, data: OwnData) -> None:
     from rich.console import Console
 
@@ -273,3 +318,11 @@ def _tell(cfg: Any, data: OwnData) -> None:
             "as split.json in the work dir says.",
             highlight=False,
         )
+        if (most := held_out_counts(data).max()) < _FEW_HELD_OUT:
+            console.print(
+                f"That is at most {most} of a class: the best checkpoint is chosen by little. A "
+                f"folder val with {_FEW_HELD_OUT} of each would choose better.",
+                highlight=False,
+            )
+    for line in (*passed_over(data), *to_see_to(data)):
+        console.print(line, highlight=False, markup=False)

@@ -51,11 +51,16 @@ def _split(args: Any) -> None:
         raise UserError(f"{args.config}: no train_dataloader.dataset to choose from")
     subset = _asked(args, dataset)
 
-    from dmmix.datasets import check_subset, subset_indices
+    import numpy as np
 
-    checked = check_subset(subset)  # before the data is read
+    from dmmix.datasets import subset_indices
+    from dmmix.datasets.semi.checks import check_num_labels, resolve_subset
+
+    check_num_labels(subset)  # before the data is read
     labels, classes = _labels(cfg, dataset)
-    indices = subset_indices(labels, checked, classes)
+    number = len(classes) if classes is not None else int(labels.max()) + 1
+    chosen = resolve_subset(subset, np.bincount(labels, minlength=number))
+    indices = subset_indices(labels, chosen, classes)
     _print_table(labels, indices, classes)
     if args.out is not None:
         print(f"{args.out} is made; use it with subset = dict(file={args.out!r})")
@@ -73,7 +78,7 @@ def _asked(args: Any, dataset: Any) -> dict:
     asked = {}
     if not options.keys() - {"seed"} and args.check is None:
         asked = dict(dataset.get("subset") or {})
-        if not asked.keys() & {"labels_per_class", "label_fraction"}:
+        if not asked.keys() & {"labels_per_class", "label_fraction", "num_labels"}:
             raise UserError(
                 f"--labels-per-class or --label-fraction is needed: {args.config} has no subset "
                 "that says how many"
@@ -82,8 +87,14 @@ def _asked(args: Any, dataset: Any) -> dict:
 
 
 def _labels(cfg: Any, config: Any) -> tuple[Any, Any]:
-    """Labels of all training samples, and the names of the classes."""
-    config = {key: value for key, value in config.items() if key != "subset"}
+    """Labels of all training samples, and the names of the classes.
+
+    Those of a semi-supervised config are chosen from all images of its dataset.
+    """
+    if str(config.get("type")).rpartition(".")[2] == "SemiDataset":
+        config = config["dataset"]
+    else:
+        config = {key: value for key, value in config.items() if key != "subset"}
     dataset = build_dataset(cfg, config)
     if not hasattr(dataset, "get_gt_labels"):
         raise UserError(f"{type(dataset).__name__} does not tell its labels (get_gt_labels)")

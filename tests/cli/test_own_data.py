@@ -229,7 +229,7 @@ def test_images_without_labels_lie_in_any_folders(call, photos):
     ],
 )
 def test_mistakes(call, photos, config, options, says):
-    photos(images=2)
+    photos(images=3)
     message = error_of(call("train", config, *options))
     assert re.search(says, message), message
 

@@ -82,3 +82,22 @@ def test_a_file_for_other_data(call, dm):
     done = call("data split", dm, *options, "--check", "4.json")
     assert done.status == 2
     assert "4.json was made for a dataset of 100 samples, this one has 200" in done.err
+
+
+def test_labels_of_a_semi_supervised_config(call, tmp_path):
+    config = "semi/quickstart/digits_fixmatch_40"  # num_labels=40
+    made = call("data split", config, "--seed", "7", "--out", "40.json")
+    assert made.status == 0, made.err
+    data = json.loads((tmp_path / "40.json").read_text(encoding="utf-8"))
+    assert (data["labels_per_class"], data["seed"], data["samples"]) == (4, 7, 40)
+    assert call("data split", config, "--check", "40.json").status == 0
+    made = call("data split", config, "--labels-per-class", "2", "--out", "20.json")
+    assert made.status == 0, made.err
+    assert json.loads((tmp_path / "20.json").read_text(encoding="utf-8"))["samples"] == 20
+    (tmp_path / "own.py").write_text(
+        f"_base_ = 'dmmix::{config}.py'\n"
+        "train_dataloader = dict(dataset=dict(subset=dict(_delete_=True, file='20.json')))\n",
+        encoding="utf-8",
+    )
+    trained = call("train", "own.py", "--dry-run")
+    assert trained.status == 0, trained.err

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.decoding import decode, read_header, reduction, resize
 
 #: What a file raises that is no image or damaged.
-DAMAGE = (OSError, ValueError, SyntaxError, cv2.error)
+DAMAGE = (OSError, ValueError, SyntaxError, cv2.error, Image.DecompressionBombError)
 _ATTEMPTS = 10
+_LONGEST = 16  # sides, one as many times the other, before the ends are cut off
 
 
 def image_crop(
@@ -42,10 +44,16 @@ def image_crop(
             _reduced_range(box[axis], box[axis + 2], factor, image.shape[axis]) for axis in (0, 1)
         )
         return resized(image[rows, columns], options.size)
-    size = (options.edge, options.edge)
-    if not options.square:
-        size = (have[0] * options.edge // min(have), have[1] * options.edge // min(have))
-    image = resized(decoded(have, size)[0], size)
+    size = (options.edge, options.edge) if options.square else _by_short_edge(have, options.edge)
+    image = decoded(have, size)[0]
+    if max(image.shape[:2]) > _LONGEST * min(image.shape[:2]) and not (
+        options.square or options.ten_crop
+    ):
+        # All of it resized would be of thousands of pixels, of which the middle is used.
+        most = _LONGEST * min(image.shape[:2])
+        image = _middle(image, (min(image.shape[0], most), min(image.shape[1], most)))
+        size = _by_short_edge(image.shape[:2], options.edge)
+    image = resized(image, size)
     return _ten_crops(image, options.size) if options.ten_crop else _middle(image, options.size)
 
 
@@ -56,6 +64,10 @@ def channels_first(image: np.ndarray) -> np.ndarray:
     planes = np.empty((3, *image.shape[:2]), np.uint8)
     cv2.split(image, list(planes))  # three times as fast as NumPy's copy
     return planes
+
+
+def _by_short_edge(have: tuple[int, ...], edge: int) -> tuple[int, int]:
+    return have[0] * edge // min(have), have[1] * edge // min(have)
 
 
 def _draw_box(

@@ -11,11 +11,12 @@ from dmmix.datasets.messages import listed
 
 def class_folders(root: str) -> list[str]:
     """Names of the folders in ``root``, sorted; hidden ones (``.ipynb_checkpoints``) are none."""
-    return sorted(
-        entry.name
-        for entry in os.scandir(root)
-        if entry.is_dir() and not entry.name.startswith(".")
-    )
+    return sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not _hidden(entry))
+
+
+def _hidden(entry: os.DirEntry) -> bool:
+    """Also the folder that macOS puts into archives."""
+    return entry.name.startswith(".") or entry.name == "__MACOSX"
 
 
 class FolderListing:
@@ -25,12 +26,23 @@ class FolderListing:
         self.extensions = tuple(extensions)
         self._others: Counter[str] = Counter()
         self._broken: list[str] = []
+        self._outside: list[str] = []
 
     def images(self, folder: str) -> list[str]:
         """Paths below ``folder`` of the images in it and in its folders, sorted."""
         found: list[str] = []
         self._walk(folder, "", (os.path.realpath(folder),), found)
         return sorted(found)
+
+    def outside(self, root: str) -> None:
+        """Counts what lies beside the class folders of ``root``: images, and broken links."""
+        for entry in os.scandir(root):
+            if _hidden(entry) or entry.is_dir():
+                continue
+            if not entry.is_file():
+                self._broken.append(entry.path)
+            elif entry.name.lower().endswith(self.extensions):
+                self._outside.append(entry.name)
 
     def _walk(self, folder: str, below: str, above: tuple[str, ...], found: list[str]) -> None:
         """``below`` is put before each name: os.path.join would take longer than all the rest.
@@ -39,7 +51,7 @@ class FolderListing:
         """
         for entry in os.scandir(folder):
             name = entry.name
-            if name.startswith("."):
+            if _hidden(entry):
                 continue
             if entry.is_file():
                 if name.lower().endswith(self.extensions):
@@ -66,4 +78,7 @@ class FolderListing:
             lines.append(f"{self._others.total()} files with other endings ({counts})")
         if self._broken:
             lines.append(f"{len(self._broken)} broken links ({listed(sorted(self._broken))})")
+        if self._outside:
+            names = listed(sorted(self._outside))
+            lines.append(f"{len(self._outside)} images in no class folder ({names})")
         return " and ".join(lines) or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -23,10 +24,15 @@ def folder_parts(root: str) -> dict[str, Callable[[], Part]]:
     found = _named(root)
     if not found:
         return {"train": partial(_labelled, root)}
-    return {
-        part: partial(_flat if part == "unlabelled" else _labelled, os.path.join(root, name))
-        for part, name in found.items()
-    }
+    others = [name for name in class_folders(root) if name not in found.values()]
+    beside = f"{len(others)} folders beside it ({listed(others)})" if others else None
+    makers: dict[str, Callable[[], Part]] = {}
+    for part, name in found.items():
+        make = _flat if part == "unlabelled" else _labelled
+        makers[part] = partial(
+            make, os.path.join(root, name), *([beside] if part == "train" else [])
+        )
+    return makers
 
 
 def _named(root: str) -> dict[str, str]:
@@ -45,7 +51,7 @@ def _named(root: str) -> dict[str, str]:
     return found
 
 
-def _labelled(folder: str) -> Part:
+def _labelled(folder: str, beside: str | None = None) -> Part:
     listing = FolderListing(image_endings())
     names = class_folders(folder)
     found = [listing.images(os.path.join(folder, name)) for name in names]
@@ -58,6 +64,13 @@ def _labelled(folder: str) -> Part:
             f"{folder}: {len(empty)} of {len(names)} class folders have no images "
             f"({listed(empty)}): put some there, or remove the folders"
         )
+    inside = os.path.join(folder, names[0])
+    if len(names) == 1 and all(os.sep in name for name in found[0]):
+        raise ValueError(
+            f"{folder} has one folder alone ({names[0]}), with folders in it: if they are the "
+            f"classes or parts, say {inside}"
+        )
+    listing.outside(folder)
     files = [
         os.path.join(folder, name, file)
         for name, of in zip(names, found, strict=True)
@@ -65,8 +78,14 @@ def _labelled(folder: str) -> Part:
     ]
     # macOS writes an umlaut as two characters.
     classes = tuple(unicodedata.normalize("NFC", name) for name in names)
+    if twice := [name for name, count in Counter(classes).items() if count > 1]:
+        raise ValueError(
+            f"{folder} has two folders {twice[0]}, whose accents are stored in two ways: make them "
+            "one"
+        )
     labels = np.repeat(np.arange(len(classes)), counts)
-    return Part(folder, classes, tuple(files), labels, listing.passed_over())
+    others = " and ".join(each for each in (listing.passed_over(), beside) if each)
+    return Part(folder, classes, tuple(files), labels, others or None)
 
 
 def _no_classes(folder: str, classes: list[str]) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from dmmix.datasets.messages import near_names
+from dmmix.datasets.messages import listed, near_names
 from dmmix.datasets.own.part import Part, in_order
 from dmmix.datasets.own.rows import Row, read_rows
 
@@ -27,7 +27,7 @@ def labels_file_parts(path: str) -> dict[str, Callable[[], Part]]:
         ValueError: no header, no lines, a file that is not there or has two labels, ...; the
             message names the file, and the line where there is one.
     """
-    rows = read_rows(path)
+    rows, unused = read_rows(path)
     parts: dict[str, list[Row]] = {}
     nameless: Counter[str] = Counter()
     for row in _once(path, rows):
@@ -38,6 +38,7 @@ def labels_file_parts(path: str) -> dict[str, Callable[[], Part]]:
     doubled = len(rows) - sum(map(len, parts.values())) - nameless.total()
     told = [f"{count} lines of {split} without a label" for split, count in nameless.items()]
     told += [f"{doubled} lines that are there before"] if doubled else []
+    told += [f"{len(unused)} columns without a single 1 ({listed(unused)})"] if unused else []
     if not parts:
         raise ValueError(f"{path}: no line has a label")
     _check_files(path, rows)

@@ -42,7 +42,7 @@ class Findings:
             with Image.open(io.BytesIO(data)) as image:
                 mode, (width, height) = image.mode, image.size
             image_crop(data, _CROP, (), path)
-        except (*DAMAGE, Image.DecompressionBombError) as error:
+        except DAMAGE as error:
             self.corrupt.append((path, str(error) or type(error).__name__))
             return
         self.modes[mode] += 1

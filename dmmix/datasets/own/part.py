@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -66,6 +67,14 @@ class Part:
         if self.multi_label or not self.classes:
             return self
         return replace(self, labels=np.eye(len(self.classes), dtype=np.int64)[self.labels])
+
+
+def alike(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Those of the names that differ in case, spaces or underscores alone."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(re.sub(r"[\s_]+", " ", name).casefold(), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -53,8 +53,11 @@ class _Columns(NamedTuple):
     classes: dict[int, str]  # columns of 0 and 1
 
 
-def read_rows(path: str) -> list[Row]:
-    """All lines; a ValueError that names the file, and the line, where they cannot be read."""
+def read_rows(path: str) -> tuple[list[Row], list[str]]:
+    """All lines, and the columns of 0 and 1 that have no 1.
+
+    Raises ValueError, which names the file and the line, where they cannot be read.
+    """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             text = file.read()
@@ -64,7 +67,7 @@ def read_rows(path: str) -> list[Row]:
     if not text.strip():
         raise ValueError(f"{path} is empty: it must have a header and a line for each image")
     if path.lower().endswith(".txt") and not _is_header(lines[0]):
-        return _pairs(path, lines)
+        return _pairs(path, lines), []
     return _table(path, text)
 
 
@@ -97,7 +100,7 @@ def _separator(header: str) -> str | None:
     return most if found[most] else None
 
 
-def _table(path: str, text: str) -> list[Row]:
+def _table(path: str, text: str) -> tuple[list[Row], list[str]]:
     separator = _separator(text.lstrip().partition("\n")[0]) or ","
     reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
     cells: list[tuple[int, list[str]]] = []
@@ -116,7 +119,8 @@ def _table(path: str, text: str) -> list[Row]:
                 f"({', '.join(head)}): text with {separator!r} in it goes in quotes"
             )
         rows.append(_row(path, number, line, columns))
-    return rows
+    used = {label for row in rows for label in row.labels or ()}
+    return rows, [name for name in columns.classes.values() if name not in used]
 
 
 def _columns(path: str, head: list[str], first: list[str]) -> _Columns:

@@ -105,6 +105,7 @@ class _Folder(CustomDataset):
                 f"{os.path.join(folder, 'class_name', 'image.jpg')}"
             )
         self.folder_to_idx = self._numbers(folders)
+        listing.outside(folder)
         return [
             (name + os.sep + path, self.folder_to_idx[name])
             for name in folders
