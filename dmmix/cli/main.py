@@ -13,6 +13,7 @@ from dmmix.version import __version__
 VERBS = {
     "quickstart": ("quickstart", "the first run: three trainings on digits, a table, two pictures"),
     "train": ("train", "train a classifier"),
+    "probe": ("probe", "train a linear classifier on the features of a frozen network"),
     "test": ("test", "test a trained classifier"),
     "predict": ("predict", "say what is in images, with a trained classifier"),
     "export": ("export", "a trained classifier for programs without dmmix: ONNX and others"),

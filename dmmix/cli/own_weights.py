@@ -10,24 +10,27 @@ from dmmix.cli.options import check_checkpoint, positive
 from dmmix.configuration.errors import UserError
 
 
-def add_weight_options(group: argparse._ArgumentGroup) -> None:
-    """The options about weights that are there."""
+def add_weights_option(group: argparse._ArgumentGroup) -> None:
+    """The option of weights that are there."""
     group.add_argument(
         "--weights",
         metavar="FILE",
         help="what the backbone begins with: weights of mmpretrain, torchvision, timm, Lightning "
         "or dmmix, .pth or .safetensors",
     )
+
+
+def add_freeze_option(group: argparse._ArgumentGroup) -> None:
+    """The option of what stays of them."""
     help = "the stem and the first N stages of the backbone stay as they are"
     group.add_argument("--freeze", type=positive, metavar="N", help=help)
 
 
 def use_weights(cfg: Any, args: argparse.Namespace) -> None:
-    """The backbone begins with the weights of a file, where they stand in it is found out; and its
-    first stages are not trained.
+    """The backbone begins with the weights of a file; where they stand in it is found out.
 
     Raises:
-        UserError: no such file; a backbone without stages that could stay.
+        UserError: no such file.
     """
     if args.weights is not None:
         check_checkpoint(args.weights)
@@ -36,15 +39,18 @@ def use_weights(cfg: Any, args: argparse.Namespace) -> None:
         backbone.pop(
             "pretrained", None
         )  # timm's, which would be fetched and left no room for these
+
+
+def use_freeze(cfg: Any, args: argparse.Namespace) -> None:
+    """The first stages of the backbone are not trained.
+
+    Raises:
+        UserError: random weights; a backbone without stages that could stay.
+    """
     if args.freeze is None:
         return
+    check_begins(cfg, "--freeze")
     backbone = cfg.model.backbone
-    begins = backbone.get("init_cfg") or {}
-    if not (backbone.get("pretrained") or "checkpoint" in begins):
-        raise UserError(
-            "--freeze keeps weights as they are, and these would be random ones: say with "
-            "--weights FILE what the backbone begins with"
-        )
     from dmmix.registry import MODELS
 
     with MODELS.switch_scope_and_registry("dmmix") as registry:
@@ -52,6 +58,16 @@ def use_weights(cfg: Any, args: argparse.Namespace) -> None:
     if kind is not None and "frozen_stages" not in _arguments(kind):
         raise UserError(f"--freeze: {backbone.type} has no stages that stay as they are")
     backbone.frozen_stages = args.freeze
+
+
+def check_begins(cfg: Any, what: str) -> None:
+    """Raises UserError where the backbone begins with random weights, for ``what`` keeps them."""
+    backbone = cfg.model.backbone
+    if not (backbone.get("pretrained") or "checkpoint" in (backbone.get("init_cfg") or {})):
+        raise UserError(
+            f"{what} keeps weights as they are, and these would be random ones: say with "
+            "--weights FILE what the backbone begins with"
+        )
 
 
 def _arguments(kind: type) -> set[str]:

@@ -8,8 +8,8 @@ import tempfile
 from typing import Any
 
 from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
-from dmmix.cli.own_data import add_data_options, set_epochs, set_patience, use_data
-from dmmix.cli.own_weights import use_weights
+from dmmix.cli.own_data import add_training_options, set_epochs, set_patience, use_data
+from dmmix.cli.own_weights import use_freeze, use_weights
 from dmmix.cli.running import (
     build_runner,
     leave_processes,
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="build everything, run a few steps, stop"
     )
-    add_data_options(parser)
+    add_training_options(parser)
     args = parse(parser)
 
     with reported_errors(args.traceback), starting():
@@ -108,6 +108,7 @@ def _merge(cfg: Any, args: argparse.Namespace) -> Any:
     if args.patience is not None:
         set_patience(cfg, args.patience)
     use_weights(cfg, args)
+    use_freeze(cfg, args)
     for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
         if cfg.get(name) is not None:
             _dataloader_defaults(cfg[name], training=name == "train_dataloader")
