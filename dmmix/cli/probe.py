@@ -61,8 +61,9 @@ def _config(args: argparse.Namespace) -> Any:
     if args.alpha is not None and args.loss == "ce":
         raise UserError("--alpha says how features are mixed, and --loss ce mixes none")
     cfg = load_config(args)
-    train = (cfg.get("train_dataloader") or {}).get("dataset")
-    if file_dataset(train) is None or train.type == "SemiDataset" or not cfg.get("val_dataloader"):
+    train, val = ((cfg.get(f"{name}_dataloader") or {}).get("dataset") for name in ("train", "val"))
+    found = file_dataset(train) is not None and file_dataset(val) is not None
+    if not found or train["type"] == "SemiDataset":
         raise UserError(
             "dmmix probe goes with configs that train and validate on image files with labels, "
             f"such as own/resnet18_finetune_cutmix_dm; {args.config} is another"
@@ -97,7 +98,7 @@ def _training(cfg: Any, args: argparse.Namespace) -> Any:
 def _parts(cfg: Any, args: argparse.Namespace) -> tuple[dict[str, _Part], list[str] | None]:
     """Files and labels of train, val and, where it is another, test; and the classes."""
     from dmmix.datasets import subset_indices
-    from dmmix.datasets.interface import class_names
+    from dmmix.datasets.interface import class_names, is_multi_label
     from dmmix.datasets.sources.match_classes import match_classes
 
     parts: dict[str, _Part] = {}
@@ -107,6 +108,11 @@ def _parts(cfg: Any, args: argparse.Namespace) -> tuple[dict[str, _Part], list[s
         if loader is None:
             continue
         dataset = build_dataset(cfg, file_dataset(loader.dataset))
+        if is_multi_label(dataset):
+            raise UserError(
+                f"a probe is for one label an image, and {args.config} for several: take "
+                "own/resnet18_finetune_cutmix_dm"
+            )
         if name == "train":
             classes = class_names(dataset)
         match_classes(dataset, classes, f"{name}_dataloader.dataset", "training data")
@@ -191,6 +197,7 @@ def _features(cfg: Any, args: Any, model: Any, parts: dict[str, _Part]) -> dict[
     from dmmix.engine.predictor import crop_options
 
     crop = crop_options(cfg)
+    assert crop is not None  # its images are files
     about = repr([cfg.model.backbone, cfg.model.get("neck"), cfg.get("data_preprocessor")])
     network = FrozenNetwork(model, crop, about)
     files = list(dict.fromkeys(file for part in parts.values() for file in part.files))

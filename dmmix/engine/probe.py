@@ -71,7 +71,7 @@ class HeadTraining:
                 schedule.step()
         with torch.no_grad():
             layer.weight /= scale
-            layer.bias -= layer.weight @ mean
+            layer.bias.sub_(layer.weight @ mean)
 
     def _loss(self, head: Any, features: Tensor, labels: Any, generator: torch.Generator) -> Tensor:
         if self.mix is not None:

@@ -111,6 +111,11 @@ def test_other_configs(call, data, config, says):
     assert says in error_of(got)
 
 
+def test_several_labels_an_image_are_refused(probe):
+    message = error_of(probe("--cfg-options", "val_evaluator.type=AveragePrecision"))
+    assert "a probe is for one label an image" in message
+
+
 def test_random_weights_are_refused(call, data):
     got = call("probe", CONFIG, "--data", "photos")
     assert "these would be random ones: say with --weights FILE" in error_of(got)
