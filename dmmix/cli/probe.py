@@ -62,8 +62,8 @@ def _config(args: argparse.Namespace) -> Any:
         raise UserError("--alpha says how features are mixed, and --loss ce mixes none")
     cfg = load_config(args)
     train, val = ((cfg.get(f"{name}_dataloader") or {}).get("dataset") for name in ("train", "val"))
-    found = file_dataset(train) is not None and file_dataset(val) is not None
-    if not found or train["type"] == "SemiDataset":
+    found = file_dataset(train) and file_dataset(val)
+    if not found or not train or train["type"] == "SemiDataset":
         raise UserError(
             "dmmix probe goes with configs that train and validate on image files with labels, "
             f"such as own/resnet18_finetune_cutmix_dm; {args.config} is another"
