@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmmix.cli.options import config_options, load_config, parse, positive
 from dmmix.cli.own_data import add_data_options, use_data
-from dmmix.cli.own_weights import use_weights
+from dmmix.cli.own_weights import add_freeze_option, use_freeze, use_weights
 from dmmix.cli.running import build_runner, reported_errors, starting
 from dmmix.cli.train import dataloader_defaults
 from dmmix.configuration.errors import UserError
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--highest", type=float, default=1.0, help="last rate; default: 1")
     help = "updates of the weights; default: 100"
     parser.add_argument("--steps", type=positive, default=100, metavar="N", help=help)
-    add_data_options(parser)
+    add_freeze_option(add_data_options(parser))
     parser.set_defaults(launcher="none", local_rank=0, epochs=None)
     args = parse(parser)
 
@@ -64,6 +64,7 @@ def _prepare(cfg: Any, args: argparse.Namespace, scratch: str) -> None:
     if "optimizer" not in cfg.optim_wrapper:
         raise UserError("dmmix lr goes with one optimiser, and optim_wrapper has several")
     use_weights(cfg, args)
+    use_freeze(cfg, args)
     use_data(cfg, args, scratch, tell=False)  # of epochs and a split that do not count here
     dataloader_defaults(cfg.train_dataloader, training=True)
     for split in ("val", "test"):

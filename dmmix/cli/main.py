@@ -14,6 +14,7 @@ VERBS = {
     "quickstart": ("quickstart", "the first run: three trainings on digits, a table, two pictures"),
     "train": ("train", "train a classifier"),
     "lr": ("lr", "suggest a learning rate"),
+    "probe": ("probe", "train a linear classifier on the features of a frozen network"),
     "test": ("test", "test a trained classifier"),
     "predict": ("predict", "say what is in images, with a trained classifier"),
     "export": ("export", "a trained classifier for programs without dmmix: ONNX and others"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmmix.cli.options import positive
-from dmmix.cli.own_weights import add_weight_options
+from dmmix.cli.own_weights import add_freeze_option, add_weights_option
 from dmmix.configuration.errors import UserError
 from dmmix.configuration.file_dataset import file_dataset
 
@@ -31,7 +31,7 @@ _WHICH = (
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """The options about images of one's own, and their group."""
+    """The options about images of one's own, and what the backbone begins with; their group."""
     group = parser.add_argument_group("images of your own")
     group.add_argument(
         "--data",
@@ -47,25 +47,43 @@ def add_data_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
         metavar="N",
         help="use the labels of N training images of each class alone",
     )
-    add_weight_options(group)
+    add_weights_option(group)
     return group
 
 
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """:func:`add_data_options`, and how a network is trained on them."""
+    group = add_data_options(parser)
+    add_freeze_option(group)
+    group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
+    group.add_argument(
+        "--patience",
+        type=positive,
+        metavar="N",
+        help="stop where N validations in a row were no better than the best before",
+    )
+
+
 def use_data(
-    cfg: Any, args: argparse.Namespace, scratch: str | None = None, tell: bool = True
+    cfg: Any,
+    args: argparse.Namespace,
+    scratch: str | None = None,
+    whole: bool = False,
+    tell: bool = True,
 ) -> None:
     """Makes a config train and test on images of one's own, and tells what was found.
 
     Classes, their number, the accuracies that make sense, batch and length of training follow from
     the images. Without a validation part a fifth of the training images of each class is one, which
-    ``split.json`` in the work dir writes down.
+    ``split.json`` in the work dir writes down. A ``whole`` training part keeps the labels of all
+    its images, and nothing is said of epochs: for a command that sees to both itself.
 
     Raises:
         UserError: no such folder; a config whose images are not files, or have one class alone
             where these have several.
     """
     if args.data is None:
-        if args.labels_per_class is not None:
+        if args.labels_per_class is not None and not whole:
             raise UserError("--labels-per-class goes with --data FOLDER")
         _check_root(cfg)
         return
@@ -75,6 +93,7 @@ def use_data(
             f"--data goes with configs whose images are files, such as own/resnet18_cutmix_dm; "
             f"{args.config} has others"
         )
+    cfg.pop("data_root", None)  # the base's, which nothing reads any more
     data = find_data(args.data)
     several = takes_several(cfg)
     if data.train.multi_label and not several:
@@ -91,18 +110,19 @@ def use_data(
     split = None if data.val else _held_out(Path(scratch or cfg.work_dir))
     where = [str(Path(path).expanduser().resolve()) for path in args.data]
     source = dict(type="OwnImages", data=where, **({"multi_label": True} if several else {}))
-    _set_train(cfg.train_dataloader, source, data, split, args.labels_per_class)
+    _set_train(cfg.train_dataloader, source, data, split, None if whole else args.labels_per_class)
     for name, part in (("val", "val"), ("test", "test" if data.test else "val")):
         loader = cfg.get(f"{name}_dataloader")
         if loader is not None:
             there = getattr(data, part) is not None
             held = None if there else {**(split or {}), "rest": True}
             put_files(loader.dataset, source, part if there else "train", held, test_mode=True)
-    _set_length(cfg, args, data)
+    if not whole:
+        _set_length(cfg, args, data)
     if not tell:
         return
     if args.launcher == "none" or "0" in (os.environ.get(name) for name in _RANKS):
-        _tell(cfg, data)
+        _tell(data, None if whole else cfg.train_cfg.get("max_epochs"))
 
 
 def _check_root(cfg: Any) -> None:
@@ -299,7 +319,7 @@ def passed_over(data: OwnData) -> Iterator[str]:
             yield f"{part.where}: passed over {part.passed_over}"
 
 
-def _tell(cfg: Any, data: OwnData) -> None:
+def _tell(data: OwnData, epochs: int | None) -> None:
     from rich.console import Console
 
     from dmmix.datasets.own.sizes import image_size
@@ -309,7 +329,6 @@ def _tell(cfg: Any, data: OwnData) -> None:
     size = image_size(data.train)
     seen = "" if size is None else f", {size[0]} x {size[1]} pixels (median height x width)"
     console.print(f"{len(data.train.classes)} classes{seen}", highlight=False)
-    epochs = cfg.train_cfg.get("max_epochs")
     if epochs is not None:
         console.print(f"{epochs} epochs (--epochs N sets another number)", highlight=False)
     if data.val is None:

@@ -10,45 +10,49 @@ from dmmix.cli.options import check_checkpoint, positive
 from dmmix.configuration.errors import UserError
 
 
-def add_weight_options(group: argparse._ArgumentGroup) -> None:
-    """The options about weights that are there."""
+def add_weights_option(group: argparse._ArgumentGroup) -> None:
+    """The option of weights that are there."""
     group.add_argument(
         "--weights",
         metavar="FILE",
         help="what the backbone begins with: weights of mmpretrain, torchvision, timm, Lightning "
         "or dmmix, .pth or .safetensors",
     )
+
+
+def add_freeze_option(group: argparse._ArgumentGroup) -> None:
+    """The option of what stays of them."""
     help = "the stem and the first N stages of the backbone stay as they are"
     group.add_argument("--freeze", type=positive, metavar="N", help=help)
 
 
 def use_weights(cfg: Any, args: argparse.Namespace) -> None:
-    """The backbone begins with the weights of a file, where they stand in it is found out; and its
-    first stages are not trained. The old classifier of Co-Tuning is that of the file.
+    """The backbone begins with the weights of a file; where they stand in it is found out. The old
+    classifier of Co-Tuning is that of the file.
 
     Raises:
-        UserError: no such file, or one without a classifier; a backbone without stages that could
-            stay.
+        UserError: no such file, or one without a classifier.
     """
     if args.weights is not None:
         check_checkpoint(args.weights)
         backbone = cfg.model.backbone
         backbone.init_cfg = dict(type="Pretrained", checkpoint=args.weights, prefix="auto")
-        backbone.pop(
-            "pretrained", None
-        )  # timm's, which would be fetched and left no room for these
+        backbone.pop("pretrained", None)  # timm would fetch those, and take them
     _use_source_head(cfg)
+
+
+def use_freeze(cfg: Any, args: argparse.Namespace) -> None:
+    """The first stages of the backbone are not trained.
+
+    Raises:
+        UserError: random weights; a backbone without stages that could stay.
+    """
     if args.freeze is None:
         return
-    backbone = cfg.model.backbone
-    begins = backbone.get("init_cfg") or {}
-    if not (backbone.get("pretrained") or "checkpoint" in begins):
-        raise UserError(
-            "--freeze keeps weights as they are, and these would be random ones: say with "
-            "--weights FILE what the backbone begins with"
-        )
+    check_begins(cfg, "--freeze")
     from dmmix.registry import MODELS
 
+    backbone = cfg.model.backbone
     with MODELS.switch_scope_and_registry("dmmix") as registry:
         kind = registry.get(backbone.type)
     if kind is not None and "frozen_stages" not in _arguments(kind):
@@ -79,6 +83,16 @@ def _use_source_head(cfg: Any) -> None:
         )
     source.update(num_classes=len(weights[name]), in_channels=inputs)
     head_begins["checkpoint"] = file
+
+
+def check_begins(cfg: Any, what: str) -> None:
+    """Raises UserError where the backbone begins with random weights, for ``what`` keeps them."""
+    backbone = cfg.model.backbone
+    if not (backbone.get("pretrained") or "checkpoint" in (backbone.get("init_cfg") or {})):
+        raise UserError(
+            f"{what} keeps weights as they are, and these would be random ones: say with "
+            "--weights FILE what the backbone begins with"
+        )
 
 
 def _arguments(kind: type) -> set[str]:

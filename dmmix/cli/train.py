@@ -7,9 +7,9 @@ import sys
 import tempfile
 from typing import Any
 
-from dmmix.cli.options import check_checkpoint, common_options, load_config, parse, positive
-from dmmix.cli.own_data import add_data_options, set_epochs, set_patience, use_data
-from dmmix.cli.own_weights import use_weights
+from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
+from dmmix.cli.own_data import add_training_options, set_epochs, set_patience, use_data
+from dmmix.cli.own_weights import use_freeze, use_weights
 from dmmix.cli.running import (
     build_runner,
     leave_processes,
@@ -46,14 +46,7 @@ def main() -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="build everything, run a few steps, stop"
     )
-    group = add_data_options(parser)
-    group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
-    group.add_argument(
-        "--patience",
-        type=positive,
-        metavar="N",
-        help="stop where N validations in a row were no better than the best before",
-    )
+    add_training_options(parser)
     args = parse(parser)
 
     with reported_errors(args.traceback), starting():
@@ -115,6 +108,7 @@ def _merge(cfg: Any, args: argparse.Namespace) -> Any:
     if args.patience is not None:
         set_patience(cfg, args.patience)
     use_weights(cfg, args)
+    use_freeze(cfg, args)
     for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
         if cfg.get(name) is not None:
             dataloader_defaults(cfg[name], training=name == "train_dataloader")

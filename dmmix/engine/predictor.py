@@ -95,7 +95,7 @@ class Predictor(Checked):
         self.model.to(self.device)
         self.model.eval()
         self.classes = _class_names(meta, self.model)
-        found = _crop_options(config)
+        found = crop_options(config)
         self.crop = None if found is None else replace(found, ten_crop=crops == 10)
 
     def predict(self, images: Any, top: int = 1) -> list[Predicted]:
@@ -208,7 +208,7 @@ def _class_names(meta: Mapping, model: Any) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def _crop_options(config: Mapping) -> CropOptions | None:
+def crop_options(config: Mapping) -> CropOptions | None:
     """Of the test data, or else of the validation's; ``None`` for data that were no files."""
     for split in ("test", "val"):
         dataset = file_dataset((config.get(f"{split}_dataloader") or {}).get("dataset"))
