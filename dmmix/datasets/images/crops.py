@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
 from dmmix.datasets.images.crop_options import CropOptions
-from dmmix.datasets.images.decoding import decode, read_header, reduction, resize
+from dmmix.datasets.images.decoding import ImageHeader, decode, read_header, reduction, resize
 
 #: What a file raises that is no image or damaged.
 DAMAGE = (OSError, ValueError, SyntaxError, cv2.error)
@@ -25,12 +25,24 @@ def image_crop(
     Raises one of ``DAMAGE`` where it is no image or damaged.
     """
     header = read_header(data)
+    return crop_of(
+        header, lambda factor: decode(data, header, factor, options.backend, name), options, seeds
+    )
+
+
+def crop_of(
+    header: ImageHeader,
+    decoded_by: Callable[[int], np.ndarray],
+    options: CropOptions,
+    seeds: Sequence[int],
+) -> np.ndarray:
+    """The same of an image that ``decoded_by(factor)`` gives at ``1 / factor`` of its size."""
     have = (header.height, header.width)
 
     def decoded(part: tuple[int, int], size: tuple[int, int]) -> tuple[np.ndarray, int]:
         """The image, whose ``part`` (height, width) is to be of ``size``; and its reduction."""
         factor = reduction(header, part, size) if options.reduced else 1
-        return decode(data, header, factor, options.backend, name), factor
+        return decoded_by(factor), factor
 
     def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return resize(image, size, options.interpolation, options.antialias)
@@ -42,11 +54,30 @@ def image_crop(
             _reduced_range(box[axis], box[axis + 2], factor, image.shape[axis]) for axis in (0, 1)
         )
         return resized(image[rows, columns], options.size)
-    size = (options.edge, options.edge)
-    if not options.square:
-        size = (have[0] * options.edge // min(have), have[1] * options.edge // min(have))
+    size = options.resized(have)
     image = resized(decoded(have, size)[0], size)
     return _ten_crops(image, options.size) if options.ten_crop else _middle(image, options.size)
+
+
+def reductions(header: ImageHeader, options: CropOptions) -> list[int]:
+    """The factors by which crops of an image are reduced when it is decoded, the smallest first."""
+    have = (header.height, header.width)
+    if not options.reduced:
+        return [1]
+    if options.test_mode:
+        return [reduction(header, have, options.resized(have))]
+    # Sides of the smallest box, a pixel less for what is rounded; the largest is the whole image.
+    least = [
+        math.sqrt(options.scale[0] * shape) for shape in (1 / options.ratio[1], options.ratio[0])
+    ]
+    if not options.square:
+        side = math.sqrt(have[0] * have[1])
+        sides = [min(side * share, most) for share, most in zip(least, have, strict=True)]
+    else:
+        sides = [share * most for share, most in zip(least, have, strict=True)]
+    low = reduction(header, (int(sides[0]) - 1, int(sides[1]) - 1), options.size)
+    high = reduction(header, have, options.size)
+    return [factor for factor in (1, 2, 4, 8) if low <= factor <= high]
 
 
 def channels_first(image: np.ndarray) -> np.ndarray:
