@@ -101,6 +101,9 @@ benchmark-semi: $(VENV)/.mm
 benchmark-startup: $(VENV)/.mm
 	$(VENV)/bin/python tools/benchmarks/startup.py
 
+benchmark-loading: $(VENV)/.benchmarks
+	$(VENV)/bin/python tools/benchmarks/photo_loading.py
+
 # All rows on a GPU, in under nine minutes; where time is short, with fewer rounds.
 benchmark-gpu: $(VENV)/.mm
 	$(VENV)/bin/python tools/benchmarks/throughput.py --device cuda --minutes 8.5 \

@@ -32,7 +32,7 @@ def check_cache(cache: str | None, limit: float | None) -> str | None:
         if limit is not None:
             raise ValueError(f"cache_limit={limit} goes with cache='memory' or cache=FOLDER")
         return None
-    if not cache or cache.lower() in ("memory", "ram", "true") and cache != MEMORY:
+    if not cache or (cache.lower() in ("memory", "ram", "true") and cache != MEMORY):
         raise ValueError(f"cache={cache!r} must be 'memory' or a folder (./{cache})")
     if "://" in cache:
         raise ValueError(f"cache={cache!r} must be a folder of this machine: its file is mapped")
