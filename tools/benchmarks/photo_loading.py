@@ -77,9 +77,9 @@ def write_photographs(folder: Path, images: int, height: int, width: int) -> Non
         cv2.imwrite(str(place / f"{k:05}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
-def datasets(folder: str, cache: str) -> dict[str, Sequence]:
+def datasets(folder: str, cache_folder: str) -> dict[str, Sequence]:
     """By name of the row, each as its users make it."""
-    ours = {name: _ours(folder, cache, **options) for name, options in OURS.items()}
+    ours = {name: _ours(folder, cache_folder, **options) for name, options in OURS.items()}
     return ours | {name: _MAKERS[name](folder) for name in PEERS}
 
 
@@ -96,11 +96,11 @@ def listing_seconds(files: int) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in rounds) for name in steps}
 
 
-def _ours(folder: str, cache: str = "", **options: Any) -> Sequence:
+def _ours(folder: str, cache_folder: str = "", **options: Any) -> Sequence:
     from dmmix.datasets import DecodedFolder  # first: torchvision may need what it prepares
 
     if options.get("cache") == "FOLDER":
-        options["cache"] = cache
+        options["cache"] = cache_folder
     return DecodedFolder(folder, size=SIZE, seed=0, **options)
 
 

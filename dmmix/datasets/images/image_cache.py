@@ -109,7 +109,8 @@ def _file(
             f"cache={folder!r}: whether {remote} changes is not seen; cache='memory' takes it"
         )
     # Of all that are sorted the first and the last have in common what all have.
-    root = os.path.dirname(os.path.commonprefix([min(paths), max(paths)]))
+    ends = (os.path.dirname(os.path.abspath(path)) for path in (min(paths), max(paths)))
+    root = os.path.commonpath(ends)
     decides: tuple = (limit, options.reduced)
     if options.reduced:
         decides += (options.size, options.test_mode, options.square)
