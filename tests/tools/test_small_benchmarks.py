@@ -188,14 +188,8 @@ def test_photographs_a_second(run, tmp_path):
     report = json.loads(out.read_text(encoding="utf-8"))
     rows = report["rows"]
     assert set(report["listing_cpu_seconds"]) == {"dmmix", "mmpretrain", "torchvision", "timm"}
-    assert {
-        "dmmix",
-        "dmmix, cache in memory",
-        "dmmix, cache in a file",
-        "mmpretrain",
-        "torchvision",
-        "timm",
-    } <= set(rows)
+    assert set(report["listing_cpu_seconds"]) <= set(rows)
+    assert {"dmmix, cache in memory", "dmmix, cache in a file"} <= set(rows)
     assert rows["timm"]["over_timm"] == 1
     assert all(row["images_per_second"] > 0 for row in rows.values())
 

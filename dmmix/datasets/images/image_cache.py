@@ -45,17 +45,16 @@ def check_cache(cache: str | None, limit: float | None) -> str | None:
 
 
 def kept_images(
-    cache: str, limit: float | None, paths: Sequence[str], options: CropOptions, text: str
+    cache: str, limit: float | None, paths: Sequence[str], options: CropOptions
 ) -> KeptImages | None:
     """Decodes the images, or finds those of an earlier run, and tells of it.
 
     Args:
         cache: as :func:`check_cache` gives it.
         limit: in GiB.
-        text: what the dataset is called.
     """
     logger = MMLogger.get_current_instance()
-    where, again = "memory", "decoded"
+    text, where, again = _root(paths), "memory", "decoded"
     if cache == MEMORY:
         most = _OF_MEMORY * available_memory() / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         kept = keep_in_memory(paths, options, most if limit is None else limit * _GIB, text)
@@ -108,9 +107,7 @@ def _file(
         raise ValueError(
             f"cache={folder!r}: whether {remote} changes is not seen; cache='memory' takes it"
         )
-    # Of all that are sorted the first and the last have in common what all have.
-    ends = (os.path.dirname(os.path.abspath(path)) for path in (min(paths), max(paths)))
-    root = os.path.commonpath(ends)
+    root = _root(paths)
     decides: tuple = (limit, options.reduced)
     if options.reduced:
         decides += (options.size, options.test_mode, options.square)
@@ -118,6 +115,12 @@ def _file(
     part = "test" if options.test_mode else "train"
     name = f"{os.path.basename(root) or 'images'}-{part}"
     return DecodedCache(folder, name, paths, repr(decides).encode(), root, options.backend)
+
+
+def _root(paths: Sequence[str]) -> str:
+    """The folder that all are in; what the first and the last of them have in common, sorted."""
+    ends = [os.path.dirname(path) for path in (min(paths), max(paths))]
+    return ends[0] if "://" in ends[0] else os.path.commonpath(map(os.path.abspath, ends))
 
 
 def _free(folder: str) -> int:
