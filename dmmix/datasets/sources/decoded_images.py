@@ -179,7 +179,7 @@ class DecodedImages(FromDataset):
     def _keep(self) -> None:
         self._kept, self._places = None, np.empty(0, np.int64)
         if self.cache is not None:
-            paths = [self._samples.path(row) for row in self.rows]
+            paths = [self._samples.path(int(row)) for row in self.rows]
             self._kept = kept_images(self.cache, self.cache_limit, paths, self.crops)
             self._places = np.full(len(self._samples), -1)
             self._places[self.rows] = np.arange(len(self.rows))
