@@ -55,7 +55,8 @@ asked = $(PYTHON) requirements/asked.py "$(1)" "$(TORCH)" $(if $(findstring file
 .PHONY: quickstart test test-fast test-openmmlab test-recipes headline lint docs clean \
 	test-oldest test-oldest-but-torch asked-oldest asked-oldest-but-torch coverage dist \
 	constraints constraints-new check-constraints asked asked-openmmlab \
-	benchmark-loss benchmark-mixing benchmark-throughput benchmark-semi benchmark-startup benchmark-gpu
+	benchmark-loss benchmark-mixing benchmark-throughput benchmark-semi benchmark-startup benchmark-loading \
+	benchmark-gpu
 
 asked:
 	@$(call asked,$(VENV))
@@ -100,6 +101,9 @@ benchmark-semi: $(VENV)/.mm
 
 benchmark-startup: $(VENV)/.mm
 	$(VENV)/bin/python tools/benchmarks/startup.py
+
+benchmark-loading: $(VENV)/.benchmarks
+	$(VENV)/bin/python tools/benchmarks/photo_loading.py
 
 # All rows on a GPU, in under nine minutes; where time is short, with fewer rounds.
 benchmark-gpu: $(VENV)/.mm

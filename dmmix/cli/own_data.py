@@ -55,6 +55,14 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     """:func:`add_data_options`, and how a network is trained on them."""
     group = add_data_options(parser)
     add_freeze_option(group)
+    group.add_argument(
+        "--cache",
+        nargs="?",
+        const="memory",
+        metavar="DIR",
+        help="decode the images once and keep them in memory, or in a file in this folder, which "
+        "later runs find again",
+    )
     group.add_argument("--epochs", type=positive, metavar="N", help="how long to train")
     group.add_argument(
         "--patience",
@@ -86,6 +94,7 @@ def use_data(
         if args.labels_per_class is not None and not whole:
             raise UserError("--labels-per-class goes with --data FOLDER")
         _check_root(cfg)
+        _set_cache(cfg, args, scratch is None)
         return
     loaders = [cfg.get(f"{split}_dataloader") for split in ("train", "val", "test")]
     if loaders[0] is None or file_dataset(loaders[0].dataset) is None:
@@ -118,6 +127,7 @@ def use_data(
             held = None if there else {**(split or {}), "rest": True}
             put_files(loader.dataset, source, part if there else "train", held, test_mode=True)
     if not whole:
+        _set_cache(cfg, args, scratch is None)
         _set_length(cfg, args, data)
     if not tell:
         return
@@ -212,6 +222,30 @@ def held_out_counts(data: OwnData) -> Any:
 
     per_class = np.bincount(strata(data.train.labels), minlength=len(data.train.classes))
     return per_class - LabelSubset(label_fraction=1 - VAL_SHARE).counts(per_class)
+
+
+def _set_cache(cfg: Any, args: argparse.Namespace, keeps: bool) -> None:
+    """Of what is read more than once: training and validation; nothing ``keeps`` in a dry run."""
+    if args.cache is None:
+        return
+    from dmmix.datasets.images.image_cache import check_cache
+
+    loaders = [cfg.get(f"{split}_dataloader") or {} for split in ("train", "val")]
+    datasets = [loader.get("dataset") for loader in loaders]
+    files = [file_dataset(dataset) for dataset in datasets]
+    if files[0] is None:
+        raise UserError(
+            f"--cache goes with configs whose images are files, such as own/resnet18_cutmix_dm; "
+            f"{args.config} has others"
+        )
+    try:
+        cache = check_cache(args.cache, None)
+    except ValueError as error:
+        raise UserError(f"--cache {args.cache}: {error}") from error
+    files.append(file_dataset((datasets[0] or {}).get("unlabelled")))
+    for dataset in files:
+        if dataset is not None and keeps:
+            dataset.cache = cache
 
 
 def _held_out(work_dir: Path) -> dict[str, Any]:

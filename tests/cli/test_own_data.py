@@ -89,6 +89,23 @@ def test_several_folders_and_files(call, photos, tmp_path):
 OWN = sorted(f"own/{path.stem}" for path in (CONFIGS / "own").glob("*.py"))
 
 
+def test_decoded_images_are_kept(call, photos, tmp_path):
+    """Training and validation; not in a dry run, and the weights are the same."""
+    command = ("train", "own/resnet18_32_cutmix_dm", "--data", photos(), "--seed", 1, *SMALL)
+    cache = ("--cache", tmp_path / "kept")
+    assert call(*command, "--dry-run", *cache).status == 0
+    assert not (tmp_path / "kept").exists()
+    weights = []
+    for run, options in (("plain", ()), ("first", cache), ("again", cache), ("ram", ("--cache",))):
+        got = call(*command, "--epochs", 1, "--work-dir", run, *options)
+        assert got.status == 0, got.err
+        weights.append(torch.load(tmp_path / run / "epoch_1.pth", weights_only=False))
+    assert len(list((tmp_path / "kept").glob("*.npy"))) == 2
+    for other in weights[1:]:
+        for name, value in weights[0]["state_dict"].items():
+            assert torch.equal(other["state_dict"][name], value)
+
+
 @pytest.mark.parametrize("config", OWN)
 def test_every_config_takes_a_folder(call, photos, tmp_path, config):
     folder = photos()
@@ -215,6 +232,8 @@ def test_images_without_labels_lie_in_any_folders(call, photos):
         ),
         ("own/resnet18", ["--labels-per-class", 2], "--labels-per-class goes with --data"),
         ("quickstart/digits_vanilla", ["--data", "photos"], "configs whose images are files"),
+        ("quickstart/digits_vanilla", ["--cache"], "--cache goes with configs whose images are fi"),
+        ("own/resnet18", ["--data", "photos", "--cache", "Ram"], "must be 'memory' or a folder"),
         ("own/fixmatch", ["--data", "photos"], "no folder unlabelled beside it"),
         ("own/resnet18", [], "no folder data/images: say with --data FOLDER"),
         ("own/fixmatch", [], "no folder data/images: say with --data FOLDER"),

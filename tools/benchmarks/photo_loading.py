@@ -3,7 +3,8 @@
 Files of 500 x 375 are made here. Each library reads them with its own data set of a folder, decodes
 them and makes the random resized crop of ImageNet's recipes, to (3, 224, 224) uint8: bilinear, no
 flip, one process and one thread, files in the system's cache. All take turns; it is the processor's
-time that is taken.
+time that is taken. dmmix's caches, in memory and in a mapped file, are made before. Then each
+lists a folder of many (empty) files.
 
     python tools/benchmarks/photo_loading.py --out photo_loading.json
 """
@@ -31,31 +32,39 @@ PEERS = ("mmpretrain", "torchvision", "timm")
 OURS: dict[str, dict[str, Any]] = {
     "dmmix": {},
     "dmmix, antialias=False": dict(antialias=False),
+    "dmmix, cache in memory": dict(cache="memory"),
+    "dmmix, cache in memory, antialias=False": dict(cache="memory", antialias=False),
+    "dmmix, cache in a file": dict(cache="FOLDER"),
+    "dmmix, cache in a file, antialias=False": dict(cache="FOLDER", antialias=False),
 }
+_CLASSES = 100
 
 
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(0)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as cache:
         write_photographs(Path(folder), args.images, args.height, args.width)
         steps = {
             name: lambda dataset=dataset: [dataset[i] for i in range(len(dataset))]
-            for name, dataset in datasets(folder).items()
+            for name, dataset in datasets(folder, cache).items()
         }
         rounds = list(interleaved(steps, args.rounds, "cpu", time.process_time))
     found = summary(rounds, args.images)
     Console().print(shown(found, args))
+    listing = listing_seconds(args.files)
+    Console().print(f"CPU seconds to list {args.files} files:", listing)
     if args.out:
         packages = ("timm", "opencv-python", "opencv-python-headless", "pillow", "simplejpeg")
         settings = dict(images=args.images, height=args.height, width=args.width)
-        write_report(args.out, dict(**settings, rounds=args.rounds, rows=found), packages=packages)
+        rows = dict(rows=found, files=args.files, listing_cpu_seconds=listing)
+        write_report(args.out, dict(**settings, rounds=args.rounds, **rows), packages=packages)
 
 
 def parse_args() -> argparse.Namespace:
     made = parser(__doc__ or "", rounds=30, device=False)
-    for name, default in (("height", 375), ("width", 500), ("images", 32)):
+    for name, default in (("height", 375), ("width", 500), ("images", 32), ("files", 100_000)):
         made.add_argument(f"--{name}", type=count, default=default)
     return made.parse_args()
 
@@ -64,21 +73,35 @@ def write_photographs(folder: Path, images: int, height: int, width: int) -> Non
     """JPEGs of quality 90, in folders of two classes."""
     for k, image in enumerate(noise_photographs(images, height, width)):
         place = folder / f"class_{k % 2}"
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(place / f"{k:05}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
-def datasets(folder: str) -> dict[str, Sequence]:
+def datasets(folder: str, cache_folder: str) -> dict[str, Sequence]:
     """By name of the row, each as its users make it."""
+    ours = {name: _ours(folder, cache_folder, **options) for name, options in OURS.items()}
+    return ours | {name: _MAKERS[name](folder) for name in PEERS}
+
+
+def listing_seconds(files: int) -> dict[str, float]:
+    """The processor's seconds that each takes to find so many files, medians of three."""
+    with tempfile.TemporaryDirectory() as folder:
+        for k in range(files):
+            place = Path(folder) / f"class_{k % min(files, _CLASSES):02}"
+            place.mkdir(exist_ok=True)
+            (place / f"{k:06}.jpg").touch()
+        makers: dict[str, Callable[[str], Sequence]] = {"dmmix": _ours, **_MAKERS}
+        steps = {name: lambda make=make: len(make(folder)) for name, make in makers.items()}
+        rounds = list(interleaved(steps, 3, "cpu", time.process_time))
+    return {name: statistics.median(one[name] for one in rounds) for name in steps}
+
+
+def _ours(folder: str, cache_folder: str = "", **options: Any) -> Sequence:
     from dmmix.datasets import DecodedFolder  # first: torchvision may need what it prepares
 
-    ours = {
-        name: DecodedFolder(folder, size=SIZE, seed=0, **options) for name, options in OURS.items()
-    }
-    makers: Mapping[str, Callable[[str], Sequence]] = {
-        "mmpretrain": _mmpretrain, "torchvision": _torchvision, "timm": _timm,
-    }  # fmt: skip
-    return ours | {name: makers[name](folder) for name in PEERS}
+    if options.get("cache") == "FOLDER":
+        options["cache"] = cache_folder
+    return DecodedFolder(folder, size=SIZE, seed=0, **options)
 
 
 def _mmpretrain(folder: str) -> Sequence:
@@ -110,6 +133,11 @@ def _timm(folder: str) -> Sequence:
         hflip=0, color_jitter=None, interpolation="bilinear",
     )  # fmt: skip
     return create_dataset("", root=folder, transform=transform)
+
+
+_MAKERS: Mapping[str, Callable[[str], Sequence]] = {
+    "mmpretrain": _mmpretrain, "torchvision": _torchvision, "timm": _timm,
+}  # fmt: skip
 
 
 def summary(rounds: Sequence[Mapping[str, float]], images: int) -> dict[str, dict[str, float]]:

@@ -81,6 +81,12 @@ class MappedArray:
         rows = index if self._rows is None else self._rows[index]
         return np.array(self._array[rows])
 
+    def part(self, start: int, end: int) -> np.ndarray:
+        """The rows from ``start`` to ``end`` of the file, not copied; raises as
+        :meth:`check_unchanged`."""
+        self.check_unchanged()
+        return self._array[start:end]
+
     def check_unchanged(self) -> None:
         """Compares size and time of the file with those when it was mapped.
 

@@ -53,6 +53,12 @@ class CropOptions:
             return round(side / self.crop_ratio)
         return side * 8 // 7 if self.resize_edge is None else self.resize_edge
 
+    def resized(self, have: tuple[int, int]) -> tuple[int, int]:
+        """(Testing) what an image of (height, width) is resized to before the crop."""
+        if self.square:
+            return self.edge, self.edge
+        return have[0] * self.edge // min(have), have[1] * self.edge // min(have)
+
     def describe(self) -> list[str]:
         """What is made of the images, in lines."""
         if self.test_mode:

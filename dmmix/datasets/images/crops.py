@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from dmmix.datasets.images.crop_options import CropOptions
-from dmmix.datasets.images.decoding import decode, read_header, reduction, resize
+from dmmix.datasets.images.decoding import ImageHeader, decode, read_header, reduction, resize
 
 #: What a file raises that is no image or damaged.
 DAMAGE = (OSError, ValueError, SyntaxError, cv2.error, Image.DecompressionBombError)
@@ -27,12 +27,24 @@ def image_crop(
     Raises one of ``DAMAGE`` where it is no image or damaged.
     """
     header = read_header(data)
+    return crop_of(
+        header, lambda factor: decode(data, header, factor, options.backend, name), options, seeds
+    )
+
+
+def crop_of(
+    header: ImageHeader,
+    decoded_by: Callable[[int], np.ndarray],
+    options: CropOptions,
+    seeds: Sequence[int],
+) -> np.ndarray:
+    """The same of an image that ``decoded_by(factor)`` gives at ``1 / factor`` of its size."""
     have = (header.height, header.width)
 
     def decoded(part: tuple[int, int], size: tuple[int, int]) -> tuple[np.ndarray, int]:
         """The image, whose ``part`` (height, width) is to be of ``size``; and its reduction."""
         factor = reduction(header, part, size) if options.reduced else 1
-        return decode(data, header, factor, options.backend, name), factor
+        return decoded_by(factor), factor
 
     def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         return resize(image, size, options.interpolation, options.antialias)
@@ -44,7 +56,7 @@ def image_crop(
             _reduced_range(box[axis], box[axis + 2], factor, image.shape[axis]) for axis in (0, 1)
         )
         return resized(image[rows, columns], options.size)
-    size = (options.edge, options.edge) if options.square else _by_short_edge(have, options.edge)
+    size = options.resized(have)
     image = decoded(have, size)[0]
     if max(image.shape[:2]) > _LONGEST * min(image.shape[:2]) and not (
         options.square or options.ten_crop
@@ -52,9 +64,30 @@ def image_crop(
         # All of it resized would be of thousands of pixels, of which the middle is used.
         most = _LONGEST * min(image.shape[:2])
         image = _middle(image, (min(image.shape[0], most), min(image.shape[1], most)))
-        size = _by_short_edge(image.shape[:2], options.edge)
+        size = options.resized(image.shape[:2])
     image = resized(image, size)
     return _ten_crops(image, options.size) if options.ten_crop else _middle(image, options.size)
+
+
+def reductions(header: ImageHeader, options: CropOptions) -> list[int]:
+    """The factors by which crops of an image are reduced when it is decoded, the smallest first."""
+    have = (header.height, header.width)
+    if not options.reduced:
+        return [1]
+    if options.test_mode:
+        return [reduction(header, have, options.resized(have))]
+    # Sides of the smallest box, a pixel less for what is rounded; the largest is the whole image.
+    least = [
+        math.sqrt(options.scale[0] * shape) for shape in (1 / options.ratio[1], options.ratio[0])
+    ]
+    if not options.square:
+        side = math.sqrt(have[0] * have[1])
+        sides = [min(side * share, most) for share, most in zip(least, have, strict=True)]
+    else:
+        sides = [share * most for share, most in zip(least, have, strict=True)]
+    low = reduction(header, (int(sides[0]) - 1, int(sides[1]) - 1), options.size)
+    high = reduction(header, have, options.size)
+    return [factor for factor in (1, 2, 4, 8) if low <= factor <= high]
 
 
 def channels_first(image: np.ndarray) -> np.ndarray:
@@ -64,10 +97,6 @@ def channels_first(image: np.ndarray) -> np.ndarray:
     planes = np.empty((3, *image.shape[:2]), np.uint8)
     cv2.split(image, list(planes))  # three times as fast as NumPy's copy
     return planes
-
-
-def _by_short_edge(have: tuple[int, ...], edge: int) -> tuple[int, int]:
-    return have[0] * edge // min(have), have[1] * edge // min(have)
 
 
 def _draw_box(

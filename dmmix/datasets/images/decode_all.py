@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import numpy as np
@@ -36,9 +36,8 @@ def decode_all(
     images = np.zeros((len(paths), *size, 3), np.uint8)
     wrong: dict[int, str] = {}
 
-    def work(start: int) -> int:
-        end = min(start + _PIECE, len(paths))
-        for row in range(start, end):
+    def work(rows: range) -> None:
+        for row in rows:
             try:
                 data = read_file(paths[row])
                 image = decode(data, read_header(data), 1, backend, paths[row])
@@ -47,13 +46,25 @@ def decode_all(
                 images[row] = image
             except DAMAGE as error:
                 wrong[row] = f"{paths[row]} is no image or damaged: {error}"
-        return end - start
 
-    threads = min(16, os.cpu_count() or 1)
-    starts = range(0, len(paths), _PIECE)
-    shows = title and len(paths) > _MANY
-    progress = bar(title, len(paths), bytes_=False) if shows else nullcontext(lambda count: None)
-    with progress as advance, ThreadPoolExecutor(threads) as pool:
-        for count in pool.map(work, starts):
-            advance(count)
+    with bar_of_many(title, len(paths)) as advance:
+        in_threads(work, range(len(paths)), advance)
     return images, dict(sorted(wrong.items()))
+
+
+def in_threads(
+    work: Callable[[range], None], rows: range, advance: Callable[[int], None], piece: int = 0
+) -> None:
+    """Pieces of the rows, the first ones first, by a thread for each CPU, 16 at most."""
+    threads, piece = min(16, os.cpu_count() or 1), piece or _PIECE
+    pieces = [rows[start : start + piece] for start in range(0, len(rows), piece)]
+    with ThreadPoolExecutor(threads) as pool:
+        for done, _ in zip(pieces, pool.map(work, pieces), strict=True):
+            advance(len(done))
+
+
+def bar_of_many(title: str, count: int) -> AbstractContextManager[Callable[[int], None]]:
+    """A progress bar if they are many and there is a title."""
+    if title and count > _MANY:
+        return bar(title, count, bytes_=False)
+    return nullcontext(lambda count: None)

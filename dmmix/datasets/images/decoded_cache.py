@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import IO, Literal
 
 import cv2
 import numpy as np
@@ -21,14 +21,15 @@ from dmmix.datasets.arrays.memory import fits_in_memory
 class DecodedCache:
     """A npy file whose name says which images it has.
 
-    It has a checksum of the images' names, sizes and times of change, their labels, and the decoder
-    with its version: where one of them differs, it is another file. (A third of a second for
-    100,000 images.)
+    It has a checksum of the images' names, sizes and times of change, of what else decides about
+    its content, and the decoder with its version: where one of them differs, it is another file. (A
+    third of a second for 100,000 images.)
 
     Args:
         folder: that it is in.
         name: that its own begins with.
-        paths, labels: of the N images.
+        paths: of the N images.
+        decides: bytes that stand for what else does: labels, reductions.
         root: the folder that the images are in.
         backend: what decodes.
     """
@@ -38,13 +39,13 @@ class DecodedCache:
         folder: str,
         name: str,
         paths: Sequence[str],
-        labels: np.ndarray,
+        decides: bytes,
         root: str,
         backend: str,
     ) -> None:
         version = {"cv2": cv2, "pillow": PIL}[backend].__version__
         digest = hashlib.sha256(f"{backend} {version}\n".encode())
-        digest.update(np.ascontiguousarray(labels, np.int64).tobytes())
+        digest.update(decides)
         digest.update(_stamps(paths, root).encode("utf-8", "surrogateescape"))
         self.count = len(paths)
         self._start = os.path.join(folder, f"{name}-decoded-")
@@ -58,15 +59,21 @@ class DecodedCache:
             return False
 
     def write(self, images: np.ndarray) -> None:
-        """Writes it, if the folder allows that; tells of those that were made for other images."""
+        """Writes images of one size, if the folder allows that."""
+        self.write_by(
+            lambda file: np.lib.format.write_array(file, images, version=(1, 0), allow_pickle=False)
+        )
+
+    def write_by(self, fill: Callable[[IO[bytes]], None]) -> None:
+        """Has ``fill`` write into the open file, if the folder allows that.
+
+        Tells of files that were made for other images.
+        """
         try:
             with atomic_open(self.path) as file:
-                np.lib.format.write_array(file, images, version=(1, 0), allow_pickle=False)
+                fill(file)
         except OSError as error:
-            MMLogger.get_current_instance().warning(
-                "Decoded images are not kept, every run decodes them: %s (cache=FOLDER names a "
-                "place that can be written to)", error
-            )  # fmt: skip
+            self.tell_unwritable(error)
             return
         others = sorted(set(glob.glob(f"{glob.escape(self._start)}*.npy")) - {self.path})
         if others:
@@ -74,6 +81,13 @@ class DecodedCache:
                 "Decoded images of other files, or by another decoder; remove what nobody uses any "
                 "more: %s", ", ".join(others)
             )  # fmt: skip
+
+    def tell_unwritable(self, error: OSError) -> None:
+        """Warns that the file could not be written."""
+        MMLogger.get_current_instance().warning(
+            "Decoded images are not kept, every run decodes them: %s (cache=FOLDER names a "
+            "place that can be written to)", error
+        )  # fmt: skip
 
     def read(
         self, rows: np.ndarray | None, mmap: bool | Literal["auto"]

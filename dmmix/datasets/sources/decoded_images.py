@@ -16,8 +16,8 @@ from torch import Tensor
 from dmmix.datasets.arrays.rows import out_of_range, picked, place
 from dmmix.datasets.images.corrupt_files import CorruptFiles
 from dmmix.datasets.images.crop_options import CropOptions
-from dmmix.datasets.images.crops import DAMAGE, channels_first, image_crop
-from dmmix.datasets.images.reading import read_file
+from dmmix.datasets.images.crops import DAMAGE, channels_first
+from dmmix.datasets.images.image_cache import check_cache, kept_crop, kept_images
 from dmmix.datasets.messages import empty_classes
 from dmmix.datasets.sources.from_dataset import FromDataset
 from dmmix.datasets.sources.sample_list import UNLABELLED, build_source, read_samples
@@ -25,6 +25,7 @@ from dmmix.datasets.subsets.label_subset import LabelSubset, check_subset, subse
 from dmmix.datasets.subsets.strata import strata
 from dmmix.functional.ranges import (
     Count,
+    Positive,
     PositiveBounds,
     PositiveShare,
     Range,
@@ -95,6 +96,14 @@ class DecodedImages(FromDataset):
             ``'skip'`` it: the next sample of the dataset that can be decoded takes its place.
         subset: which of the samples are used, such as ``dict(labels_per_class=4, seed=0)``: see
             :class:`~dmmix.datasets.LabelSubset`.
+        cache: decode all images once, when the dataset is loaded: ``'memory'`` keeps them in the
+            memory of this process, which its workers share; a folder in a file there, which is
+            mapped, shared by all processes and found again by later runs. The crops are the same,
+            bit for bit; an image takes 3 bytes a pixel, a JPEG of which ``reduced`` uses smaller
+            ones alone those of the smaller ones. Where an image, the decoder or what decides
+            about the reductions changes, the file is made anew.
+        cache_limit: GiB that the cache may take; by default half of the available memory, or 90 %
+            of what is free on the disk. Images that do not fit are decoded each time.
         num_classes: labels must be below it; by default the number of the dataset's classes.
         lazy_init: load the lists later, when they are needed.
 
@@ -128,7 +137,11 @@ class DecodedImages(FromDataset):
         lazy_init: bool = False,
         antialias: bool = True,
         ten_crop: bool = False,
+        cache: str | None = None,
+        cache_limit: Positive | None = None,
     ) -> None:
+        self.cache = check_cache(cache, cache_limit)
+        self.cache_limit = cache_limit
         self.seed = torch.initial_seed() if seed is None else seed
         self.corrupt = corrupt
         self.num_classes = num_classes
@@ -161,6 +174,15 @@ class DecodedImages(FromDataset):
             labels = self._samples.labels
             self.rows = subset_indices(strata(labels), self.subset, self._stratified_by)
         self._corrupt = CorruptFiles(len(self._samples))
+        self._keep()
+
+    def _keep(self) -> None:
+        self._kept, self._places = None, np.empty(0, np.int64)
+        if self.cache is not None:
+            paths = [self._samples.path(int(row)) for row in self.rows]
+            self._kept = kept_images(self.cache, self.cache_limit, paths, self.crops)
+            self._places = np.full(len(self._samples), -1)
+            self._places[self.rows] = np.arange(len(self.rows))
 
     def _check_labels(self) -> None:
         labels, classes = self._samples.labels, self.CLASSES
@@ -228,8 +250,9 @@ class DecodedImages(FromDataset):
     def _sample(self, row: int, repeat: int) -> dict[str, Tensor]:
         path = self._samples.path(row)
         seeds = (self.seed, self._epoch.item(), row, *([repeat] if repeat else []))
+        position = self._places[row] if self._kept is not None else -1
         try:
-            image = image_crop(read_file(path), self.crops, seeds, path)
+            image = kept_crop(self._kept, position, path, self.crops, seeds)
         except DAMAGE as error:
             hint = "" if self.corrupt == "skip" else "; corrupt='skip' passes such files over"
             raise ValueError(f"{path} is no image or damaged: {error}{hint}") from error
@@ -287,4 +310,5 @@ class DecodedImages(FromDataset):
 
     def _describe(self) -> list[str]:
         lines = [*self.crops.describe(), f"Seed: \t{self.seed}"]
+        lines += [] if self.cache is None else [f"Cache: \t{self.cache}"]
         return [*lines, f"Corrupt files: \t{self.corrupt}"]

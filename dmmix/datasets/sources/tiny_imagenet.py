@@ -210,7 +210,8 @@ class TinyImageNet(Checked, BaseDataset):
         if self.cache is False:
             return None
         folder = self.data_root if self.cache is True else os.path.expanduser(self.cache)
-        return DecodedCache(folder, self.split, paths, labels, self.data_root, self.backend)
+        classes = labels.tobytes()
+        return DecodedCache(folder, self.split, paths, classes, self.data_root, self.backend)
 
     def _decode(self, paths: list[str]) -> tuple[np.ndarray, dict[int, str]]:
         title = f"Tiny-ImageNet {self.split}" if dist.is_main_process() else ""

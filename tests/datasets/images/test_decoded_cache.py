@@ -23,7 +23,7 @@ def test_all_that_matters_changes_the_name(tmp_path, monkeypatch):
 
     def name(names=("a/1.jpg", "b/2.jpg"), labels=(0, 1), backend="cv2", split="train"):
         paths = [os.path.join(data, name) for name in names]
-        cache = DecodedCache(str(tmp_path), split, paths, np.array(labels), data, backend)
+        cache = DecodedCache(str(tmp_path), split, paths, bytes(labels), data, backend)
         return cache.path
 
     first = name()
@@ -55,14 +55,14 @@ def test_all_that_matters_changes_the_name(tmp_path, monkeypatch):
 def test_it_is_written_and_read(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 3), dtype=np.uint8)
     paths = [str(tmp_path / f"{i}.jpg") for i in range(5)]
-    cache = DecodedCache(str(tmp_path / "new"), "x", paths, np.arange(5), str(tmp_path), "cv2")
+    cache = DecodedCache(str(tmp_path / "new"), "x", paths, b"", str(tmp_path), "cv2")
     assert not cache.is_there()
     cache.write(images)
     assert cache.is_there()
     assert np.array_equal(cache.read(None, mmap=False), images)
     assert np.array_equal(cache.read(np.array([3, 1]), mmap=False), images[[3, 1]])
     assert np.array_equal(cache.read(np.array([3, 1]), mmap=True).take(slice(None)), images[[3, 1]])
-    more = DecodedCache(str(tmp_path / "new"), "x", paths, np.arange(5), str(tmp_path), "cv2")
+    more = DecodedCache(str(tmp_path / "new"), "x", paths, b"", str(tmp_path), "cv2")
     more.count = 6
     assert not more.is_there()
 
@@ -74,7 +74,7 @@ def test_those_of_other_images_are_told(tmp_path, caplog):
     made, root = [], str(tmp_path)
     paths = [str(tmp_path / f"{i}.jpg") for i in range(2)]
     for backend in ("cv2", "pillow"):
-        cache = DecodedCache(root, "[x]", paths, np.arange(2), root, backend)
+        cache = DecodedCache(root, "[x]", paths, b"", root, backend)
         with caplog.at_level("INFO", logger="test"):
             cache.write(images)
         made.append(cache.path)
