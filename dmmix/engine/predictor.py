@@ -118,8 +118,8 @@ class Predictor(Checked):
 
         Raises:
             TypeError: something else.
-            ValueError: a threshold outside [0, 1], or where an image has one class; a file that is no image, which is named; files for a classifier that was
-                not trained on files.
+            ValueError: a threshold outside [0, 1], or where an image has one class; a file that is
+                no image, which is named; files for a classifier that was not trained on files.
         """
         least = self._least(threshold)
         if top is None:
