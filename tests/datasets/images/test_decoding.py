@@ -11,12 +11,9 @@ import pytest
 from mmcv import imresize
 from PIL import Image, ImageOps
 
-<<<<<<< HEAD
 from dmmix.datasets.images import decoding
-=======
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.crops import image_crop
->>>>>>> 9aaf3a8 (Recipes for several labels an image with DM(BCE) and for classes of very different sizes; predictions above a threshold)
 from dmmix.datasets.images.decoding import ImageHeader, decode, read_header, reduction, resize
 from dmmix.datasets.images.jpeg_header import jpeg_size
 from tests.datasets.pictures import picture, save
