@@ -22,7 +22,15 @@ def main() -> None:
     parser.add_argument(
         "images", nargs="+", help="files, folders, and text files (.txt) with a path a line"
     )
-    parser.add_argument("--top", type=positive, default=1, metavar="K", help="classes of each")
+    parser.add_argument(
+        "--top", type=positive, metavar="K", help="classes of each (1); of several labels at most"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=_share,
+        metavar="P",
+        help="of several labels an image, those with a probability of P or more (0.5)",
+    )
     parser.add_argument("--out", metavar="FILE", help="a CSV file to write; else the terminal")
     parser.add_argument(
         "--crops", type=int, choices=[1, 10], default=1, help="10: the mean over ten crops"
@@ -50,6 +58,7 @@ def main() -> None:
                 f"{args.checkpoint} was not trained on image files, so it does not say how they "
                 "are cropped: in Python, dmmix.load(CHECKPOINT).predict(tensor) takes its images"
             )
+        _check_kind(predictor, args)
     bad: list[str] = []
     rows = _rows(predictor, files, args, bad)
     if args.out is None:
@@ -65,8 +74,9 @@ def main() -> None:
         rows = track(rows, "predicting", total=len(files), console=shown, transient=True)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_head(min(args.top, len(predictor.classes))))
-        writer.writerows(rows)
+        places = 1 if predictor.multi_label else min(args.top or 1, len(predictor.classes))
+        writer.writerow(_head(places))
+        writer.writerows(_in_cells(row) if predictor.multi_label else row for row in rows)
         with atomic_open(args.out, "w", encoding="utf-8") as file:
             file.write(text.getvalue())
         print(f"{args.out}: {len(files) - len(bad)} images predicted", file=sys.stderr)
@@ -75,8 +85,21 @@ def main() -> None:
     sys.exit(1 if bad else 0)
 
 
-def _share(text: str) -> float:
+def _check_kind(predictor: Any, args: argparse.Namespace) -> None:
+    """Options for one class an image, and for several."""
+    if predictor.multi_label and args.abstain:
+        raise UserError(
+            f"--abstain: {args.checkpoint} gives every class that an image seems to have, and "
+            "--threshold P says from which probability on"
+        )
+    if args.threshold is not None and not predictor.multi_label:
+        raise UserError(
+            f"--threshold: {args.checkpoint} is for one class an image; --abstain P says nothing "
+            "where its probability is below P"
+        )
 
+
+def _share(text: str) -> float:
     try:
         share = float(text)
     except ValueError:
@@ -125,13 +148,19 @@ def _rows(predictor: Any, files: list[str], args: Any, bad: list[str]) -> Iterab
                 bad.append(str(error))
         if not read:
             continue
-        for file, found in zip(names, predictor.predict(torch.stack(read), args.top), strict=True):
+        predicted = predictor.predict(torch.stack(read), args.top, args.threshold)
+        for file, found in zip(names, predicted, strict=True):
             row = [file]
             for name, score in zip(*found, strict=True):
                 row += [name, f"{score:.4f}"]
-            if found.scores[0] < args.abstain:
+            if found.scores and found.scores[0] < args.abstain:
                 row[1] = ""
             yield row
+
+
+def _in_cells(row: list[str]) -> list[str]:
+    """Several classes in a cell, as a file of labels has them, and their probabilities."""
+    return [row[0], ";".join(row[1::2]), ";".join(row[2::2])]
 
 
 def _head(top: int) -> list[str]:

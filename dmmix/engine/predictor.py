@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
+from mmpretrain.models import MultiLabelClsHead
 from torch import Tensor
 
 from dmmix.arguments import Checked
@@ -32,7 +33,8 @@ class Predicted(NamedTuple):
     """What a classifier makes of an image.
 
     Attributes:
-        names: of the most probable classes, the first one first.
+        names: of the most probable classes, the first one first; none, where an image may have
+            several classes and seems to have none.
         scores: their probabilities.
     """
 
@@ -62,6 +64,8 @@ class Predictor(Checked):
 
     Attributes:
         classes: names of the classes.
+        multi_label: whether images may have several classes, or none, each with a probability of
+            its own (the sigmoid of its logit).
         crop: how image files are cropped; ``None`` if the training data were no files.
 
     Raises:
@@ -95,22 +99,31 @@ class Predictor(Checked):
         self.model.to(self.device)
         self.model.eval()
         self.classes = _class_names(meta, self.model)
+        self.multi_label = isinstance(self.model.head, MultiLabelClsHead)
         found = crop_options(config)
         self.crop = None if found is None else replace(found, ten_crop=crops == 10)
 
-    def predict(self, images: Any, top: int = 1) -> list[Predicted]:
+    def predict(
+        self, images: Any, top: int | None = None, threshold: float | None = None
+    ) -> list[Predicted]:
         """What is most probably in the images.
 
         Args:
             images: paths of files, Pillow images or (H, W, 3) uint8 RGB arrays, one or many; or
                 (N, ch, H, W) uint8, as the training data were.
-            top: how many classes of each.
+            top: how many classes of each, one by default; where an image may have several, how many
+                at most.
+            threshold: where an image may have several, the probability from which on it has a
+                class, in [0, 1]; by default that of the head, 0.5.
 
         Raises:
             TypeError: something else.
-            ValueError: a file that is no image, which is named; files for a classifier that was
-                not trained on files.
+            ValueError: a threshold outside [0, 1], or where an image has one class; a file that is
+                no image, which is named; files for a classifier that was not trained on files.
         """
+        least = self._least(threshold)
+        if top is None:
+            top = len(self.classes) if self.multi_label else 1
         several = isinstance(images, Iterable) and not isinstance(images, str | os.PathLike)
         if not several or (isinstance(images, np.ndarray) and images.ndim == 3):
             images = [images]
@@ -118,10 +131,12 @@ class Predictor(Checked):
         if not scores:
             return []
         best = torch.cat(scores).topk(min(top, len(self.classes)), dim=1)
-        return [
-            Predicted(tuple(self.classes[c] for c in classes), tuple(values))
-            for classes, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        ]
+        found = []
+        for classes, values in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+            kept = sum(not value < least for value in values)  # the highest ones come first
+            names = tuple(self.classes[c] for c in classes[:kept])
+            found.append(Predicted(names, tuple(values[:kept])))
+        return found
 
     @torch.no_grad()
     def scores(self, inputs: Tensor) -> Tensor:
@@ -158,6 +173,22 @@ class Predictor(Checked):
         except DAMAGE as error:
             raise ValueError(f"{name} is no image or damaged: {error}") from error
         return torch.from_numpy(crop).movedim(-1, -3).contiguous()
+
+    def _least(self, threshold: float | None) -> float:
+        """The probability below which a class is not told."""
+        if not self.multi_label:
+            if threshold is not None:
+                raise ValueError(
+                    "threshold is for classifiers of images that may have several classes, and "
+                    "this one is for one class an image: the highest score is the first"
+                )
+            return 0.0
+        if threshold is None:
+            own = self.model.head.thr
+            return 0.5 if own is None else own
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must be in [0, 1], got {threshold}")
+        return threshold
 
     def _batches(self, images: Any) -> Iterator[Tensor]:
         if isinstance(images, Tensor):

@@ -13,6 +13,7 @@ from dmmix.models.classifiers.mixup_classifier import MixupClassifier
 from dmmix.models.data_preprocessor import MixupDataPreprocessor
 from dmmix.models.heads import (
     DMLinearClsHead,
+    DMMultiLabelLinearClsHead,
     DMStackedLinearClsHead,
     DMVisionTransformerClsHead,
     MixedLabelsMixin,
@@ -29,6 +30,7 @@ __all__ = [
     "ClassifierGuide",
     "ConvNeXt_CIFAR",
     "DMLinearClsHead",
+    "DMMultiLabelLinearClsHead",
     "DMStackedLinearClsHead",
     "DMVisionTransformerClsHead",
     "DecoupledMixupBCELoss",

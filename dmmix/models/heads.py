@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from mmpretrain.models.heads import (
     LinearClsHead,
+    MultiLabelLinearClsHead,
     StackedLinearClsHead,
     VisionTransformerClsHead,
 )
@@ -26,7 +27,8 @@ else:
 class MixedLabelsMixin(_Head):
     """Makes ``head.loss(feats, labels)`` take labels as one object for the batch.
 
-    Stands before a :class:`mmpretrain.models.ClsHead` in the bases of a class. ``labels`` is
+    Stands before a :class:`mmpretrain.models.ClsHead` (or ``MultiLabelClsHead``) in the bases of a
+    class. ``labels`` is
     :class:`~dmmix.functional.MixedLabels`, (N,) integers or (N, C) soft labels; a list of
     mmpretrain's data samples works as before.
 
@@ -91,6 +93,15 @@ def _accuracy(logits: Tensor, labels: MixedLabels | Tensor, k: int) -> dict[str,
 @MODELS.register_module()
 class DMLinearClsHead(MixedLabelsMixin, LinearClsHead):
     """:class:`mmpretrain.models.LinearClsHead` that takes mixed labels."""
+
+
+@MODELS.register_module()
+class DMMultiLabelLinearClsHead(MixedLabelsMixin, MultiLabelLinearClsHead):
+    """:class:`mmpretrain.models.MultiLabelLinearClsHead` that takes mixed labels.
+
+    Its scores are sigmoids: images have any number of classes, those whose score is ``thr`` (0.5)
+    or more. The targets are (N, C) multi-hot, the loss one with a sigmoid for each class.
+    """
 
 
 @MODELS.register_module()

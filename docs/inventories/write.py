@@ -68,7 +68,9 @@ PAGES = {
             mmpretrain.models.backbones.ResNet mmpretrain.models.backbones.ResNet_CIFAR
             mmpretrain.models.backbones.TIMMBackbone
             mmpretrain.models.classifiers.ImageClassifier mmpretrain.models.heads.ClsHead
-            mmpretrain.models.heads.LinearClsHead mmpretrain.models.heads.StackedLinearClsHead
+            mmpretrain.models.heads.LinearClsHead
+            mmpretrain.models.heads.MultiLabelLinearClsHead
+            mmpretrain.models.heads.StackedLinearClsHead
             mmpretrain.models.heads.VisionTransformerClsHead
             mmpretrain.models.utils.data_preprocessor.ClsDataPreprocessor
         """,

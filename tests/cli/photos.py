@@ -21,3 +21,14 @@ def write_photos(folder, images=10):
         for k in range(images):
             pixels = rng.integers(80 * number, 80 * number + 60, (36, 40, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{k}.jpg")
+
+
+def write_labels(path, photos="photos"):
+    """A file of labels of :func:`write_photos`: grey and bright ones are light too, one is none."""
+    lines = ["filename,dark,grey,bright,light"]
+    for file in sorted((path.parent / photos).rglob("*.jpg")):
+        name = file.parent.name
+        here = [name == "dark", name == "grey", name == "bright", name != "dark"]
+        marks = [0] * 4 if file.parts[-2:] == ("dark", "9.jpg") else map(int, here)
+        lines.append(",".join([file.relative_to(path.parent).as_posix(), *map(str, marks)]))
+    path.write_text("\n".join(lines), encoding="utf-8")

@@ -5,11 +5,12 @@ import re
 
 import pytest
 import torch
+from PIL import Image
 
 from dmmix.configuration.shipped import CONFIGS
 from dmmix.registry import MODELS
 from tests.cli.messages import error_of
-from tests.cli.photos import HERE, SMALL, write_photos
+from tests.cli.photos import HERE, SMALL, write_labels, write_photos
 from tests.cli.scalars import scalars
 
 pytestmark = pytest.mark.openmmlab
@@ -251,6 +252,61 @@ def test_mistakes(call, photos, config, options, says):
     photos(images=3)
     message = error_of(call("train", config, *options))
     assert re.search(says, message), message
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_images_with_several_labels(call, photos, tmp_path, several):
+    """Or with one each, as a special case."""
+    data = photos()
+    if several:
+        data = tmp_path / "labels.csv"
+        write_labels(data)
+    train = [
+        "train", "own/resnet18_64_cutmix_dm_bce", "--data", data, "--epochs", 2, "--patience", 5,
+        "--work-dir", "run", *SMALL, "default_hooks.checkpoint.interval=1",
+    ]  # fmt: skip
+    got = call(*train)
+    assert got.status == 0, got.err
+    lines = scalars(tmp_path / "run")
+    measured = [line for line in lines if "multi-label/mAP" in line]
+    assert [line["step"] for line in measured] == [1, 2]
+    assert {"multi-label/precision", "multi-label/recall"} <= set(measured[0])
+    assert all(0 <= line["multi-label/mAP"] <= 100 for line in measured)
+    assert not any("mixed_top1" in line for line in lines)
+    (best,) = (tmp_path / "run").glob("best_multi-label_mAP_*.pth")
+    got = call("test", "run/resnet18_64_cutmix_dm_bce.py", best, "--work-dir", "test")
+    assert got.status == 0, got.err
+    assert "multi-label/mAP" in got.out
+
+    last = tmp_path / "run" / "epoch_2.pth"
+    weights = torch.load(last, weights_only=True)["state_dict"]
+    last.unlink()
+    got = call(*train, "--resume", "run/epoch_1.pth")
+    assert got.status == 0, got.err
+    again = torch.load(last, weights_only=True)["state_dict"]
+    assert all(torch.equal(again[name], value) for name, value in weights.items())
+
+
+def test_rare_classes_are_drawn_as_often(call, photos, tmp_path):
+    folder = photos(images=12)
+    for k in range(3, 12):
+        (folder / "dark" / f"{k}.jpg").unlink()
+    got = call(
+        "train", "own/resnet18_64_cutmix_dm_balanced", "--data", folder, "--epochs", 1,
+        "--work-dir", "run", *SMALL,
+    )  # fmt: skip
+    assert got.status == 0, got.err
+    assert [line["step"] for line in scalars(tmp_path / "run") if "accuracy/top1" in line] == [1]
+
+
+def test_grey_photographs_need_no_recipe(call, tmp_path):
+    for k, (name, mode) in enumerate((n, m) for n in ("a", "b") for m in ("L", "LA", "1")):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for copy in range(2):
+            Image.new("L", (40, 36), 30 * k + copy).convert(mode).save(folder / f"{mode}{copy}.png")
+    got = call("train", "own/resnet18_64_cutmix_dm", "--data", "photos", "--dry-run", *SMALL)
+    assert got.status == 0, got.err
 
 
 def test_several_labels_are_for_other_configs(call, photos, tmp_path):

@@ -13,7 +13,7 @@ import dmmix
 from dmmix.compat import CheckpointError
 from dmmix.datasets import DecodedFolder
 from tests.cli.messages import error_of
-from tests.cli.photos import SMALL, write_photos
+from tests.cli.photos import SMALL, write_labels, write_photos
 
 pytestmark = pytest.mark.openmmlab
 
@@ -102,6 +102,64 @@ def test_a_damaged_image_among_others(call, trained, checkpoint, tmp_path):
 def test_nothing_is_said_below_a_confidence(call, trained, checkpoint, tmp_path):
     call("predict", checkpoint, trained / "photos", "--out", "p.csv", "--abstain", 1)
     assert {row[1] for row in rows(tmp_path / "p.csv")[1:] if row[2] != "1.0000"} == {""}
+
+
+@pytest.fixture(scope="module")
+def of_several(tmp_path_factory, start_fork):
+    """A folder with photos/ and run/, of a training on images with several labels each."""
+    folder = tmp_path_factory.mktemp("several")
+    write_photos(folder / "photos")
+    write_labels(folder / "labels.csv")
+    start_fork(
+        "train", "own/resnet18_64_cutmix_dm_bce", "--data", "labels.csv", "--epochs", 3,
+        "--work-dir", "run", *SMALL, "train_dataloader.batch_size=6",
+        cwd=folder,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("crops", [1, 10])
+def test_every_class_above_a_threshold(call, of_several, tmp_path, crops):
+    (best,) = (of_several / "run").glob("best_multi-label_mAP_*.pth")
+    files = sorted(map(str, (of_several / "photos").rglob("*.jpg")))
+    predictor = dmmix.load(str(best), crops=crops)
+    assert predictor.multi_label
+    assert predictor.classes == ("bright", "dark", "grey", "light")
+    scores = predictor.scores(torch.stack([predictor.read(file) for file in files]))
+    by_hand = [
+        {predictor.classes[c]: row[c].item() for c in range(4) if row[c] >= 0.5} for row in scores
+    ]
+    assert len({len(row) for row in by_hand}) > 1
+    found = predictor.predict(files)
+    assert [dict(zip(*each, strict=True)) for each in found] == by_hand
+    assert all(list(each.scores) == sorted(each.scores, reverse=True) for each in found)
+    everything = predictor.predict(files, threshold=0)
+    assert {len(each.names) for each in everything} == {4}
+    assert any(abs(sum(each.scores) - 1) > 0.1 for each in everything)  # no softmax
+    assert {len(each.names) for each in predictor.predict(files, top=2, threshold=0)} == {2}
+
+    got = call("predict", best, *files, "--out", "p.csv", "--crops", crops)
+    assert got.status == 0, got.err
+    head, *lines = rows(tmp_path / "p.csv")
+    assert head == ["filename", "class", "probability"]
+    assert [line[1] for line in lines] == [";".join(each.names) for each in found]
+    got = call("predict", best, files[0], "--threshold", 0, "--top", 3, "--crops", crops)
+    assert got.out.split()[1::2] == list(predictor.predict(files[0], 3, 0)[0].names)
+    got = call("predict", best, files[0], "--abstain", 0.5)
+    assert "--threshold P says from which probability on" in error_of(got)
+    with pytest.raises(ValueError, match=r"threshold must be in \[0, 1\], got 2"):
+        predictor.predict(files, threshold=2)
+
+
+def test_a_threshold_is_for_several_labels(call, trained, checkpoint):
+    image = trained / "photos" / "dark" / "0.jpg"
+    assert "is for one class an image" in error_of(
+        call("predict", checkpoint, image, "--threshold", 0.5)
+    )
+    predictor = dmmix.load(str(checkpoint))
+    assert not predictor.multi_label
+    with pytest.raises(ValueError, match="threshold is for classifiers of images that may have"):
+        predictor.predict(image, threshold=0.5)
 
 
 @pytest.mark.parametrize(

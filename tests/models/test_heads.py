@@ -52,6 +52,21 @@ def test_loss_is_that_of_the_logits(config, feats, labels):
     assert set(head.loss(feats, labels)) == {"loss_mixup", "loss_decoupled"}
 
 
+def test_a_multi_label_head(feats):
+    loss = dict(type="dmmix.DecoupledMixupBCELoss", over_classes="sum")
+    head = build(dict(type="dmmix.DMMultiLabelLinearClsHead", in_channels=8), loss=loss)
+    targets = torch.tensor([[1.0, 1, 0, 0, 1], [0, 0, 0, 0, 0]] * 3)
+    losses = head.loss(feats, targets)
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(head(feats), targets) * 5
+    assert set(losses) == {"loss_bce"}
+    assert torch.allclose(losses["loss_bce"], expected)
+    samples = [DataSample().set_gt_score(row) for row in targets]
+    assert torch.allclose(head.loss(feats, samples)["loss"], expected)
+    for score, sample in zip(head(feats).sigmoid(), head.predict(feats, samples), strict=True):
+        assert torch.equal(sample.pred_score, score)
+        assert torch.equal(sample.pred_label, (score >= 0.5).nonzero()[:, 0])
+
+
 def test_stock_losses_get_what_they_know(feats, labels):
     soft = build(HEADS[0], loss=dict(type="CrossEntropyLoss", use_soft=True))
     expected = torch.nn.functional.cross_entropy(soft(feats), labels.dense(5))

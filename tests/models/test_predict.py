@@ -215,6 +215,22 @@ def test_crops_of_an_image_are_predicted_on_average(channels_last):
     assert torch.equal(torch.cat([sample.pred_label for sample in plain]), found.predicted)
 
 
+@pytest.mark.parametrize(
+    "name", ["mmpretrain.MultiLabelLinearClsHead", "DMMultiLabelLinearClsHead"]
+)
+def test_crops_of_images_with_several_labels(name):
+    model = build(head=dict(type=name, num_classes=5, in_channels=16, thr=0.5)).eval()
+    batch = {**crops_batch(), "labels": torch.eye(6, 5)}
+    with torch.no_grad():
+        found = model.test_step(batch)
+        passes = [model.test_step({**batch, "inputs": crop}) for crop in batch["inputs"].unbind(1)]
+    for row, sample in enumerate(found):
+        expected = torch.stack([one[row].pred_score for one in passes]).mean(0)
+        assert torch.allclose(sample.pred_score, expected, atol=1e-6)
+        assert torch.equal(sample.pred_label, (sample.pred_score >= 0.5).nonzero()[:, 0])
+        assert torch.equal(sample.gt_score, batch["labels"][row])
+
+
 def test_crops_need_a_head_that_predicts_the_softmax():
     class Other(MODELS.get("DMLinearClsHead")):
         def _get_predictions(self, cls_score, data_samples):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
-from mmpretrain.models import ClsHead, ImageClassifier
+import torch
+from mmpretrain.models import ClsHead, ImageClassifier, MultiLabelClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from dmmix.evaluation import Predictions
 from dmmix.functional import MixedLabels
+
+#: What makes scores of logits, by the head whose way to predict it is.
+_SCORES: dict[type, Callable[[Tensor], Tensor]] = {
+    ClsHead: partial(torch.softmax, dim=1),
+    MultiLabelClsHead: torch.sigmoid,
+}
 
 
 class BatchClassifier(ImageClassifier):
@@ -74,13 +82,13 @@ class BatchClassifier(ImageClassifier):
 
         A head that makes something else than the softmax of its logits predicts data samples.
         Of ``inputs`` (N, crops, ch, H, W), such as ``DecodedImages(ten_crop=True)`` makes them,
-        the scores are the mean over the crops of the softmax of their logits; with such a head
-        they are a ValueError.
+        the scores are the mean over the crops of the softmax of their logits, or of the sigmoids
+        of a multi-label head; with another head they are a ValueError.
         """
         if inputs.ndim == 5:
             return self._predict_crops(inputs, data_samples, labels)
         if data_samples is None and labels is not None:
-            if self._predicts_softmax and not kwargs:
+            if self._kind_of_scores is ClsHead and not kwargs:
                 return Predictions(self._test_scores(inputs), labels)
             data_samples = self.as_data_samples(labels)
         tested = self.tested
@@ -106,18 +114,23 @@ class BatchClassifier(ImageClassifier):
         return [DataSample().set_gt_label(label[None]) for label in labels]
 
     def _test_scores(self, inputs: Tensor) -> Tensor:
-        return self.tested.head(self.tested.extract_feat(inputs)).softmax(dim=1)
+        logits = self.tested.head(self.tested.extract_feat(inputs))
+        return _SCORES[self._kind_of_scores](logits)
 
     def _predict_crops(
         self, inputs: Tensor, data_samples: list[DataSample] | None, labels: Tensor | None
     ) -> Predictions | list[DataSample]:
-        if not self._predicts_softmax:
+        if self._kind_of_scores is None:
             raise ValueError(
                 f"inputs are {inputs.shape[1]} crops of each image (ten_crop=True), but "
-                f"{type(self.head).__name__} predicts something else than the softmax of its "
-                "logits, which is what would be averaged"
+                f"{type(self.head).__name__} predicts something else than the softmax or sigmoids "
+                "of its logits, which are what would be averaged"
             )
         scores = self._test_scores(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]).mean(dim=1)
+        if self._kind_of_scores is MultiLabelClsHead:
+            if data_samples is None and labels is not None:
+                data_samples = self.as_data_samples(labels)
+            return self.tested.head._get_predictions(scores.logit(), data_samples)
         if data_samples is None and labels is not None:
             return Predictions(scores, labels)
         samples = data_samples or [DataSample() for _ in scores]
@@ -126,9 +139,10 @@ class BatchClassifier(ImageClassifier):
         return samples
 
     @property
-    def _predicts_softmax(self) -> bool:
-        """Whether the head's predictions are those of :class:`mmpretrain.models.ClsHead`."""
-        methods = ("predict", "_get_predictions")
-        return all(
-            getattr(type(self.head), name, None) is getattr(ClsHead, name) for name in methods
-        )
+    def _kind_of_scores(self) -> Any:
+        """The head of mmpretrain whose predictions those of the head are; ``None`` of others."""
+        methods, head = ("predict", "_get_predictions"), type(self.head)
+        for kind in _SCORES:
+            if all(getattr(head, name, None) is getattr(kind, name) for name in methods):
+                return kind
+        return None

@@ -12,6 +12,8 @@ from mmcv import imresize
 from PIL import Image, ImageOps
 
 from dmmix.datasets.images import decoding
+from dmmix.datasets.images.crop_options import CropOptions
+from dmmix.datasets.images.crops import image_crop
 from dmmix.datasets.images.decoding import ImageHeader, decode, read_header, reduction, resize
 from dmmix.datasets.images.jpeg_header import jpeg_size
 from tests.datasets.pictures import picture, save
@@ -40,6 +42,21 @@ def test_any_mode_becomes_rgb(tmp_path, backend, mode, ending):
     image.save(tmp_path / f"a.{ending}")
     found = load(tmp_path / f"a.{ending}", backend)
     assert np.array_equal(found, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("test_mode", [True, False])
+@pytest.mark.parametrize("mode", ["L", "LA", "1", "I;16"])
+def test_images_of_one_channel_have_three_equal_ones(tmp_path, mode, test_mode):
+    grey = PICTURE[..., 1] // 128 * 255 if mode == "1" else PICTURE[..., 1]
+    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    (deep if mode == "I;16" else Image.fromarray(grey).convert(mode)).save(tmp_path / "grey.png")
+    Image.fromarray(np.stack([grey] * 3, axis=-1)).save(tmp_path / "colours.png")
+    found, expected = (
+        image_crop((tmp_path / name).read_bytes(), CropOptions((32, 32), test_mode), (1, 2))
+        for name in ("grey.png", "colours.png")
+    )
+    assert found.shape == (32, 32, 3)
+    assert np.array_equal(found, expected)
 
 
 @BACKENDS
