@@ -3,9 +3,11 @@
 With ``default_scope = 'dmmix'`` a ``type`` is looked up here, then in mmpretrain, then in
 mmengine. A stock mmpretrain config reaches a part of dmmix with
 ``custom_imports = dict(imports=['dmmix.mixups', 'dmmix.models'])`` and the prefix ``dmmix.``:
-``dict(type='dmmix.CutMix')``.
+``dict(type='dmmix.CutMix')``. What mmpretrain looks up by itself (``get_model``) and has no name
+for is looked up here.
 """
 
+import copy
 import inspect
 import re
 import traceback
@@ -82,6 +84,7 @@ def _checked(build: Callable) -> Callable:
     @wraps(build)
     def checked(cfg: Any, *args: Any, registry: Registry, **kwargs: Any) -> Any:
         given = [*args, *kwargs.values()]
+        cfg = _in_our_scope(cfg, registry)
         for each in cfg if isinstance(cfg, list) else [cfg]:
             if isinstance(each, Mapping) and "type" in each:
                 check_config(each, registry)
@@ -91,6 +94,21 @@ def _checked(build: Callable) -> Callable:
 
     checked.checks_arguments = True  # type: ignore[attr-defined]
     return checked
+
+
+def _in_our_scope(cfg: Any, registry: Registry) -> Any:
+    """What mmpretrain is to build and lacks, and its parts, are built by dmmix: ``get_model`` looks
+    names up in mmpretrain, whatever the config says."""
+    kind = cfg.get("type") if isinstance(cfg, Mapping) else None
+    if not isinstance(kind, str) or "." in kind:
+        return cfg
+    with registry.switch_scope_and_registry(cfg.get("_scope_")) as switched:
+        ours = switched.children.get("dmmix") if switched.scope == "mmpretrain" else None
+        if ours is None or switched.get(kind) is not None or ours.get(kind) is None:
+            return cfg
+    cfg = copy.copy(cfg)
+    cfg["_scope_"] = "dmmix"
+    return cfg
 
 
 def _refuse_without_type(cfg: Mapping, registry: Registry) -> None:

@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         help="take cells that were trained with another config as they are",
     )
     parser.add_argument(
+        "--small-checkpoints",
+        action="store_true",
+        help="keep no optimiser state in the checkpoints of finished cells: half the size, to test "
+        "and predict with, not to train longer",
+    )
+    parser.add_argument(
         "--slurm",
         nargs="*",
         type=key_and_value,
@@ -72,7 +78,8 @@ def _run(args: argparse.Namespace) -> bool:
     from dmmix.experiments.launch.plan import CellRun, Plan
 
     cells = cells_of(read_sweep(args.sweep), args.work_dir, by_key(args.only))
-    plan = Plan([CellRun(cell, args.accept_changed) for cell in cells], args.jobs, args.processes)
+    runs = [CellRun(cell, args.accept_changed) for cell in cells]
+    plan = Plan(runs, args.jobs, args.processes, small_checkpoints=args.small_checkpoints)
     if args.list:
         return _list(plan)
     if args.prepare:

@@ -8,6 +8,7 @@ from dmmix.datasets.batches.batch_loader import BatchLoader, whole_batch
 from dmmix.datasets.batches.class_weighted_sampler import ClassWeightedSampler
 from dmmix.datasets.batches.pack_labels import PackLabels
 from dmmix.datasets.batches.repeat_aug_sampler import RepeatAugSampler
+from dmmix.datasets.images.middle_crop import MiddleCrop
 from dmmix.datasets.interface import set_epoch
 from dmmix.datasets.own.own_images import OwnImages
 from dmmix.datasets.semi import MultiSourceBatchSampler, MultiSourceSampler, SemiDataset
@@ -37,6 +38,7 @@ __all__ = [
     "InMemory",
     "LabelSubset",
     "MappedArray",
+    "MiddleCrop",
     "MultiSourceBatchSampler",
     "MultiSourceSampler",
     "NPZDataset",

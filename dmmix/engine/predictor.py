@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from dmmix.configuration.config_data import config_data
 from dmmix.configuration.file_dataset import file_dataset
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.crops import DAMAGE, image_crop
-from dmmix.functional.ranges import Count, as_pair
+from dmmix.functional.ranges import Count
 from dmmix.registry import MODELS
 
 #: Arguments that name weights to begin with, those of timm's networks too.
@@ -244,10 +244,7 @@ def crop_options(config: Mapping) -> CropOptions | None:
     for split in ("test", "val"):
         dataset = file_dataset((config.get(f"{split}_dataloader") or {}).get("dataset"))
         if dataset is not None:
-            known = {field.name for field in fields(CropOptions)}
-            given = {key: value for key, value in dataset.items() if key in known}
-            given |= dict(size=as_pair(dataset.get("size", 224)), test_mode=True)
-            return CropOptions(**given)
+            return CropOptions.for_testing(dataset)
     return None
 
 

@@ -34,6 +34,7 @@ from dmmix.engine.hooks.fit_hook import FitHook
 from dmmix.engine.hooks.model_events_hook import ModelEventsHook
 from dmmix.engine.hooks.random_state_hook import RandomStateHook
 from dmmix.engine.hooks.resume_hook import ResumeHook
+from dmmix.engine.inferencer_config import add_inferencer_pipeline
 from dmmix.engine.loops import EpochTrainLoop, IterTrainLoop
 from dmmix.engine.optim_wrappers import StepOptimWrapper, count_frozen_weights
 from dmmix.engine.processes import on_master
@@ -79,7 +80,7 @@ class DmmixRunner(Runner):
     :class:`~dmmix.engine.StepOptions`.
 
     The merged config is written to the work folder, but not over the file that it was read from,
-    nor over another one.
+    nor over another one. mmpretrain's ``ImageClassificationInferencer`` and ``get_model`` take it.
 
     A data loader whose dataset makes whole batches (``dataset.batched``) leaves them as they are,
     and without worker processes is a :class:`~dmmix.datasets.BatchLoader`. A wrapper of data sets
@@ -105,6 +106,7 @@ class DmmixRunner(Runner):
         check_run({**kwargs, "load_from": load_from})
         _check_exists(load_from)
         super().__init__(*args, load_from=load_from, **kwargs)
+        add_inferencer_pipeline(self.cfg)
         if self._train_loop is None:  # one that trains may have no right to the folder
             self._dump_config()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from dmmix.functional.ranges import as_pair
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class CropOptions:
                 "ten_crop=True is for testing, and this is training data: say test_mode=True, or "
                 "leave it out"
             )
+
+    @classmethod
+    def for_testing(cls, dataset: Mapping[str, Any]) -> CropOptions:
+        """Of the config of a data set of files, as it crops for testing."""
+        known = {field.name for field in fields(cls)}
+        given = {key: value for key, value in dataset.items() if key in known}
+        given |= dict(size=as_pair(dataset.get("size", 224)), test_mode=True)
+        return cls(**given)
 
     @property
     def edge(self) -> int:

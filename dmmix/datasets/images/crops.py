@@ -46,26 +46,28 @@ def crop_of(
         factor = reduction(header, part, size) if options.reduced else 1
         return decoded_by(factor), factor
 
-    def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        return resize(image, size, options.interpolation, options.antialias)
-
     if not options.test_mode:
         box = _draw_box(options, have, seeds)
         image, factor = decoded(box[2:], options.size)
         rows, columns = (
             _reduced_range(box[axis], box[axis + 2], factor, image.shape[axis]) for axis in (0, 1)
         )
-        return resized(image[rows, columns], options.size)
+        part = image[rows, columns]
+        return resize(part, options.size, options.interpolation, options.antialias)
     size = options.resized(have)
-    image = decoded(have, size)[0]
+    return crop_for_test(decoded(have, size)[0], options, size)
+
+
+def crop_for_test(image: np.ndarray, options: CropOptions, size: tuple[int, int]) -> np.ndarray:
+    """The crop for testing of an image, or ten, that is resized to ``size``, (H, W, 3) uint8."""
     if max(image.shape[:2]) > _LONGEST * min(image.shape[:2]) and not (
         options.square or options.ten_crop
     ):
         # All of it resized would be of thousands of pixels, of which the middle is used.
         most = _LONGEST * min(image.shape[:2])
         image = _middle(image, (min(image.shape[0], most), min(image.shape[1], most)))
-        size = options.resized(image.shape[:2])
-    image = resized(image, size)
+        size = options.resized((image.shape[0], image.shape[1]))
+    image = resize(image, size, options.interpolation, options.antialias)
     return _ten_crops(image, options.size) if options.ten_crop else _middle(image, options.size)
 
 

@@ -18,6 +18,7 @@ from dmmix.datasets.images.corrupt_files import CorruptFiles
 from dmmix.datasets.images.crop_options import CropOptions
 from dmmix.datasets.images.crops import DAMAGE, channels_first
 from dmmix.datasets.images.image_cache import check_cache, kept_crop, kept_images
+from dmmix.datasets.images.middle_crop import is_inferencer_pipeline
 from dmmix.datasets.messages import empty_classes
 from dmmix.datasets.sources.from_dataset import FromDataset
 from dmmix.datasets.sources.sample_list import UNLABELLED, build_source, read_samples
@@ -106,10 +107,12 @@ class DecodedImages(FromDataset):
             of what is free on the disk. Images that do not fit are decoded each time.
         num_classes: labels must be below it; by default the number of the dataset's classes.
         lazy_init: load the lists later, when they are needed.
+        pipeline: not used: what the config of a run tells mmpretrain's inferencer
+            (:class:`MiddleCrop`).
 
     Raises:
         TypeError: samples without ``img_path``.
-        ValueError: an argument out of range, ten crops for training, a pipeline, no samples,
+        ValueError: an argument out of range, ten crops for training, another pipeline, no samples,
             annotations that cannot be read, a label out of range; (when a sample is read) a file
             that cannot be decoded, which is named, or with ``corrupt='skip'`` no file that can.
     """
@@ -139,9 +142,15 @@ class DecodedImages(FromDataset):
         ten_crop: bool = False,
         cache: str | None = None,
         cache_limit: Positive | None = None,
+        pipeline: Sequence = (),
     ) -> None:
         self.cache = check_cache(cache, cache_limit)
         self.cache_limit = cache_limit
+        if pipeline and not is_inferencer_pipeline(pipeline):
+            raise ValueError(
+                "DecodedImages takes no pipeline, it crops as its own arguments say: augment in "
+                "data_preprocessor.batch_transforms"
+            )
         self.seed = torch.initial_seed() if seed is None else seed
         self.corrupt = corrupt
         self.num_classes = num_classes

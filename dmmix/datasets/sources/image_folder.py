@@ -11,6 +11,7 @@ from mmpretrain.datasets import CustomDataset
 
 from dmmix.datasets.images.folder_listing import FolderListing, class_folders
 from dmmix.datasets.images.formats import image_endings
+from dmmix.datasets.images.middle_crop import is_inferencer_pipeline
 from dmmix.datasets.messages import check_folder, listed
 from dmmix.datasets.sources.decoded_images import DecodedImages
 from dmmix.functional.ranges import Size
@@ -53,8 +54,8 @@ class DecodedFolder(DecodedImages):
     ) -> None:
         ours = {name: others.pop(name) for name in keywords_of(DecodedImages) & others.keys()}
         folder = _Folder(
-            data_root=data_root, pipeline=pipeline, lazy_init=True, allow_empty=allow_empty,
-            **others,
+            data_root=data_root, pipeline=() if is_inferencer_pipeline(pipeline) else pipeline,
+            lazy_init=True, allow_empty=allow_empty, **others,
         )  # fmt: skip
         super().__init__(folder, size, test_mode, **ours)
         self._text = f"the folder {folder.img_prefix}"

@@ -7,6 +7,7 @@ import time
 from dmmix.experiments.launch.plan import CellRun, Plan
 from dmmix.experiments.launch.progress import Progress
 from dmmix.experiments.launch.show import Lines
+from dmmix.experiments.launch.small import make_small
 from dmmix.experiments.launch.training import Training
 
 
@@ -25,6 +26,9 @@ def run_local(plan: Plan, show: Lines, pause: float = 0.5) -> bool:
             f"{run.name}: {run.state.note} than the sweep has now; it is left as it is. Move "
             f"{run.folder} away to train it anew, or take it as it is with --accept-changed"
         )
+    if plan.small_checkpoints:
+        for run in plan.in_state("finished"):
+            _make_small(run, show)
     queue, free = plan.to_do, [*plan.environments]
     active: list[tuple[Training, dict[str, str]]] = []
     try:
@@ -46,6 +50,8 @@ def run_local(plan: Plan, show: Lines, pause: float = 0.5) -> bool:
                 active.remove(entry)
                 free.append(environment)
                 show.say(_end_message(run) + progress.summary())
+                if plan.small_checkpoints:
+                    _make_small(run, show)
             show.update(progress)
             if active:
                 time.sleep(pause)
@@ -56,6 +62,11 @@ def run_local(plan: Plan, show: Lines, pause: float = 0.5) -> bool:
         for training, _ in active:
             training.stop()
     return all(run.state.word in ("finished", "running") for run in progress.runs.values())
+
+
+def _make_small(run: CellRun, show: Lines) -> None:
+    if said := make_small(run):
+        show.say(said)
 
 
 def _end_message(run: CellRun) -> str:

@@ -68,12 +68,14 @@ class Plan:
         jobs: how many at a time.
         processes: of each, started by torchrun where there are several.
         threads: of each; ``None``: the cores are shared out.
+        small_checkpoints: those of finished cells keep no state of the optimiser.
     """
 
     runs: Sequence[CellRun]
     jobs: int = 1
     processes: int = 1
     threads: int | None = None
+    small_checkpoints: bool = False
 
     def __post_init__(self) -> None:
         for name in ("jobs", "processes"):

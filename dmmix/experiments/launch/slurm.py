@@ -66,6 +66,7 @@ def _command(run: CellRun, plan: Plan) -> list[str]:
     command = [sys.executable, "-u", "-m", "dmmix", "sweep", str(plan.sweep.path)]
     command += ["--work-dir", str(plan.folder), "--processes", str(plan.processes)]
     command += ["--only", *(f"{axis}={value}" for axis, value in run.cell.point.items())]
+    command += ["--small-checkpoints"] * plan.small_checkpoints
     return [*command, *["--accept-changed"] * run.accept_changed]
 
 
