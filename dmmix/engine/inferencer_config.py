@@ -23,8 +23,8 @@ def add_inferencer_pipeline(cfg: MutableMapping[str, Any]) -> None:
         return
     with suppress(TypeError, ValueError):
         dataset["pipeline"] = inferencer_pipeline(dataset)
-        custom = cfg.setdefault("custom_imports", dict(imports=[]))
+        custom = cfg.get("custom_imports") or {}
         imports = custom.get("imports") or []
         imports = [imports] if isinstance(imports, str) else list(imports)
         if _NEEDED not in imports:
-            custom["imports"] = [*imports, _NEEDED]
+            cfg["custom_imports"] = {**custom, "imports": [*imports, _NEEDED]}
