@@ -67,8 +67,8 @@ def test_a_finished_cell_keeps_weights_and_no_state(cell, sweep, call):
 
     # Not to go on with.
     told = call("train", cell.config, "--work-dir", cell.folder, "--resume")
-    assert told.status == 1
-    assert f"{files[-1]} cannot be resumed: it holds no state of the optimiser" in told.err
+    assert told.status == 2
+    assert f"{files[-1]} holds no optimizer, param_schedulers to go on from" in told.err
     assert "load_from" in told.err
     assert "--overwrite" in told.err
 

@@ -45,16 +45,9 @@ def go_on(runner: Any, file: str, checkpoint: Mapping) -> None:
     """Everything but the weights, which are loaded: place, optimiser, schedules; tells the rest.
 
     Raises:
-        CheckpointError: it has no state of the optimiser; its place is in the middle of an epoch of
-            other batches, or the optimiser has other weights.
+        CheckpointError: its place is in the middle of an epoch of other batches, or the optimiser
+            has other weights.
     """
-    if "optimizer" not in checkpoint:
-        raise CheckpointError(
-            f"{file} cannot be resumed: it holds no state of the optimiser and the schedules, as a "
-            "best checkpoint, or one of a finished cell of dmmix sweep --small-checkpoints: begin "
-            f"from its weights (--cfg-options load_from={file}, another --work-dir), or train anew "
-            "(--overwrite)"
-        )
     then = checkpoint.get(SETTINGS)
     then = then if isinstance(then, Mapping) else None
     loop = runner.train_loop
