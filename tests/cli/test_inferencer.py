@@ -53,8 +53,7 @@ def test_the_scores_are_those_of_dmmix(trained, config, tool_environment):
     images = [trained / "photos" / "dark" / "1.jpg", trained / "x.png"]
     command = [sys.executable, "-c", SCRIPT, config, checkpoint, *images]
     said = _output_of(command, tool_environment)
-    (line,) = [line for line in said.splitlines() if line.startswith("found ")]
-    found = json.loads(line.removeprefix("found "))
+    found = json.loads(said.partition("found ")[2])  # behind a progress bar
     predictor = dmmix.load(str(checkpoint), device="cpu")
     wanted = predictor.scores(torch.stack([predictor.read(image) for image in images]))
     assert [name for name, _ in found] == [each.names[0] for each in predictor.predict(images)]
