@@ -75,7 +75,7 @@ def test_the_config_of_a_run_trains_again(call, trained, config, tmp_path):
     got = call("train", config, *options)
     assert got.status == 0, got.err
     text = (tmp_path / "again" / config.name).read_text(encoding="utf-8")
-    assert text.count("dmmix.MiddleCrop") == 1
+    assert text.count("MiddleCrop") == 1
     assert "resize_edge=36" in text
 
 

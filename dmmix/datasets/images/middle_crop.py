@@ -57,7 +57,7 @@ def inferencer_pipeline(dataset: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Of the config of a data set of files: what loads an image, crops it as there, packs it."""
     options = CropOptions.for_testing(dataset)
     crop = dict(
-        type="dmmix.MiddleCrop", size=options.size, resize_edge=options.edge,
+        type="MiddleCrop", size=options.size, resize_edge=options.edge,
         square=options.square, interpolation=options.interpolation, antialias=options.antialias,
     )  # fmt: skip
     return [dict(type="LoadImageFromFile"), crop, dict(type="PackInputs")]
@@ -66,4 +66,4 @@ def inferencer_pipeline(dataset: Mapping[str, Any]) -> list[dict[str, Any]]:
 def is_inferencer_pipeline(pipeline: Sequence) -> bool:
     """Whether it is one of :func:`inferencer_pipeline`: what data sets of files do anyway."""
     types = [each.get("type") for each in pipeline if isinstance(each, Mapping)]
-    return types == ["LoadImageFromFile", "dmmix.MiddleCrop", "PackInputs"]
+    return types == ["LoadImageFromFile", "MiddleCrop", "PackInputs"]

@@ -78,8 +78,8 @@ def _check_state(runner: Any, file: str, checkpoint: dict, weights: dict) -> Non
         raise CheckpointError(
             f"{file} holds no {', '.join(absent)} to go on from (the best one, "
             "published ones and those of dmmix sweep --small-checkpoints hold weights only): "
-            "resume from an epoch's, or begin from its weights with load_from and without resume, or "
-            "train anew (--overwrite)"
+            "resume from an epoch's, or begin from its weights with load_from and without resume, "
+            "or train anew (--overwrite)"
         )
     schedules = checkpoint.get("param_schedulers", [])
     if not isinstance(schedules, list | dict):
