@@ -9,7 +9,7 @@ from mmcv.transforms import BaseTransform
 
 from dmmix.arguments import Checked
 from dmmix.datasets.images.crop_options import CropOptions
-from dmmix.datasets.images.crops import middle_crop
+from dmmix.datasets.images.crops import crop_for_test
 from dmmix.functional.ranges import Count, Size, as_pair
 from dmmix.registry import TRANSFORMS
 
@@ -49,7 +49,8 @@ class MiddleCrop(Checked, BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """The sample with its crop as ``img``."""
-        crop = middle_crop(results["img"][..., ::-1], self.options)
+        image = results["img"][..., ::-1]
+        crop = crop_for_test(image, self.options, self.options.resized(image.shape[:2]))
         return {**results, "img": crop, "img_shape": crop.shape[:2]}
 
 
