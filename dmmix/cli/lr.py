@@ -30,7 +30,7 @@ def main() -> None:
     help = "updates of the weights; default: 100"
     parser.add_argument("--steps", type=positive, default=100, metavar="N", help=help)
     add_freeze_option(add_data_options(parser))
-    parser.set_defaults(launcher="none", local_rank=0, epochs=None)
+    parser.set_defaults(launcher="none", local_rank=0, epochs=None, cache=None)
     args = parse(parser)
 
     with reported_errors(args.traceback), starting():
