@@ -31,14 +31,21 @@ def use_weights(cfg: Any, args: argparse.Namespace) -> None:
     classifier of Co-Tuning is that of the file.
 
     Raises:
-        UserError: no such file, or one without a classifier.
+        UserError: no such file, or one without a classifier; a network without a backbone.
     """
+    for option in ("weights", "freeze"):
+        if getattr(args, option, None) is not None and cfg.model.get("backbone") is None:
+            raise UserError(
+                f"--{option} is about the backbone, and {cfg.model.get('type')} has none: timm's "
+                "networks are there as the backbone TIMMBackbone"
+            )
     if args.weights is not None:
         check_checkpoint(args.weights)
         backbone = cfg.model.backbone
         backbone.init_cfg = dict(type="Pretrained", checkpoint=args.weights, prefix="auto")
         backbone.pop("pretrained", None)  # timm would fetch those, and take them
-    _use_source_head(cfg)
+    if cfg.model.get("backbone") is not None:
+        _use_source_head(cfg)
 
 
 def use_freeze(cfg: Any, args: argparse.Namespace) -> None:

@@ -240,6 +240,16 @@ def test_images_without_labels_lie_in_any_folders(call, photos):
         ("own/fixmatch", [], "no folder data/images: say with --data FOLDER"),
         ("own/resnet18", ["--data", "photos", "--freeze", 1], "say with --weights FILE what"),
         ("own/resnet18", ["--data", "photos", "--weights", "no.pth"], "no checkpoint no.pth"),
+        (
+            "own/resnet18",
+            [
+                "--weights",
+                "w.pth",
+                "--cfg-options",
+                "model=dict(_delete_=True, type='TimmClassifier')",
+            ],
+            "--weights is about the backbone, and TimmClassifier has none",
+        ),
         ("own/resnet18", ["--data", "photos", "--patience", 0], "--patience"),
         (
             "own/resnet18_finetune_cutmix_dm",
