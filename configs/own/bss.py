@@ -4,20 +4,12 @@
 _base_ = [
     "../_base_/default_runtime.py",
     "../_base_/datasets/semi/own.py",
-    "../_base_/models/resnet18.py",
+    "../_base_/models/resnet18_pretrained.py",
     "../_base_/schedules/sgd_own_finetune_30e.py",
 ]
 
 model = dict(
     type="BSS",
-    backbone=dict(
-        init_cfg=dict(
-            _delete_=True,
-            type="Pretrained",
-            checkpoint="https://download.openmmlab.com/mmclassification/v0/resnet/resnet18_8xb32_in1k_20210831-fbbb1da6.pth",
-            prefix="backbone.",
-        )
-    ),
 )
 data_preprocessor = dict(
     strong_transforms=[
