@@ -8,7 +8,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from dmmix.cli.options import parser_of
-from dmmix.cli.own_data import VAL_SHARE, find_data, parts_table, passed_over, to_see_to
+from dmmix.cli.own_data import find_data
+from dmmix.cli.own_told import VAL_SHARE, parts_table, passed_over, to_see_to
 from dmmix.cli.running import reported_errors, starting
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmmix.cli.options import positive
+from dmmix.cli.own_length import set_length
+from dmmix.cli.own_told import VAL_SHARE, held_out_counts, show_found
 from dmmix.cli.own_weights import add_freeze_option, add_weights_option
 from dmmix.configuration.errors import UserError
 from dmmix.configuration.file_dataset import file_dataset
@@ -16,11 +18,8 @@ from dmmix.configuration.file_dataset import file_dataset
 if TYPE_CHECKING:
     from dmmix.datasets.own.parts import OwnData
 
-VAL_SHARE = 0.2
 #: Metrics of images that may have several classes.
 _SEVERAL = ("AveragePrecision", "MultiLabelMetric")
-_FEW_HELD_OUT = 20  # images of a class
-_LEAST_EPOCHS, _MOST_EPOCHS = 20, 300
 #: What launchers say of a process among others.
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK")
 #: Of a dataset of files, what says which images they are.
@@ -128,11 +127,11 @@ def use_data(
             put_files(loader.dataset, source, part if there else "train", held, test_mode=True)
     if not whole:
         _set_cache(cfg, args, scratch is None)
-        _set_length(cfg, args, data)
+        set_length(cfg, args, data)
     if not tell:
         return
     if args.launcher == "none" or "0" in (os.environ.get(name) for name in _RANKS):
-        _tell(data, None if whole else cfg.train_cfg.get("max_epochs"))
+        show_found(data, None if whole else cfg.train_cfg.get("max_epochs"))
 
 
 def _check_root(cfg: Any) -> None:
@@ -162,37 +161,6 @@ def find_data(where: list[str]) -> OwnData:
         raise UserError(str(error)) from error
 
 
-def set_epochs(cfg: Any, epochs: int) -> None:
-    """Trains for so many epochs; schedules that ended with the training end with it again."""
-    before = cfg.train_cfg.get("max_epochs")
-    if before is None:
-        raise UserError("--epochs: this config counts iterations (train_cfg.max_iters)")
-    cfg.train_cfg.max_epochs = epochs
-    cfg.train_cfg.val_interval = min(cfg.train_cfg.get("val_interval", 1), max(1, epochs // 10))
-    schedulers = cfg.get("param_scheduler") or []
-    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-        for name in ("T_max", "end", "total"):
-            if scheduler.get("by_epoch", True) and scheduler.get(name) == before:
-                scheduler[name] = epochs
-
-
-def set_patience(cfg: Any, validations: int) -> None:
-    """Stops where the metric that chooses the best checkpoint has not grown for so long."""
-    saving = (cfg.get("default_hooks") or {}).get("checkpoint") or {}
-    best = saving.get("save_best")
-    if not isinstance(best, str) or best == "auto" or cfg.get("val_cfg") is None:
-        raise UserError(
-            "--patience watches the metric that chooses the best checkpoint, and this config has "
-            "none: set default_hooks.checkpoint.save_best, accuracy/top1 for example, and validate"
-        )
-    stop = dict(type="EarlyStoppingHook", monitor=best, patience=validations, min_delta=1e-6)
-    rule = saving.get("rule")
-    cfg.custom_hooks = [
-        *(cfg.get("custom_hooks") or []),
-        {**stop, **({} if rule is None else dict(rule=rule))},
-    ]
-
-
 def takes_several(cfg: Any) -> bool:
     """Whether the config is for images of several classes, by what it is tested with."""
     evaluators = _listed(cfg.get("val_evaluator"))
@@ -211,17 +179,6 @@ def put_files(
         files.subset = subset
     if not test_mode:  # a photograph that cannot be read is told and does not end a training
         files.setdefault("corrupt", "skip")
-
-
-def held_out_counts(data: OwnData) -> Any:
-    """How many training images of each class are held out where there is no validation part."""
-    import numpy as np
-
-    from dmmix.datasets import LabelSubset
-    from dmmix.datasets.subsets.strata import strata
-
-    per_class = np.bincount(strata(data.train.labels), minlength=len(data.train.classes))
-    return per_class - LabelSubset(label_fraction=1 - VAL_SHARE).counts(per_class)
 
 
 def _set_cache(cfg: Any, args: argparse.Namespace, keeps: bool) -> None:
@@ -290,92 +247,5 @@ def _set_classes(cfg: Any, number: int) -> None:
                 evaluator.topk = tuple(topk) or (1,)
 
 
-def _set_length(cfg: Any, args: argparse.Namespace, data: OwnData) -> None:
-    """Batches that there are images for; and, where nobody asked, so many epochs that the training
-    sees as many images as the config says, few or many."""
-    loader = cfg.train_dataloader
-    if loader.dataset.type == "SemiDataset":
-        return
-    import numpy as np
-
-    from dmmix.datasets import LabelSubset
-    from dmmix.datasets.subsets.strata import strata
-
-    subset, images = file_dataset(loader.dataset).get("subset"), data.train.images
-    if subset is not None:
-        per_class = np.bincount(strata(data.train.labels))
-        images = int(LabelSubset(**subset).counts(per_class).sum())
-    loader.batch_size = min(loader.batch_size, images)
-    asked = args.epochs is not None or "train_cfg.max_epochs" in dict(args.cfg_options or ())
-    if "images_to_see" in cfg and not asked:
-        set_epochs(cfg, min(_MOST_EPOCHS, max(_LEAST_EPOCHS, cfg.images_to_see // images)))
-
-
 def _listed(value: Any) -> Iterator[Any]:
     yield from value if isinstance(value, list | tuple) else [] if value is None else [value]
-
-
-def parts_table(data: OwnData) -> Any:
-    """Where the parts are, and numbers of images."""
-    from rich.table import Table
-
-    table = Table("part")
-    table.add_column("where", overflow="fold")
-    for name in ("images", "a class, least", "most"):
-        table.add_column(name, justify="right")
-    for name in ("train", "val", "test", "unlabelled"):
-        part = getattr(data, name)
-        if part is not None:
-            ends = (f"{f(part.counts):,}" for f in (min, max)) if part.classes else ("", "")
-            table.add_row(name, part.where, f"{part.images:,}", *ends)
-    return table
-
-
-def to_see_to(data: OwnData) -> Iterator[str]:
-    """What may be a mistake, and would not be seen in training."""
-    from dmmix.datasets.messages import listed
-    from dmmix.datasets.own.part import alike
-
-    for names in alike(data.train.classes):
-        yield f"classes: {' and '.join(names)} differ in case or spaces alone: are they one?"
-    if data.val is not None:
-        return
-    counts = held_out_counts(data)[: len(data.train.classes)]
-    pairs = zip(data.train.classes, counts, strict=True)
-    if none := [name for name, count in pairs if not count]:
-        yield f"held out: none of {listed(none)}, which have less than three images"
-
-
-def passed_over(data: OwnData) -> Iterator[str]:
-    """What else lies there."""
-    for part in (data.train, data.val, data.test, data.unlabelled):
-        if part is not None and part.passed_over:
-            yield f"{part.where}: passed over {part.passed_over}"
-
-
-def _tell(data: OwnData, epochs: int | None) -> None:
-    from rich.console import Console
-
-    from dmmix.datasets.own.sizes import image_size
-
-    console = Console(stderr=True)
-    console.print(parts_table(data))
-    size = image_size(data.train)
-    seen = "" if size is None else f", {size[0]} x {size[1]} pixels (median height x width)"
-    console.print(f"{len(data.train.classes)} classes{seen}", highlight=False)
-    if epochs is not None:
-        console.print(f"{epochs} epochs (--epochs N sets another number)", highlight=False)
-    if data.val is None:
-        console.print(
-            f"No part val: {VAL_SHARE:.0%} of the training images of each class are held out, "
-            "as split.json in the work dir says.",
-            highlight=False,
-        )
-        if (most := held_out_counts(data).max()) < _FEW_HELD_OUT:
-            console.print(
-                f"That is at most {most} of a class: the best checkpoint is chosen by little. A "
-                f"folder val with {_FEW_HELD_OUT} of each would choose better.",
-                highlight=False,
-            )
-    for line in (*passed_over(data), *to_see_to(data)):
-        console.print(line, highlight=False, markup=False)

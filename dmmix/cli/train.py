@@ -8,7 +8,8 @@ import tempfile
 from typing import Any
 
 from dmmix.cli.options import check_checkpoint, common_options, load_config, parse
-from dmmix.cli.own_data import add_training_options, set_epochs, set_patience, use_data
+from dmmix.cli.own_data import add_training_options, use_data
+from dmmix.cli.own_length import set_epochs, set_patience
 from dmmix.cli.own_weights import use_freeze, use_weights
 from dmmix.cli.running import (
     build_runner,

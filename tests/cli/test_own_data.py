@@ -329,10 +329,11 @@ def test_several_labels_are_for_other_configs(call, photos, tmp_path):
 
 
 def test_epochs_follow_from_the_images(call, photos, monkeypatch):
-    from dmmix.cli import own_data
+    from dmmix.cli import train
 
     seen = {}
-    monkeypatch.setattr(own_data, "_tell", lambda cfg, data: seen.update(cfg=cfg))
+    built = train.build_runner
+    monkeypatch.setattr(train, "build_runner", lambda cfg: seen.update(cfg=cfg) or built(cfg))
     folder = photos()
     call("train", "own/resnet18", "--data", folder, "--dry-run", *SMALL)
     assert seen["cfg"].train_cfg.max_epochs == seen["cfg"].param_scheduler.T_max == 300
