@@ -62,8 +62,8 @@ def main() -> None:
 def _config(args: argparse.Namespace) -> Any:
     """Of the command line: a config and a checkpoint, or a checkpoint and images."""
     if args.checkpoint is not None:
-        check_checkpoint(args.checkpoint)
         cfg = load_config(args)
+        check_checkpoint(args.checkpoint)
     else:
         args.checkpoint = args.config
         if not args.checkpoint.endswith((".pth", ".pt")):

@@ -17,12 +17,14 @@ RESIDUAL = ["resnet_digits", "resnet18_cifar", "resnet50_cifar", "resnext50_cifa
             "resnet34", "resnet50", "resnet50_rsb_a3", "resnext50"]  # fmt: skip
 WIDE = ["wrn28_2", "wrn28_8", "wrn28_10"]
 OTHERS = ["deit_small", "swin_tiny", "convnext_tiny", "convnext_tiny_cifar"]
+#: What begins with weights that others have trained, but for the head.
+PRETRAINED = ["resnet18_pretrained", "efficientnet_lite0"]
 
 
 def initial(name):
     torch.manual_seed(0)
     model = MODELS.build({**Config.fromfile(BASE / f"{name}.py").model, "_scope_": "dmmix"})
-    if name not in OTHERS:  # these set positions and scales when they are built
+    if name not in (*OTHERS, *PRETRAINED):  # these set positions and scales when they are built
         with torch.no_grad():
             for weight in model.parameters():
                 weight.fill_(7)  # whatever the initialisation leaves out shows
@@ -42,7 +44,7 @@ def parts(model, kind):
 
 
 def test_every_model_is_looked_at():
-    assert {path.stem for path in BASE.glob("*.py")} == {*RESIDUAL, *WIDE, *OTHERS}
+    assert {path.stem for path in BASE.glob("*.py")} == {*RESIDUAL, *WIDE, *OTHERS, *PRETRAINED}
 
 
 @pytest.mark.parametrize("name", RESIDUAL + WIDE)
@@ -75,6 +77,19 @@ def last_norms(model):
 
 def blocks_of(name):
     return 6 if name == "resnet_digits" else 8 if "18" in name else 16
+
+
+def test_heads_of_pretrained_networks():
+    pytest.importorskip("timm")
+    fc = initial("efficientnet_lite0").head.fc
+    assert_deviation(fc.weight, 0.01)
+    assert (fc.bias == 0).all()
+    scratch, pretrained = (
+        Config.fromfile(BASE / f"{name}.py").model for name in ("resnet18", "resnet18_pretrained")
+    )
+    assert pretrained.backbone.pop("init_cfg").type == "Pretrained"
+    scratch.backbone.pop("init_cfg")
+    assert pretrained == scratch
 
 
 @pytest.mark.parametrize("name", OTHERS)
