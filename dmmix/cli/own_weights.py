@@ -33,15 +33,9 @@ def use_weights(cfg: Any, args: argparse.Namespace) -> None:
     Raises:
         UserError: no such file, or one without a classifier; a network without a backbone.
     """
-    for option in ("weights", "freeze"):
-        if getattr(args, option, None) is not None and cfg.model.get("backbone") is None:
-            raise UserError(
-                f"--{option} is about the backbone, and {cfg.model.get('type')} has none: timm's "
-                "networks are there as the backbone TIMMBackbone"
-            )
     if args.weights is not None:
+        backbone = _backbone(cfg, "--weights")
         check_checkpoint(args.weights)
-        backbone = cfg.model.backbone
         backbone.init_cfg = dict(type="Pretrained", checkpoint=args.weights, prefix="auto")
         backbone.pop("pretrained", None)  # timm would fetch those, and take them
     if cfg.model.get("backbone") is not None:
@@ -59,12 +53,23 @@ def use_freeze(cfg: Any, args: argparse.Namespace) -> None:
     check_begins(cfg, "--freeze")
     from dmmix.registry import MODELS
 
-    backbone = cfg.model.backbone
+    backbone = _backbone(cfg, "--freeze")
     with MODELS.switch_scope_and_registry("dmmix") as registry:
         kind = registry.get(backbone.type)
     if kind is not None and "frozen_stages" not in _arguments(kind):
         raise UserError(f"--freeze: {backbone.type} has no stages that stay as they are")
     backbone.frozen_stages = args.freeze
+
+
+def _backbone(cfg: Any, what: str) -> Any:
+    """The config of the backbone, which ``what`` is about."""
+    backbone = cfg.model.get("backbone")
+    if backbone is None:
+        raise UserError(
+            f"{what} is about the backbone, and {cfg.model.get('type')} has none: timm's networks "
+            "are there as the backbone TIMMBackbone"
+        )
+    return backbone
 
 
 def _use_source_head(cfg: Any) -> None:
@@ -94,7 +99,7 @@ def _use_source_head(cfg: Any) -> None:
 
 def check_begins(cfg: Any, what: str) -> None:
     """Raises UserError where the backbone begins with random weights, for ``what`` keeps them."""
-    backbone = cfg.model.backbone
+    backbone = _backbone(cfg, what)
     if not (backbone.get("pretrained") or "checkpoint" in (backbone.get("init_cfg") or {})):
         raise UserError(
             f"{what} keeps weights as they are, and these would be random ones: say with "

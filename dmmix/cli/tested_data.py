@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,15 @@ _KEPT = (
 def config_of(checkpoint: str) -> Any:
     """The config in a checkpoint, read as data; without what says that other files are opened."""
     from mmengine.config import Config
-    from mmengine.runner import CheckpointLoader
 
-    import dmmix.engine  # noqa: F401 - files are read safely from here on
-    from dmmix.configuration.config_data import config_data
-    from dmmix.engine.predictor import without_files
+    from dmmix.compat import CheckpointError
+    from dmmix.engine.predictor import read_trained
 
-    content = CheckpointLoader.load_checkpoint(checkpoint, "cpu", logger="silent")
-    text = (content.get("meta") or {}).get("cfg") if isinstance(content, dict) else None
-    if not isinstance(text, str):
-        raise UserError(f"{checkpoint} holds no config: say which, dmmix test CONFIG CHECKPOINT")
-    config = config_data(text, f"the config in {checkpoint}")
-    kept = {key: config[key] for key in _KEPT if key in config}
-    cfg = Config({**kept, "model": without_files(kept.get("model", {}))})
+    try:
+        _, config = read_trained(checkpoint)
+    except CheckpointError as error:
+        raise UserError(f"{error}; or say of which config, dmmix test CONFIG CHECKPOINT") from error
+    cfg = Config({key: config[key] for key in _KEPT if config.get(key) is not None})
     cfg.work_dir = str(Path("work_dirs") / Path(checkpoint).resolve().parent.name / "test")
     return cfg
 
@@ -49,3 +46,5 @@ def test_on(cfg: Any, where: list[str], of: str) -> None:
     part = "test" if data.test else "val" if data.val else "train"
     source = dict(type="OwnImages", data=[str(Path(path).expanduser().resolve()) for path in where])
     put_files(loader.dataset, source, part, test_mode=True)
+    found = getattr(data, part)
+    print(f"{found.images:,} images, of the part {part}: {found.where}", file=sys.stderr)

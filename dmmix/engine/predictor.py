@@ -87,18 +87,11 @@ class Predictor(Checked):
             raise FileNotFoundError(f"there is no checkpoint {checkpoint}")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.batch_size = batch_size
-        content = CheckpointLoader.load_checkpoint(str(checkpoint), "cpu", logger="silent")
-        meta = content.get("meta") if isinstance(content, Mapping) else None
-        if not isinstance(meta, Mapping) or not isinstance(meta.get("cfg"), str):
-            raise CheckpointError(
-                f"{checkpoint} says neither its network nor its classes: weights alone are not "
-                "enough, take a checkpoint that a training has written (epoch_N.pth, best_*.pth)"
-            )
-        config = config_data(meta["cfg"], f"the config in {checkpoint}")
+        content, config = read_trained(checkpoint)
         self.model = _network(config, content.get("state_dict", {}), str(checkpoint))
         self.model.to(self.device)
         self.model.eval()
-        self.classes = _class_names(meta, self.model)
+        self.classes = _class_names(content["meta"], self.model)
         self.multi_label = isinstance(self.model.head, MultiLabelClsHead)
         found = crop_options(config)
         self.crop = None if found is None else replace(found, ten_crop=crops == 10)
@@ -199,8 +192,26 @@ class Predictor(Checked):
             yield torch.stack(batch)
 
 
+def read_trained(checkpoint: str) -> tuple[Mapping, dict[str, Any]]:
+    """What a checkpoint holds, and the config in it, read as data; its model names no files.
+
+    Raises:
+        CheckpointError: it has none.
+    """
+    content = CheckpointLoader.load_checkpoint(str(checkpoint), "cpu", logger="silent")
+    meta = content.get("meta") if isinstance(content, Mapping) else None
+    if not isinstance(meta, Mapping) or not isinstance(meta.get("cfg"), str):
+        raise CheckpointError(
+            f"{checkpoint} holds no config, and says neither its network nor its classes: weights "
+            "alone are not enough, take a checkpoint that a training has written (epoch_N.pth, "
+            "best_*.pth)"
+        )
+    config = config_data(meta["cfg"], f"the config in {checkpoint}")
+    return content, {**config, "model": _without_files(config.get("model"))}
+
+
 def _network(config: Mapping, weights: Mapping, name: str) -> Any:
-    model = without_files(config.get("model"))
+    model = config["model"]
     if not isinstance(model, dict):
         raise CheckpointError(f"{name}: its config has no model")
     preprocessor = config.get("data_preprocessor")
@@ -215,7 +226,7 @@ def _network(config: Mapping, weights: Mapping, name: str) -> Any:
     return network
 
 
-def without_files(value: Any) -> Any:
+def _without_files(value: Any) -> Any:
     """The config without what weights begin with: a file or address that nobody needs now."""
     if isinstance(value, dict):
         network = str(value.get("model_name", ""))
@@ -225,9 +236,9 @@ def without_files(value: Any) -> Any:
                 f"({value.get('type')} {network}): only those that dmmix, mmpretrain and timm have "
                 "are built"
             )
-        return {key: without_files(part) for key, part in value.items() if key not in _BEGINNING}
+        return {key: _without_files(part) for key, part in value.items() if key not in _BEGINNING}
     if isinstance(value, list | tuple):
-        return type(value)(without_files(part) for part in value)
+        return type(value)(_without_files(part) for part in value)
     return value
 
 

@@ -88,6 +88,7 @@ def test_a_checkpoint_is_tested_on_other_images(call, photos):
     shutil.rmtree(photos / "more" / "train" / "dark")
     result = call("test", "run/epoch_1.pth", "--data", "more", "--out", "found.json")
     assert result.status == 0, result.err
+    assert "8 images, of the part test: " in result.err
     found = json.loads((photos / "found.json").read_text(encoding="utf-8"))
     images = {row["name"]: row["images"] for row in found["classes"]}
     assert images == {"bright": 0, "dark": 4, "grey": 4}
