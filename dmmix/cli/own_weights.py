@@ -56,8 +56,12 @@ def use_freeze(cfg: Any, args: argparse.Namespace) -> None:
     backbone = _backbone(cfg, "--freeze")
     with MODELS.switch_scope_and_registry("dmmix") as registry:
         kind = registry.get(backbone.type)
-    if kind is not None and "frozen_stages" not in _arguments(kind):
+    arguments = {} if kind is None else _arguments(kind)
+    if kind is not None and "frozen_stages" not in arguments:
         raise UserError(f"--freeze: {backbone.type} has no stages that stay as they are")
+    stages = backbone.get("num_stages", arguments.get("num_stages"))  # a ResNet does not look
+    if isinstance(stages, int) and args.freeze > stages:
+        raise UserError(f"--freeze {args.freeze}: {backbone.type} has {stages} stages")
     backbone.frozen_stages = args.freeze
 
 
@@ -107,7 +111,8 @@ def check_begins(cfg: Any, what: str) -> None:
         )
 
 
-def _arguments(kind: type) -> set[str]:
-    """What a class and those that it hands the rest to take."""
+def _arguments(kind: type) -> dict[str, Any]:
+    """What a class and those that it hands the rest to take, with defaults."""
     inits = [vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base)]
-    return {name for init in inits for name in inspect.signature(init).parameters}
+    parameters = [inspect.signature(init).parameters for init in reversed(inits)]
+    return {name: found.default for each in parameters for name, found in each.items()}

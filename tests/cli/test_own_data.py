@@ -240,6 +240,11 @@ def test_images_without_labels_lie_in_any_folders(call, photos):
         ("own/resnet18", [], "no folder data/images: say with --data FOLDER"),
         ("own/fixmatch", [], "no folder data/images: say with --data FOLDER"),
         ("own/resnet18", ["--data", "photos", "--freeze", 1], "say with --weights FILE what"),
+        (
+            "own/resnet18_finetune_cutmix_dm",
+            ["--data", "photos", "--freeze", 5],
+            "--freeze 5: ResNet has 4 stages",
+        ),
         ("own/resnet18", ["--data", "photos", "--weights", "no.pth"], "no checkpoint no.pth"),
         (
             "own/resnet18",
