@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from dmmix.compat.atomic import atomic_open
 from dmmix.datasets.images.crop_options import CropOptions
-from dmmix.datasets.images.crops import DAMAGE, image_crop
+from dmmix.datasets.images.crops import named_crop
+from dmmix.datasets.images.reading import read_file
 from dmmix.version import __version__
 
 #: Of a file, what tells that it is another image now.
@@ -129,11 +130,7 @@ class _Images(Dataset):
 
     def __getitem__(self, index: int) -> Tensor:
         file = self.files[index]
-        try:
-            crop = image_crop(Path(file).read_bytes(), self.crop, (), file)
-        except DAMAGE as error:
-            raise ValueError(f"{file} is no image or damaged: {error}") from error
-        return torch.from_numpy(crop).movedim(-1, -3).contiguous()
+        return torch.from_numpy(named_crop(read_file(file), self.crop, file))
 
 
 def _stamp(file: str) -> _Stamp:

@@ -21,7 +21,7 @@ from dmmix.compat import CheckpointError
 from dmmix.configuration.config_data import config_data
 from dmmix.configuration.file_dataset import file_dataset
 from dmmix.datasets.images.crop_options import CropOptions
-from dmmix.datasets.images.crops import DAMAGE, image_crop
+from dmmix.datasets.images.crops import named_crop
 from dmmix.functional.ranges import Count
 from dmmix.registry import MODELS
 
@@ -161,11 +161,7 @@ class Predictor(Checked):
                 "its training data were"
             )
         name, data = _encoded(image)
-        try:
-            crop = image_crop(data, self.crop, (), name)
-        except DAMAGE as error:
-            raise ValueError(f"{name} is no image or damaged: {error}") from error
-        return torch.from_numpy(crop).movedim(-1, -3).contiguous()
+        return torch.from_numpy(named_crop(data, self.crop, name))
 
     def _least(self, threshold: float | None) -> float:
         """The probability below which a class is not told."""

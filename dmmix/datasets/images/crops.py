@@ -32,6 +32,17 @@ def image_crop(
     )
 
 
+def named_crop(data: bytes, options: CropOptions, name: str) -> np.ndarray:
+    """The crop for testing of an encoded image, (3, H, W) uint8 RGB, or (10, 3, H, W).
+
+    Raises ValueError with the name where it is no image or damaged.
+    """
+    try:
+        return channels_first(image_crop(data, options, (), name))
+    except DAMAGE as error:
+        raise ValueError(f"{name} is no image or damaged: {error}") from error
+
+
 def crop_of(
     header: ImageHeader,
     decoded_by: Callable[[int], np.ndarray],
