@@ -18,7 +18,9 @@ RESIDUAL = ["resnet_digits", "resnet18_cifar", "resnet50_cifar", "resnext50_cifa
 WIDE = ["wrn28_2", "wrn28_8", "wrn28_10"]
 OTHERS = ["deit_small", "swin_tiny", "convnext_tiny", "convnext_tiny_cifar"]
 #: What begins with weights that others have trained, but for the head.
-PRETRAINED = ["resnet18_pretrained", "efficientnet_lite0"]
+PRETRAINED = [
+    *("resnet18_pretrained", "resnet50_pretrained", "resnext50_pretrained", "efficientnet_lite0"),
+]
 
 
 def initial(name):
@@ -84,8 +86,13 @@ def test_heads_of_pretrained_networks():
     fc = initial("efficientnet_lite0").head.fc
     assert_deviation(fc.weight, 0.01)
     assert (fc.bias == 0).all()
+
+
+@pytest.mark.parametrize("name", [name for name in PRETRAINED if name.endswith("_pretrained")])
+def test_only_the_weights_to_begin_with_differ(name):
     scratch, pretrained = (
-        Config.fromfile(BASE / f"{name}.py").model for name in ("resnet18", "resnet18_pretrained")
+        Config.fromfile(BASE / f"{each}.py").model
+        for each in (name.removesuffix("_pretrained"), name)
     )
     assert pretrained.backbone.pop("init_cfg").type == "Pretrained"
     scratch.backbone.pop("init_cfg")
